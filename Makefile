@@ -1,0 +1,54 @@
+# Every target works first on a bare clone: what it needs is installed into $(VENV) before it runs.
+PYTHON ?= python3
+VENV   ?= .venv
+HOST   ?= 127.0.0.1
+PORT   ?= 8000
+ARGS   ?=
+
+# Stamps of finished installs. The interpreter is a prerequisite: when it is replaced or gone, all is installed again.
+runtime := $(VENV)/.nudge-installed
+dev     := $(VENV)/.nudge-installed-dev
+python  := "$(VENV)/bin/python"
+
+.PHONY: help install train check ask serve test core lint
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@echo 'ARGS="…" is handed on to the command; PYTHON, VENV, HOST and PORT can be set likewise.'
+
+install: $(runtime) ## install Nudge into a virtual environment, .venv unless VENV names another
+	@echo "Nudge is installed in $(VENV)."
+
+train: $(runtime) ## train a network and save it, by default the guide's on XOR
+	@exec $(python) -m model train $(ARGS)
+
+check: $(runtime) ## compare the four gradients of a checkpoint
+	@exec $(python) -m model check $(ARGS)
+
+ask: $(runtime) ## ask a checkpoint for predictions, row by row
+	@exec $(python) -m model ask $(ARGS)
+
+serve: $(runtime) ## serve the checkpoints over HTTP, on HOST and PORT
+	@test -n "$$NUDGE_CHECKPOINTS" || ls checkpoints/*.safetensors >/dev/null 2>&1 || $(python) -m model train
+	@exec "$(VENV)/bin/gunicorn" -c serve/gunicorn_conf.py -b "$(HOST):$(PORT)" $(ARGS) 'serve:create_app()'
+
+test: lint ## run lint, then all tests
+	@$(python) -m pytest $(ARGS)
+
+core: $(dev) ## run only the tests that every supported Python must pass
+	@$(python) -m pytest -m core $(ARGS)
+
+lint: $(dev) ## check style and types
+	@$(python) -m ruff check
+	@$(python) -m ruff format --check
+	@$(python) -m mypy
+
+$(runtime): pyproject.toml constraints.txt $(VENV)/bin/python
+	@exec sh .ci/install "$(PYTHON)" "$(VENV)"
+	@touch "$@"
+
+$(dev): $(runtime)
+	@exec sh .ci/install "$(PYTHON)" "$(VENV)" dev
+	@touch "$@"
+
+$(VENV)/bin/python: ;

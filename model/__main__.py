@@ -1,0 +1,5 @@
+"""`python -m model` is `nudge`."""
+
+from model.cli import main
+
+main()

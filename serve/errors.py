@@ -1,0 +1,54 @@
+"""The one shape of every error: a status and {"error": "one sentence"}."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, current_app, jsonify, request
+from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
+
+from model.text import shown
+
+
+class RequestError(Exception):
+    """What a client sent cannot be answered. message: one sentence with what was expected and what was found."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def register(app: Flask) -> None:
+    """Give every error of the application the one shape."""
+    app.register_error_handler(RequestError, _answer_request_error)
+    app.register_error_handler(HTTPException, _answer_http_exception)
+
+
+def _answer_request_error(error: RequestError) -> Response:
+    return _answer(str(error), error.status)
+
+
+def _answer_http_exception(error: HTTPException) -> Response:
+    """Werkzeug's own errors, in our words and shape, with their headers (Allow, for one)."""
+    status = error.code or InternalServerError.code
+    limit = current_app.config["MAX_CONTENT_LENGTH"]
+    sentences = {
+        404: f"there is nothing at {shown(request.path)}; predictions are at /predict",
+        405: f"{request.path} takes {_methods(error)}, not {shown(request.method)}",
+        413: f"the body must be of at most {limit:,} bytes, and a longer one was found",
+        500: "the service failed to answer; its log says why",
+    }
+    response = _answer(sentences.get(status, f"the request cannot be answered ({error.name.lower()})"), status)
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers[name] = value
+    return response
+
+
+def _methods(error: HTTPException) -> str:
+    allowed = error.valid_methods if isinstance(error, MethodNotAllowed) else None
+    return " or ".join(sorted({"GET", "POST"} & set(allowed or ())))
+
+
+def _answer(message: str, status: int) -> Response:
+    response = jsonify({"error": message})
+    response.status_code = status
+    return response

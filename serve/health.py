@@ -1,0 +1,19 @@
+"""Blueprint /v2/health: whether the process lives, and whether it can answer."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+blueprint = Blueprint("health", __name__, url_prefix="/v2/health")
+
+
+@blueprint.get("/live")
+def live() -> dict[str, bool]:
+    """200 as long as the process answers."""
+    return {"live": True}
+
+
+@blueprint.get("/ready")
+def ready() -> dict[str, bool]:
+    """200 once the model is loaded and compiled; a worker that is not so far yet accepts no connection."""
+    return {"ready": True}

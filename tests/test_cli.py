@@ -1,0 +1,252 @@
+"""The commands, each in a process of its own."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from model import load, truth_table
+from model.training import EPOCHS, LEARNING_RATE, RESTARTS
+from tests.conftest import Nudge
+
+QUICK = ("--epochs", "20000")
+
+
+@pytest.mark.core
+def test_train_ends_with_all_that_it_should(nudge: Nudge, tmp_path: Path) -> None:
+    run = nudge("train")
+    assert run.returncode == 0, run.stderr
+    lines = run.stdout.splitlines()
+    assert lines[0] == "Epoch 100, Loss: 0.6930" or re.fullmatch(r"Epoch 100, Loss: \d\.\d{4}", lines[0])
+    assert sum(line.startswith("Epoch ") for line in lines) == EPOCHS // 100
+    assert lines[999].startswith(f"Epoch {EPOCHS}, Loss: 0.00")
+    table = [line.split() for line in lines[1000:1005]]
+    assert table[0] == ["a", "b", "xor", "prediction", "label"]
+    assert [row[:3] + row[4:] for row in table[1:]] == [
+        [*f"{int(a)}{int(b)}{int(y)}{int(y)}"]
+        for (a, b), y in zip(truth_table("xor").x, truth_table("xor").y, strict=True)
+    ]
+    rest = "\n".join(lines[1005:])
+    assert re.search(r"Loss 0\.00\d\d after 100,000 epochs; 4 of 4 rows right\.", rest)
+    assert re.search(r"\d+ of 64 starts solved it", rest)
+    assert re.search(r"The gradients agree: worst relative error \d", rest)
+    checkpoint = load(tmp_path / "checkpoints" / "xor.safetensors")
+    assert f"Written: checkpoints/xor.safetensors (version {checkpoint.version})" in rest
+    assert "Serve it: gunicorn -c python:serve.gunicorn_conf 'serve:create_app()'" in rest
+    record = checkpoint.training
+    assert (record.epoch, record.restarts, record.learning_rate) == (EPOCHS, RESTARTS, LEARNING_RATE)
+    assert record.loss < 0.01
+
+
+@pytest.mark.core
+def test_the_same_command_gives_the_same_bits(nudge: Nudge, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        assert nudge("train", "nand", *QUICK, "--seed", "5", "--out", f"{name}.safetensors").returncode == 0
+    assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()
+
+
+def test_train_with_every_option_and_json(nudge: Nudge, tmp_path: Path) -> None:
+    options = "--hidden 3,2 --activation tanh --epochs 500 --learning-rate 0.1 --optimizer adam --restarts 5 --seed 7"
+    run = nudge("train", "and", *options.split(), "--log-every", "50", "--out", "deep/er/x.safetensors", "--json")
+    assert run.returncode == 0, run.stderr
+    summary = json.loads(run.stdout)
+    checkpoint = load(tmp_path / "deep" / "er" / "x.safetensors")
+    assert tuple(checkpoint.network.sizes) == (2, 3, 2, 1)
+    assert checkpoint.network.activation == "tanh"
+    assert summary["version"] == checkpoint.version
+    assert summary["optimizer"] == "adam"
+    assert np.round(summary["predictions"]).tolist() == [0, 0, 0, 1]
+    assert summary["max_relative_error"] <= 1e-6
+
+
+def test_the_serve_command_names_what_is_not_the_default(nudge: Nudge) -> None:
+    def last_line(*args: str, **extra: str) -> str:
+        return nudge("train", *args, "--epochs", "10", **extra).stdout.splitlines()[-1]
+
+    gunicorn = "gunicorn -c python:serve.gunicorn_conf 'serve:create_app()'"
+    assert last_line("and") == f"Serve it: {gunicorn}", "the only one"
+    assert last_line("or") == f"Serve it: NUDGE_MODEL=or {gunicorn}"
+    assert last_line("xor", MAKELEVEL="1") == "Serve it: make serve"
+    assert last_line("and", MAKELEVEL="1") == "Serve it: NUDGE_MODEL=and make serve"
+    assert last_line("and", "--out", "my models/x.safetensors") == (
+        f"Serve it: NUDGE_CHECKPOINTS='my models' {gunicorn}"
+    )
+
+
+def test_no_hidden_layer_is_a_network_too(nudge: Nudge, tmp_path: Path) -> None:
+    assert nudge("train", "or", "--hidden", "", "--epochs", "2000", "--learning-rate", "0.5").returncode == 0
+    assert tuple(load(tmp_path / "checkpoints" / "or.safetensors").network.sizes) == (2, 1)
+
+
+@pytest.mark.core
+def test_check_prints_the_four_and_exits_by_the_verdict(nudge: Nudge, checkpoints: Path) -> None:
+    path = str(checkpoints / "xor.safetensors")
+    run = nudge("check", path)
+    assert run.returncode == 0
+    assert run.stdout.split()[:6] == ["parameter", "nudge", "jvp", "chain_rule", "grad", "relative"]
+    report = json.loads(nudge("check", path, "--json").stdout)
+    assert report["max_relative_error"] <= 1e-6
+    first = report["parameters"][0]
+    assert first["name"] == "0.weight[0,0]"
+    assert {"nudge", "jvp", "chain_rule", "grad", "kink"} <= set(first)
+    assert nudge("check", path, "--tolerance", "0").returncode == 1
+
+
+def test_ask_is_the_guides_loop(nudge: Nudge, checkpoints: Path) -> None:
+    path = str(checkpoints / "xor.safetensors")
+    run = nudge("ask", path, input="1\n0\nnonsense\n1\n1\n0.5\nnan\n")
+    assert run.returncode == 0
+    assert run.stderr == ""
+    assert re.fullmatch(
+        r"Input a: Input b: Prediction: 0\.9\d{3}\n"
+        r"Input a: Invalid input\. Please enter a numeric value\.\n"
+        r"Input a: Input b: Prediction: 0\.0\d{3}\n"
+        r"Input a: Input b: Invalid input\. Please enter a numeric value\.\n"
+        r"Input a: \n",
+        run.stdout,
+    )
+
+
+def test_show_tells_what_is_in_it(nudge: Nudge, checkpoints: Path, solved: object) -> None:
+    run = nudge("show", str(checkpoints / "xor.safetensors"))
+    assert run.returncode == 0
+    for text in ("2-2-1, relu, binary, 9 parameters", "20,000 of 20,000", "sgd, learning rate 0.01", "0.weight[0,0]"):
+        assert text in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("train nothing", "'nothing' is not one of 'xor', 'and', 'or', 'nand', 'nor', 'xnor'"),
+        ("train --epochs 0", "0 is not in the range x>=1"),
+        ("train --epochs many", "'many' is not a valid integer"),
+        ("train --learning-rate nan", "the learning rate must be a finite number above 0, not nan"),
+        ("train --learning-rate -1", "the learning rate must be a finite number above 0, not -1.0"),
+        ("train --hidden 2,x", "'2,x' is not a list of layer sizes such as 2 or 8,8"),
+        ("train --optimizer lbfgs", "'lbfgs' is not one of 'sgd', 'momentum', 'adam'"),
+        ("train --seed -1", "-1 is not in the range"),
+        ("train --out x.bin", "x.bin: expected a name that ends in .safetensors"),
+        ("train --out .", "expected a name that ends in .safetensors"),
+        ("train --nonsense", "No such option '--nonsense'"),
+        ("check", "checkpoints: expected a checkpoint in it, found none; write one with"),
+        ("check none.safetensors", "none.safetensors: expected a checkpoint, found no file; write one with"),
+        ("ask none.safetensors", "none.safetensors: expected a checkpoint, found no file; write one with"),
+        ("show .", ".: expected a readable file, found is a directory"),
+        ("check --epsilon 0", "0.0 is not in the range x>0"),
+        ("dance", "No such command 'dance'"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_2(nudge: Nudge, tmp_path: Path, command: str, message: str) -> None:
+    run = nudge(*command.split())
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert run.stderr.startswith("nudge: ")
+    assert message in run.stderr
+    assert run.stderr.count("\n") == 1
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_a_run_that_diverges_keeps_the_old_checkpoint(nudge: Nudge, tmp_path: Path) -> None:
+    assert nudge("train", *QUICK).returncode == 0
+    before = (tmp_path / "checkpoints" / "xor.safetensors").read_bytes()
+    run = nudge("train", "--learning-rate", "1e38", "--activation", "gelu", "--restarts", "3")
+    assert run.returncode == 1
+    assert re.fullmatch(
+        r"nudge: training diverged: after epoch [\d,]+ the loss of every restart is no longer a finite number; "
+        r"try a smaller learning rate, or columns of a smaller scale\. Nothing was written\.\n",
+        run.stderr,
+    )
+    assert (tmp_path / "checkpoints" / "xor.safetensors").read_bytes() == before
+    assert len(list((tmp_path / "checkpoints").iterdir())) == 1
+
+
+@pytest.mark.parametrize("log_every", ["100", "1000000000"])
+def test_ctrl_c_keeps_what_was_learnt(environment: dict[str, str], tmp_path: Path, log_every: str) -> None:
+    command = [sys.executable, "-m", "model", "train", "--epochs", "1000000000", "--log-every", log_every]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
+    ) as process:
+        if log_every == "100":
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("Epoch 100, Loss: ")
+        else:
+            wait_for_cpu_time(process.pid, seconds=4)  # well past the imports
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    checkpoint = load(tmp_path / "checkpoints" / "xor.safetensors")
+    assert 0 < checkpoint.training.epoch < 1_000_000_000
+    assert re.fullmatch(
+        rf"nudge: stopped after epoch {checkpoint.training.epoch:,} of 1,000,000,000, loss \d\.\d+; "
+        r"checkpoints/xor.safetensors keeps it\.\n",
+        errors,
+    )
+
+
+def wait_for_cpu_time(pid: int, seconds: float) -> None:
+    """Until the process has used so much of the processor; it has no output to wait for."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    while True:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        if (int(fields[11]) + int(fields[12])) / ticks > seconds:
+            return
+        time.sleep(0.05)
+
+
+def test_a_terminal_gets_a_progress_bar(environment: dict[str, str], tmp_path: Path) -> None:
+    controller, terminal = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "model", "train", *QUICK],
+        stdout=terminal,
+        stderr=terminal,
+        cwd=tmp_path,
+        env=environment | {"TERM": "xterm", "COLUMNS": "100"},
+    ):
+        os.close(terminal)
+        output = b""
+        while True:
+            try:
+                output += os.read(controller, 65536)
+            except OSError:  # the other end is closed
+                break
+    os.close(controller)
+    text = output.decode()
+    assert "20000/20000" in text
+    assert "━" in text
+    assert "Epoch 100," not in text
+    assert "4 of 4 rows right" in text
+
+
+def test_programs_are_cached_and_it_works_where_they_cannot_be(nudge: Nudge, tmp_path: Path) -> None:
+    assert nudge("train", *QUICK, XDG_CACHE_HOME=str(tmp_path / "cache")).returncode == 0
+    assert list((tmp_path / "cache" / "nudge").iterdir())
+    (tmp_path / "file").touch()
+    run = nudge("train", *QUICK, XDG_CACHE_HOME=str(tmp_path / "file"))
+    assert run.returncode == 0
+    assert run.stderr == ""
+
+
+def test_a_closed_pipe_is_no_traceback(environment: dict[str, str], checkpoints: Path) -> None:
+    command = f"{sys.executable} -m model show {checkpoints}/xor.safetensors | true"
+    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, check=False)
+    assert run.stderr == ""
+
+
+def test_the_defaults_stand_in_one_place() -> None:
+    from model.cli import cli
+
+    train = cli.commands["train"]
+    defaults = {parameter.name: parameter.default for parameter in train.params}
+    assert defaults["epochs"] == EPOCHS == 100_000
+    assert defaults["restarts"] == RESTARTS == 64
+    assert defaults["learning_rate"] == LEARNING_RATE == 0.01
+    assert jax.config.jax_enable_x64 is False

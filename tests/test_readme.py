@@ -1,0 +1,110 @@
+"""What README says, run as it is printed, in a copy of the tree."""
+
+import doctest
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what git would hand out, with this environment in place of a fresh install."""
+    target = tmp_path_factory.mktemp("clone")
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    for name in filter(None, names):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).exists():
+            shutil.copy2(ROOT / name, target / name)
+    return target
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def test_the_two_commands_and_the_curl(copy: Path, environment: dict[str, str]) -> None:
+    train, serve = blocks("sh")[0].strip().splitlines()
+    (curl,) = blocks("sh")[1].strip().splitlines()
+    reply = json.loads(blocks("json")[0])
+    venv = os.environ.get("VENV", str(ROOT / ".venv"))
+    settings = environment | {"VENV": str(ROOT / venv), "PYTHONPATH": str(copy)}
+
+    trained = subprocess.run(train.split(), cwd=copy, env=settings, capture_output=True, text=True, timeout=300)
+    assert trained.returncode == 0, trained.stderr
+    assert "4 of 4 rows right" in trained.stdout
+    assert trained.stdout.splitlines()[-1] == "Serve it: make serve"
+
+    port = free_port()
+    with subprocess.Popen(
+        [*serve.split(), f"PORT={port}"], cwd=copy, env=settings, stderr=subprocess.PIPE, start_new_session=True
+    ) as service:
+        try:
+            assert service.stderr is not None
+            for line in service.stderr:
+                if b"Listening at" in line:
+                    break
+            command = curl.replace("localhost:8000", f"127.0.0.1:{port}").replace("curl", "curl -sS")
+            answer = json.loads(
+                subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, timeout=60).stdout
+            )
+        finally:
+            os.killpg(service.pid, signal.SIGTERM)
+    assert list(answer) == list(reply)
+    assert answer["label"] == reply["label"] == 1
+    assert answer["model"] == reply["model"]
+    assert answer["prediction"] == pytest.approx(reply["prediction"], abs=1e-3)
+
+
+def test_the_ten_lines_run(capsys: pytest.CaptureFixture[str]) -> None:
+    (script,) = blocks("python")
+    exec(script, {})
+    printed = capsys.readouterr().out
+    assert "The gradients agree" in printed
+    assert "[0.002" in printed
+
+
+def test_every_setting_of_the_service_is_in_the_readme() -> None:
+    sources = "".join(path.read_text() for path in (ROOT / "serve").glob("*.py"))
+    for name in set(re.findall(r"NUDGE_[A-Z_]+|WEB_CONCURRENCY", sources)):
+        assert f"`{name}`" in README, name
+
+
+def test_every_command_and_target_is_in_the_readme() -> None:
+    from model.cli import cli
+
+    for name in cli.commands:
+        assert f"`{name} [" in README, name
+    targets = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for target in set(targets) - {"help", "core", "install"}:
+        assert f"`{target}`" in README, target
+
+
+def test_every_place_that_the_readme_names_is_there() -> None:
+    for name in re.findall(r"\]\(([^)#:]+)\)", README) + re.findall(r"^  ?([a-z]+/|[a-z_]+\.py)", README, re.MULTILINE):
+        places = [ROOT / name, ROOT / "model" / name]
+        assert any(place.exists() for place in places), name
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_the_examples_in_docs_run(page: Path) -> None:
+    failed, _ = doctest.testfile(str(page), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert failed == 0

@@ -1,0 +1,191 @@
+"""Training against SGD by hand, and what it promises: the same bits, restarts that are alone what they are together."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from model import DivergedError, Network, Table, chain_rule, fit, init_params, logits, loss, train, truth_table
+from model import training as training_module
+
+pytestmark = pytest.mark.core
+
+NETWORK = Network((2, 2, 1))
+XOR = truth_table("xor")
+KEY = jax.random.key(0)
+
+
+def same_bits(a: Any, b: Any) -> bool:
+    leaves = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+    return all(np.asarray(x).tobytes() == np.asarray(y).tobytes() for x, y in leaves)
+
+
+def sgd_by_hand(params: Any, epochs: int, learning_rate: float) -> Any:
+    for _ in range(epochs):
+        grads = chain_rule(params, XOR.x, XOR.y, NETWORK)
+        params = jax.tree.map(lambda p, g: p - learning_rate * g, params, grads)
+    return params
+
+
+def test_training_is_sgd() -> None:
+    result = fit(NETWORK, XOR, key=KEY, epochs=20, restarts=1, learning_rate=0.5, log_every=10)
+    expected = sgd_by_hand(init_params(NETWORK, key=jax.random.fold_in(KEY, 0)), 20, 0.5)
+    for found, wanted in zip(jax.tree.leaves(result.params), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+    assert result.history.epochs.tolist() == [10, 20]
+    assert result.history.losses[-1, 0] == result.loss
+    assert result.loss == pytest.approx(float(loss(expected, XOR.x, XOR.y, NETWORK)), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "transformation"),
+    [("sgd", optax.sgd(0.05)), ("momentum", optax.sgd(0.05, momentum=0.9)), ("adam", optax.adam(0.05))],
+)
+def test_an_optimizer_by_name_is_optaxs(name: str, transformation: Any) -> None:
+    by_name = fit(NETWORK, XOR, key=KEY, epochs=50, restarts=3, optimizer=name, learning_rate=0.05)
+    by_hand = fit(NETWORK, XOR, key=KEY, epochs=50, restarts=3, optimizer=transformation)
+    assert same_bits(by_name.params, by_hand.params)
+    params = init_params(NETWORK, key=jax.random.fold_in(KEY, by_name.best))
+    opt_state = transformation.init(params)
+    for _ in range(50):
+        grads = jax.grad(loss)(params, XOR.x, XOR.y, NETWORK)
+        updates, opt_state = transformation.update(grads, opt_state, params)
+        params = optax.apply_updates(params, updates)
+    for found, wanted in zip(jax.tree.leaves(by_name.params), jax.tree.leaves(params), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=2e-4, atol=1e-5)
+
+
+def test_an_optimizer_sees_one_restart_at_a_time() -> None:
+    """Clipping by the global norm would mix the restarts if it saw them all at once."""
+    clipped = optax.chain(optax.clip_by_global_norm(0.01), optax.sgd(1.0))
+    together = fit(NETWORK, XOR, key=KEY, epochs=30, restarts=5, optimizer=clipped)
+    alone = fit(NETWORK, XOR, key=KEY, epochs=30, restarts=1, optimizer=clipped)
+    assert together.losses[0] == pytest.approx(alone.losses[0], rel=1e-5)
+
+
+@pytest.mark.parametrize("restarts", [2, 64, 100])
+def test_restart_0_starts_from_the_same_parameters_and_agrees_to_rounding(restarts: int) -> None:
+    sgd = optax.sgd(0.01)
+    alone = training_module.initial_state(KEY, NETWORK, sgd, 1).params
+    together = training_module.initial_state(KEY, NETWORK, sgd, restarts).params
+    assert same_bits(jax.tree.map(lambda leaf: leaf[0], alone), jax.tree.map(lambda leaf: leaf[0, ..., 0], together))
+    assert same_bits(jax.tree.map(lambda leaf: leaf[0], alone), init_params(NETWORK, key=jax.random.fold_in(KEY, 0)))
+    one = fit(NETWORK, XOR, key=KEY, epochs=1000, restarts=1)
+    many = fit(NETWORK, XOR, key=KEY, epochs=1000, restarts=restarts)
+    assert many.history.losses.shape == (10, restarts)
+    np.testing.assert_allclose(many.history.losses[:, 0], one.history.losses[:, 0], rtol=1e-5)
+
+
+def test_the_best_restart_is_kept() -> None:
+    result = fit(NETWORK, XOR, key=KEY, epochs=5000, restarts=100)
+    assert result.best == np.argmin(result.losses)
+    assert result.loss == result.losses.min() == result.history.losses[-1].min()
+    assert result.loss == pytest.approx(float(loss(result.params, XOR.x, XOR.y, NETWORK)), rel=1e-5)
+    assert result.restarts == 100
+
+
+def test_solved_counts_the_restarts_with_every_row_right() -> None:
+    expected = 0
+    for restart in range(12):
+        params = sgd_by_hand_scanned(init_params(NETWORK, key=jax.random.fold_in(KEY, restart)), 20_000)
+        expected += bool(((logits(params, XOR.x, NETWORK) > 0) == (XOR.y > 0.5)).all())
+    result = fit(NETWORK, XOR, key=KEY, epochs=20_000, restarts=12)
+    assert result.solved == expected > 0
+
+
+@jax.jit
+def sgd_by_hand_scanned(params: Any, epochs: int) -> Any:
+    def epoch(_: Any, params: Any) -> Any:
+        grads = chain_rule(params, jnp.asarray(XOR.x), jnp.asarray(XOR.y), NETWORK)
+        return jax.tree.map(lambda p, g: p - 0.01 * g, params, grads)
+
+    return jax.lax.fori_loop(0, epochs, epoch, params)
+
+
+def test_the_same_call_gives_the_same_bits_however_it_falls_into_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = fit(NETWORK, XOR, key=KEY, epochs=3050, restarts=5)
+    assert same_bits(first.params, fit(NETWORK, XOR, key=KEY, epochs=3050, restarts=5).params)
+    monkeypatch.setattr(training_module, "STRETCH", 1e-4)
+    fine = list(train(NETWORK, XOR, key=KEY, epochs=3050, restarts=5))
+    assert len(fine) > 10
+    result = fine[-1].result()
+    assert same_bits(first.params, result.params)
+    np.testing.assert_array_equal(first.history.losses, result.history.losses)
+    np.testing.assert_array_equal(first.history.epochs, np.arange(100, 3001, 100))
+    assert first.epoch == result.epoch == 3050
+    other = fit(NETWORK, XOR, key=KEY, epochs=3050, restarts=5, log_every=7)
+    assert same_bits(first.params, other.params)
+    assert other.history.epochs.tolist() == list(range(7, 3051, 7))
+
+
+def test_stretches_stay_short_whatever_log_every_is() -> None:
+    stretches = train(NETWORK, XOR, key=KEY, epochs=10**9, restarts=64, log_every=10**9)
+    epochs = [next(stretches).epoch for _ in range(6)]
+    assert epochs == sorted(set(epochs))
+    assert epochs[-1] < 10**8
+
+
+def test_a_run_that_diverges_names_the_first_epoch() -> None:
+    table = Table(XOR.x, XOR.y, XOR.columns, XOR.target)
+    growing = optax.GradientTransformation(
+        lambda params: jnp.zeros((), jnp.int32),
+        lambda grads, count, params: (
+            jax.tree.map(lambda g: jnp.where(count == 1233, jnp.nan, 0.0 * g), grads),
+            count + 1,
+        ),
+    )
+    for restarts, log_every in ((1, 100), (3, 100), (3, 10**6)):
+        with pytest.raises(
+            DivergedError, match=r"diverged: after epoch 1,234 .* try a smaller learning rate"
+        ) as caught:
+            fit(NETWORK, table, key=KEY, epochs=5000, restarts=restarts, optimizer=growing, log_every=log_every)
+        assert caught.value.epoch == 1234
+
+
+def test_restarts_that_diverge_lose_to_those_that_do_not() -> None:
+    """A step that ruins every network whose first bias is above 0."""
+
+    def update(grads: Any, state: Any, params: Any) -> Any:
+        ruined = params[0].bias[0] > 0
+        return jax.tree.map(lambda g: jnp.where(ruined, jnp.nan, -0.01 * g), grads), state
+
+    ruinous = optax.GradientTransformation(lambda params: (), update)
+    result = fit(NETWORK, XOR, key=KEY, epochs=10, restarts=20, optimizer=ruinous)
+    assert 0 < np.isnan(result.losses).sum() < 20
+    assert np.isfinite(result.loss)
+    assert result.loss == np.nanmin(result.losses)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0}, "epochs must be at least 1, not 0"),
+        ({"restarts": 0}, "restarts must be at least 1, not 0"),
+        ({"log_every": -1}, "log_every must be at least 1, not -1"),
+        ({"optimizer": "lbfgs"}, "the optimizer must be one of sgd, momentum, adam, not 'lbfgs'"),
+        ({"learning_rate": 0.0}, "the learning rate must be a finite number above 0, not 0.0"),
+        ({"learning_rate": float("nan")}, "the learning rate must be a finite number above 0, not nan"),
+    ],
+)
+def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        train(NETWORK, XOR, key=KEY, **options)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "gelu"])
+def test_every_activation_learns(activation: str) -> None:
+    result = fit(Network((2, 4, 1), activation), XOR, key=KEY, epochs=3000, restarts=8, optimizer="adam")
+    assert result.solved > 0
+    assert result.loss < 0.3
+
+
+def test_two_hundred_seeds_all_solve_xor() -> None:
+    for seed in range(200):
+        result = fit(NETWORK, XOR, key=jax.random.key(seed))
+        labels = logits(result.params, XOR.x, NETWORK) > 0
+        assert labels.tolist() == [False, True, True, False], f"seed {seed}"
+        assert result.loss < 0.01, f"seed {seed}"
+        assert result.solved >= 1, f"seed {seed}"
