@@ -88,7 +88,7 @@ def main() -> None:
 
 WIDTH, HEIGHT = 760, 500
 LEFT, RIGHT, TOP, BOTTOM = 84, 730, 78, 426
-LARGEST, SMALLEST = 1, 1e-12
+LARGEST, SMALLEST = 1, 1e-14
 INK, SOFT, GRID = "#1f2933", "#5f6c7b", "#e6eaee"
 PLAIN, EXTRAPOLATED = "#c2570c", "#1d5fbf"
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -139,8 +139,8 @@ def picture(plain: np.ndarray, extrapolated: np.ndarray) -> str:
         "font-family=\"system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif\">",
         '<title id="t">The error of the nudge against epsilon</title>',
         '<desc id="d">On logarithmic axes. Towards large epsilon the error grows by truncation: as its square for '
-        "one central difference, as its fourth power for the extrapolated nudge; towards small epsilon it grows by "
-        "rounding, as one over epsilon. The nudge's error is smallest near the default, 0.001.</desc>",
+        "one central difference, as its sixth power for the extrapolated nudge; towards small epsilon it grows by "
+        "rounding, as one over epsilon. The nudge's error is smallest near the default, 0.01.</desc>",
         f'<rect x="0.5" y="0.5" width="{WIDTH - 1}" height="{HEIGHT - 1}" rx="10" fill="#ffffff" stroke="#d5dbe1"/>',
         text(LEFT, 34, "The error of the nudge against epsilon", size=17, more=' font-weight="600"'),
         text(
@@ -153,7 +153,7 @@ def picture(plain: np.ndarray, extrapolated: np.ndarray) -> str:
     for exponent in range(-8, 1):
         x = across(10.0**exponent)
         parts += [line(x, TOP, x, BOTTOM, GRID), text(x, BOTTOM + 20, power(exponent), SOFT, anchor="middle")]
-    for exponent in range(-12, 1, 2):
+    for exponent in range(-14, 1, 2):
         y = down(10.0**exponent)
         parts += [line(LEFT, y, RIGHT, y, GRID), text(LEFT - 10, y + 4.5, power(exponent), SOFT, anchor="end")]
     middle = (TOP + BOTTOM) / 2
@@ -162,7 +162,7 @@ def picture(plain: np.ndarray, extrapolated: np.ndarray) -> str:
         text((LEFT + RIGHT) / 2, BOTTOM + 46, "epsilon, the nudge", anchor="middle"),
         text(28, middle, "relative error", anchor="middle", more=turned),
         line(LEFT, down(TOLERANCE), RIGHT, down(TOLERANCE), SOFT, ' stroke-dasharray="2 4"'),
-        text(RIGHT - 6, down(TOLERANCE) - 6, "tolerance", SOFT, 12, "end"),
+        text(across(1.7e-3), down(TOLERANCE) - 6, "tolerance", SOFT, 12),
         line(across(EPSILON), TOP, across(EPSILON), BOTTOM, INK, ' stroke-width="1.2" stroke-dasharray="5 4"'),
         text(across(EPSILON) + 8, TOP + 18, f"default, {EPSILON:g}"),
         *curve(plain, PLAIN),
@@ -177,8 +177,8 @@ def labels() -> list[str]:
     return [
         text(across(2e-4), down(3e-3), "one central difference", PLAIN, 13, "end", bold),
         text(across(2e-4), down(3e-3) + 17, "truncation ∝ ε²", PLAIN, 13, "end"),
-        text(RIGHT - 6, down(2e-11), "extrapolated nudge", EXTRAPOLATED, 13, "end", bold),
-        text(RIGHT - 6, down(2e-11) + 17, "truncation ∝ ε⁴", EXTRAPOLATED, 13, "end"),
+        text(RIGHT - 6, down(6e-14), "extrapolated nudge", EXTRAPOLATED, 13, "end", bold),
+        text(RIGHT - 6, down(6e-14) + 17, "truncation ∝ ε⁶", EXTRAPOLATED, 13, "end"),
         text(across(1.4e-8), down(4e-10), "rounding ∝ 1/ε", more=bold),
     ]
 

@@ -11,14 +11,14 @@ import sys
 import jax
 
 from model import Network, fit, predict, truth_table
-from model.cli import _configure_jax
+from model.cli import configure_jax
 
 SEEDS = 200
 LOSS_BAR = 0.01
 
 
 def main() -> None:
-    _configure_jax()
+    configure_jax()
     network, table = Network((2, 2, 1)), truth_table("xor")
     predict_rows = jax.jit(predict)
     unsolved, losses, solved_restarts = [], [], []

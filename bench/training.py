@@ -28,7 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from model import Network, fit, training, truth_table
-from model.cli import _configure_jax
+from model.cli import configure_jax
 from model.text import aligned
 
 NETWORK, TABLE = Network((2, 2, 1)), truth_table("xor")
@@ -46,7 +46,7 @@ FLAGS = ("-O3", "-march=native", "-ffast-math", "-fopenmp-simd")
 
 
 def main() -> None:
-    _configure_jax()
+    configure_jax()
     jax.config.update("jax_enable_compilation_cache", False)
     ones, many = [Jax(1, seed) for seed in range(STARTS)], Jax(MANY, 0)
     with tempfile.TemporaryDirectory() as folder:

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from model.gradients import EPSILON, JUMP_STEPS, Scalar, Tree, jump, nudge, slopes
 from model.network import Array
@@ -21,7 +21,7 @@ from model.text import aligned
 # size rather than its own.
 TOLERANCE = 1e-6
 FLOOR = 1e-6
-# The smallest jump of a slope, relative to the derivative, that is a kink.
+# The smallest jump of a slope, relative to the steepest slope around, that is a kink.
 KINK = 1e-6
 
 
@@ -147,7 +147,7 @@ def check_gradients(
     with jax.enable_x64(True):
         params, args = jax.tree.map(_as_float64, (params, args))
         ways = jax.device_get(_every_way(fun, by_hand, params, args, np.asarray(epsilon)))
-    columns = [_flat(ways[way]) for way in ("nudge", "jvp", "grad", "jump")]
+    columns = [_flat(ways[way]) for way in ("nudge", "jvp", "grad", "kink")]
     written = [None] * columns[0].size if by_hand is None else _flat(ways["by_hand"]).tolist()
     numbers = zip(parameter_names(params), *(column.tolist() for column in columns), written, strict=True)
     rows = tuple(_compare(*row) for row in numbers)
@@ -169,8 +169,14 @@ def _every_way(
         "jvp": jax.tree.map(lambda slope: slope[..., -1], around),
         "by_hand": written,
         "grad": jax.grad(fun)(params, *args),
-        "jump": jax.tree.map(lambda slope: jump(slope[..., :-1]), around),
+        "kink": jax.tree.map(_has_kink, around),
     }
+
+
+def _has_kink(slopes: Float[Array, "*shape 9"]) -> Bool[jax.Array, "*shape"]:
+    """Whether the slope jumps, seen against the steepest one around."""
+    steepest = jnp.max(jnp.abs(slopes), axis=-1)
+    return jump(slopes[..., :-1]) > KINK * jnp.maximum(steepest, FLOOR)
 
 
 def _check_structure(params: Tree, written: Tree) -> None:
@@ -187,8 +193,7 @@ def _place(path: tuple[Any, ...]) -> str:
     return jax.tree_util.keystr(path, simple=True, separator=".")
 
 
-def _compare(name: str, nudge: float, jvp: float, grad: float, jump: float, by_hand: float | None) -> Parameter:
-    kink = jump > KINK * max(abs(grad), FLOOR)
+def _compare(name: str, nudge: float, jvp: float, grad: float, kink: bool, by_hand: float | None) -> Parameter:
     counted = [jvp, grad]
     if by_hand is not None:
         counted.append(by_hand)
@@ -208,7 +213,7 @@ def parameter_names(params: Tree) -> list[str]:
     """
     names = []
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
-        place = _place(path)
+        place = _place(path) or "params"
         for index in np.ndindex(jnp.shape(leaf)):
             names.append(f"{place}[{','.join(map(str, index))}]" if index else place)
     return names

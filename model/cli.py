@@ -54,10 +54,10 @@ def _leave(message: str, status: int) -> NoReturn:
 @click.group()
 def cli() -> None:
     """Train a small neural network on a table, prove its gradients, and ask it."""
-    _configure_jax()
+    configure_jax()
 
 
-def _configure_jax() -> None:
+def configure_jax() -> None:
     """Keep compiled programs in the user's cache directory, and let XLA compile a chunk's loop into one function."""
     flag = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=1048576"
     if "xla_backend_extra_options" not in os.environ.get("XLA_FLAGS", ""):
