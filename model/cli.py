@@ -22,13 +22,14 @@ from model import training
 from model.checking import TOLERANCE, Report, check_gradients, parameter_names
 from model.checkpoint import SUFFIX, Checkpoint, CheckpointError, Training, check_path, default_checkpoint, load, save
 from model.gradients import EPSILON, chain_rule
-from model.network import ACTIVATIONS, Network, loss, predict
+from model.network import ACTIVATIONS, Network, loss, parameter_count, predict
 from model.tables import TRUTH_TABLES, Table, as_float32, parse_number, truth_table
 from model.text import aligned
 from model.training import OPTIMIZERS, DivergedError, Progress, Result
 
 DIRECTORY = Path("checkpoints")
 SHOWN_PARAMETERS = 100
+MOST_NUMBERS = 1_000_000_000
 
 
 def main() -> NoReturn:
@@ -129,6 +130,11 @@ def train(
     check_path(out)
     data = truth_table(table)
     network = Network((len(data.columns), *hidden, 1), activation)
+    numbers = parameter_count(network) * restarts
+    if numbers > MOST_NUMBERS:
+        raise click.UsageError(
+            f"--hidden and --restarts ask for {numbers:.0e} parameters; at most {MOST_NUMBERS:.0e} are possible"
+        )
     try:
         stretches = training.train(
             network,
@@ -178,7 +184,7 @@ Show = Callable[[Progress], None]
 
 @contextmanager
 def _shown_progress(as_json: bool) -> Iterator[Show]:
-    if as_json:
+    if as_json or sys.stdout is None:
         yield lambda progress: None
     elif not sys.stdout.isatty():
         yield _print_records

@@ -182,7 +182,7 @@ def loss(
     restart_axes = params[0].bias.ndim - 1
     if y.shape != z.shape[: z.ndim - restart_axes]:
         raise ValueError(f"y must have the logits' shape {list(z.shape[: z.ndim - restart_axes])}, not {list(y.shape)}")
-    labels = jnp.reshape(y, y.shape + (1,) * restart_axes)
+    labels = jnp.reshape(y, y.shape + (1,) * restart_axes).astype(z.dtype)
     return jnp.mean(cross_entropy(z, labels), axis=tuple(range(y.ndim)))
 
 

@@ -132,6 +132,7 @@ def test_show_tells_what_is_in_it(nudge: Nudge, checkpoints: Path, solved: objec
         ("train --learning-rate nan", "the learning rate must be a finite number above 0, not nan"),
         ("train --learning-rate -1", "the learning rate must be a finite number above 0, not -1.0"),
         ("train --hidden 2,x", "'2,x' is not a list of layer sizes such as 2 or 8,8"),
+        ("train --hidden 99999999999999999999", "ask for 3e+22 parameters"),
         ("train --optimizer lbfgs", "'lbfgs' is not one of 'sgd', 'momentum', 'adam'"),
         ("train --seed -1", "-1 is not in the range"),
         ("train --out x.bin", "x.bin: expected a name that ends in .safetensors"),
@@ -233,6 +234,15 @@ def test_programs_are_cached_and_it_works_where_they_cannot_be(nudge: Nudge, tmp
     run = nudge("train", *QUICK, XDG_CACHE_HOME=str(tmp_path / "file"))
     assert run.returncode == 0
     assert run.stderr == ""
+
+
+def test_without_standard_output_it_trains_all_the_same(environment: dict[str, str], tmp_path: Path) -> None:
+    command = f"{sys.executable} -m model train --epochs 1000 >&-"
+    run = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, env=environment, cwd=tmp_path, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert load(tmp_path / "checkpoints" / "xor.safetensors").training.epoch == 1000
 
 
 def test_a_closed_pipe_is_no_traceback(environment: dict[str, str], checkpoints: Path) -> None:

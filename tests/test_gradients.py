@@ -239,6 +239,12 @@ def test_a_gradient_that_is_not_finite_is_wrong_and_still_json() -> None:
     assert json.loads(report.to_json())["max_relative_error"] is None
 
 
+def test_without_parameters_there_is_nothing_to_check() -> None:
+    report = check_gradients(lambda p: jnp.sum(jnp.ones(2)), {})
+    assert report.ok
+    assert "No parameters to check." in str(report)
+
+
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match=r"epsilon, the nudge, must be above 0, not 0\.0"):
         check_gradients(jnp.sum, jnp.ones(2), epsilon=0.0)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from model import Layer, Network, init_params, logits, loss, predict
+from model import Layer, Network, chain_rule, check_gradients, init_params, logits, loss, predict
 from model.network import ACTIVATIONS, cross_entropy, preactivations
 
 pytestmark = pytest.mark.core
@@ -101,6 +101,17 @@ def test_a_whole_network_with_huge_logits_has_a_finite_loss_and_gradient() -> No
 
 def test_the_loss_differentiates_by_its_targets_too() -> None:
     assert jax.grad(cross_entropy, argnums=1)(jnp.float32(0.7), jnp.float32(1.0)) == pytest.approx(-0.7)
+
+
+def test_whole_number_columns_and_targets_are_as_good() -> None:
+    network = Network((2, 3, 1))
+    params = init_params(network, key=jax.random.key(0))
+    x, y = np.array([[0, 1], [1, 1]]), np.array([1, 0])
+    whole = jax.grad(loss)(params, x, y, network)
+    floats = jax.grad(loss)(params, x.astype(np.float32), y.astype(np.float32), network)
+    for found, expected in zip(jax.tree.leaves(whole), jax.tree.leaves(floats), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert check_gradients(loss, params, x, y, network, by_hand=chain_rule).ok
 
 
 def test_init_params_are_standard_normal_and_depend_on_the_key_alone() -> None:
