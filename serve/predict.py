@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 from flask import Blueprint, Response, current_app, jsonify, request
+from gunicorn.http.errors import ParseException
 
 from model.tables import as_float32, parse_number
 from model.text import shown
@@ -108,7 +109,12 @@ def _json_body() -> Any:
     if request.mimetype != "application/json":
         found = shown(request.mimetype) if request.mimetype else "none"
         raise RequestError(f"the content type application/json was expected, and {found} was found", 415)
-    data = request.get_data(cache=False)
+    try:
+        data = request.get_data(cache=False)
+    except (OSError, ParseException):
+        raise RequestError(
+            "a whole body was expected, and one that breaks off or has broken chunks was found"
+        ) from None
     if not data:
         raise RequestError("a JSON object or array was expected, and an empty body was found")
     try:

@@ -76,6 +76,20 @@ def test_the_curl_and_the_bad_inputs(service: tuple[subprocess.Popen[str], int])
     assert json.loads(subprocess.run(curl, capture_output=True, text=True, check=True).stdout) == answer
 
 
+@pytest.mark.parametrize("chunks", [b"zz\r\n", b'5\r\n{"a":', b'5\r\n{"a":xx\r\n0\r\n\r\n', b"-1\r\n\r\n"])
+def test_broken_chunks_are_a_400(service: tuple[subprocess.Popen[str], int], chunks: bytes) -> None:
+    _, port = service
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(head + chunks)
+        connection.shutdown(socket.SHUT_WR)
+        reply = b""
+        while chunk := connection.recv(65536):
+            reply += chunk
+    assert reply.startswith(b"HTTP/1.1 400")
+    assert list(json.loads(reply.partition(b"\r\n\r\n")[2])) == ["error"]
+
+
 def test_sigterm_answers_what_was_accepted(service: tuple[subprocess.Popen[str], int]) -> None:
     """A request whose body is still coming when SIGTERM comes is answered, and then the service ends with 0."""
     process, port = service
