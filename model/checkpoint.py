@@ -6,10 +6,12 @@ import hashlib
 import os
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import jax.numpy as jnp
 import msgspec
@@ -17,10 +19,13 @@ import numpy as np
 import safetensors.numpy
 
 from model.network import Layer, Network, Params
+from model.text import shown
 
 FORMAT = 1
 SUFFIX = ".safetensors"
 DEFAULT = "xor"
+ELSEWHERE = f"name another, such as checkpoints/{DEFAULT}{SUFFIX}"
+UNWRITTEN = "nothing was written"
 
 
 class CheckpointError(ValueError):
@@ -94,8 +99,8 @@ def save(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Checkpoint:
     """Write the checkpoint and return it with its digest.
 
     The file appears whole or not at all, also when the process is killed: it is written beside its place, synced, and
-    then moved there. Raises CheckpointError where a parameter is not finite or does not fit the network, where the
-    name does not end in .safetensors, and where the file cannot be written.
+    then moved there. Raises CheckpointError for all that `load` would refuse, where the name does not end in
+    .safetensors, and where the file cannot be written.
 
     >>> import jax, tempfile
     >>> from model.network import init_params
@@ -108,10 +113,7 @@ def save(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Checkpoint:
     >>> loaded.version == saved.version, bool((loaded.params[0].weight == params[0].weight).all())
     (True, True)
     """
-    check_path(path)
-    place = Path(path).resolve()
-    tensors = _tensors(checkpoint.params)
-    _check_tensors(place, tensors, checkpoint.network)
+    place = _place(path)
     metadata = _Metadata(
         format=FORMAT,
         network=checkpoint.network,
@@ -122,10 +124,23 @@ def save(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Checkpoint:
         training=checkpoint.training,
         digest=_ZEROS,
     )
-    blank = safetensors.numpy.save(tensors, {"nudge": msgspec.json.encode(metadata).decode()})
+    try:
+        text = msgspec.json.encode(metadata, enc_hook=_plain).decode()
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _refusal(path, "a checkpoint that JSON can hold", str(error), UNWRITTEN) from None
+    blank = safetensors.numpy.save(_tensors(checkpoint.params), {"nudge": text})
     digest = hashlib.sha256(blank).hexdigest()
-    _replace(place, _with_digest(blank, digest))
+    data = _with_digest(blank, digest)
+    _parse(path, data, UNWRITTEN)
+    _replace(place, data)
     return replace(checkpoint, digest=digest)
+
+
+def _plain(value: Any) -> Any:
+    """The number in a scalar of NumPy or JAX, for JSON."""
+    if getattr(value, "shape", None) == ():
+        return value.item()
+    raise TypeError(f"a value of the type {type(value).__name__}")
 
 
 def load(path: str | os.PathLike[str]) -> Checkpoint:
@@ -138,26 +153,9 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
         data = Path(path).read_bytes()
     except FileNotFoundError:
         raise _refusal(path, "a checkpoint", "no file", "write one with `nudge train`") from None
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise _refusal(path, "a readable file", _reason(error), "name another file") from None
-    retrain = f"train it again with `nudge train --out {path}`"
-    try:
-        header_size = int.from_bytes(data[:8], "little")
-        header = msgspec.json.decode(data[8 : 8 + header_size], type=dict[str, Any])
-        text = header["__metadata__"]["nudge"]
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, OverflowError):
-        raise _refusal(path, "a safetensors file with nudge's metadata", f"{len(data)} other bytes", retrain) from None
-    _check_digest(path, data, retrain)
-    try:
-        metadata = msgspec.json.decode(text, type=_Metadata)
-        tensors = safetensors.numpy.load(data)
-    except (msgspec.DecodeError, ValueError, safetensors.SafetensorError) as error:
-        raise _refusal(path, f"a checkpoint of format {FORMAT}", str(error), retrain) from None
-    if metadata.format != FORMAT:
-        raise _refusal(path, f"format {FORMAT}", f"format {metadata.format}", retrain)
-    _check_tensors(path, tensors, metadata.network)
-    if len(metadata.columns) != metadata.network.sizes[0]:
-        raise _refusal(path, f"{metadata.network.sizes[0]} columns", str(len(metadata.columns)), retrain)
+    metadata, tensors = _parse(path, data, f"train it again with `nudge train --out {path}`")
     return Checkpoint(
         network=metadata.network,
         params=_params(tensors, metadata.network),
@@ -168,6 +166,30 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
         scaling=metadata.scaling,
         digest=metadata.digest,
     )
+
+
+def _parse(path: str | os.PathLike[str], data: bytes, remedy: str) -> tuple[_Metadata, dict[str, np.ndarray]]:
+    """What the bytes of a file hold. Raises CheckpointError where it is not a whole and sound checkpoint."""
+    try:
+        header_size = int.from_bytes(data[:8], "little")
+        header = msgspec.json.decode(data[8 : 8 + header_size], type=dict[str, Any])
+        text = header["__metadata__"]["nudge"]
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, OverflowError):
+        raise _refusal(path, "a safetensors file with nudge's metadata", f"{len(data)} other bytes", remedy) from None
+    _check_digest(path, data, remedy)
+    try:
+        metadata = msgspec.json.decode(text, type=_Metadata)
+        tensors = safetensors.numpy.load(data)
+    except (msgspec.DecodeError, ValueError, safetensors.SafetensorError) as error:
+        raise _refusal(path, f"a checkpoint of format {FORMAT}", str(error), remedy) from None
+    if metadata.format != FORMAT:
+        raise _refusal(path, f"format {FORMAT}", f"format {metadata.format}", remedy)
+    _check_tensors(path, tensors, metadata.network, remedy)
+    columns, classes = metadata.columns, metadata.classes
+    for name, values, count in (("columns", columns, metadata.network.sizes[0]), ("classes", classes, 2)):
+        if not len(values) == len(set(values)) == count:
+            raise _refusal(path, f"{count} different {name}", shown(", ".join(map(str, values))), remedy)
+    return metadata, tensors
 
 
 def default_checkpoint(directory: str | os.PathLike[str]) -> Path:
@@ -185,27 +207,51 @@ def default_checkpoint(directory: str | os.PathLike[str]) -> Path:
 
 
 def check_path(path: str | os.PathLike[str]) -> None:
-    """Raise CheckpointError where `save` could not put a file, so that this is known before training."""
-    place = Path(path).resolve()
-    if place.suffix != SUFFIX or place.stem == "":
-        raise _refusal(path, f"a name that ends in {SUFFIX}", repr(place.name), "name it so")
-    if place.is_dir():
-        raise _refusal(path, "a file", "a directory", "name a file in it")
+    """Raise CheckpointError where `save` could not put a file, so that this is known before training.
+
+    It is tried: a file is made there and removed again, and the directory stays.
+    """
+    with _beside(_place(path)):
+        pass
+
+
+def _place(path: str | os.PathLike[str]) -> Path:
+    """Where the file goes, links followed. Raises CheckpointError where the name is not a checkpoint's."""
+    try:
+        place = Path(os.path.realpath(path))
+    except ValueError as error:
+        raise _refusal(path, "a name for a file", _reason(error), ELSEWHERE) from None
+    if place.suffix != SUFFIX:
+        raise _refusal(path, f"a name that ends in {SUFFIX}", repr(place.name), ELSEWHERE)
+    if os.path.isdir(place):
+        raise _refusal(path, "a file", "a directory", ELSEWHERE)
+    return place
+
+
+@contextmanager
+def _beside(place: Path) -> Iterator[BinaryIO]:
+    """A new file beside its place, gone at the end unless it was moved. Raises CheckpointError where there can be none,
+    or nothing more can be written to it.
+    """
+    temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _refusal(path, "a directory to write to", _reason(error), "name another place") from None
-    if not os.access(place.parent, os.W_OK | os.X_OK):
-        raise _refusal(path, "a directory to write to", "no permission", "name another place")
+        with open(temporary, "xb") as file:
+            try:
+                yield file
+            finally:
+                temporary.unlink(missing_ok=True)
+    except (OSError, ValueError) as error:
+        raise _refusal(place, "a place to write to", _reason(error), ELSEWHERE) from None
 
 
-def _check_digest(path: str | os.PathLike[str], data: bytes, retrain: str) -> None:
+def _check_digest(path: str | os.PathLike[str], data: bytes, remedy: str) -> None:
     stored = _DIGEST.search(data)
     if stored is None:
-        raise _refusal(path, "a digest of 64 hexadecimal characters", "none", retrain)
+        raise _refusal(path, "a digest of 64 hexadecimal characters", "none", remedy)
     expected, found = stored[1].decode(), hashlib.sha256(_with_digest(data, _ZEROS)).hexdigest()
     if found != expected:
-        raise _refusal(path, f"the digest {expected[:12]}", f"{found[:12]}: it was changed or cut off", retrain)
+        raise _refusal(path, f"the digest {expected[:12]}", f"{found[:12]}: it was changed or cut off", remedy)
 
 
 def _with_digest(data: bytes, digest: str) -> bytes:
@@ -213,25 +259,16 @@ def _with_digest(data: bytes, digest: str) -> bytes:
 
 
 def _replace(place: Path, data: bytes) -> None:
-    temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with open(temporary, "xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, place)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+    with _beside(place) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+        os.replace(file.name, place)
         directory = os.open(place.parent, os.O_RDONLY)
         try:
             os.fsync(directory)
         finally:
             os.close(directory)
-    except OSError as error:
-        raise _refusal(place, "a place to write to", _reason(error), "name another with --out") from None
 
 
 def _tensors(params: Params) -> dict[str, np.ndarray]:
@@ -247,23 +284,23 @@ def _params(tensors: dict[str, np.ndarray], network: Network) -> Params:
     return [Layer(*(jnp.asarray(tensors[f"params.{i}.{name}"]) for name in Layer._fields)) for i in layers]
 
 
-def _check_tensors(path: str | os.PathLike[str], tensors: dict[str, np.ndarray], network: Network) -> None:
+def _check_tensors(path: str | os.PathLike[str], tensors: dict[str, np.ndarray], network: Network, remedy: str) -> None:
     expected: dict[str, tuple[int, ...]] = {}
     for index, (inputs, outputs) in enumerate(pairwise(network.sizes)):
         expected |= {f"params.{index}.weight": (inputs, outputs), f"params.{index}.bias": (outputs,)}
     found = {name: value.shape for name, value in tensors.items()}
     if found != expected:
-        raise _refusal(path, f"the tensors {expected}", f"{found}", "train it again")
+        raise _refusal(path, f"the tensors {expected}", f"{found}", remedy)
     for name, value in tensors.items():
         if value.dtype != np.float32:
-            raise _refusal(path, f"{name} in float32", str(value.dtype), "train it again")
+            raise _refusal(path, f"{name} in float32", str(value.dtype), remedy)
         if not np.isfinite(value).all():
-            raise _refusal(path, f"finite numbers in {name}", f"{value[~np.isfinite(value)][0]}", "train it again")
+            raise _refusal(path, f"finite numbers in {name}", f"{value[~np.isfinite(value)][0]}", remedy)
 
 
 def _refusal(path: str | os.PathLike[str], expected: str, found: str, remedy: str) -> CheckpointError:
     return CheckpointError(f"{os.fspath(path)}: expected {expected}, found {found}; {remedy}")
 
 
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+def _reason(error: OSError | ValueError) -> str:
+    return (getattr(error, "strerror", None) or str(error)).lower()

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import stat
 import subprocess
@@ -14,12 +15,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import msgspec
 import numpy as np
 import pytest
 import safetensors.numpy
 
 from model import Checkpoint, CheckpointError, Layer, Network, init_params, load, save
-from model.checkpoint import default_checkpoint
+from model.checkpoint import check_path, default_checkpoint
 
 pytestmark = pytest.mark.core
 
@@ -169,6 +171,30 @@ def test_parameters_that_are_not_finite_or_do_not_fit_are_not_saved(tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_save_refuses_all_that_load_would(tmp_path: Path, solved: Checkpoint) -> None:
+    record = msgspec.structs.replace
+    changes: dict[str, dict[str, Any]] = {
+        "expected 2 different columns, found 'a'": {"columns": ("a",)},
+        "expected 2 different columns, found 'a, a'": {"columns": ("a", "a")},
+        "expected 2 different classes, found '0, 0'": {"classes": (0, 0)},
+        "`float`, got `null` - at `$.training.loss`": {"training": record(solved.training, loss=float("nan"))},
+        "`int`, got `str` - at `$.training.seed`": {"training": record(solved.training, seed="0")},
+        "can hold, found a value of the type ndarray": {"training": record(solved.training, loss=np.zeros(2))},
+    }
+    for message, change in changes.items():
+        with pytest.raises(CheckpointError, match=re.escape(message)) as caught:
+            save(tmp_path / "x.safetensors", replace(solved, **change))
+        assert str(caught.value).endswith("; nothing was written")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_number_of_jax_or_numpy_is_a_number(tmp_path: Path, solved: Checkpoint) -> None:
+    training = msgspec.structs.replace(solved.training, loss=jnp.float32(0.5), seed=np.int64(3))
+    save(tmp_path / "x.safetensors", replace(solved, training=training))
+    loaded = load(tmp_path / "x.safetensors").training
+    assert (loaded.loss, loaded.seed) == (0.5, 3)
+
+
 def rewrite(path: Path, change: Any) -> None:
     """Write the file anew with changed tensors and metadata and a digest that is right."""
     import hashlib
@@ -195,7 +221,9 @@ def rewrite(path: Path, change: Any) -> None:
             lambda t, m: t.update({"params.0.bias": np.array([np.inf, 0], np.float32)}),
             "finite numbers in params.0.bias",
         ),
-        (lambda t, m: m.update(columns=["a"]), "expected 2 columns, found 1"),
+        (lambda t, m: m.update(columns=["a"]), "expected 2 different columns, found 'a'"),
+        (lambda t, m: m.update(columns=["a", "a"]), "expected 2 different columns, found 'a, a'"),
+        (lambda t, m: m.update(classes=[0, 1, 2]), "expected 2 different classes, found '0, 1, 2'"),
         (lambda t, m: t.pop("params.1.bias"), r"expected the tensors"),
     ],
 )
@@ -222,9 +250,29 @@ def test_refusals_name_file_expected_found_and_remedy(tmp_path: Path, solved: Ch
         load(tmp_path)
     with pytest.raises(CheckpointError, match=r"expected a name that ends in \.safetensors, found 'x\.bin'"):
         save(tmp_path / "x.bin", solved)
+    with pytest.raises(CheckpointError, match="expected a readable file, found embedded null byte"):
+        load(tmp_path / "a\0b")
+    with pytest.raises(CheckpointError, match="expected a name for a file, found embedded null byte"):
+        check_path(tmp_path / "a\0.safetensors")
+    (tmp_path / "d.safetensors").mkdir()
+    with pytest.raises(CheckpointError, match="expected a file, found a directory"):
+        check_path(tmp_path / "d.safetensors")
+
+
+@pytest.mark.parametrize("name", ["file/x", "loop/x", "n" * 230, "/proc/x"])
+def test_where_a_file_cannot_be_is_known_before_training(tmp_path: Path, solved: Checkpoint, name: str) -> None:
+    """A name may be short enough while that of the temporary file is too long."""
     (tmp_path / "file").touch()
-    with pytest.raises(CheckpointError, match="expected a directory to write to"):
-        save(tmp_path / "file" / "x.safetensors", solved)
+    (tmp_path / "loop").symlink_to("loop")
+    place = tmp_path / f"{name}.safetensors"
+    for refuse in (check_path, lambda path: save(path, solved)):
+        with pytest.raises(CheckpointError, match=r"expected a place to write to, found .*; name another, such as"):
+            refuse(place)
+
+
+def test_checking_a_place_leaves_nothing_but_its_directory(tmp_path: Path) -> None:
+    check_path(tmp_path / "new" / "x.safetensors")
+    assert [path.name for path in tmp_path.rglob("*")] == ["new"]
 
 
 def test_the_default_is_the_only_one_or_xor(tmp_path: Path, solved: Checkpoint) -> None:
