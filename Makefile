@@ -29,8 +29,9 @@ ask: $(runtime) ## ask a checkpoint for predictions, row by row
 	@exec $(python) -m model ask $(ARGS)
 
 serve: $(runtime) ## serve the checkpoints over HTTP, on HOST and PORT
+	@$(python) serve/gunicorn_conf.py
 	@test -n "$$NUDGE_CHECKPOINTS" || ls checkpoints/*.safetensors >/dev/null 2>&1 || $(python) -m model train
-	@exec "$(VENV)/bin/gunicorn" -c serve/gunicorn_conf.py -b "$(HOST):$(PORT)" $(ARGS) 'serve:create_app()'
+	@export WEB_CONCURRENCY="$${WEB_CONCURRENCY:-1}"; exec "$(VENV)/bin/gunicorn" -c serve/gunicorn_conf.py -b "$(HOST):$(PORT)" $(ARGS) 'serve:create_app()'
 
 test: lint ## run lint, then all tests
 	@$(python) -m pytest $(ARGS)

@@ -28,7 +28,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     """The application, its model loaded and compiled.
 
     Settings are the defaults, then the environment, then config: NUDGE_CHECKPOINTS, the directory of checkpoints
-    (checkpoints), and NUDGE_MODEL, the name of the one to serve (the only one in it, or xor).
+    (checkpoints), and NUDGE_MODEL, the name of the one to serve (the only one in it, or xor). An empty variable of the
+    environment counts as unset.
 
     Raises model.CheckpointError where there is nothing to serve, or the checkpoint cannot be used.
 
@@ -40,7 +41,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
 
     app = Flask(__name__)
     app.config.from_mapping(NUDGE_CHECKPOINTS="checkpoints", NUDGE_MODEL=None, MAX_CONTENT_LENGTH=MAX_BODY)
-    app.config.from_mapping({name: value for name, value in os.environ.items() if name.startswith("NUDGE_")})
+    app.config.from_mapping({name: value for name, value in os.environ.items() if name.startswith("NUDGE_") and value})
     app.config.from_mapping(config or {})
     app.json = _Json(app)
     app.extensions["nudge"] = registry.load_model(app.config["NUDGE_CHECKPOINTS"], app.config["NUDGE_MODEL"])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import numpy as np
 from flask import Blueprint, Response, current_app, jsonify, request
 from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from model.tables import as_float32, parse_number
 from model.text import shown
@@ -109,12 +111,7 @@ def _json_body() -> Any:
     if request.mimetype != "application/json":
         found = shown(request.mimetype) if request.mimetype else "none"
         raise RequestError(f"the content type application/json was expected, and {found} was found", 415)
-    try:
-        data = request.get_data(cache=False)
-    except (OSError, ParseException):
-        raise RequestError(
-            "a whole body was expected, and one that breaks off or has broken chunks was found"
-        ) from None
+    data = _whole_body()
     if not data:
         raise RequestError("a JSON object or array was expected, and an empty body was found")
     try:
@@ -130,14 +127,31 @@ def _json_body() -> Any:
         raise RequestError(f"valid JSON was expected, and at character {error.pos} was found: {message}") from None
 
 
+def _whole_body() -> bytes:
+    """The body, once it is certain that all of it is there: Werkzeug cuts a chunked one at the limit without a word,
+    and gunicorn ends one early whose sender does.
+    """
+    try:
+        data = request.get_data(cache=False)
+        rest = request.environ["wsgi.input"].read(1)
+    except (OSError, ParseException, ClientDisconnected):
+        raise RequestError(
+            "a whole body was expected, and one that breaks off or has broken chunks was found"
+        ) from None
+    if rest:
+        raise RequestEntityTooLarge
+    if request.content_length not in (None, len(data)):
+        raise RequestError(f"a body of {request.content_length} bytes was expected, and {len(data)} were found")
+    return data
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise RequestError(f"a finite number was expected, and {name} was found")
 
 
 def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
-        raise RequestError(f"column {shown(repeated)} was expected once, and was found {names.count(repeated)} times")
-    return values
+    counts = Counter(name for name, _ in pairs)
+    if len(counts) < len(pairs):
+        name, count = next((name, count) for name, count in counts.items() if count > 1)
+        raise RequestError(f"column {shown(name)} was expected once, and was found {count} times")
+    return dict(pairs)

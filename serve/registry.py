@@ -10,8 +10,9 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from model.checkpoint import SUFFIX, Checkpoint, default_checkpoint, load
+from model.checkpoint import SUFFIX, Checkpoint, CheckpointError, default_checkpoint, load
 from model.network import predict
+from model.text import shown
 
 # Rows are padded to the next of these, and more than the last go in pieces of it, so that nothing compiles later.
 BATCHES = (1, 16, 256, 4096)
@@ -43,8 +44,13 @@ class Model:
 def load_model(directory: str | Path, name: str | None = None) -> Model:
     """Load and compile the checkpoint of that name, or the directory's default.
 
-    Raises CheckpointError where there is none, or it cannot be used.
+    Raises CheckpointError where there is none, or it cannot be used, or the name is a path out of the directory.
     """
+    if name and "/" in name:
+        raise CheckpointError(
+            f"NUDGE_MODEL: expected the name of a checkpoint in {directory}, found {shown(name)}; "
+            "set NUDGE_CHECKPOINTS to its directory"
+        )
     path = Path(directory) / f"{name}{SUFFIX}" if name else default_checkpoint(directory)
     checkpoint = load(path)
     return Model(path.stem, checkpoint, {batch: _compile(checkpoint, batch) for batch in BATCHES})

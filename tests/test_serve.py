@@ -1,6 +1,7 @@
 """The application in process: every answer and every refusal."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -144,6 +145,15 @@ def test_other_mistakes_have_their_own_status_and_the_one_shape(client: FlaskCli
     assert "GET" in client.delete("/predict").headers["Allow"]
 
 
+def test_a_body_of_many_names_is_refused_at_once(client: FlaskClient) -> None:
+    """In a time that grows with its length: counting every name on its own would take minutes."""
+    names = [f'"{number}":0' for number in range(60_000)]
+    started = time.process_time()
+    reply = client.post("/predict", data="{" + ",".join([*names, names[-1]]) + "}", content_type="application/json")
+    assert reply.json == {"error": "column '59999' was expected once, and was found 2 times"}
+    assert time.process_time() - started < 5
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "c"]), children),
@@ -229,6 +239,9 @@ def test_there_must_be_something_to_serve(
         create_app({"NUDGE_CHECKPOINTS": str(tmp_path)})
     with pytest.raises(CheckpointError, match=r"no\.safetensors: expected a checkpoint, found no file"):
         create_app({"NUDGE_CHECKPOINTS": str(checkpoints), "NUDGE_MODEL": "no"})
+    for name in ("../xor", "/etc/xor", "a\0b"):
+        with pytest.raises(CheckpointError, match="expected"):
+            create_app({"NUDGE_CHECKPOINTS": str(checkpoints / "."), "NUDGE_MODEL": name})
     for name in ("and", "or"):
         save(tmp_path / f"{name}.safetensors", solved)
     monkeypatch.setenv("NUDGE_CHECKPOINTS", str(tmp_path))
