@@ -59,7 +59,7 @@ class Network:
 
     def __post_init__(self) -> None:
         sizes = self.sizes
-        if not (isinstance(sizes, Sequence) and len(sizes) >= 2 and all(_is_size(size) for size in sizes)):
+        if not (isinstance(sizes, Sequence) and len(sizes) >= 2 and all(is_count(size) for size in sizes)):
             raise ValueError(f"sizes must be two or more whole numbers of at least 1, such as (2, 2, 1), not {sizes!r}")
         if self.activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}")
@@ -68,8 +68,13 @@ class Network:
         object.__setattr__(self, "sizes", tuple(int(size) for size in sizes))
 
 
-def _is_size(size: object) -> bool:
-    return isinstance(size, (int, np.integer)) and not isinstance(size, bool) and int(size) >= 1
+def is_count(value: object) -> bool:
+    """Whether a value is a whole number of at least 1, of Python or NumPy.
+
+    >>> is_count(2), is_count(0), is_count(2.0), is_count(True)
+    (True, False, False, False)
+    """
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= 1
 
 
 def init_params(network: Network, *, key: Key[Array, ""]) -> Params:
@@ -141,8 +146,21 @@ def _check_shapes(params: Params, x: Num[Array, "rows columns"], network: Networ
     found = [layer.weight.shape[:2] for layer in params]
     if found != list(pairwise(network.sizes)):
         raise ValueError(f"params must have the layers of {network}, but their weights are {found}")
-    if x.ndim != 2 or x.shape[1] != network.sizes[0]:
+    if len(shape_of("x", x)) != 2 or x.shape[1] != network.sizes[0]:
         raise ValueError(f"x must have the shape [rows, {network.sizes[0]}] for {network}, not {list(x.shape)}")
+
+
+def shape_of(name: str, array: object) -> tuple[int, ...]:
+    """The shape of an array. Raises ValueError, with its name, for a list or anything else that is none.
+
+    >>> shape_of("x", [[1.0, 2.0]])
+    Traceback (most recent call last):
+    ValueError: x must be an array, not a list; numpy.array makes one of it
+    """
+    if not hasattr(array, "shape"):
+        raise ValueError(f"{name} must be an array, not a {type(array).__name__}; numpy.array makes one of it")
+    shape: tuple[int, ...] = array.shape
+    return shape
 
 
 def logits(params: Params, x: Num[Array, "rows columns"], network: Network) -> Float[jax.Array, "rows *rest"]:
@@ -180,7 +198,7 @@ def loss(
     """
     z = logits(params, x, network)
     restart_axes = params[0].bias.ndim - 1
-    if y.shape != z.shape[: z.ndim - restart_axes]:
+    if shape_of("y", y) != z.shape[: z.ndim - restart_axes]:
         raise ValueError(f"y must have the logits' shape {list(z.shape[: z.ndim - restart_axes])}, not {list(y.shape)}")
     labels = jnp.reshape(y, y.shape + (1,) * restart_axes).astype(z.dtype)
     return jnp.mean(cross_entropy(z, labels), axis=tuple(range(y.ndim)))

@@ -19,13 +19,16 @@ import optax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Float, Int, Key
 
-from model.network import Array, Network, Params, as_layers, init_params, logits, loss
+from model.network import Array, Network, Params, as_layers, init_params, is_count, logits, loss, shape_of
 from model.tables import Table
 
 LEARNING_RATE = 0.01
 EPOCHS = 100_000
 RESTARTS = 64
 LOG_EVERY = 100
+
+# The numbers above 0 that float32 holds in full.
+SMALLEST, LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 # Restarts in a chunk: its parameters, gradients and updates stay in the first-level cache.
 CHUNK = 64
@@ -87,14 +90,14 @@ class DivergedError(ArithmeticError):
 @cache
 def make_optimizer(name: str, learning_rate: float) -> optax.GradientTransformation:
     """The optimizer of a name: sgd, momentum (0.9), or adam. Raises ValueError for another name, or a learning rate
-    that is not a finite number above 0.
+    that is not a finite number above 0 in float32.
 
     The same arguments give the same object, so that programs compiled with it are found again.
     """
     if name not in OPTIMIZERS:
         raise ValueError(f"the optimizer must be one of {', '.join(OPTIMIZERS)}, not {name!r}")
-    if not (learning_rate > 0 and np.isfinite(learning_rate)):
-        raise ValueError(f"the learning rate must be a finite number above 0, not {learning_rate}")
+    if not SMALLEST <= learning_rate <= LARGEST:
+        raise ValueError(f"the learning rate must be a finite number above 0 in float32, not {learning_rate}")
     return OPTIMIZERS[name](learning_rate)
 
 
@@ -163,13 +166,17 @@ def train(
     `init_params(network, key=jax.random.fold_in(key, i))`.
 
     epochs: passes over the table, from 1. restarts: random starts, from 1. learning_rate: for an optimizer by name
-    (sgd, momentum, adam); an `optax.GradientTransformation` has its own. log_every: epochs between recorded losses.
+    (sgd, momentum, adam); an `optax.GradientTransformation` has its own, and may ask for the value, the gradient and
+    the function itself (L-BFGS with its line search). log_every: epochs between recorded losses.
 
-    Raises ValueError for options out of range, DivergedError where no restart has a finite loss any more.
+    Raises ValueError for options out of range and a table without rows, DivergedError where no restart has a finite
+    loss any more.
     """
     for name, value in (("epochs", epochs), ("restarts", restarts), ("log_every", log_every)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, not {value}")
+        if not (is_count(value) and value < 2**63):
+            raise ValueError(f"{name} must be a whole number from 1 to 2^63 - 1, not {value!r}")
+    if 0 in (shape_of("x", table.x)[0], shape_of("y", table.y)[0]):
+        raise ValueError("the table must have at least one row, and it has none")
     if isinstance(optimizer, str):
         optimizer = make_optimizer(optimizer, learning_rate)
     progress = Progress(network, table, epochs, restarts, initial_state(key, network, optimizer, restarts))
@@ -259,16 +266,25 @@ def advance(
     """Take every restart through `blocks` blocks of `block` epochs.
 
     Returns the state and the losses after each block, [chunks, CAPACITY, (restarts)], of which `blocks` are filled.
-    The loop's body is kept to one update: XLA compiles a small one into a single function.
+    The loop's body is kept to one update: XLA compiles a small one into a single function. The losses that an optimizer
+    does not ask for are not computed in it.
     """
-    update = _over_restarts(optimizer.update, state.params[0].bias.ndim > 2)
+    general = optax.with_extra_args_support(optimizer)  # type: ignore[attr-defined]
 
-    def total_loss(params: Params) -> jax.Array:
-        return jnp.sum(loss(params, x, y, network))
+    def update_one(grads: Params, opt_state: Any, params: Params, value: jax.Array) -> Any:
+        value_fn = partial(loss, x=x, y=y, network=network)
+        return general.update(grads, opt_state, params, value=value, grad=grads, value_fn=value_fn)
+
+    update = _over_restarts(update_one, state.params[0].bias.ndim > 2)
+
+    def total_loss(params: Params) -> tuple[jax.Array, jax.Array]:
+        losses = loss(params, x, y, network)
+        return jnp.sum(losses), losses
 
     def epoch(_: jax.Array, state: State) -> State:
         params, opt_state = state
-        updates, opt_state = update(jax.grad(total_loss)(params), opt_state, params)
+        grads, losses = jax.grad(total_loss, has_aux=True)(params)
+        updates, opt_state = update(grads, opt_state, params, losses)
         return State(optax.apply_updates(params, updates), opt_state)  # type: ignore[arg-type]
 
     def block_of_epochs(index: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:

@@ -1,5 +1,9 @@
 """Training against SGD by hand, and what it promises: the same bits, restarts that are alone what they are together."""
 
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -162,17 +166,62 @@ def test_restarts_that_diverge_lose_to_those_that_do_not() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"epochs": 0}, "epochs must be at least 1, not 0"),
-        ({"restarts": 0}, "restarts must be at least 1, not 0"),
-        ({"log_every": -1}, "log_every must be at least 1, not -1"),
+        ({"epochs": 0}, "epochs must be a whole number from 1 to 2^63 - 1, not 0"),
+        ({"restarts": 0}, "restarts must be a whole number from 1 to 2^63 - 1, not 0"),
+        ({"log_every": -1}, "log_every must be a whole number from 1 to 2^63 - 1, not -1"),
+        ({"log_every": 2**63}, "log_every must be a whole number from 1 to 2^63 - 1, not 9223372036854775808"),
         ({"optimizer": "lbfgs"}, "the optimizer must be one of sgd, momentum, adam, not 'lbfgs'"),
-        ({"learning_rate": 0.0}, "the learning rate must be a finite number above 0, not 0.0"),
-        ({"learning_rate": float("nan")}, "the learning rate must be a finite number above 0, not nan"),
+        ({"learning_rate": 0.0}, "the learning rate must be a finite number above 0 in float32, not 0.0"),
+        ({"learning_rate": 1e39}, "the learning rate must be a finite number above 0 in float32, not 1e+39"),
+        ({"learning_rate": 1e-39}, "the learning rate must be a finite number above 0 in float32, not 1e-39"),
+        ({"learning_rate": float("nan")}, "the learning rate must be a finite number above 0 in float32, not nan"),
     ],
 )
 def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=re.escape(message)):
         train(NETWORK, XOR, key=KEY, **options)
+
+
+def test_a_table_without_rows_is_refused() -> None:
+    empty = Table(XOR.x[:0], XOR.y[:0], XOR.columns, XOR.target)
+    with pytest.raises(ValueError, match="the table must have at least one row, and it has none"):
+        train(NETWORK, empty, key=KEY)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("train(network, xor, key=key, epochs=1e5)", "epochs must be a whole number from 1 to 2^63 - 1, not 100000.0"),
+        ("train(network, xor, key=key, restarts=True)", "restarts must be a whole number from 1 to 2^63 - 1, not True"),
+        ("train(network, replace(xor, x=[[0, 0]]), key=key)", "x must be an array, not a list"),
+        ("predict(params, [[0, 0]], network)", "x must be an array, not a list; numpy.array makes one of it"),
+        ("loss(params, xor.x, [0, 1, 1, 0], network)", "y must be an array, not a list"),
+    ],
+)
+def test_values_of_a_wrong_type_are_refused_in_one_sentence(call: str, message: str) -> None:
+    """In a process of its own, without the checks of types that these tests run under."""
+    script = "from dataclasses import replace; import jax; from model import *; network = Network((2, 2, 1)); "
+    script += f"key = jax.random.key(0); params = init_params(network, key=key); xor = truth_table('xor'); {call}"
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=Path(__file__).parents[1], timeout=120
+    )
+    assert run.stderr.splitlines()[-1].startswith(f"ValueError: {message}")
+
+
+@pytest.mark.parametrize("optimizer", [optax.lbfgs(), optax.chain(optax.sgd(0.1), optax.contrib.reduce_on_plateau())])
+def test_an_optimizer_may_ask_for_the_value_and_the_function(optimizer: Any) -> None:
+    together = fit(NETWORK, XOR, key=KEY, epochs=20, restarts=5, optimizer=optimizer)
+    params = init_params(NETWORK, key=jax.random.fold_in(KEY, together.best))
+    opt_state = optimizer.init(params)
+
+    def value_fn(params: Any) -> Any:
+        return loss(params, XOR.x, XOR.y, NETWORK)
+
+    for _ in range(20):
+        value, grad = jax.value_and_grad(value_fn)(params)
+        updates, opt_state = optimizer.update(grad, opt_state, params, value=value, grad=grad, value_fn=value_fn)
+        params = optax.apply_updates(params, updates)
+    assert together.loss == pytest.approx(float(value_fn(params)), rel=1e-3, abs=1e-6)
 
 
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "gelu"])
