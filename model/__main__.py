@@ -1,5 +1,17 @@
-"""`python -m model` is `nudge`."""
+"""`python -m model` is `nudge`. Ctrl-C is heard before the commands, and JAX with them, are imported."""
 
-from model.cli import main
+from typing import NoReturn
 
-main()
+from model.interrupts import interrupts
+
+
+def main() -> NoReturn:
+    """Run the command line."""
+    interrupts.listen()
+    from model import cli
+
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -19,7 +19,7 @@ import numpy as np
 import safetensors.numpy
 
 from model.network import Layer, Network, Params
-from model.text import shown
+from model.text import reason, shown
 
 FORMAT = 1
 SUFFIX = ".safetensors"
@@ -154,7 +154,7 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
     except FileNotFoundError:
         raise _refusal(path, "a checkpoint", "no file", "write one with `nudge train`") from None
     except (OSError, ValueError) as error:
-        raise _refusal(path, "a readable file", _reason(error), "name another file") from None
+        raise _refusal(path, "a readable file", reason(error), "name another file") from None
     metadata, tensors = _parse(path, data, f"train it again with `nudge train --out {path}`")
     return Checkpoint(
         network=metadata.network,
@@ -220,7 +220,7 @@ def _place(path: str | os.PathLike[str]) -> Path:
     try:
         place = Path(os.path.realpath(path))
     except ValueError as error:
-        raise _refusal(path, "a name for a file", _reason(error), ELSEWHERE) from None
+        raise _refusal(path, "a name for a file", reason(error), ELSEWHERE) from None
     if place.suffix != SUFFIX:
         raise _refusal(path, f"a name that ends in {SUFFIX}", repr(place.name), ELSEWHERE)
     if os.path.isdir(place):
@@ -242,7 +242,7 @@ def _beside(place: Path) -> Iterator[BinaryIO]:
             finally:
                 temporary.unlink(missing_ok=True)
     except (OSError, ValueError) as error:
-        raise _refusal(place, "a place to write to", _reason(error), ELSEWHERE) from None
+        raise _refusal(place, "a place to write to", reason(error), ELSEWHERE) from None
 
 
 def _check_digest(path: str | os.PathLike[str], data: bytes, remedy: str) -> None:
@@ -300,7 +300,3 @@ def _check_tensors(path: str | os.PathLike[str], tensors: dict[str, np.ndarray],
 
 def _refusal(path: str | os.PathLike[str], expected: str, found: str, remedy: str) -> CheckpointError:
     return CheckpointError(f"{os.fspath(path)}: expected {expected}, found {found}; {remedy}")
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return (getattr(error, "strerror", None) or str(error)).lower()

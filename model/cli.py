@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shlex
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 import jax
@@ -22,9 +22,10 @@ from model import training
 from model.checking import TOLERANCE, Report, check_gradients, parameter_names
 from model.checkpoint import SUFFIX, Checkpoint, CheckpointError, Training, check_path, default_checkpoint, load, save
 from model.gradients import EPSILON, chain_rule
+from model.interrupts import interrupts
 from model.network import ACTIVATIONS, Network, loss, parameter_count, predict
 from model.tables import TRUTH_TABLES, Table, as_float32, parse_number, truth_table
-from model.text import aligned
+from model.text import aligned, reason, shown
 from model.training import OPTIMIZERS, DivergedError, Progress, Result
 
 DIRECTORY = Path("checkpoints")
@@ -40,11 +41,13 @@ def main() -> NoReturn:
         _leave(error.format_message() if isinstance(error, click.ClickException) else str(error), 2)
     except DivergedError as error:
         _leave(f"{error}. Nothing was written.", 1)
-    except click.Abort:
-        sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except jax.errors.JaxRuntimeError as error:
+        _leave(f"JAX cannot compute this: {str(error).splitlines()[0]}; ask for less", 1)
+    except OSError as error:  # of standard output: what commands read and write themselves, they check themselves
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if isinstance(error, BrokenPipeError):
+            sys.exit(1)
+        _leave(f"standard output cannot be written to: {reason(error)}; send it elsewhere", 1)
 
 
 def _leave(message: str, status: int) -> NoReturn:
@@ -59,31 +62,41 @@ def cli() -> None:
 
 
 def configure_jax() -> None:
-    """Keep compiled programs in the user's cache directory, and let XLA compile a chunk's loop into one function."""
+    """Keep compiled programs in the user's cache directory, and let XLA compile a chunk's loop into one function.
+
+    Raises click.UsageError where this machine has not the platform that JAX_PLATFORMS names.
+    """
     flag = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=1048576"
     if "xla_backend_extra_options" not in os.environ.get("XLA_FLAGS", ""):
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
     cache = _cache_directory()
     if cache is not None:
         settings = {
-            "jax_compilation_cache_dir": str(cache),
+            "jax_compilation_cache_dir": cache,
             "jax_persistent_cache_min_compile_time_secs": 0.0,
             "jax_persistent_cache_min_entry_size_bytes": 0,
         }
         for name, value in settings.items():
             jax.config.update(name, value)  # type: ignore[no-untyped-call]
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError):
+        named = os.environ.get("JAX_PLATFORMS")
+        raise click.UsageError(f"JAX_PLATFORMS is {named}, on which JAX cannot compute here; set it to cpu") from None
 
 
-def _cache_directory() -> Path | None:
-    """JAX's own setting, or a folder in the user's cache directory; None where it cannot be written."""
+def _cache_directory() -> str | None:
+    """JAX's own setting, a URL too, or a folder in the user's cache directory; None where it cannot be written."""
     named = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+    if named and "://" in named:
+        return named
     user = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
     cache = Path(named) if named else user / "nudge"
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError:
         return None
-    return cache if os.access(cache, os.W_OK | os.X_OK) else None
+    return str(cache) if os.access(cache, os.W_OK | os.X_OK) else None
 
 
 class _Hidden(click.ParamType[tuple[int, ...]]):
@@ -93,9 +106,19 @@ class _Hidden(click.ParamType[tuple[int, ...]]):
         if isinstance(value, tuple):
             return value
         sizes = str(value).split(",") if value else []
-        if not all(size.isascii() and size.isdigit() and int(size) > 0 for size in sizes):
-            self.fail(f"{value!r} is not a list of layer sizes such as 2 or 8,8", param, ctx)
+        if not all(re.fullmatch("[1-9][0-9]{0,29}", size) for size in sizes):
+            self.fail(f"{shown(value)} is not a list of layer sizes such as 2 or 8,8", param, ctx)
         return tuple(int(size) for size in sizes)
+
+
+class _Finite(click.FloatRange):
+    """A number in a range; click takes nan to be in any."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{number} is not a finite number", param, ctx)
+        return number
 
 
 @cli.command()
@@ -130,11 +153,11 @@ def train(
     check_path(out)
     data = truth_table(table)
     network = Network((len(data.columns), *hidden, 1), activation)
-    numbers = parameter_count(network) * restarts
-    if numbers > MOST_NUMBERS:
+    if (parameter_count(network) + training.CAPACITY) * restarts > MOST_NUMBERS:
         raise click.UsageError(
-            f"--hidden and --restarts ask for {numbers:.0e} parameters; at most {MOST_NUMBERS:.0e} are possible"
+            f"--hidden and --restarts ask for more than the {MOST_NUMBERS:,} parameters and losses that can be held"
         )
+    interrupts.hold()
     try:
         stretches = training.train(
             network,
@@ -149,7 +172,7 @@ def train(
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     with _shown_progress(as_json) as show:
-        result, interrupted = _until_interrupted(stretches, show)
+        result = _until_interrupted(stretches, show)
     record = Training(
         table=table,
         epoch=result.epoch,
@@ -162,9 +185,11 @@ def train(
         learning_rate=learning_rate,
         log_every=log_every,
     )
-    checkpoint = save(out, Checkpoint(network, result.params, data.columns, data.target, data.classes, record))
-    if interrupted:
-        _leave(f"stopped after epoch {result.epoch:,} of {epochs:,}, loss {result.loss:.4f}; {out} keeps it.", 130)
+    with interrupts.whole:
+        checkpoint = save(out, Checkpoint(network, result.params, data.columns, data.target, data.classes, record))
+        interrupts.release(
+            f"stopped after epoch {result.epoch:,} of {epochs:,}, loss {result.loss:.4f}; {out} keeps it."
+        )
     report = _check(checkpoint, EPSILON, TOLERANCE)
     predictions = np.asarray(jax.jit(predict)(checkpoint.params, data.x, network))
     if as_json:
@@ -207,25 +232,13 @@ def _print_records(progress: Progress) -> None:
         click.echo("\n".join(lines))
 
 
-def _until_interrupted(stretches: Iterator[Progress], show: Show) -> tuple[Result, bool]:
-    """Train to the end, or to the end of the stretch during which Ctrl-C is pressed; a second one stops at once."""
-    interrupted = False
-
-    def interrupt(*_: object) -> None:
-        nonlocal interrupted
-        if interrupted:
-            raise KeyboardInterrupt
-        interrupted = True
-
-    previous = signal.signal(signal.SIGINT, interrupt)
-    try:
-        for progress in stretches:
-            show(progress)
-            if interrupted:
-                break
-        return progress.result(), interrupted and progress.epoch < progress.epochs
-    finally:
-        signal.signal(signal.SIGINT, previous)
+def _until_interrupted(stretches: Iterator[Progress], show: Show) -> Result:
+    """Train to the end, or to the end of the stretch during which Ctrl-C is pressed."""
+    for progress in stretches:
+        show(progress)
+        if interrupts.pressed:
+            break
+    return progress.result()
 
 
 def _train_text(checkpoint: Checkpoint, data: Table, predictions: np.ndarray, report: Report, out: Path) -> str:
@@ -290,8 +303,8 @@ def _check(checkpoint: Checkpoint, epsilon: float, tolerance: float) -> Report:
 
 @cli.command()
 @_checkpoint_argument
-@click.option("--epsilon", type=click.FloatRange(0, min_open=True), default=EPSILON, show_default=True)
-@click.option("--tolerance", type=click.FloatRange(0), default=TOLERANCE, show_default=True)
+@click.option("--epsilon", type=_Finite(0, min_open=True), default=EPSILON, show_default=True)
+@click.option("--tolerance", type=_Finite(0), default=TOLERANCE, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 def check(checkpoint: Path | None, epsilon: float, tolerance: float, as_json: bool) -> None:
     """Compare four derivations of every parameter's gradient; exit 1 where they disagree."""
@@ -307,6 +320,7 @@ def ask(checkpoint: Path | None) -> None:
     """Ask for inputs and predict, until end-of-file or Ctrl-C."""
     _, loaded = _load(checkpoint)
     predict_row = jax.jit(predict)
+    interrupts.words = ""
     try:
         while True:
             try:
@@ -315,7 +329,7 @@ def ask(checkpoint: Path | None) -> None:
                 click.echo(f"Prediction: {as_float32(prediction):.4f}")
             except ValueError:
                 click.echo("Invalid input. Please enter a numeric value.")
-    except (EOFError, KeyboardInterrupt):
+    except EOFError:
         click.echo()
 
 

@@ -24,3 +24,12 @@ def shown(value: object, longest: int = 40) -> str:
     """
     text = str(value)
     return repr(text if len(text) <= longest else f"{text[:longest]}…") if text else "nothing"
+
+
+def reason(error: Exception) -> str:
+    """Why something failed, to stand within a sentence: an OSError's own words, without its number and its file.
+
+    >>> reason(FileNotFoundError(2, "No such file or directory"))
+    'no such file or directory'
+    """
+    return (getattr(error, "strerror", None) or str(error)).lower()

@@ -13,6 +13,7 @@ from jaxtyping import install_import_hook
 
 with install_import_hook("model", "beartype.beartype"):
     import model
+    from model import *  # noqa: F403 - a module is imported, and with it checked, only when a name in it is asked for
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

@@ -16,7 +16,7 @@ import pytest
 
 from model import load, truth_table
 from model.training import EPOCHS, LEARNING_RATE, RESTARTS
-from tests.conftest import Nudge
+from tests.conftest import ROOT, Nudge
 
 QUICK = ("--epochs", "20000")
 
@@ -129,20 +129,31 @@ def test_show_tells_what_is_in_it(nudge: Nudge, checkpoints: Path, solved: objec
         ("train nothing", "'nothing' is not one of 'xor', 'and', 'or', 'nand', 'nor', 'xnor'"),
         ("train --epochs 0", "0 is not in the range x>=1"),
         ("train --epochs many", "'many' is not a valid integer"),
-        ("train --learning-rate nan", "the learning rate must be a finite number above 0, not nan"),
-        ("train --learning-rate -1", "the learning rate must be a finite number above 0, not -1.0"),
+        ("train --learning-rate nan", "the learning rate must be a finite number above 0 in float32, not nan"),
+        ("train --learning-rate -1", "the learning rate must be a finite number above 0 in float32, not -1.0"),
+        ("train --learning-rate 1e39", "the learning rate must be a finite number above 0 in float32, not 1e+39"),
         ("train --hidden 2,x", "'2,x' is not a list of layer sizes such as 2 or 8,8"),
-        ("train --hidden 99999999999999999999", "ask for 3e+22 parameters"),
+        ("train --hidden 99999999999999999999", "ask for more than the 1,000,000,000 parameters and losses"),
+        ("train --hidden " + "9" * 5000, "is not a list of layer sizes such as 2 or 8,8"),
+        ("train --restarts 1000000", "ask for more than the 1,000,000,000 parameters and losses"),
+        ("train --restarts " + "9" * 400, "ask for more than the 1,000,000,000 parameters and losses"),
+        ("train --epochs 9223372036854775808", "epochs must be a whole number from 1 to 2^63 - 1"),
+        ("train --log-every 9223372036854775808", "log_every must be a whole number from 1 to 2^63 - 1"),
         ("train --optimizer lbfgs", "'lbfgs' is not one of 'sgd', 'momentum', 'adam'"),
         ("train --seed -1", "-1 is not in the range"),
         ("train --out x.bin", "x.bin: expected a name that ends in .safetensors"),
         ("train --out .", "expected a name that ends in .safetensors"),
+        ("train --out " + "n" * 230 + ".safetensors", "expected a place to write to, found file name too long"),
+        ("train --out /proc/x.safetensors", "expected a place to write to, found no such file or directory"),
         ("train --nonsense", "No such option '--nonsense'"),
         ("check", "checkpoints: expected a checkpoint in it, found none; write one with"),
         ("check none.safetensors", "none.safetensors: expected a checkpoint, found no file; write one with"),
         ("ask none.safetensors", "none.safetensors: expected a checkpoint, found no file; write one with"),
         ("show .", ".: expected a readable file, found is a directory"),
         ("check --epsilon 0", "0.0 is not in the range x>0"),
+        ("check --epsilon nan", "nan is not a finite number"),
+        ("check --tolerance nan", "nan is not a finite number"),
+        ("check --tolerance inf", "inf is not a finite number"),
         ("dance", "No such command 'dance'"),
     ],
 )
@@ -203,6 +214,121 @@ def wait_for_cpu_time(pid: int, seconds: float) -> None:
         time.sleep(0.05)
 
 
+def test_ctrl_c_during_the_imports_is_no_traceback(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "jax.py").write_text("import sys; print('importing', flush=True); sys.stdin.read()")
+    assert interrupted(environment, tmp_path, ["-m", "model", "train"], after="importing\n") == (
+        130,
+        "nudge: stopped; nothing was written.\n",
+    )
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_ctrl_c_after_the_training_says_what_is_kept(environment: dict[str, str], tmp_path: Path) -> None:
+    """The gradients are still being checked, and the file is written."""
+    status, said = interrupted(environment, tmp_path, ["-c", CHECKING, "train", "--epochs", "900"], after="checking\n")
+    assert status == 130
+    assert re.fullmatch(
+        r"nudge: stopped after epoch 900 of 900, loss \d\.\d+; checkpoints/xor.safetensors keeps it\.\n", said
+    )
+    assert load(tmp_path / "checkpoints" / "xor.safetensors").training.epoch == 900
+
+
+CHECKING = """
+import sys
+from model.interrupts import interrupts
+interrupts.listen()
+from model import cli
+def check_gradients(*args, **options):
+    print("checking", flush=True)
+    sys.stdin.read()
+cli.check_gradients = check_gradients
+cli.main()
+"""
+
+
+def test_a_second_ctrl_c_stops_at_once(environment: dict[str, str], tmp_path: Path) -> None:
+    """Also where the main thread does not come back to Python, as in a long epoch."""
+    process = started(environment, tmp_path, ["-c", BUSY], after="held\n")
+    with process:
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "noted\n"
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60) == ("", "nudge: stopped; nothing was written.\n")
+    assert process.returncode == 130
+
+
+BUSY = """
+import ctypes, time
+from model.interrupts import interrupts
+interrupts.listen()
+interrupts.hold()
+print("held", flush=True)
+while not interrupts.pressed:
+    time.sleep(0.01)
+print("noted", flush=True)
+ctypes.CDLL(None).sleep(600)
+"""
+
+
+def test_a_second_ctrl_c_lets_a_file_be_written_whole(environment: dict[str, str], tmp_path: Path) -> None:
+    process = started(environment, tmp_path, ["-c", WRITING], after="writing\n")
+    with process:
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate("go on", timeout=60)
+    assert (process.returncode, said) == (130, "nudge: it is written.\n")
+    assert (tmp_path / "file").read_text() == "whole"
+
+
+WRITING = """
+import pathlib, signal, sys, time
+from model.interrupts import interrupts
+interrupts.listen()
+interrupts.hold()
+interrupts.pressed = True
+with interrupts.whole:
+    print("writing", flush=True)
+    sys.stdin.read()
+    while signal.SIGINT in signal.sigpending():
+        time.sleep(0.01)
+    pathlib.Path("file").write_text("whole")
+    interrupts.release("it is written.")
+"""
+
+
+def test_ctrl_c_ends_ask(environment: dict[str, str], tmp_path: Path, checkpoints: Path) -> None:
+    ask = ["-m", "model", "ask", str(checkpoints / "xor.safetensors")]
+    assert interrupted(environment, tmp_path, ask, after="Input a: ") == (130, "")
+
+
+def started(environment: dict[str, str], cwd: Path, arguments: list[str], *, after: str) -> subprocess.Popen[str]:
+    """A process that has printed these words."""
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=cwd,
+        env=environment | {"PYTHONPATH": f"{cwd}:{ROOT}"},
+    )
+    assert process.stdout is not None
+    printed = ""
+    while after not in printed:
+        printed += process.stdout.read(1)
+        assert process.poll() is None, printed
+    return process
+
+
+def interrupted(environment: dict[str, str], cwd: Path, arguments: list[str], *, after: str) -> tuple[int, str]:
+    """The status and the words with which a process ends when Ctrl-C is pressed after it has printed something."""
+    process = started(environment, cwd, arguments, after=after)
+    with process:
+        process.send_signal(signal.SIGINT)
+        status = process.wait(timeout=60)  # before its input ends, which would end it too
+        return status, process.communicate()[1]
+
+
 def test_a_terminal_gets_a_progress_bar(environment: dict[str, str], tmp_path: Path) -> None:
     controller, terminal = pty.openpty()
     with subprocess.Popen(
@@ -234,6 +360,31 @@ def test_programs_are_cached_and_it_works_where_they_cannot_be(nudge: Nudge, tmp
     run = nudge("train", *QUICK, XDG_CACHE_HOME=str(tmp_path / "file"))
     assert run.returncode == 0
     assert run.stderr == ""
+
+
+def test_a_cache_that_a_url_names_is_jaxs_affair(nudge: Nudge, tmp_path: Path) -> None:
+    assert nudge("train", "--epochs", "100", JAX_COMPILATION_CACHE_DIR="gs://nudge/cache").returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoints"]
+
+
+def test_a_platform_that_is_not_there_is_one_line(nudge: Nudge, checkpoints: Path) -> None:
+    run = nudge("show", str(checkpoints / "xor.safetensors"), JAX_PLATFORMS="nonsense")
+    assert run.returncode == 2
+    assert run.stderr == "nudge: JAX_PLATFORMS is nonsense, on which JAX cannot compute here; set it to cpu\n"
+
+
+def test_names_beyond_ascii_do_in_any_locale(nudge: Nudge, tmp_path: Path) -> None:
+    for name in ("é.safetensors", os.fsdecode(b"\xff.safetensors")):
+        run = nudge("train", "--epochs", "100", "--out", name, LC_ALL="C", PYTHONUTF8="0")
+        assert run.returncode == 0, run.stderr
+        assert load(tmp_path / name).training.epoch == 100
+
+
+def test_a_full_disk_is_one_line(environment: dict[str, str], checkpoints: Path) -> None:
+    command = f"{sys.executable} -m model show {checkpoints}/xor.safetensors >/dev/full"
+    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, check=False)
+    assert run.returncode == 1
+    assert run.stderr == "nudge: standard output cannot be written to: no space left on device; send it elsewhere\n"
 
 
 def test_without_standard_output_it_trains_all_the_same(environment: dict[str, str], tmp_path: Path) -> None:
