@@ -8,10 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from model.checking import Report, check_gradients
+    from model.checking import assert_gradients, check_gradients
     from model.checkpoint import Checkpoint, CheckpointError, Training, load, save
     from model.gradients import chain_rule, jvp, nudge
     from model.network import Layer, Network, Params, init_params, logits, loss, predict
+    from model.reports import Report
     from model.tables import Table, truth_table
     from model.training import DivergedError, History, Progress, Result, fit, train
 else:
@@ -19,7 +20,7 @@ else:
     def __getattr__(name: str) -> object:
         """The public name, from the first module that has it; those that load least come first."""
         if name in __all__:
-            for module in ("network", "tables", "checkpoint", "gradients", "checking", "training"):
+            for module in ("network", "tables", "checkpoint", "gradients", "reports", "checking", "training"):
                 names = vars(import_module(f"model.{module}"))
                 if name in names:
                     return names[name]
@@ -39,6 +40,7 @@ __all__ = [
     "Result",
     "Table",
     "Training",
+    "assert_gradients",
     "chain_rule",
     "check_gradients",
     "fit",

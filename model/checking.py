@@ -1,236 +1,268 @@
-"""Whether a gradient is right: every derivation compared in float64, one parameter at a time, and the report."""
+"""Whether a gradient is right: every derivation held against differences of values, one parameter at a time."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
 
-from model.gradients import EPSILON, JUMP_STEPS, Scalar, Tree, jump, nudge, slopes
-from model.network import Array
-from model.text import aligned
+from model.diagnosis import Candidate, Diagnosis, as_leaves, diagnose, together
+from model.differences import LARGEST, LEVELS, NOISE_POINTS, differentiate, ladder
+from model.evaluation import Flat, NotCheckableError, Problem, Tree, is_whole, prepare
+from model.exploring import SPACING, explore, first_step, places
+from model.lines import LEAVES, every_entry, natural_scale, sample, uphill
+from model.mistakes import candidates, counts
+from model.precision import EPS
+from model.programs import Evaluator
+from model.reports import Derivative, Report
+from model.trying import Tried, make_rows, try_lines
+from model.verdicts import MARGIN, Verdict, judge
+from model.ways import CLOSE, Gradients, gradients_of
 
-# The largest relative error that counts as agreement, and the size below which a gradient is measured against this
-# size rather than its own.
+# Two derivatives that share six digits agree: the constants in people's rules have no more.
 TOLERANCE = 1e-6
-FLOOR = 1e-6
-# The smallest jump of a slope, relative to the steepest slope around, that is a kink.
-KINK = 1e-6
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter's derivative, each way. by_hand is None where no gradient by hand was given.
-
-    name: its place in the pytree, such as 0.weight[0,1].
-    kink: whether the slope jumps within ±epsilon, so that no finite difference can be right there.
-    relative_error: the largest |a - b| / max(|a|, |b|, 1e-6) between any two ways, `nudge` left out at a kink.
-    """
-
-    name: str
-    nudge: float
-    jvp: float
-    by_hand: float | None
-    grad: float
-    kink: bool
-    relative_error: float
-
-
-@dataclass(frozen=True)
-class Report:
-    """What `check_gradients` found; `print` shows it as a table.
-
-    parameters: one Parameter each, in the order of the pytree. by_hand_name: the name of the function given as by_hand.
-    """
-
-    parameters: tuple[Parameter, ...]
-    epsilon: float
-    tolerance: float
-    by_hand_name: str = "by_hand"
-
-    @property
-    def max_relative_error(self) -> float:
-        """The largest relative error of any parameter; NaN where a gradient is not finite, 0 without parameters."""
-        return float(np.max([parameter.relative_error for parameter in self.parameters], initial=0.0))
-
-    @property
-    def ok(self) -> bool:
-        """Whether every parameter's derivatives agree to the tolerance."""
-        return self.max_relative_error <= self.tolerance
-
-    def to_json(self) -> str:
-        """The report as a JSON object: max_relative_error, ok, epsilon, tolerance, and each parameter's numbers.
-
-        A number that is not finite becomes null, as JSON has none.
-        """
-        fields = {
-            "max_relative_error": _finite(self.max_relative_error),
-            "ok": self.ok,
-            "epsilon": self.epsilon,
-            "tolerance": self.tolerance,
-            "parameters": [self._row(parameter) for parameter in self.parameters],
-        }
-        return json.dumps(fields)
-
-    def _row(self, parameter: Parameter) -> dict[str, str | float | bool | None]:
-        by_hand = {} if parameter.by_hand is None else {self.by_hand_name: _finite(parameter.by_hand)}
-        return {
-            "name": parameter.name,
-            "nudge": _finite(parameter.nudge),
-            "jvp": _finite(parameter.jvp),
-            **by_hand,
-            "grad": _finite(parameter.grad),
-            "kink": parameter.kink,
-            "relative_error": _finite(parameter.relative_error),
-        }
-
-    def __str__(self) -> str:
-        by_hand = any(parameter.by_hand is not None for parameter in self.parameters)
-        header = ["parameter", "nudge", "jvp", *([self.by_hand_name] if by_hand else []), "grad", "relative error"]
-        rows = [header]
-        for parameter in self.parameters:
-            values = [parameter.nudge, parameter.jvp, parameter.by_hand, parameter.grad]
-            numbers = [f"{value:+.9f}" for value in values if value is not None]
-            remark = " kink" if parameter.kink else "" if parameter.relative_error <= self.tolerance else " wrong"
-            rows.append([parameter.name, *numbers, f"{parameter.relative_error:.1e}{remark}"])
-        return f"{aligned(rows)}\n{self.summary()}"
-
-    def summary(self) -> str:
-        """One sentence: the worst relative error, where, and how many kinks there are."""
-        if not self.parameters:
-            return "No parameters to check."
-        worst = max(self.parameters, key=lambda parameter: np.nan_to_num(parameter.relative_error, nan=np.inf))
-        verdict = "The gradients agree" if self.ok else "The gradients DISAGREE"
-        count = sum(parameter.kink for parameter in self.parameters)
-        note = f"; {count} of {len(self.parameters)} parameters have a kink within the nudge" if count else ""
-        return (
-            f"{verdict}: worst relative error {worst.relative_error:.1e} at {worst.name}, "
-            f"tolerance {self.tolerance:.0e}{note}."
-        )
+# Up to so many entries are tried one by one, and so many numbers worked out for it; of more, a sample is tried. Of what
+# is large only so many numbers are, which comes to some eighty evaluations.
+MOST_ENTRIES = 4096
+MOST_NUMBERS = 2**30
+MOST_OF_LARGE = 2**28
+FEWEST_ENTRIES = 6
+# Numbers of an array result that are listed though they agree.
+RESULTS = 4
+# What the arithmetic of a slope in float64 may lose, relative to it.
+LOSS = 1e-13
 
 
 def check_gradients(
-    fun: Scalar,
+    fun: Any,
     params: Tree,
     *args: Any,
-    by_hand: Callable[..., Tree] | None = None,
-    epsilon: float = EPSILON,
+    by_hand: Any = None,
+    order: int = 1,
     tolerance: float = TOLERANCE,
+    budget: int | None = None,
+    seed: int = 0,
 ) -> Report:
-    """Compare the gradients of `fun(params, *args)` by params: `nudge`, `jvp`, `jax.grad`, and `by_hand` if given.
+    """Compare the gradients of `fun(params, *args)` by params with differences of its values.
 
-    fun: any traceable function of a pytree of floating-point arrays to a scalar. by_hand: a gradient that someone
-    wrote, called with the same arguments; its result has the structure and shapes of params. All floating-point
-    arrays are taken as float64 inside, whatever they are outside; neither they nor JAX's settings are changed.
-    epsilon: the nudge. tolerance: the largest relative error that is agreement.
+    fun: a function of a pytree to a floating-point scalar, or to an array or a pytree of them, which is then summed up
+        by random weights, and each of whose numbers is checked along a random direction too. JAX need not be able to
+        trace it; it may be plain NumPy.
+    params: a pytree. Its floating-point leaves are nudged, whole numbers are listed as not differentiable, and all
+        else is left alone.
+    by_hand: a gradient that someone wrote, in JAX or NumPy, called with the arguments of fun; a pytree like params.
+    order: 1, or 2 to check Hessian-vector products as well.
+    tolerance: how far two derivatives may be apart, relative to the larger, beyond what their errors explain.
+    budget: how many parameters are tried one by one, from 1. By default all of them, up to 4096 and to a second or
+        two of work; beyond it, a sample of each leaf. Random directions through all of them are always tried.
+    seed: of the sample and the directions.
 
-    Returns a Report with every parameter's numbers. Raises ValueError where epsilon is not above 0 or by_hand returns
-    another structure or other shapes.
+    All floating-point arrays are taken as float64 inside; neither they nor JAX's settings are changed.
+
+    Returns a Report with the numbers and a verdict of each parameter, and a diagnosis where something is wrong. Raises
+    ValueError, in one sentence, where the arguments cannot be checked.
 
     >>> def fun(p):
     ...     return jnp.sum(jnp.sin(p["angle"]))
     >>> report = check_gradients(
-    ...     fun, {"angle": jnp.array([0.0, 1.0])}, by_hand=lambda p: {"angle": -jnp.cos(p["angle"])}
+    ...     fun, {"angle": jnp.array([0.1, 1.0])}, by_hand=lambda p: {"angle": -jnp.cos(p["angle"])}
     ... )
     >>> report.ok, report.max_relative_error, report.parameters[0].name
     (False, 2.0, 'angle[0]')
+    >>> print(report.diagnoses[0])
+    by_hand has the wrong sign, in angle.
     """
-    if not epsilon > 0:
-        raise ValueError(f"epsilon, the nudge, must be above 0, not {epsilon}")
-    if not jax.tree.leaves(params):
-        return Report((), epsilon, tolerance)
-    with jax.enable_x64(True):
-        params, args = jax.tree.map(_as_float64, (params, args))
-        ways = jax.device_get(_every_way(fun, by_hand, params, args, np.asarray(epsilon)))
-    columns = [_flat(ways[way]) for way in ("nudge", "jvp", "grad", "kink")]
-    written = [None] * columns[0].size if by_hand is None else _flat(ways["by_hand"]).tolist()
-    numbers = zip(parameter_names(params), *(column.tolist() for column in columns), written, strict=True)
-    rows = tuple(_compare(*row) for row in numbers)
-    by_hand_name = getattr(by_hand, "__name__", "")
-    return Report(rows, epsilon, tolerance, by_hand_name if by_hand_name.isidentifier() else "by_hand")
+    _check_options(order, tolerance, budget, by_hand)
+    problem = prepare(fun, params, args)
+    report = _check(problem, by_hand, tolerance, budget, seed)
+    if order == 2 and "grad" in dict(report.notes):
+        raise NotCheckableError(
+            f"order 2 needs JAX's own gradient, but {dict(report.notes)['grad']}; check order 1 alone"
+        )
+    if order == 2 and report.ok:
+        second = _check(_hessian_times(problem, seed), None, tolerance, budget, seed, order=2)
+        report = report.followed_by(second)
+    return report
 
 
-@partial(jax.jit, static_argnames=("fun", "by_hand"))
-def _every_way(
-    fun: Scalar, by_hand: Callable[..., Tree] | None, params: Tree, args: tuple[Any, ...], epsilon: Float[Array, ""]
-) -> dict[str, Tree]:
-    written = None
-    if by_hand is not None:
-        written = by_hand(params, *args)
-        _check_structure(params, written)
-    around = slopes(fun, params, *args, steps=epsilon * jnp.array([*JUMP_STEPS, 0.0]))
-    return {
-        "nudge": nudge(fun, params, *args, epsilon=epsilon),
-        "jvp": jax.tree.map(lambda slope: slope[..., -1], around),
-        "by_hand": written,
-        "grad": jax.grad(fun)(params, *args),
-        "kink": jax.tree.map(_has_kink, around),
-    }
+def assert_gradients(fun: Callable[..., Any], params: Tree, *args: Any, **options: Any) -> None:
+    """Raise AssertionError, with the report of `check_gradients` as its message, where a gradient is wrong.
 
-
-def _has_kink(slopes: Float[Array, "*shape 9"]) -> Bool[jax.Array, "*shape"]:
-    """Whether the slope jumps, seen against the steepest one around."""
-    steepest = jnp.max(jnp.abs(slopes), axis=-1)
-    return jump(slopes[..., :-1]) > KINK * jnp.maximum(steepest, FLOOR)
-
-
-def _check_structure(params: Tree, written: Tree) -> None:
-    expected, found = _shapes(params), _shapes(written)
-    if expected != found:
-        raise ValueError(f"by_hand must return the structure and shapes of params, {expected}, not {found}")
-
-
-def _shapes(tree: Tree) -> dict[str, tuple[int, ...]]:
-    return {_place(path): jnp.shape(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
-
-
-def _place(path: tuple[Any, ...]) -> str:
-    return jax.tree_util.keystr(path, simple=True, separator=".")
-
-
-def _compare(name: str, nudge: float, jvp: float, grad: float, kink: bool, by_hand: float | None) -> Parameter:
-    counted = [jvp, grad]
-    if by_hand is not None:
-        counted.append(by_hand)
-    if not kink:
-        counted.append(nudge)
-    a = np.array(counted)
-    with np.errstate(invalid="ignore"):
-        errors = np.abs(a[:, None] - a) / np.maximum(np.maximum(np.abs(a[:, None]), np.abs(a)), FLOOR)
-    return Parameter(name, nudge, jvp, by_hand, grad, kink, relative_error=float(np.max(errors)))
-
-
-def parameter_names(params: Tree) -> list[str]:
-    """One name for each entry of each leaf, in the order of the pytree: its path and index, such as 0.weight[0,1].
-
-    >>> parameter_names({"w": jnp.zeros((1, 2)), "b": jnp.zeros(())})
-    ['b', 'w[0,0]', 'w[0,1]']
+    >>> assert_gradients(lambda p: jnp.sum(p**2), jnp.array([1.0, 2.0]))
     """
-    names = []
-    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
-        place = _place(path) or "params"
-        for index in np.ndindex(jnp.shape(leaf)):
-            names.append(f"{place}[{','.join(map(str, index))}]" if index else place)
-    return names
+    __tracebackhide__ = True
+    report = check_gradients(fun, params, *args, **options)
+    if not report.ok:
+        raise AssertionError(f"\n{report}")
 
 
-def _as_float64(leaf: Any) -> Any:
-    if isinstance(leaf, float) or (hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating)):
-        return np.asarray(leaf, np.float64)
-    return leaf
+def _check_options(order: int, tolerance: float, budget: int | None, by_hand: Any) -> None:
+    if order not in (1, 2):
+        raise NotCheckableError(f"order must be 1 or 2, not {order!r}; 2 checks Hessian-vector products as well")
+    if not (isinstance(tolerance, float | int | np.floating) and 0 <= tolerance < np.inf):
+        raise NotCheckableError(
+            f"tolerance must be a finite number from 0, not {tolerance!r}; leave it out for {TOLERANCE}"
+        )
+    if budget is not None and not (isinstance(budget, int) and budget >= 1):
+        raise NotCheckableError(f"budget must be a whole number from 1, not {budget!r}; leave it out for the default")
+    if by_hand is not None and not callable(by_hand):
+        raise NotCheckableError(
+            f"by_hand must be a function that returns a gradient, not {by_hand!r:.40}; pass the function itself"
+        )
 
 
-def _flat(tree: Tree) -> np.ndarray:
-    leaves = [np.ravel(leaf) for leaf in jax.tree.leaves(tree)]
-    return np.concatenate(leaves) if leaves else np.zeros(0)
+def _check(
+    problem: Problem,
+    by_hand: Callable[..., Tree] | None,
+    tolerance: float,
+    budget: int | None,
+    seed: int,
+    order: int = 1,
+) -> Report:
+    if by_hand is not None and problem.weights is not None:
+        raise NotCheckableError("by_hand is for a fun that returns a number, but fun returned arrays; return their sum")
+    name = getattr(by_hand, "__name__", "")
+    name = name if name.isidentifier() else "by_hand"
+    rng = np.random.default_rng(seed)
+    with problem.setting():
+        evaluator, scale = Evaluator(problem), natural_scale(problem)
+        coarse = np.repeat(evaluator.coarseness(), problem.sizes)
+        around = scale * rng.choice([-1.0, 1.0], scale.size)
+        near = SPACING * float(coarse.max()) if np.max(coarse, initial=EPS) > EPS else CLOSE
+        offsets = np.zeros(1) if evaluator.large else near * NOISE_POINTS
+        count = budget or _affordable(evaluator)
+        lines = every_entry(scale, rng) if count >= scale.size else None
+        if lines is not None and problem.traced:
+            steps = places(evaluator, lines, first_step(evaluator, lines), lines.most(coarse))
+            evaluator.together(by_hand, around, offsets, lines, steps)
+        gradients = gradients_of(evaluator, by_hand, around, offsets, coarse)
+        named = {name if way == "by_hand" else way: gradient for way, gradient in gradients.written.items()}
+        if lines is None:
+            lines = sample(problem, scale, count, gradients.apart(), rng, leaves=0 if evaluator.large else LEAVES)
+            lines = lines if evaluator.large else lines.and_(uphill(scale, named))
+        tried = try_lines(evaluator, gradients, lines, coarse, tolerance)
+        if not tried.ways:
+            reason = "; ".join(f"{way}: {text}" for way, text in evaluator.notes.items())
+            raise NotCheckableError(
+                f"there must be a gradient to check, but JAX has none of fun ({reason}); give by_hand"
+            )
+        if count >= scale.size > 1 and any(Verdict.NOISY in verdicts for verdicts in tried.verdicts.values()):
+            tried = tried.and_(try_lines(evaluator, gradients, uphill(scale, named), coarse, tolerance))
+        rows = tried.rows([*problem.entry_names(tried.lines.entries), *tried.lines.names], order)
+        entries = len(tried.lines.entries)
+        if problem.weights is not None and len(lines.dense):
+            rows += _results(evaluator, lines.dense[0], gradients, tolerance, order)
+        diagnoses: list[Diagnosis] = []
+        if not all(row.verdict.ok for row in rows) and order == 1:
+            diagnoses = _diagnoses(evaluator, gradients, tried, name, tolerance)
+        return Report(
+            parameters=(*rows[:entries], *(_whole_numbers(problem) if order == 1 else ())),
+            directions=tuple(rows[entries:]),
+            entries=scale.size,
+            tolerance=tolerance,
+            diagnoses=tuple(diagnoses),
+            taylor_order=tried.taylor_order(),
+            adjoint_error=tried.adjoint_error(),
+            visible=tried.visible(tolerance),
+            notes=tuple(evaluator.notes.items()),
+            by_hand_name=name,
+        )
 
 
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None
+def _affordable(evaluator: Evaluator) -> int:
+    """How many entries are tried one by one."""
+    problem = evaluator.problem
+    numbers = problem.flat.size + (problem.precision.numbers if problem.precision else 0)
+    most = MOST_OF_LARGE if evaluator.large else MOST_NUMBERS
+    return min(MOST_ENTRIES, max(FEWEST_ENTRIES, most // (numbers * (2 * LEVELS + 1))))
+
+
+def _results(
+    evaluator: Evaluator, direction: Flat, gradients: Gradients, tolerance: float, order: int
+) -> list[Derivative]:
+    """Forward mode of each number of an array result, along a random direction; all that are wrong, and a few more."""
+    steps = ladder(np.array([LARGEST]))[0]
+    values, slopes = evaluator.outputs(direction, np.concatenate([-steps, [0.0], steps]))
+    if slopes is None:
+        return []
+    values = values.T[:MOST_ENTRIES]
+    slopes, middle = slopes[:MOST_ENTRIES], values[:, LEVELS]
+    unit = float(np.max(gradients.unit, initial=EPS))
+    coarse = unit if unit > EPS else 0.0
+    ladders = np.broadcast_to(steps, (len(values), LEVELS))
+    found = differentiate(
+        ladders, values[:, :LEVELS], values[:, LEVELS + 1 :], middle, coarse * np.abs(middle), np.ones(len(values))
+    )
+    verdicts = judge(found, slopes, (LOSS + 4 * coarse) * np.abs(slopes), middle, tolerance)
+    rows = make_rows(
+        [f"result {index}" for index in range(len(values))], found, {"jvp": slopes}, {"jvp": verdicts}, order
+    )
+    return [row for index, row in enumerate(rows) if index < RESULTS or not row.verdict.ok]
+
+
+def _whole_numbers(problem: Problem) -> list[Derivative]:
+    """A row for each leaf of whole numbers."""
+    leaves = zip(problem.names, problem.leaves, strict=True)
+    names = [name for name, leaf in leaves if is_whole(leaf)]
+    return [Derivative(name, np.nan, np.inf, None, None, None, Verdict.NOT_DIFFERENTIABLE) for name in names]
+
+
+def _diagnoses(
+    evaluator: Evaluator, gradients: Gradients, tried: Tried, name: str, tolerance: float
+) -> list[Diagnosis]:
+    """What is wrong with each way that is, held against one that is not, or else against the differences."""
+    problem, entries, found = evaluator.problem, tried.lines.entries, tried.seen.found
+    wrong = [way for way in tried.ways if not all(verdict.ok for verdict in tried.verdicts[way])]
+    right = [way for way in gradients.written if way not in wrong]
+    names, shapes = [problem.names[index] for index in problem.moving], problem.shapes
+
+    def whole(values: np.ndarray) -> Flat:
+        row = np.full(problem.flat.size, np.nan)
+        row[entries] = values[: len(entries)]
+        return row
+
+    clean = ~found.kink & ~found.jump & np.isfinite(found.slope.error)
+    truth, slack = whole(np.where(clean, found.slope.value, np.nan)), whole(MARGIN * found.slope.error)
+    if right:
+        truth, slack = gradients.written[right[0]], np.zeros(problem.flat.size)
+    slack = slack + gradients.rounding + tolerance * np.abs(truth)
+
+    def slopes(other: Problem) -> Flat:
+        with other.setting():
+            evaluator, lines = Evaluator(other), tried.lines.only(np.arange(len(entries)))
+            coarse = np.repeat(evaluator.coarseness(), other.sizes)
+            return whole(explore(evaluator, lines, lines.most(coarse), np.full(len(lines), np.inf)).found.slope.value)
+
+    def compared() -> Iterator[Candidate]:
+        return candidates(problem, slopes)
+
+    diagnoses: list[Diagnosis] = []
+    for way in wrong:
+        written = gradients.written.get(way)
+        leaves = as_leaves(names, shapes, whole(tried.ways[way]) if written is None else written, truth, slack)
+        diagnoses += diagnose(name if way == "by_hand" else way, leaves, counts(problem), compared)
+    return together(diagnoses)
+
+
+def _hessian_times(problem: Problem, seed: int) -> Problem:
+    """The problem of the gradient's derivative along a random direction: its own gradient is the Hessian times that."""
+    rng = np.random.default_rng(seed)
+    with problem.setting():
+        direction = problem.split(natural_scale(problem) * rng.choice([-1.0, 1.0], problem.flat.size))
+
+    def product(params: Tree, *args: Any) -> jax.Array:
+        leaves, structure = jax.tree.flatten(params)
+
+        def scalar(point: list[Any]) -> Any:
+            moved = list(leaves)
+            for index, leaf in zip(problem.moving, point, strict=True):
+                moved[index] = leaf
+            return problem.total(jax.tree.leaves(problem.fun(jax.tree.unflatten(structure, moved), *args)))
+
+        grads = jax.grad(scalar)([jnp.asarray(leaves[index]) for index in problem.moving])
+        return jnp.sum(jnp.stack([jnp.sum(grad * d) for grad, d in zip(grads, direction, strict=True)]))
+
+    return prepare(product, jax.tree.unflatten(problem.structure, problem.leaves), problem.args)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 import jax
@@ -19,16 +19,16 @@ import msgspec
 import numpy as np
 
 from model import training
-from model.checking import TOLERANCE, Report, check_gradients, parameter_names
-from model.checkpoint import SUFFIX, Checkpoint, CheckpointError, Training, check_path, default_checkpoint, load, save
-from model.gradients import EPSILON, chain_rule
+from model.check_command import DIRECTORY, check, check_checkpoint, load_or_default
+from model.checkpoint import SUFFIX, Checkpoint, CheckpointError, Training, check_path, default_checkpoint, save
+from model.evaluation import entry_names
 from model.interrupts import interrupts
-from model.network import ACTIVATIONS, Network, loss, parameter_count, predict
+from model.network import ACTIVATIONS, Network, parameter_count, predict
+from model.reports import Report
 from model.tables import TRUTH_TABLES, Table, as_float32, parse_number, truth_table
 from model.text import aligned, reason, shown
 from model.training import OPTIMIZERS, DivergedError, Progress, Result
 
-DIRECTORY = Path("checkpoints")
 SHOWN_PARAMETERS = 100
 MOST_NUMBERS = 1_000_000_000
 
@@ -111,16 +111,6 @@ class _Hidden(click.ParamType[tuple[int, ...]]):
         return tuple(int(size) for size in sizes)
 
 
-class _Finite(click.FloatRange):
-    """A number in a range; click takes nan to be in any."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        number = super().convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{number} is not a finite number", param, ctx)
-        return number
-
-
 @cli.command()
 @click.argument("table", type=click.Choice(list(TRUTH_TABLES)), default="xor")
 @click.option("--hidden", type=_Hidden(), default="2", show_default=True, help="Units of each hidden layer.")
@@ -190,7 +180,7 @@ def train(
         interrupts.release(
             f"stopped after epoch {result.epoch:,} of {epochs:,}, loss {result.loss:.4f}; {out} keeps it."
         )
-    report = _check(checkpoint, EPSILON, TOLERANCE)
+    report = check_checkpoint(checkpoint)
     predictions = np.asarray(jax.jit(predict)(checkpoint.params, data.x, network))
     if as_json:
         summary = msgspec.to_builtins(record) | {
@@ -279,46 +269,16 @@ def _serve_command(out: Path) -> str:
     return " ".join([*settings, command])
 
 
+cli.add_command(check)
+
 _checkpoint_argument = click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
-
-
-def _load(path: Path | None) -> tuple[Path, Checkpoint]:
-    path = path or default_checkpoint(DIRECTORY)
-    return path, load(path)
-
-
-def _check(checkpoint: Checkpoint, epsilon: float, tolerance: float) -> Report:
-    data = truth_table(checkpoint.training.table)
-    return check_gradients(
-        loss,
-        checkpoint.params,
-        data.x,
-        data.y,
-        checkpoint.network,
-        by_hand=chain_rule,
-        epsilon=epsilon,
-        tolerance=tolerance,
-    )
-
-
-@cli.command()
-@_checkpoint_argument
-@click.option("--epsilon", type=_Finite(0, min_open=True), default=EPSILON, show_default=True)
-@click.option("--tolerance", type=_Finite(0), default=TOLERANCE, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
-def check(checkpoint: Path | None, epsilon: float, tolerance: float, as_json: bool) -> None:
-    """Compare four derivations of every parameter's gradient; exit 1 where they disagree."""
-    report = _check(_load(checkpoint)[1], epsilon, tolerance)
-    click.echo(report.to_json() if as_json else str(report))
-    if not report.ok:
-        raise SystemExit(1)
 
 
 @cli.command()
 @_checkpoint_argument
 def ask(checkpoint: Path | None) -> None:
     """Ask for inputs and predict, until end-of-file or Ctrl-C."""
-    _, loaded = _load(checkpoint)
+    _, loaded = load_or_default(checkpoint)
     predict_row = jax.jit(predict)
     interrupts.words = ""
     try:
@@ -337,7 +297,7 @@ def ask(checkpoint: Path | None) -> None:
 @_checkpoint_argument
 def show(checkpoint: Path | None) -> None:
     """Show what is in a checkpoint."""
-    path, loaded = _load(checkpoint)
+    path, loaded = load_or_default(checkpoint)
     network, record = loaded.network, loaded.training
     count = sum(leaf.size for leaf in jax.tree.leaves(loaded.params))
     rows = [
@@ -356,6 +316,6 @@ def show(checkpoint: Path | None) -> None:
     click.echo(aligned(rows))
     if count <= SHOWN_PARAMETERS:
         leaves = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(loaded.params)])
-        names = parameter_names(loaded.params)
+        names = entry_names(loaded.params)
         click.echo()
         click.echo(aligned([["parameter", "value"], *([n, f"{v:+.6f}"] for n, v in zip(names, leaves, strict=True))]))

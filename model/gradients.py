@@ -61,51 +61,13 @@ def jvp(fun: Scalar, params: Tree, *args: Any) -> Tree:
     >>> float(grads["w"]), float(grads["b"])
     (12.0, 2.0)
     """
-    return jax.tree.map(lambda slope: slope[..., 0], slopes(fun, params, *args, steps=jnp.zeros(1)))
 
+    def derivative(step: Callable[[jax.Array], Tree]) -> jax.Array:
+        zero = jnp.zeros(())
+        tangent: jax.Array = jax.jvp(lambda h: fun(step(h), *args), (zero,), (jnp.ones_like(zero),))[1]
+        return tangent
 
-def slopes(fun: Scalar, params: Tree, *args: Any, steps: Float[Array, " steps"]) -> Tree:
-    """The derivative along each parameter after moving that one, alone, by each of the steps, in forward mode.
-
-    Returns the structure of params, each leaf with a trailing axis for the steps.
-
-    >>> slopes(lambda p: p**2, jnp.array(3.0), steps=jnp.array([-1.0, 0.0, 1.0])).tolist()
-    [4.0, 6.0, 8.0]
-    """
-
-    def derivatives(step: Callable[[jax.Array], Tree]) -> jax.Array:
-        def slope(h: jax.Array) -> jax.Array:
-            derivative: jax.Array = jax.jvp(lambda t: fun(step(t), *args), (h,), (jnp.ones_like(h),))[1]
-            return derivative
-
-        return jax.vmap(slope)(jnp.asarray(steps))
-
-    return one_at_a_time(derivatives, params)
-
-
-# The steps that `jump` wants, in nudges.
-JUMP_STEPS = (1.0, 0.5, 0.25, 0.125, -0.125, -0.25, -0.5, -1.0)
-
-
-def jump(slopes: Float[Array, "*shape 8"]) -> Float[jax.Array, "*shape"]:
-    """How far a slope jumps between -h and h, from its values at JUMP_STEPS · h; 0, but for rounding, if it is smooth.
-
-    Let d(h) be the difference between the slopes at h and at -h. For a smooth function it is an odd series,
-    2h f″ + h³ f⁗/3 + …, so d(h) - 2 d(h/2) is free of its first term; that, less 8 times itself at h/2, of the second;
-    that, less 32 times itself at h/2, of the third. A jump between -h and h adds itself whole to d(h), however small h,
-    and whichever of the steps lie beyond it, a multiple of it from 1 to 295 is left.
-
-    >>> def fun(p):
-    ...     return jax.nn.relu(p) + p**2
-    >>> round(float(jump(slopes(fun, jnp.array(0.4), steps=0.5 * jnp.array(JUMP_STEPS)))), 3)
-    1.0
-    >>> round(float(jump(slopes(fun, jnp.array(1.0), steps=0.5 * jnp.array(JUMP_STEPS)))), 3)
-    0.0
-    """
-    remainder = (slopes - slopes[..., ::-1])[..., :4]
-    for factor in (2, 8, 32):
-        remainder = remainder[..., :-1] - factor * remainder[..., 1:]
-    return jnp.abs(remainder[..., 0])
+    return one_at_a_time(derivative, params)
 
 
 def one_at_a_time(derivative: Callable[[Callable[[jax.Array], Tree]], jax.Array], params: Tree) -> Tree:
@@ -139,16 +101,33 @@ def chain_rule(params: Params, x: Num[Array, "rows columns"], y: Num[Array, "row
     >>> bool(jnp.allclose(by_hand[0].weight, by_jax[0].weight, rtol=1e-4))
     True
     """
+    derivative = DERIVATIVES[network.activation]
+    return backpropagate(params, x, y, lambda _, z: derivative(z), residual, network)
+
+
+def backpropagate(
+    params: Params,
+    x: Num[Array, "rows columns"],
+    y: Num[Array, "rows *outputs"],
+    derivative: Callable[[int, jax.Array], jax.Array],
+    error: Callable[[jax.Array, Any], jax.Array],
+    network: Network,
+) -> Tree:
+    """The chain rule with its two parts that depend on the network left open.
+
+    derivative: that of a hidden layer's activation, from the layer's index and its z. error: the loss's derivative by
+    each output's z, but for the mean, from z and y.
+    """
     zs = preactivations(params, x, network)
-    activate, derivative = ACTIVATIONS[network.activation], DERIVATIVES[network.activation]
+    activate = ACTIVATIONS[network.activation]
     inputs = [x, *(activate(z) for z in zs[:-1])]
 
-    delta = residual(zs[-1], y.reshape(zs[-1].shape)) / zs[-1].size
+    delta = error(zs[-1], y.reshape(zs[-1].shape)) / zs[-1].size
     grads = []
     for index in reversed(range(len(params))):
         grads.append(Layer(weight=inputs[index].T @ delta, bias=delta.sum(axis=0)))
         if index > 0:
-            delta = (delta @ params[index].weight.T) * derivative(zs[index - 1])
+            delta = (delta @ params[index].weight.T) * derivative(index - 1, zs[index - 1])
     return grads[::-1]
 
 

@@ -217,10 +217,14 @@ def test_an_optimizer_may_ask_for_the_value_and_the_function(optimizer: Any) -> 
     def value_fn(params: Any) -> Any:
         return loss(params, XOR.x, XOR.y, NETWORK)
 
-    for _ in range(20):
+    @jax.jit
+    def step(params: Any, opt_state: Any) -> Any:
         value, grad = jax.value_and_grad(value_fn)(params)
         updates, opt_state = optimizer.update(grad, opt_state, params, value=value, grad=grad, value_fn=value_fn)
-        params = optax.apply_updates(params, updates)
+        return optax.apply_updates(params, updates), opt_state
+
+    for _ in range(20):
+        params, opt_state = step(params, opt_state)
     assert together.loss == pytest.approx(float(value_fn(params)), rel=1e-3, abs=1e-6)
 
 

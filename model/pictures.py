@@ -1,0 +1,240 @@
+"""Pictures as SVG: the error of a finite difference against the size of its step, on logarithmic axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from model.checking import MOST_ENTRIES
+from model.evaluation import Flat, NotCheckableError, Tree, prepare
+from model.exploring import explore
+from model.lines import Lines, natural_scale
+from model.programs import Evaluator
+from model.verdicts import MARGIN
+
+WIDTH, HEIGHT = 760, 500
+LEFT, RIGHT, TOP, BOTTOM = 84, 730, 78, 426
+INK, SOFT, GRID = "#1f2933", "#5f6c7b", "#e6eaee"
+ORANGE, BLUE = "#c2570c", "#1d5fbf"
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+BOLD = ' font-weight="600"'
+HALO = ' paint-order="stroke" stroke="#fff" stroke-width="5" stroke-linejoin="round"'
+
+# Steps of the picture of one parameter, in units of its size.
+STEPS = np.logspace(-14, 0.5, 117)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line [points], and a band around it from low to high. words: label and a remark, at a place of the axes."""
+
+    x: np.ndarray
+    y: np.ndarray
+    colour: str
+    words: tuple[str, str]
+    at: tuple[float, float]
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Logarithmic axes with a title. x and y: from and to, powers of ten. description: for those who do not see it."""
+
+    title: str
+    subtitle: str
+    description: str
+    x: tuple[float, float]
+    y: tuple[float, float]
+    x_label: str
+    y_label: str
+
+    def across(self, value: float) -> float:
+        """Where a value of x lies."""
+        low, high = np.log10(self.x)
+        return LEFT + (RIGHT - LEFT) * float((np.log10(value) - low) / (high - low))
+
+    def down(self, value: float) -> float:
+        """Where a value of y lies, or the edge if it lies outside."""
+        low, high = np.log10(self.y)
+        return TOP + (BOTTOM - TOP) * float((high - np.log10(np.clip(value, *self.y))) / (high - low))
+
+    def draw(self, curves: Sequence[Curve], under: Sequence[str] = (), over: Sequence[str] = ()) -> str:
+        """The SVG, on a white panel of its own, so that it reads on any background.
+
+        under, over: further elements, drawn under the curves and over them.
+        """
+        parts = [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="t d" '
+            "font-family=\"system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif\">",
+            f'<title id="t">{escape(self.title)}</title>',
+            f'<desc id="d">{escape(self.description)}</desc>',
+            f'<rect x="0.5" y="0.5" width="{WIDTH - 1}" height="{HEIGHT - 1}" rx="10" fill="#fff" stroke="#d5dbe1"/>',
+            text(LEFT, 34, self.title, size=17, more=BOLD),
+            text(LEFT, 54, self.subtitle, SOFT),
+            *self._grid(),
+            *under,
+        ]
+        for curve in curves:
+            parts += self._curve(curve)
+        return "\n".join([*parts, *over, "</svg>", ""])
+
+    def _grid(self) -> list[str]:
+        parts = []
+        for exponent in _powers(*self.x, most=12):
+            x = self.across(10.0**exponent)
+            parts += [line(x, TOP, x, BOTTOM, GRID), text(x, BOTTOM + 20, power(exponent), SOFT, anchor="middle")]
+        for exponent in _powers(*self.y, most=9):
+            y = self.down(10.0**exponent)
+            parts += [line(LEFT, y, RIGHT, y, GRID), text(LEFT - 10, y + 4.5, power(exponent), SOFT, anchor="end")]
+        middle = (TOP + BOTTOM) / 2
+        turned = f' transform="rotate(-90 28 {middle:.1f})"'
+        return [
+            *parts,
+            text((LEFT + RIGHT) / 2, BOTTOM + 46, self.x_label, anchor="middle"),
+            text(28, middle, self.y_label, anchor="middle", more=turned),
+        ]
+
+    def _curve(self, curve: Curve) -> list[str]:
+        def points(values: np.ndarray) -> list[str]:
+            return [f"{self.across(x):.1f},{self.down(y):.1f}" for x, y in zip(curve.x, values, strict=True)]
+
+        parts = []
+        if curve.low is not None and curve.high is not None:
+            around = " ".join(points(curve.low) + points(curve.high)[::-1])
+            parts.append(f'<polygon points="{around}" fill="{curve.colour}" fill-opacity="0.14"/>')
+        parts.append(
+            f'<polyline points="{" ".join(points(curve.y))}" fill="none" stroke="{curve.colour}" stroke-width="2.4" '
+            'stroke-linejoin="round" stroke-linecap="round"/>'
+        )
+        x, y = self.across(curve.at[0]), self.down(curve.at[1])
+        anchor = "end" if x > (LEFT + RIGHT) / 2 else "start"
+        label, remark = curve.words
+        return [
+            *parts,
+            text(x, y, label, curve.colour, 13, anchor, BOLD),
+            text(x, y + 17, remark, curve.colour, 13, anchor),
+        ]
+
+
+def text(x: float, y: float, words: str, fill: str = INK, size: int = 13, anchor: str = "start", more: str = "") -> str:
+    """Words at a place."""
+    place = f'x="{x:.1f}" y="{y:.1f}" fill="{fill}" font-size="{size}" text-anchor="{anchor}"{more}'
+    return f"<text {place}>{escape(words)}</text>"
+
+
+def line(x1: float, y1: float, x2: float, y2: float, stroke: str, more: str = "") -> str:
+    """A straight line."""
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{stroke}"{more}/>'
+
+
+def power(exponent: int) -> str:
+    """A power of ten as it is written.
+
+    >>> power(-8), power(0)
+    ('10⁻⁸', '1')
+    """
+    return "1" if exponent == 0 else f"10{str(exponent).translate(SUPERSCRIPT)}"
+
+
+def _powers(low: float, high: float, most: int) -> range:
+    first, last = int(np.ceil(np.log10(low) - 1e-9)), int(np.floor(np.log10(high) + 1e-9))
+    return range(first, last + 1, -(-(last - first + 1) // most))
+
+
+def error_against_epsilon(fun: Callable[..., Any], params: Tree, *args: Any, parameter: str | None = None) -> str:
+    """The error of one parameter's central difference against its nudge, epsilon, as an SVG.
+
+    parameter: its name in the report of `check_gradients`; by default the one with the largest derivative. To the right
+    lies truncation, what Taylor's series leaves out; to the left rounding; below both the error that the check states.
+
+    Raises ValueError where there is no such parameter, or nothing to be drawn.
+
+    >>> picture = error_against_epsilon(lambda p: np.sin(p), 0.7)
+    >>> picture.startswith("<svg"), "truncation" in picture
+    (True, True)
+    """
+    problem = prepare(fun, params, args)
+    if problem.weights is not None:
+        raise NotCheckableError(
+            "the picture needs a fun that returns a number, but it returned arrays; return their sum"
+        )
+    with problem.setting():
+        evaluator, scale = Evaluator(problem), natural_scale(problem)
+        entry = _entry(evaluator, scale, parameter)
+        lines = Lines(np.array([entry]), np.zeros((0, scale.size)), (), scale)
+        coarse = lines.most(np.repeat(evaluator.coarseness(), problem.sizes))
+        seen = explore(evaluator, lines, coarse, np.zeros(1))
+        steps = STEPS * scale[entry]
+        values = evaluator.along(lines, np.concatenate([-steps, steps])[None]).values[0]
+    slope, error = float(seen.found.slope.value[0]), float(seen.found.slope.error[0])
+    if not np.isfinite(error) or slope == 0:
+        raise NotCheckableError(
+            f"there must be a slope to draw, but that by {parameter or 'params'} is {slope}; name another"
+        )
+    exact = slope if seen.slopes is None or abs(seen.slopes[0] - slope) > MARGIN * error else float(seen.slopes[0])
+    with np.errstate(invalid="ignore"):
+        plain = (values[len(steps) :] - values[: len(steps)]) / (2 * steps)
+        errors = np.abs(plain - exact) / abs(exact)
+    return _of_one(problem.entry_names([entry])[0], steps, errors, slope, error / abs(exact))
+
+
+def _entry(evaluator: Evaluator, scale: Flat, parameter: str | None) -> int:
+    """The place of the parameter of a name; without one, of the first whose slope is as steep as any."""
+    problem = evaluator.problem
+    names = problem.entry_names(np.arange(min(scale.size, MOST_ENTRIES)))
+    if parameter is None:
+        tried = Lines(np.arange(len(names)), np.zeros((0, scale.size)), (), scale)
+        values = evaluator.along(tried, np.array([[-0.01, 0.01]]) * tried.natural[:, None]).values
+        return int(np.argmax(np.nan_to_num(np.abs(values[:, 1] - values[:, 0]) / tried.natural)))
+    if parameter not in names:
+        raise NotCheckableError(
+            f"parameter must be one such as {names[0]} or {names[-1]}, not {parameter!r}; see the report"
+        )
+    return names.index(parameter)
+
+
+def _of_one(name: str, steps: np.ndarray, errors: np.ndarray, slope: float, error: float) -> str:
+    shown = np.isfinite(errors) & (errors > 0)
+    steps, errors = steps[shown], np.maximum(errors[shown], 1e-16)
+    if not len(steps):
+        raise NotCheckableError(
+            f"there must be an error to draw, but every difference by {name} is exact; name another"
+        )
+    lowest = 10.0 ** np.floor(np.log10(max(min(error, np.min(errors)), 1e-17)) - 0.3)
+    chart = Chart(
+        title=f"The error of the nudge by {name}",
+        subtitle=f"The derivative is {slope:.9g}; relative error of one central difference, in float64",
+        description="On logarithmic axes. Towards large epsilon the error grows by truncation, as its square; towards "
+        "small epsilon it grows by rounding, as one over epsilon. Below both lies the error of the extrapolated nudge.",
+        x=(float(steps[0]), float(steps[-1])),
+        y=(float(lowest), float(10 ** np.ceil(np.log10(max(np.max(errors), 1.0))))),
+        x_label="epsilon, the nudge",
+        y_label="relative error",
+    )
+    best = int(np.argmin(_smooth(errors)))
+    level, middle = chart.down(max(error, lowest)), chart.across(float(steps[best]))
+    high = TOP + 20
+    extra = [
+        line(LEFT, level, RIGHT, level, BLUE, ' stroke-width="1.6" stroke-dasharray="5 4"'),
+        text(LEFT + 8, level - 7, f"the error that the check states, {error:.0e}", BLUE, 13, more=BOLD),
+        line(middle, TOP, middle, BOTTOM, SOFT, ' stroke-dasharray="2 4"'),
+    ]
+    right = ("start", middle + 10) if middle + 130 < RIGHT else ("end", RIGHT - 6)
+    over = [
+        text(middle - 10, high, "rounding ∝ 1/ε", anchor="end", more=BOLD + HALO),
+        text(right[1], high, "truncation ∝ ε²", anchor=right[0], more=BOLD + HALO),
+    ]
+    at = (float(steps[0]) * 3, float(chart.y[0] ** 0.6 * chart.y[1] ** 0.4))
+    curve = Curve(steps, errors, ORANGE, ("one central difference", f"best at {steps[best]:.0e}"), at)
+    return chart.draw([curve], extra, over)
+
+
+def _smooth(errors: np.ndarray) -> np.ndarray:
+    """The largest of each error and its neighbours, as a curve of rounding has deep dents by chance."""
+    wide = np.pad(errors, 4, mode="edge")
+    return np.asarray(np.max(np.lib.stride_tricks.sliding_window_view(wide, 9), axis=1))

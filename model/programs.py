@@ -1,0 +1,369 @@
+"""The programs of a check, compiled where JAX can trace the function: values and slopes along lines, gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from model.differences import LEVELS
+from model.evaluation import (
+    TRACING_ERRORS,
+    Flat,
+    Leaves,
+    NotCheckableError,
+    Problem,
+    Tree,
+    described,
+    flatten,
+    is_floating,
+    is_whole,
+    place,
+    sentence,
+)
+from model.lines import Lines
+from model.precision import EPS, inspect, rounding
+
+# Numbers that may be in memory at once while points are evaluated: 64 MB in float64.
+MEMORY = 2**23
+
+# Programs that run for milliseconds are compiled in the quickest way: with the first of these that this XLA knows.
+QUICK: tuple[dict[str, bool | int | str], ...] = (
+    {
+        "xla_backend_optimization_level": 0,
+        "xla_cpu_parallel_codegen_split_count": 1,
+        "xla_cpu_use_fusion_emitters": False,
+    },
+    {"xla_backend_optimization_level": 0, "xla_cpu_opt_preset": "CPU_OPT_PRESET_FAST_COMPILE"},
+)
+
+
+def compile_program(program: Callable[..., Any], *inputs: Any, quick: bool) -> tuple[Any, Any]:
+    """The traced and the compiled program for inputs like these; quick: in the quickest way."""
+    traced = jax.jit(program).trace(*inputs)
+    lowered = traced.lower()
+    for options in QUICK if quick and jax.default_backend() == "cpu" else ():
+        try:
+            return traced, lowered.compile(compiler_options=options)
+        except jax.errors.JaxRuntimeError as error:
+            if "No such compile option" not in str(error):
+                raise
+    return traced, lowered.compile()
+
+
+class Along(NamedTuple):
+    """What was seen along lines: values [lines, points], and slopes [lines] at the point by forward mode, or None."""
+
+    values: np.ndarray
+    slopes: np.ndarray | None
+
+
+class Evaluator:
+    """A problem's values along lines and its gradients, from programs that are compiled where JAX can trace it.
+
+    notes: why a derivation is not to be had, by its name.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.notes: dict[str, str] = {}
+        self._compiled: dict[Any, Callable[..., Any]] = {}
+        self._kept: dict[Any, Any] = {}
+        self._forward = True
+        self._batch = 0
+
+    def coarseness(self) -> tuple[float, ...]:
+        """For each leaf, the largest rounding on its way to the function's value."""
+        problem = self.problem
+        if problem.precision is not None:
+            return problem.precision.through
+        with np.errstate(all="ignore"):
+            leaves = problem.output(problem.values(problem.flat), [])
+        return (max(rounding(np.asarray(leaf).dtype) for leaf in leaves),) * len(problem.point)
+
+    def fits(self, points: int) -> bool:
+        """Whether so many points can be evaluated at once."""
+        precision = self.problem.precision
+        return precision is not None and points * (precision.numbers + self.problem.flat.size) < MEMORY
+
+    @property
+    def large(self) -> bool:
+        """Whether not even one line can be evaluated at once, so that few evaluations must do."""
+        return self.problem.traced and not self.fits(2 * LEVELS + 1)
+
+    def together(
+        self, by_hand: Callable[..., Tree] | None, direction: Flat, offsets: np.ndarray, lines: Lines, steps: np.ndarray
+    ) -> None:
+        """Compile all that `gradients`, `by_hand` and `along` will want of a small problem into one program.
+
+        It takes half the time that three take. What it cannot hold each will make for itself, and say why.
+        """
+        problem = self.problem
+        if not (self.fits(steps.size) and self.fits(offsets.size)):
+            return
+        directions = lines.directions(np.arange(len(lines)))
+        far, near = problem.moved(directions, steps), problem.moved(direction[None], offsets[None])
+        everywhere = [np.concatenate(both) for both in zip(far, near, strict=True)]
+
+        def program(point: Leaves, arrays: Leaves, everywhere: Leaves, directions: Leaves) -> Any:
+            values, grads = jax.vmap(lambda point: jax.value_and_grad(problem.program)(point, arrays))(everywhere)
+            written = None if by_hand is None else self._written_by(by_hand, point, arrays)
+            slopes = jax.vmap(lambda direction: self._slope(point, arrays, direction))(directions)
+            return values, slopes, grads, written
+
+        inputs = (problem.point, problem.arrays, everywhere, problem.split(directions))
+        try:
+            traced, compiled = compile_program(program, *inputs, quick=True)
+        except Exception:
+            return
+        coarsest, leaves = inspect(traced.jaxpr).coarsest[2:], len(problem.point)
+
+        def along(point: Leaves, arrays: Leaves, far: Leaves, directions: Leaves) -> Any:
+            moved = [np.concatenate(both) for both in zip(far, near, strict=True)]
+            values, slopes, *_ = compiled(point, arrays, moved, directions)
+            return values[: steps.size], slopes
+
+        values, slopes, grads, written = map(jax.device_get, compiled(*inputs))
+        self._batch = len(lines)
+        self._compiled["along", steps.shape] = along
+        self._kept["along", steps.shape, steps.tobytes()] = values[: steps.size].reshape(steps.shape), slopes
+        self._kept["gradients"] = [leaf[steps.size :] for leaf in grads], coarsest[:leaves]
+        if written is not None:
+            self._kept["by_hand"] = flatten(written), coarsest[leaves:]
+
+    def along(self, lines: Lines, steps: Float[np.ndarray, "lines points"]) -> Along:
+        """The scalar at point + step · direction for each line and step."""
+        problem = self.problem
+        count, points = steps.shape
+        if not problem.traced:
+            pairs = zip(lines, steps, strict=True)
+            rows = [[self._call(problem.flat + step * direction) for step in row] for direction, row in pairs]
+            return Along(np.array(rows, np.float64).reshape(steps.shape), self._slopes(lines))
+        if ("along", steps.shape, steps.tobytes()) in self._kept:
+            found, slopes = self._kept.pop(("along", steps.shape, steps.tobytes()))
+            return Along(np.asarray(found, np.float64), np.asarray(slopes, np.float64))
+        batch = self._batch = self._batch or self._share(count, points)
+        parts = []
+        for start in range(0, count, batch):
+            chosen = np.minimum(np.arange(start, start + batch), count - 1)
+            found, tangents = self._run_along(lines.directions(chosen), steps[chosen])
+            found = np.asarray(found, np.float64).reshape(batch, points)
+            parts.append((found[: count - start], np.asarray(tangents, np.float64)[: count - start]))
+        values, slopes = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return Along(values, slopes if self._forward else None)
+
+    def _share(self, lines: int, points: int) -> int:
+        """How many lines to evaluate at once, so that all batches but the last are full."""
+        most = next(count for count in range(lines, 0, -1) if count == 1 or self.fits(count * points))
+        return -(-lines // -(-lines // most))
+
+    def _run_along(self, directions: np.ndarray, steps: np.ndarray) -> tuple[Any, Any]:
+        problem = self.problem
+        if not self.fits(steps.size):
+            return self._one_by_one(problem.split(directions), steps)
+        inputs = (problem.point, problem.arrays, problem.moved(directions, steps), problem.split(directions))
+        found: tuple[jax.Array, jax.Array] = self._program(("along", steps.shape), self._all_at_once, *inputs)
+        return found
+
+    def _one_by_one(self, directions: Leaves, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Each point of large problems by itself, so that its matrix products have all processors."""
+        problem = self.problem
+        point, arrays = jax.device_put((problem.point, problem.arrays))
+        values = np.zeros(steps.shape)
+        slopes = np.zeros(len(steps))
+        for line, row in enumerate(steps):
+            direction = jax.device_put([leaf[line] for leaf in directions])
+            for column, step in enumerate(row):
+                values[line, column] = self._program("value", self._value, point, arrays, direction, step)
+            if self._forward:
+                slopes[line] = self._program("slope", self._slope, point, arrays, direction)
+        return values, slopes
+
+    def _program(self, key: Any, program: Callable[..., Any], *inputs: Any) -> Any:
+        """Run a program, compiled when it is first wanted; without forward mode once there turns out to be none."""
+        while key not in self._compiled:
+            try:
+                self._compiled[key] = compile_program(program, *inputs, quick=self.fits(1))[1]
+            except Exception as error:
+                if not self._forward or key == "value":
+                    raise
+                self.notes["jvp"] = sentence(error)
+                self._forward = False
+                if key == "slope":
+                    return 0.0
+        return self._compiled[key](*inputs)
+
+    def _value(self, point: Leaves, arrays: Leaves, direction: Leaves, step: jax.Array) -> jax.Array:
+        return self.problem.program(_moved(point, direction, step), arrays)
+
+    def _slope(self, point: Leaves, arrays: Leaves, direction: Leaves) -> jax.Array:
+        tangents = [d.astype(leaf.dtype) for leaf, d in zip(point, direction, strict=True)]
+        slope: jax.Array = jax.jvp(lambda point: self.problem.program(point, arrays), (point,), (tangents,))[1]
+        return slope
+
+    def _all_at_once(
+        self, point: Leaves, arrays: Leaves, moved: Leaves, directions: Leaves
+    ) -> tuple[jax.Array, jax.Array]:
+        """The values at all moved points, and the slope along each direction."""
+        values = jax.vmap(lambda point: self.problem.program(point, arrays))(moved)
+        if not self._forward:
+            return values, jnp.zeros(len(directions[0]))
+        return values, jax.vmap(lambda direction: self._slope(point, arrays, direction))(directions)
+
+    def gradients(
+        self, direction: Flat, steps: Float[np.ndarray, " points"]
+    ) -> tuple[np.ndarray, tuple[float, ...]] | None:
+        """Reverse mode at point + step · direction: [points, size], and how coarsely each leaf's is computed.
+
+        None where there is no reverse mode.
+        """
+        problem = self.problem
+        try:
+            if not problem.traced:
+                points = [self._as_jax(problem.flat + step * direction) for step in steps]
+                found = [flatten(jax.grad(lambda point: problem.scalar(point, []))(point)) for point in points]
+                return np.stack(found), tuple(rounding(leaf.dtype) for leaf in problem.point)
+            if "gradients" in self._kept:
+                leaves, coarsest = self._kept["gradients"]
+            else:
+                leaves, coarsest = self._run_gradients(problem.split(direction), steps)
+        except Exception as error:
+            self.notes["grad"] = sentence(error)
+            return None
+        rows = [np.asarray(leaf, np.float64).reshape(len(steps), -1) for leaf in leaves]
+        return np.concatenate(rows, axis=1), coarsest
+
+    def _run_gradients(self, direction: Leaves, steps: np.ndarray) -> tuple[list[Any], tuple[float, ...]]:
+        problem = self.problem
+        point, arrays, direction = jax.device_put((problem.point, problem.arrays, direction))
+
+        def at(point: Leaves, arrays: Leaves, direction: Leaves, step: jax.Array) -> Any:
+            return jax.grad(problem.program)(_moved(point, direction, step), arrays)
+
+        if self.fits(len(steps)):
+            all_at_once = jax.vmap(at, in_axes=(None, None, None, 0))
+            traced, compiled = compile_program(all_at_once, point, arrays, direction, steps, quick=True)
+            return compiled(point, arrays, direction, steps), inspect(traced.jaxpr).coarsest
+        traced, compiled = compile_program(at, point, arrays, direction, steps[0], quick=False)
+        found = [compiled(point, arrays, direction, step) for step in steps]
+        return [np.stack(leaves) for leaves in zip(*found, strict=True)], inspect(traced.jaxpr).coarsest
+
+    def by_hand(self, function: Callable[..., Tree]) -> tuple[Flat, tuple[float, ...]]:
+        """A gradient that somebody wrote, in one row, and how coarsely each leaf of it is computed.
+
+        Raises NotCheckableError where it raises, or returns another tree than params.
+        """
+        problem = self.problem
+        if "by_hand" in self._kept:
+            kept: tuple[Flat, tuple[float, ...]] = self._kept["by_hand"]
+            return kept
+        failures: list[Exception] = []
+        if problem.traced:
+            try:
+                program = partial(self._written_by, function)
+                traced, compiled = compile_program(program, problem.point, problem.arrays, quick=self.fits(1))
+                return flatten(compiled(problem.point, problem.arrays)), inspect(traced.jaxpr).coarsest
+            except NotCheckableError:
+                raise
+            except Exception as error:
+                failures.append(error)
+        for convert in (np.array, jnp.asarray):
+            point = [convert(leaf) for leaf in problem.values(problem.flat)]
+            try:
+                with np.errstate(all="ignore"):
+                    written = function(problem.params(point), *problem.arguments(problem.arrays))
+            except Exception as error:
+                failures.append(error)
+                continue
+            leaves = self._written(written)
+            return flatten(leaves), tuple(rounding(np.asarray(leaf).dtype) or EPS for leaf in leaves)
+        telling = [error for error in failures if not isinstance(error, TRACING_ERRORS)] or failures
+        raise NotCheckableError(
+            f"by_hand must return a gradient of the shapes of params, but it raised {sentence(telling[-1])}; "
+            "it is called with the arguments of fun"
+        ) from telling[-1]
+
+    def _written_by(self, function: Callable[..., Tree], point: Leaves, arrays: Leaves) -> list[jax.Array]:
+        """The traced program of `by_hand`."""
+        problem = self.problem
+        written = self._written(function(problem.params(point), *problem.arguments(arrays)))
+        return [jnp.asarray(leaf) for leaf in written]
+
+    def _written(self, written: Tree) -> list[Any]:
+        """The leaves of a gradient by hand that belong to the floating-point leaves of params, in their order."""
+        problem = self.problem
+        found = {place(path): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(written)[0]}
+        wanted = [problem.names[index] for index in problem.moving]
+        remedy = "return one leaf for each of params"
+        for name, shape in zip(wanted, problem.shapes, strict=True):
+            if name not in found:
+                other = next((key for key in found if key not in problem.names), "no such leaf")
+                raise NotCheckableError(
+                    f"by_hand must return the tree of params, but where {name} was expected it has {other}; {remedy}"
+                )
+            if np.shape(found[name]) != shape:
+                raise NotCheckableError(
+                    f"by_hand must return the shapes of params, but {name} is {list(np.shape(found[name]))} "
+                    f"where {list(shape)} was expected; {remedy}"
+                )
+            if not (is_floating(found[name]) or is_whole(found[name])):
+                raise NotCheckableError(
+                    f"by_hand must return numbers, but {name} is {described(found[name])}; {remedy}"
+                )
+        surplus = next((name for name in found if name not in problem.names), None)
+        if surplus is not None:
+            raise NotCheckableError(
+                f"by_hand must return the tree of params, but it has {surplus}, which params has not; {remedy}"
+            )
+        return [found[name] for name in wanted]
+
+    def outputs(self, direction: Flat, steps: Float[np.ndarray, " points"]) -> tuple[np.ndarray, np.ndarray | None]:
+        """Every number of the function's result along one line, [points, results], and its slope by forward mode."""
+        problem = self.problem
+
+        def results(step: Any) -> Any:
+            leaves = problem.output(_moved(problem.point, problem.split(direction), step), problem.arrays)
+            return jnp.concatenate([jnp.ravel(leaf) for leaf in leaves])
+
+        if not problem.traced:
+            values = [flatten(problem.output(problem.values(problem.flat + step * direction), [])) for step in steps]
+            return np.stack(values), None
+        values = jax.jit(lambda steps: jax.lax.map(results, steps))(steps)
+        slopes = None
+        if self._forward:
+            slopes = np.asarray(jax.jit(lambda: jax.jvp(results, (0.0,), (1.0,))[1])(), np.float64)
+        return np.asarray(values, np.float64), slopes
+
+    def _call(self, flat: Flat) -> float:
+        """One value; NaN outside of the function's domain, where Python's arithmetic raises."""
+        try:
+            with np.errstate(all="ignore"):
+                return float(self.problem.scalar(self.problem.values(flat), []))
+        except (ArithmeticError, ValueError):
+            return np.nan
+
+    def _slopes(self, lines: Lines) -> np.ndarray | None:
+        """Forward mode along each line, of a function that JAX cannot trace but perhaps differentiate."""
+        problem = self.problem
+        if "jvp" in self.notes:
+            return None
+        point = self._as_jax(problem.flat)
+        try:
+            tangents = [[jnp.asarray(d) for d in problem.split(direction)] for direction in lines]
+            slopes = [jax.jvp(lambda point: problem.scalar(point, []), (point,), (t,))[1] for t in tangents]
+            return np.array([float(slope) for slope in slopes])
+        except Exception as error:
+            self.notes["jvp"] = sentence(error)
+            return None
+
+    def _as_jax(self, flat: Flat) -> list[jax.Array]:
+        return [jnp.asarray(leaf) for leaf in self.problem.values(flat)]
+
+
+def _moved(point: Sequence[Any], direction: Sequence[Any], step: Any) -> list[Any]:
+    return [leaf + (step * d).astype(leaf.dtype) for leaf, d in zip(point, direction, strict=True)]
