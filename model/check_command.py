@@ -134,7 +134,9 @@ def check(
     if as_json or sys.stdout is None or not sys.stdout.isatty():
         click.echo(report.to_json() if as_json else str(report))
     else:
-        _print_table(report)
+        import rich
+
+        rich.print(report)
     if not report.ok:
         raise SystemExit(1)
 
@@ -147,24 +149,3 @@ def _called(arguments: Callable[..., Any]) -> tuple[Any, ...]:
             f"--arguments must return the function's arguments, but raised {sentence(error)}"
         ) from error
     return called if type(called) is tuple else (called,)
-
-
-def _print_table(report: Report) -> None:
-    """The report on a terminal, with what is wrong in red."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(highlight=False)
-    header, *rows = report.table()
-    table = Table(box=None, pad_edge=False)
-    for name in header:
-        table.add_column(name, justify="left" if name in (header[0], header[-1]) else "right", no_wrap=True)
-    for cells in rows:
-        colour = {"agrees": "green", "wrong": "bold red", "not finite": "bold red"}.get(
-            cells[-1].split(":")[0], "yellow"
-        )
-        table.add_row(*cells[:-1], Text(cells[-1], style=colour))
-    console.print(table)
-    for line in report.remarks():
-        console.print(Text(line), soft_wrap=True)

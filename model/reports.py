@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,10 +13,14 @@ from model.diagnosis import Diagnosis
 from model.text import aligned
 from model.verdicts import Verdict
 
+if TYPE_CHECKING:
+    from rich.console import Group
+
 # The size below which a derivative is measured against this size rather than its own.
 FLOOR = 1e-6
 # Rows of a printed table; of more, those that do not agree are shown first.
 SHOWN = 60
+COLOURS = {"agrees": "green", "wrong": "bold red", "not finite": "bold red"}
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,21 @@ class Report:
 
     def __str__(self) -> str:
         return "\n".join([aligned(self.table()), *self.remarks()])
+
+    def __rich__(self) -> Group:
+        """The same for `rich.print`, in colours."""
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        header, *rows = self.table()
+        table = Table(box=None, pad_edge=False)
+        for column in header:
+            table.add_column(column, justify="left" if column in (header[0], header[-1]) else "right", no_wrap=True)
+        for *cells, verdict in rows:
+            colour = COLOURS.get(verdict.split(":")[0], "yellow")
+            table.add_row(*cells, Text(verdict, style=colour))
+        return Group(table, *map(Text, self.remarks()))
 
     def table(self) -> list[list[str]]:
         """The header, a row for each parameter, the worst first if there are many, and one for each direction."""

@@ -1,12 +1,13 @@
 """`nudge check`, for a checkpoint and for a function of one's own, in a process of its own."""
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from tests.conftest import Nudge
+from tests.conftest import ROOT, Nudge
 
 MODULE = """
 import numpy as np
@@ -107,3 +108,13 @@ def test_wrong_usage_is_one_line_and_status_2(nudge: Nudge, arguments: tuple[str
     assert run.stderr.startswith("nudge: ")
     assert run.stderr.count("\n") == 1
     assert run.stdout == ""
+
+
+def test_the_readme_shows_what_is_printed(nudge: Nudge, tmp_path: Path) -> None:
+    (tmp_path / "my_module.py").write_text(MODULE.replace("(a - y)", "(y - a)"))
+    readme = (ROOT / "README.md").read_text()
+    command, printed = re.findall(r"```sh\n(nudge check .*)\n```\n\n```\n(.*?)```", readme, re.DOTALL)[0]
+    run = nudge(*command.split()[1:])
+    assert run.returncode == 1
+    for line in printed.splitlines():
+        assert line == "…" or line in run.stdout.splitlines()

@@ -4,6 +4,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from io import StringIO
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from model import (
     Layer,
@@ -387,3 +389,11 @@ def test_a_small_problem_is_one_program(xor: tuple[Any, ...], monkeypatch: pytes
     monkeypatch.setattr(programs, "compile_program", counted)
     assert check_gradients(loss, *xor, by_hand=chain_rule).ok
     assert len(compiled) == 1
+
+
+def test_a_report_in_colours(xor: tuple[Any, ...]) -> None:
+    console = Console(file=StringIO(), force_terminal=True, width=160)
+    console.print(check_gradients(loss, *xor, by_hand=wrong_sign))
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "\x1b[1;31mwrong: wrong_sign\x1b[0m" in printed
+    assert "wrong_sign has the wrong sign" in printed
