@@ -113,13 +113,14 @@ class Evaluator:
         def program(point: Leaves, arrays: Leaves, everywhere: Leaves, directions: Leaves) -> Any:
             values, grads = jax.vmap(lambda point: jax.value_and_grad(problem.program)(point, arrays))(everywhere)
             written = None if by_hand is None else self._written_by(by_hand, point, arrays)
-            slopes = jax.vmap(lambda direction: self._slope(point, arrays, direction))(directions)
-            return values, slopes, grads, written
+            return values, self._slopes_or_zeros(point, arrays, directions), grads, written
 
         inputs = (problem.point, problem.arrays, everywhere, problem.split(directions))
         try:
-            traced, compiled = compile_program(program, *inputs, quick=True)
+            traced, compiled = self._compile(program, *inputs)
         except Exception:
+            self._forward = True
+            self.notes.clear()
             return
         coarsest, leaves = inspect(traced.jaxpr).coarsest[2:], len(problem.point)
 
@@ -146,7 +147,7 @@ class Evaluator:
             return Along(np.array(rows, np.float64).reshape(steps.shape), self._slopes(lines))
         if ("along", steps.shape, steps.tobytes()) in self._kept:
             found, slopes = self._kept.pop(("along", steps.shape, steps.tobytes()))
-            return Along(np.asarray(found, np.float64), np.asarray(slopes, np.float64))
+            return Along(np.asarray(found, np.float64), np.asarray(slopes, np.float64) if self._forward else None)
         batch = self._batch = self._batch or self._share(count, points)
         parts = []
         for start in range(0, count, batch):
@@ -180,28 +181,33 @@ class Evaluator:
             direction = jax.device_put([leaf[line] for leaf in directions])
             for column, step in enumerate(row):
                 values[line, column] = self._program("value", self._value, point, arrays, direction, step)
-            if self._forward:
-                slopes[line] = self._program("slope", self._slope, point, arrays, direction)
+            slopes[line] = self._program("slope", self._slope, point, arrays, direction)
         return values, slopes
 
     def _program(self, key: Any, program: Callable[..., Any], *inputs: Any) -> Any:
-        """Run a program, compiled when it is first wanted; without forward mode once there turns out to be none."""
-        while key not in self._compiled:
-            try:
-                self._compiled[key] = compile_program(program, *inputs, quick=self.fits(1))[1]
-            except Exception as error:
-                if not self._forward or key == "value":
-                    raise
-                self.notes["jvp"] = sentence(error)
-                self._forward = False
-                if key == "slope":
-                    return 0.0
+        """Run a program, compiled when it is first wanted."""
+        if key not in self._compiled:
+            self._compiled[key] = self._compile(program, *inputs)[1]
         return self._compiled[key](*inputs)
+
+    def _compile(self, program: Callable[..., Any], *inputs: Any) -> tuple[Any, Any]:
+        """Compile a program, with forward mode, or without where there turns out to be none."""
+        quick = self.fits(1)
+        try:
+            return compile_program(program, *inputs, quick=quick)
+        except Exception as error:
+            if not self._forward:
+                raise
+            self._forward = False
+            self.notes["jvp"] = sentence(error)
+            return compile_program(program, *inputs, quick=quick)
 
     def _value(self, point: Leaves, arrays: Leaves, direction: Leaves, step: jax.Array) -> jax.Array:
         return self.problem.program(_moved(point, direction, step), arrays)
 
     def _slope(self, point: Leaves, arrays: Leaves, direction: Leaves) -> jax.Array:
+        if not self._forward:
+            return jnp.zeros(())
         tangents = [d.astype(leaf.dtype) for leaf, d in zip(point, direction, strict=True)]
         slope: jax.Array = jax.jvp(lambda point: self.problem.program(point, arrays), (point,), (tangents,))[1]
         return slope
@@ -211,9 +217,13 @@ class Evaluator:
     ) -> tuple[jax.Array, jax.Array]:
         """The values at all moved points, and the slope along each direction."""
         values = jax.vmap(lambda point: self.problem.program(point, arrays))(moved)
+        return values, self._slopes_or_zeros(point, arrays, directions)
+
+    def _slopes_or_zeros(self, point: Leaves, arrays: Leaves, directions: Leaves) -> jax.Array:
         if not self._forward:
-            return values, jnp.zeros(len(directions[0]))
-        return values, jax.vmap(lambda direction: self._slope(point, arrays, direction))(directions)
+            return jnp.zeros(len(directions[0]))
+        slopes: jax.Array = jax.vmap(lambda direction: self._slope(point, arrays, direction))(directions)
+        return slopes
 
     def gradients(
         self, direction: Flat, steps: Float[np.ndarray, " points"]
