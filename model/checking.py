@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from model.diagnosis import Candidate, Diagnosis, as_leaves, diagnose, together
+from model.diagnosis import LIKE, Candidate, Diagnosis, as_leaves, diagnose, together
 from model.differences import LARGEST, LEVELS, NOISE_POINTS, differentiate, ladder
 from model.evaluation import Flat, NotCheckableError, Problem, Tree, is_whole, prepare
 from model.exploring import SPACING, explore, first_step, places
@@ -18,7 +20,7 @@ from model.mistakes import candidates, counts
 from model.precision import EPS
 from model.programs import Evaluator
 from model.reports import Derivative, Report
-from model.trying import Tried, make_rows, try_lines
+from model.trying import ULPS, Tried, make_rows, try_lines
 from model.verdicts import MARGIN, Verdict, judge
 from model.ways import CLOSE, Gradients, gradients_of
 
@@ -27,9 +29,11 @@ TOLERANCE = 1e-6
 # Up to so many entries are tried one by one, and so many numbers worked out for it; of more, a sample is tried. Of what
 # is large only so many numbers are, which comes to some eighty evaluations.
 MOST_ENTRIES = 4096
-MOST_NUMBERS = 2**30
+MOST_NUMBERS = 2**29
 MOST_OF_LARGE = 2**28
 FEWEST_ENTRIES = 6
+# Names in a report that a gradient by hand cannot have.
+TAKEN = frozenset({"parameter", "verdict", *(field.name for field in fields(Derivative))})
 # Numbers of an array result that are listed though they agree.
 RESULTS = 4
 # What the arithmetic of a slope in float64 may lose, relative to it.
@@ -41,10 +45,10 @@ def check_gradients(
     params: Tree,
     *args: Any,
     by_hand: Any = None,
-    order: int = 1,
-    tolerance: float = TOLERANCE,
-    budget: int | None = None,
-    seed: int = 0,
+    order: Any = 1,
+    tolerance: Any = TOLERANCE,
+    budget: Any = None,
+    seed: Any = 0,
 ) -> Report:
     """Compare the gradients of `fun(params, *args)` by params with differences of its values.
 
@@ -75,9 +79,13 @@ def check_gradients(
     >>> print(report.diagnoses[0])
     by_hand has the wrong sign, in angle.
     """
-    _check_options(order, tolerance, budget, by_hand)
+    _check_options(order, tolerance, budget, seed, by_hand)
     problem = prepare(fun, params, args)
-    report = _check(problem, by_hand, tolerance, budget, seed)
+    try:
+        report = _check(problem, by_hand, tolerance, budget, seed)
+    except jax.errors.JaxRuntimeError:  # a callback, say, that takes its own dtypes alone, which only running it shows
+        problem = prepare(fun, params, args, double=False)
+        report = _check(problem, by_hand, tolerance, budget, seed)
     if order == 2 and "grad" in dict(report.notes):
         raise NotCheckableError(
             f"order 2 needs JAX's own gradient, but {dict(report.notes)['grad']}; check order 1 alone"
@@ -99,19 +107,25 @@ def assert_gradients(fun: Callable[..., Any], params: Tree, *args: Any, **option
         raise AssertionError(f"\n{report}")
 
 
-def _check_options(order: int, tolerance: float, budget: int | None, by_hand: Any) -> None:
-    if order not in (1, 2):
+def _check_options(order: Any, tolerance: Any, budget: Any, seed: Any, by_hand: Any) -> None:
+    if isinstance(order, bool) or order not in (1, 2):
         raise NotCheckableError(f"order must be 1 or 2, not {order!r}; 2 checks Hessian-vector products as well")
     if not (isinstance(tolerance, float | int | np.floating) and 0 <= tolerance < np.inf):
         raise NotCheckableError(
             f"tolerance must be a finite number from 0, not {tolerance!r}; leave it out for {TOLERANCE}"
         )
-    if budget is not None and not (isinstance(budget, int) and budget >= 1):
+    if not (_is_count(seed) and seed >= 0):
+        raise NotCheckableError(f"seed must be a whole number from 0, not {seed!r:.40}; leave it out for 0")
+    if budget is not None and not (_is_count(budget) and budget >= 1):
         raise NotCheckableError(f"budget must be a whole number from 1, not {budget!r}; leave it out for the default")
     if by_hand is not None and not callable(by_hand):
         raise NotCheckableError(
             f"by_hand must be a function that returns a gradient, not {by_hand!r:.40}; pass the function itself"
         )
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _check(
@@ -125,43 +139,46 @@ def _check(
     if by_hand is not None and problem.weights is not None:
         raise NotCheckableError("by_hand is for a fun that returns a number, but fun returned arrays; return their sum")
     name = getattr(by_hand, "__name__", "")
-    name = name if name.isidentifier() else "by_hand"
+    name = name if name.isidentifier() and name not in TAKEN else "by_hand"
     rng = np.random.default_rng(seed)
     with problem.setting():
-        evaluator, scale = Evaluator(problem), natural_scale(problem)
+        evaluator, size = Evaluator(problem), problem.flat.size
+        if not size:
+            return Report(tuple(_whole_numbers(problem)), tolerance=tolerance, by_hand_name=name)
         coarse = np.repeat(evaluator.coarseness(), problem.sizes)
-        around = scale * rng.choice([-1.0, 1.0], scale.size)
+        around = natural_scale(problem) * rng.choice([-1.0, 1.0], size)
         near = SPACING * float(coarse.max()) if np.max(coarse, initial=EPS) > EPS else CLOSE
         offsets = np.zeros(1) if evaluator.large else near * NOISE_POINTS
         count = budget or _affordable(evaluator)
-        lines = every_entry(scale, rng) if count >= scale.size else None
+        lines = every_entry(problem, rng) if count >= size else None
         if lines is not None and problem.traced:
             steps = places(evaluator, lines, first_step(evaluator, lines), lines.most(coarse))
             evaluator.together(by_hand, around, offsets, lines, steps)
         gradients = gradients_of(evaluator, by_hand, around, offsets, coarse)
         named = {name if way == "by_hand" else way: gradient for way, gradient in gradients.written.items()}
         if lines is None:
-            lines = sample(problem, scale, count, gradients.apart(), rng, leaves=0 if evaluator.large else LEAVES)
-            lines = lines if evaluator.large else lines.and_(uphill(scale, named))
+            lines = sample(problem, count, gradients.apart(), rng, leaves=0 if evaluator.large else LEAVES)
+            lines = lines if evaluator.large else lines.and_(uphill(problem, named))
         tried = try_lines(evaluator, gradients, lines, coarse, tolerance)
         if not tried.ways:
             reason = "; ".join(f"{way}: {text}" for way, text in evaluator.notes.items())
             raise NotCheckableError(
                 f"there must be a gradient to check, but JAX has none of fun ({reason}); give by_hand"
             )
-        if count >= scale.size > 1 and any(Verdict.NOISY in verdicts for verdicts in tried.verdicts.values()):
-            tried = tried.and_(try_lines(evaluator, gradients, uphill(scale, named), coarse, tolerance))
+        if count >= size > 1 and any(Verdict.NOISY in verdicts for verdicts in tried.verdicts.values()):
+            steepest = uphill(problem, named)
+            tried = tried.and_(try_lines(evaluator, gradients, steepest, coarse, tolerance)) if len(steepest) else tried
         rows = tried.rows([*problem.entry_names(tried.lines.entries), *tried.lines.names], order)
         entries = len(tried.lines.entries)
         if problem.weights is not None and len(lines.dense):
             rows += _results(evaluator, lines.dense[0], gradients, tolerance, order)
         diagnoses: list[Diagnosis] = []
-        if not all(row.verdict.ok for row in rows) and order == 1:
+        if not all(row.verdict.ok for row in rows):
             diagnoses = _diagnoses(evaluator, gradients, tried, name, tolerance)
         return Report(
             parameters=(*rows[:entries], *(_whole_numbers(problem) if order == 1 else ())),
             directions=tuple(rows[entries:]),
-            entries=scale.size,
+            entries=size,
             tolerance=tolerance,
             diagnoses=tuple(diagnoses),
             taylor_order=tried.taylor_order(),
@@ -194,13 +211,22 @@ def _results(
     coarse = unit if unit > EPS else 0.0
     ladders = np.broadcast_to(steps, (len(values), LEVELS))
     found = differentiate(
-        ladders, values[:, :LEVELS], values[:, LEVELS + 1 :], middle, coarse * np.abs(middle), np.ones(len(values))
+        ladders,
+        values[:, :LEVELS],
+        values[:, LEVELS + 1 :],
+        middle,
+        _times(coarse, np.abs(middle)),
+        np.ones(len(values)),
     )
-    verdicts = judge(found, slopes, (LOSS + 4 * coarse) * np.abs(slopes), middle, tolerance)
+    verdicts = judge(found, slopes, _times(LOSS + 4 * coarse, np.abs(slopes)), middle, tolerance)
     rows = make_rows(
         [f"result {index}" for index in range(len(values))], found, {"jvp": slopes}, {"jvp": verdicts}, order
     )
     return [row for index, row in enumerate(rows) if index < RESULTS or not row.verdict.ok]
+
+
+def _times(factor: float, values: np.ndarray) -> np.ndarray:
+    return factor * np.where(np.isfinite(values), values, 0.0)
 
 
 def _whole_numbers(problem: Problem) -> list[Derivative]:
@@ -224,27 +250,59 @@ def _diagnoses(
         row[entries] = values[: len(entries)]
         return row
 
+    if not np.isfinite(tried.seen.middle).all():
+        value = tried.seen.middle[0]
+        return [Diagnosis("not finite", "fun", "params", f"fun is {value} at params, and has no derivative there.")]
     clean = ~found.kink & ~found.jump & np.isfinite(found.slope.error)
     truth, slack = whole(np.where(clean, found.slope.value, np.nan)), whole(MARGIN * found.slope.error)
     if right:
         truth, slack = gradients.written[right[0]], np.zeros(problem.flat.size)
-    slack = slack + gradients.rounding + tolerance * np.abs(truth)
+    floor = np.nan_to_num(whole(ULPS * EPS * found.ruler))
+    with np.errstate(invalid="ignore"):
+        slack = slack + gradients.rounding + floor + tolerance * np.abs(truth)
+    tried_at = np.isin(np.arange(problem.flat.size), entries)
 
-    def slopes(other: Problem) -> Flat:
+    single, coarse = Evaluator(problem), np.repeat(evaluator.coarseness(), problem.sizes)
+
+    def slopes(way: str, other: Problem) -> Flat | None:
+        """The gradient of another problem by differences, if it is the way's along the first direction, or entry."""
+        nonlocal single
+        single = single.of(other)
         with other.setting():
-            evaluator, lines = Evaluator(other), tried.lines.only(np.arange(len(entries)))
-            coarse = np.repeat(evaluator.coarseness(), other.sizes)
-            return whole(explore(evaluator, lines, lines.most(coarse), np.full(len(lines), np.inf)).found.slope.value)
+            first = tried.lines.only(np.array([min(len(entries), len(tried.lines) - 1)]))
+            slope = explore(single, first, first.most(coarse), np.full(1, np.inf)).found.slope
+            at = min(len(entries), len(tried.lines) - 1)
+            off = np.abs(slope.value[0] - tried.ways[way][at])
+            if not off <= MARGIN * slope.error[0] + tried.rounding[at] + LIKE * np.abs(slope.value[0]):
+                return None
+            lines = tried.lines.only(np.arange(len(entries)))
+            return whole(explore(single, lines, lines.most(coarse), np.full(len(lines), np.inf)).found.slope.value)
 
-    def compared() -> Iterator[Candidate]:
-        return candidates(problem, slopes)
+    def compared(way: str) -> Iterator[Candidate]:
+        return candidates(problem, partial(slopes, way))
 
     diagnoses: list[Diagnosis] = []
     for way in wrong:
         written = gradients.written.get(way)
-        leaves = as_leaves(names, shapes, whole(tried.ways[way]) if written is None else written, truth, slack)
-        diagnoses += diagnose(name if way == "by_hand" else way, leaves, counts(problem), compared)
+        asked = tried_at if written is None else np.full(problem.flat.size, True)
+        written = whole(tried.ways[way]) if written is None else written
+        leaves = as_leaves(names, shapes, written, truth, slack, asked)
+        diagnoses += diagnose(name if way == "by_hand" else way, leaves, counts(problem), partial(compared, way))
+    if not diagnoses and wrong:
+        diagnoses.append(_unseen(tried, wrong, name))
     return together(diagnoses)
+
+
+def _unseen(tried: Tried, wrong: list[str], name: str) -> Diagnosis:
+    """What is to be said where no entry that was tried is clearly wrong, but a direction through many is."""
+    way = wrong[0]
+    line = next(line for line, verdict in enumerate(tried.verdicts[way]) if not verdict.ok)
+    found = tried.seen.found.slope
+    named = name if way == "by_hand" else way
+    where = [*(f"entry {entry}" for entry in tried.lines.entries), *tried.lines.names][line]
+    numbers = f"{tried.ways[way][line]:.6g} for {found.value[line]:.6g} ± {found.error[line]:.0e}"
+    sentence = f"{named} is off along a direction, {numbers} ({where}), but at no entry clearly; try more with budget."
+    return Diagnosis("off", named, where, sentence)
 
 
 def _hessian_times(problem: Problem, seed: int) -> Problem:

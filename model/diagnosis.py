@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 from itertools import permutations
 
 import numpy as np
-from jaxtyping import Float
 
 from model.evaluation import Flat
 
-# Where the truth is known no better than this, relative to itself, no factor is read from it.
+# Where the truth is known no better than the first, relative to itself, nothing is read from it; where no better than
+# the second, no factor but -1, 0, 1/2 and 2.
+CLEAR = 0.25
 SHARP = 1e-2
 # A mistake is named where all numbers agree with it to this, beyond their errors.
 LIKE = 1e-5
@@ -44,13 +45,19 @@ class Diagnosis:
 class Leaf:
     """One leaf's numbers, as written and as they truly are, each of its shape; NaN where they are not known.
 
-    slack: how far the two may be apart and agree.
+    slack: how far the two may be apart and agree. asked: whether a number was asked for, where it is NaN.
     """
 
     name: str
     written: np.ndarray
     truth: np.ndarray
     slack: np.ndarray
+    asked: bool | np.ndarray = True
+
+    @property
+    def broken(self) -> np.ndarray:
+        """Where the written number was asked for, and is NaN or infinite."""
+        return np.asarray(~np.isfinite(self.written) & self.asked)
 
     @property
     def known(self) -> np.ndarray:
@@ -60,7 +67,7 @@ class Leaf:
     @property
     def clear(self) -> np.ndarray:
         """Where the truth is known well enough to tell a factor from it."""
-        return np.asarray(self.known & (np.abs(self.truth) > self.slack / SHARP))
+        return np.asarray(self.known & (np.abs(self.truth) > self.slack / CLEAR))
 
     @property
     def right(self) -> np.ndarray:
@@ -96,7 +103,7 @@ def diagnose(
     grad has the wrong sign, in w.
     """
     with np.errstate(all="ignore"):
-        broken = [_not_finite(way, leaf) for leaf in leaves if not np.isfinite(_written(leaf)).all()]
+        broken = [_not_finite(way, leaf) for leaf in leaves if leaf.broken.any()]
         if broken:
             return broken
         wrong = [leaf for leaf in leaves if not leaf.right.all()]
@@ -116,13 +123,8 @@ def diagnose(
         return _merged([found for leaf in wrong for found in _of_leaf(way, leaf, counts)])
 
 
-def _written(leaf: Leaf) -> np.ndarray:
-    """The written numbers that are there: those that were not asked for are NaN, with a NaN for their slack."""
-    return np.asarray(leaf.written[~np.isnan(leaf.slack)])
-
-
 def _not_finite(way: str, leaf: Leaf) -> Diagnosis:
-    places = np.flatnonzero(~np.isfinite(leaf.written) & ~np.isnan(leaf.slack))
+    places = np.flatnonzero(leaf.broken)
     where = _entries(leaf, places)
     value = leaf.written.ravel()[places[0]]
     return Diagnosis("not finite", way, where, f"{way} is {value} at {where}.")
@@ -146,8 +148,8 @@ def _proportional(way: str, leaves: Sequence[Leaf], counts: dict[str, int]) -> D
     blur = float(slack[biggest] / abs(truth[biggest])) + LIKE
     if off[known].any() or abs(factor) < 1e-12:
         return None
-    name = _named(factor, counts, blur)
-    if name is None and clear.sum() < 2:
+    name = _named(factor, counts if blur < SHARP else {}, blur)
+    if name is None and (clear.sum() < 2 or blur > SHARP):
         return None
     if abs(factor + 1) <= blur:
         return Diagnosis("sign", way, where, f"{way} has the wrong sign, in {where}.")
@@ -285,9 +287,10 @@ def as_leaves(
     shapes: Sequence[tuple[int, ...]],
     written: Flat,
     truth: Flat,
-    slack: Float[np.ndarray, " size"],
+    slack: Flat,
+    asked: np.ndarray,
 ) -> list[Leaf]:
     """The leaves of rows of numbers."""
     bounds = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
-    parts = zip(names, shapes, *(np.split(row, bounds) for row in (written, truth, slack)), strict=True)
+    parts = zip(names, shapes, *(np.split(row, bounds) for row in (written, truth, slack, asked)), strict=True)
     return [Leaf(name, *(row.reshape(shape) for row in rows)) for name, shape, *rows in parts]

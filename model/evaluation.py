@@ -8,7 +8,7 @@ are taken as float64.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -67,15 +67,15 @@ def is_whole(leaf: Any) -> bool:
 class Problem:
     """A function at a point, and the way in which it can be evaluated.
 
-    leaves: every leaf of params. moving: which of them are floating-point. how: traced, with the arrays in args as
-    inputs; constant, traced with args as they are; numpy, called with NumPy arrays; or called with jax ones. double:
-    in float64; else in the dtypes of the leaves themselves. weights: for a function that returns no scalar, one array
-    for each leaf of its result, by which it is summed up to one.
+    leaves, paths: every leaf of params, and where it is. moving: which of them are floating-point. how: traced, with
+    the arrays in args as inputs; constant, traced with args as they are; numpy, called with NumPy arrays; or jax,
+    called with its arrays. double: in float64; else in the dtypes of the leaves themselves. weights: for a function
+    that returns no scalar, one array for each leaf of its result, by which it is summed up to one.
     """
 
     fun: Callable[..., Any]
     leaves: tuple[Any, ...]
-    names: tuple[str, ...]
+    paths: tuple[Any, ...]
     structure: jax.tree_util.PyTreeDef
     moving: tuple[int, ...]
     args: tuple[Any, ...]
@@ -83,9 +83,14 @@ class Problem:
     double: bool
     weights: tuple[np.ndarray, ...] | None = None
 
-    def setting(self) -> AbstractContextManager[Any]:
-        """The setting of JAX in which this problem is evaluated, to be entered around all that follows."""
-        return jax.enable_x64(True) if self.double else nullcontext()
+    def setting(self) -> ExitStack:
+        """Enter the settings of JAX in which this problem is evaluated, and leave them as the stack closes."""
+        stack = ExitStack()
+        for setting in (jax.debug_nans(False), jax.debug_infs(False), jax.disable_jit(False)):
+            stack.enter_context(setting)
+        if self.double:
+            stack.enter_context(jax.enable_x64(True))
+        return stack
 
     @cached_property
     def point(self) -> Leaves:
@@ -119,6 +124,11 @@ class Problem:
         leaves = self.split(flat.reshape(-1, self.flat.size))
         return [leaf.astype(own.dtype) for leaf, own in zip(leaves, self.point, strict=True)]
 
+    @property
+    def shapes_of_args(self) -> list[tuple[int, ...]]:
+        """The shapes of the arrays in args that are inputs of the traced program."""
+        return [np.shape(leaf) for leaf in self.arrays]
+
     def entry_names(self, entries: Sequence[int] | np.ndarray) -> list[str]:
         """Names of single parameters by their places in `flat`, such as 0.weight[0,1]."""
         bounds = np.cumsum([0, *self.sizes])
@@ -129,6 +139,11 @@ class Problem:
             index = np.unravel_index(entry - bounds[leaf], shape) if shape else ()
             names.append(_entry_name(name, index))
         return names
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The names of the leaves' places."""
+        return [place(path) for path in self.paths]
 
     @property
     def traced(self) -> bool:
@@ -225,8 +240,8 @@ def described(value: Any) -> str:
     return f"{value!r:.40}, a {type(value).__name__}"
 
 
-def prepare(fun: Any, params: Tree, args: tuple[Any, ...]) -> Problem:
-    """Find a way to evaluate the function at this point.
+def prepare(fun: Any, params: Tree, args: tuple[Any, ...], double: bool = True) -> Problem:
+    """Find a way to evaluate the function at this point; double: in float64, if it can be.
 
     Raises NotCheckableError, in one sentence, where there is none.
     """
@@ -244,11 +259,11 @@ def prepare(fun: Any, params: Tree, args: tuple[Any, ...]) -> Problem:
         raise NotCheckableError(
             f"params must have a floating-point leaf to be nudged, but found {found or 'no leaf'}; convert it to float"
         )
-    problem = Problem(fun, tuple(leaves), tuple(names), structure, moving, args, "traced", True)
+    problem = Problem(fun, tuple(leaves), tuple(path for path, _ in paths), structure, moving, args, "traced", True)
     failures: list[Exception] = []
-    for double in (True, False):
+    for precise in (True, False) if double else (False,):
         for how in ("traced", "constant", "numpy", "jax"):
-            candidate = replace(problem, how=how, double=double)
+            candidate = replace(problem, how=how, double=precise)
             try:
                 returned = _returned(candidate)
             except NotCheckableError:

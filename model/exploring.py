@@ -28,7 +28,7 @@ from model.verdicts import MARGIN, NOTHING
 # A function that loops until its values say so is not taken far: it may never end there.
 CAUTIOUS = 2.0**-6
 # Along a line that moves a great many parameters kinks lie close together, if there are any.
-CROWDED = 2.0**-6
+CROWDED = 2.0**-11
 # Where the steps of the first ladder do not tell, they are moved by these factors.
 SHIFTS = (4.0**-11, 4.0**8, 4.0**16)
 # A derivative is told where its error is below this, relative to the steepest one in question.
@@ -80,7 +80,8 @@ def explore(evaluator: Evaluator, lines: Lines, coarse: np.ndarray, steepest: np
             chosen = np.flatnonzero(untold & ~found.kink & ~found.jump)
         if len(chosen):
             again = _climb(evaluator, lines, coarse, chosen, largest * shift).found
-            found = (_finer if shift < 1 else _coarser)(found, again, chosen)
+            stairs = bool(precision and precision.stairs)
+            found = _finer(found, again, chosen, stairs) if shift < 1 else _coarser(found, again, chosen)
     return Seen(found, seen.slopes, seen.middle, seen.steps, seen.rises)
 
 
@@ -143,18 +144,20 @@ def _suspicious(found: Differences, seen: Seen) -> np.ndarray:
     return np.asarray(found.noise > 1e4 * EPS * size)
 
 
-def _finer(found: Differences, again: Differences, chosen: np.ndarray) -> Differences:
+def _finer(found: Differences, again: Differences, chosen: np.ndarray, stairs: bool) -> Differences:
     """Take over what a ladder of smaller steps tells: it is right where the two disagree.
 
     What looked like noise was none where smaller steps do not show it, and what looked like a kink or a jump was a
-    bend where they follow it.
+    bend where they follow it. But where nothing moves any more, unless stairs are meant, the value has no more digits.
     """
     before = found.only(chosen)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         apart = np.abs(before.slope.value - again.slope.value)
         disagree = ~(apart <= MARGIN * (before.slope.error + again.slope.error))
         gap = np.where(before.jump, np.inf, np.abs(before.after.value - before.before.value))
     better = (again.slope.error < before.slope.error) | disagree | (again.noise < 0.01 * before.noise)
+    still = (again.slope.value == 0) & (again.before.value == 0) & (again.after.value == 0)
+    better &= ~still | stairs | (before.slope.value == 0)
     bend = ~again.kink & ~again.jump & (MARGIN * again.slope.error < 0.1 * np.nan_to_num(gap, nan=np.inf))
     better = np.where(before.kink | before.jump, bend, better) & np.isfinite(again.slope.error)
     return found.replaced(chosen[better], again.only(np.flatnonzero(better)))
@@ -166,7 +169,7 @@ def _coarser(found: Differences, again: Differences, chosen: np.ndarray) -> Diff
     Larger steps along a function that is bounded show none, however exactly.
     """
     before = found.only(chosen)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         agree = np.abs(before.slope.value - again.slope.value) <= MARGIN * (before.slope.error + again.slope.error)
         better = agree & (again.slope.error < before.slope.error) & (np.abs(again.slope.value) > 10 * again.slope.error)
     better = (better & ~again.kink & ~again.jump) | ~np.isfinite(before.slope.error)

@@ -12,6 +12,8 @@ from model.evaluation import Flat, Problem
 
 # Two gradients differ at an entry where they are so far apart, relative to their size.
 APART = 1e-9
+# An entry is of another size than its leaf where it is smaller than that by this.
+FAR = 1e-4
 # Leaves that get a random direction of their own where not every entry is tried.
 LEAVES = 8
 
@@ -85,37 +87,42 @@ class Lines:
 def natural_scale(problem: Problem) -> Flat:
     """What a step of one is for each parameter: its own size or that of its leaf, whichever is larger; 1 for zeros.
 
+    Its own where that is quite another than the leaf's.
+
     >>> from model.evaluation import prepare
-    >>> natural_scale(prepare(np.sum, np.array([3.0, 4.0, 0.0, 0.0]), ())).tolist()
-    [3.0, 4.0, 2.5, 2.5]
+    >>> natural_scale(prepare(np.sum, np.array([3.0, 4.0, 0.0, 1e-9]), ())).tolist()
+    [3.0, 4.0, 2.5, 1e-09]
     """
     scales = []
     for leaf in problem.point:
-        values = np.nan_to_num(np.abs(np.asarray(leaf, np.float64)), posinf=0.0)
+        values = np.ravel(np.nan_to_num(np.abs(np.asarray(leaf, np.float64)), posinf=0.0))
         typical = np.sqrt(np.mean(np.square(values))) if values.size else 0.0
-        scales.append(np.ravel(np.maximum(values, typical) if typical > 0 else np.ones_like(values)))
+        larger = np.maximum(values, typical) if typical > 0 else np.ones_like(values)
+        scales.append(np.where((values > 0) & (values < FAR * typical), values, larger))
     return np.concatenate(scales)
 
 
-def every_entry(scale: Flat, rng: np.random.Generator) -> Lines:
+def every_entry(problem: Problem, rng: np.random.Generator) -> Lines:
     """Every entry, and one random direction through all of them."""
+    scale = natural_scale(problem)
     size = len(scale)
     if size <= 1:
         return Lines(np.arange(size), np.zeros((0, size)), (), scale)
     return Lines(np.arange(size), _at_random(scale, rng)[None], ("all at random",), scale)
 
 
-def sample(
-    problem: Problem, scale: Flat, count: int, apart: Flat, rng: np.random.Generator, leaves: int = LEAVES
-) -> Lines:
+def sample(problem: Problem, count: int, apart: Flat, rng: np.random.Generator, leaves: int = LEAVES) -> Lines:
     """`count` entries, a share of every leaf's, and random directions through all of them and through each leaf.
 
     Those entries at which two gradients are furthest `apart` are among them. leaves: up to so many have a direction.
     """
+    scale = natural_scale(problem)
     sizes = np.array(problem.sizes)
     starts = np.cumsum([0, *sizes])[:-1]
-    shares = np.minimum(sizes, np.maximum(1, np.round(count * sizes / sizes.sum()))).astype(int)
-    shares[rng.permutation(len(sizes))[count:]] = 0
+    shares = np.zeros(len(sizes), int)
+    shares[rng.permutation(np.flatnonzero(sizes))[:count]] = 1
+    shares += np.floor((count - shares.sum()) * sizes / sizes.sum()).astype(int)
+    shares = np.minimum(sizes, shares)
     drawn = [
         start + rng.choice(size, share, replace=False)
         for start, size, share in zip(starts, sizes, shares, strict=True)
@@ -131,16 +138,18 @@ def sample(
     return Lines(entries, np.stack(list(dense.values())), tuple(dense), scale)
 
 
-def uphill(scale: Flat, gradients: dict[str, Flat]) -> Lines:
+def uphill(problem: Problem, gradients: dict[str, Flat]) -> Lines:
     """No entry, and a direction along each of the gradients, by its name, in which the function changes most."""
+    scale = natural_scale(problem)
     dense = {}
     for name, gradient in gradients.items():
-        change = np.nan_to_num(gradient, posinf=0.0, neginf=0.0) * scale
-        steepest = np.max(np.abs(change))
+        with np.errstate(over="ignore"):
+            change = np.nan_to_num(gradient, posinf=0.0, neginf=0.0) * scale
+        steepest = np.max(np.abs(change), initial=0.0)
         if 0 < steepest < np.inf:
             dense[f"along {name}"] = scale * (change / steepest)
-    return Lines(np.zeros(0, int), np.array(list(dense.values())).reshape(len(dense), -1), tuple(dense), scale)
+    return Lines(np.zeros(0, int), np.array(list(dense.values())).reshape(len(dense), len(scale)), tuple(dense), scale)
 
 
 def _at_random(scale: Flat, rng: np.random.Generator) -> Flat:
-    return np.asarray(scale * rng.choice([-1.0, 1.0], len(scale)))
+    return np.asarray(scale * rng.choice([-1.0, 1.0], len(scale)) * rng.uniform(0.6, 1.4, len(scale)))

@@ -17,7 +17,7 @@ from model.gradients import DERIVATIVES, backpropagate
 from model.network import ACTIVATIONS, Network, residual
 
 # Rows that are tried, the first and the last ones.
-ROWS = 16
+ROWS = 64
 
 
 def counts(problem: Problem) -> dict[str, int]:
@@ -40,17 +40,17 @@ def counts(problem: Problem) -> dict[str, int]:
     return found
 
 
-def candidates(problem: Problem, slopes: Callable[[Problem], Flat]) -> Iterator[Candidate]:
+def candidates(problem: Problem, slopes: Callable[[Problem], Flat | None]) -> Iterator[Candidate]:
     """The gradient of a single row, and where the network is ours, what a slip in its chain rule leads to.
 
-    slopes: the gradient of another problem by differences, NaN where it was not tried.
+    slopes: the gradient of another problem by differences, NaN where it was not tried; None where it cannot be the one.
     """
     yield from _of_the_network(problem)
     if problem.weights is None:
         yield from _of_single_rows(problem, slopes)
 
 
-def _of_single_rows(problem: Problem, slopes: Callable[[Problem], Flat]) -> Iterator[Candidate]:
+def _of_single_rows(problem: Problem, slopes: Callable[[Problem], Flat | None]) -> Iterator[Candidate]:
     leaves, structure = jax.tree.flatten(problem.args)
     lengths = Counter(np.shape(leaf)[0] for leaf in leaves if np.ndim(leaf) >= 1)
     if not lengths:
@@ -64,6 +64,8 @@ def _of_single_rows(problem: Problem, slopes: Callable[[Problem], Flat]) -> Iter
             gradient = slopes(replace(problem, args=jax.tree.unflatten(structure, one)))
         except Exception:
             return  # the function does not take a single row
+        if gradient is None:
+            continue
         yield Candidate("row", f"is the gradient of row {row} alone, not of all {rows}", problem.split(gradient))
 
 

@@ -91,12 +91,17 @@ def _follow(jaxpr: Any, given: list[float | None]) -> list[float | None]:
             results = [max(filter(None, [*ways, *map(_coarsest_within, programs)]))] * len(equation.outvars)
         for var, result in zip(equation.outvars, results, strict=True):
             if result:
-                known[var] = max(result, _rounding_of(var))
+                known[var] = max(result, _rounding_of(var), _reduced(equation))
     return [of(var) for var in jaxpr.outvars]
 
 
 def _same_ends(equation: Any, program: Any) -> bool:
     return len(program.invars) == len(equation.invars) and len(program.outvars) == len(equation.outvars)
+
+
+def _reduced(equation: Any) -> float:
+    """The rounding of a value that is cut to fewer digits without another dtype."""
+    return float(2.0 ** -equation.params["mantissa_bits"]) if equation.primitive.name == "reduce_precision" else 0.0
 
 
 def _rounding_of(var: Any) -> float:
@@ -127,7 +132,7 @@ def _equations(jaxpr: Any) -> Iterator[Any]:
 
 
 def _coarsest_within(jaxpr: Any) -> float:
-    return max((_rounding_of(var) for equation in _equations(jaxpr) for var in equation.outvars), default=0.0)
+    return max((max(_rounding_of(var), _reduced(eqn)) for eqn in _equations(jaxpr) for var in eqn.outvars), default=0.0)
 
 
 def _numbers(jaxpr: Any) -> int:

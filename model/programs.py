@@ -32,7 +32,9 @@ from model.precision import EPS, inspect, rounding
 # Numbers that may be in memory at once while points are evaluated: 64 MB in float64.
 MEMORY = 2**23
 
-# Programs that run for milliseconds are compiled in the quickest way: with the first of these that this XLA knows.
+# A program that works out fewer numbers than this is compiled in the quickest way rather than in the best: with the
+# first of these options that this XLA knows.
+LITTLE = 2**22
 QUICK: tuple[dict[str, bool | int | str], ...] = (
     {
         "xla_backend_optimization_level": 0,
@@ -45,7 +47,8 @@ QUICK: tuple[dict[str, bool | int | str], ...] = (
 
 def compile_program(program: Callable[..., Any], *inputs: Any, quick: bool) -> tuple[Any, Any]:
     """The traced and the compiled program for inputs like these; quick: in the quickest way."""
-    traced = jax.jit(program).trace(*inputs)
+    # A function of its own: JAX would remember how a method was traced when its object was another.
+    traced = jax.jit(lambda *inputs: program(*inputs)).trace(*inputs)
     lowered = traced.lower()
     for options in QUICK if quick and jax.default_backend() == "cpu" else ():
         try:
@@ -75,7 +78,17 @@ class Evaluator:
         self._compiled: dict[Any, Callable[..., Any]] = {}
         self._kept: dict[Any, Any] = {}
         self._forward = True
+        self._at_once = True
         self._batch = 0
+        self._hurry = True
+
+    def of(self, problem: Problem) -> Evaluator:
+        """An evaluator of the same function with other args of the same shapes, which needs no other programs."""
+        other = Evaluator(problem)
+        if problem.how == "traced" and problem.shapes_of_args == self.problem.shapes_of_args:
+            other._compiled, other._forward, other._hurry = self._compiled, self._forward, self._hurry
+            other._batch, other._at_once = self._batch, self._at_once
+        return other
 
     def coarseness(self) -> tuple[float, ...]:
         """For each leaf, the largest rounding on its way to the function's value."""
@@ -89,12 +102,21 @@ class Evaluator:
     def fits(self, points: int) -> bool:
         """Whether so many points can be evaluated at once."""
         precision = self.problem.precision
-        return precision is not None and points * (precision.numbers + self.problem.flat.size) < MEMORY
+        return self._at_once and precision is not None and points * self._numbers < MEMORY
+
+    @property
+    def _numbers(self) -> int:
+        """How many numbers one evaluation works out, about."""
+        precision = self.problem.precision
+        return self.problem.flat.size + (precision.numbers if precision else 0)
+
+    def _is_little(self, points: int) -> bool:
+        return self.problem.traced and points * self._numbers < LITTLE
 
     @property
     def large(self) -> bool:
         """Whether not even one line can be evaluated at once, so that few evaluations must do."""
-        return self.problem.traced and not self.fits(2 * LEVELS + 1)
+        return self.problem.traced and (2 * LEVELS + 1) * self._numbers >= MEMORY
 
     def together(
         self, by_hand: Callable[..., Tree] | None, direction: Flat, offsets: np.ndarray, lines: Lines, steps: np.ndarray
@@ -104,7 +126,7 @@ class Evaluator:
         It takes half the time that three take. What it cannot hold each will make for itself, and say why.
         """
         problem = self.problem
-        if not (self.fits(steps.size) and self.fits(offsets.size)):
+        if not self._is_little(steps.size):
             return
         directions = lines.directions(np.arange(len(lines)))
         far, near = problem.moved(directions, steps), problem.moved(direction[None], offsets[None])
@@ -149,6 +171,7 @@ class Evaluator:
             found, slopes = self._kept.pop(("along", steps.shape, steps.tobytes()))
             return Along(np.asarray(found, np.float64), np.asarray(slopes, np.float64) if self._forward else None)
         batch = self._batch = self._batch or self._share(count, points)
+        self._hurry = self._is_little(steps.size)
         parts = []
         for start in range(0, count, batch):
             chosen = np.minimum(np.arange(start, start + batch), count - 1)
@@ -168,7 +191,14 @@ class Evaluator:
         if not self.fits(steps.size):
             return self._one_by_one(problem.split(directions), steps)
         inputs = (problem.point, problem.arrays, problem.moved(directions, steps), problem.split(directions))
-        found: tuple[jax.Array, jax.Array] = self._program(("along", steps.shape), self._all_at_once, *inputs)
+        try:
+            found: tuple[jax.Array, jax.Array] = self._program(("along", steps.shape), self._all_at_once, *inputs)
+        except jax.errors.JaxRuntimeError:
+            raise
+        except Exception:  # the function cannot be mapped over, as a callback cannot
+            self._at_once, self._forward = False, True
+            self.notes.pop("jvp", None)
+            return self._one_by_one(problem.split(directions), steps)
         return found
 
     def _one_by_one(self, directions: Leaves, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -192,7 +222,7 @@ class Evaluator:
 
     def _compile(self, program: Callable[..., Any], *inputs: Any) -> tuple[Any, Any]:
         """Compile a program, with forward mode, or without where there turns out to be none."""
-        quick = self.fits(1)
+        quick = self._hurry
         try:
             return compile_program(program, *inputs, quick=quick)
         except Exception as error:
@@ -242,7 +272,10 @@ class Evaluator:
                 leaves, coarsest = self._kept["gradients"]
             else:
                 leaves, coarsest = self._run_gradients(problem.split(direction), steps)
+        except jax.errors.JaxRuntimeError:
+            raise
         except Exception as error:
+            self._at_once = True
             self.notes["grad"] = sentence(error)
             return None
         rows = [np.asarray(leaf, np.float64).reshape(len(steps), -1) for leaf in leaves]
@@ -255,10 +288,16 @@ class Evaluator:
         def at(point: Leaves, arrays: Leaves, direction: Leaves, step: jax.Array) -> Any:
             return jax.grad(problem.program)(_moved(point, direction, step), arrays)
 
-        if self.fits(len(steps)):
+        if self.fits(len(steps)) and self._at_once:
             all_at_once = jax.vmap(at, in_axes=(None, None, None, 0))
-            traced, compiled = compile_program(all_at_once, point, arrays, direction, steps, quick=True)
-            return compiled(point, arrays, direction, steps), inspect(traced.jaxpr).coarsest
+            quick = self._is_little(len(steps))
+            try:
+                traced, compiled = compile_program(all_at_once, point, arrays, direction, steps, quick=quick)
+                return compiled(point, arrays, direction, steps), inspect(traced.jaxpr).coarsest
+            except jax.errors.JaxRuntimeError:
+                raise
+            except Exception:  # see below, where each point is evaluated by itself
+                self._at_once = False
         traced, compiled = compile_program(at, point, arrays, direction, steps[0], quick=False)
         found = [compiled(point, arrays, direction, step) for step in steps]
         return [np.stack(leaves) for leaves in zip(*found, strict=True)], inspect(traced.jaxpr).coarsest
@@ -276,7 +315,7 @@ class Evaluator:
         if problem.traced:
             try:
                 program = partial(self._written_by, function)
-                traced, compiled = compile_program(program, problem.point, problem.arrays, quick=self.fits(1))
+                traced, compiled = compile_program(program, problem.point, problem.arrays, quick=self._is_little(1))
                 return flatten(compiled(problem.point, problem.arrays)), inspect(traced.jaxpr).coarsest
             except NotCheckableError:
                 raise
@@ -307,30 +346,31 @@ class Evaluator:
     def _written(self, written: Tree) -> list[Any]:
         """The leaves of a gradient by hand that belong to the floating-point leaves of params, in their order."""
         problem = self.problem
-        found = {place(path): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(written)[0]}
-        wanted = [problem.names[index] for index in problem.moving]
+        found = dict(jax.tree_util.tree_flatten_with_path(written)[0])
+        wanted = [problem.paths[index] for index in problem.moving]
+        surplus = next((place(path) for path in found if path not in problem.paths), None)
         remedy = "return one leaf for each of params"
-        for name, shape in zip(wanted, problem.shapes, strict=True):
-            if name not in found:
-                other = next((key for key in found if key not in problem.names), "no such leaf")
+        for path, shape in zip(wanted, problem.shapes, strict=True):
+            name = place(path)
+            if path not in found:
+                other = surplus or "no such leaf"
                 raise NotCheckableError(
                     f"by_hand must return the tree of params, but where {name} was expected it has {other}; {remedy}"
                 )
-            if np.shape(found[name]) != shape:
+            if np.shape(found[path]) != shape:
                 raise NotCheckableError(
-                    f"by_hand must return the shapes of params, but {name} is {list(np.shape(found[name]))} "
+                    f"by_hand must return the shapes of params, but {name} is {list(np.shape(found[path]))} "
                     f"where {list(shape)} was expected; {remedy}"
                 )
-            if not (is_floating(found[name]) or is_whole(found[name])):
+            if not (is_floating(found[path]) or is_whole(found[path])):
                 raise NotCheckableError(
-                    f"by_hand must return numbers, but {name} is {described(found[name])}; {remedy}"
+                    f"by_hand must return numbers, but {name} is {described(found[path])}; {remedy}"
                 )
-        surplus = next((name for name in found if name not in problem.names), None)
         if surplus is not None:
             raise NotCheckableError(
                 f"by_hand must return the tree of params, but it has {surplus}, which params has not; {remedy}"
             )
-        return [found[name] for name in wanted]
+        return [found[path] for path in wanted]
 
     def outputs(self, direction: Flat, steps: Float[np.ndarray, " points"]) -> tuple[np.ndarray, np.ndarray | None]:
         """Every number of the function's result along one line, [points, results], and its slope by forward mode."""

@@ -60,7 +60,7 @@ class Report:
     numbers bear it out. taylor_order: the order of the remainder of Taylor's series with the gradient in it, 2 where it
     is right and 1 where it is wrong; None where rounding hides it. adjoint_error: how far forward and reverse mode are
     apart along a random direction, relative to their size. visible: the largest error of a single entry that would not
-    have been seen. notes: why a way is missing, by its name.
+    have been seen, but for one entry in a hundred. notes: why a way is missing, by its name.
     """
 
     parameters: tuple[Derivative, ...]
@@ -200,7 +200,7 @@ class Report:
         sampled = len(self.parameters) < self.entries
         of = f" of {self.entries:,} parameters" if sampled else ""
         seen = (
-            f"; an error above {self.visible:.0e} in any other would have been seen" if sampled and self.visible else ""
+            f"; an error above {self.visible:.0e} in another would have been seen" if sampled and self.visible else ""
         )
         return f"{verdict}: {', '.join(parts)}{of}; worst relative error {self.max_relative_error:.0e}{seen}."
 

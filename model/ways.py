@@ -72,5 +72,5 @@ def _scatter(around: np.ndarray, sizes: list[int]) -> Flat:
         sides = [np.abs(np.diff(side, 3, axis=0)[0]) / np.sqrt(20) for side in (around[:4], around[5:])]
         own = np.nan_to_num(np.fmin(*sides), posinf=0.0)
         leaves = np.split(own, np.cumsum(sizes)[:-1])
-        typical = [np.sqrt(np.mean(np.square(leaf))) if leaf.size else 0.0 for leaf in leaves]
+        typical = [np.median(leaf) if leaf.size else 0.0 for leaf in leaves]
         return np.asarray(8 * own + 4 * np.repeat(typical, sizes))

@@ -339,6 +339,9 @@ TWO = {"w": jnp.ones(2), "b": jnp.ones(())}
         ((smooth, jnp.ones(2)), {"order": 3}, r"order must be 1 or 2, not 3"),
         ((smooth, jnp.ones(2)), {"tolerance": -1.0}, r"tolerance must be a finite number from 0, not -1.0"),
         ((smooth, jnp.ones(2)), {"budget": 0}, r"budget must be a whole number from 1, not 0"),
+        ((smooth, jnp.ones(2)), {"budget": True}, r"budget must be a whole number from 1, not True"),
+        ((smooth, jnp.ones(2)), {"seed": -1}, r"seed must be a whole number from 0, not -1"),
+        ((smooth, jnp.ones(2)), {"seed": "a"}, r"seed must be a whole number from 0, not 'a'"),
         ((lambda p: np.sum(np.exp(p)), np.ones(2)), {}, r"there must be a gradient to check, but JAX has none of fun"),
         ((lambda p: p * 2, jnp.ones(2)), {"by_hand": lambda p: p}, r"by_hand is for a fun that returns a number"),
     ],
@@ -397,3 +400,110 @@ def test_a_report_in_colours(xor: tuple[Any, ...]) -> None:
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     assert "\x1b[1;31mwrong: wrong_sign\x1b[0m" in printed
     assert "wrong_sign has the wrong sign" in printed
+
+
+@pytest.mark.core
+def test_gradients_that_cancel_to_nothing_are_no_mistake() -> None:
+    """A shift of all logits changes no softmax: each derivation leaves other roundings of zero."""
+    for seed in range(10):
+        logits = jnp.asarray(np.random.default_rng(seed).normal(size=(5, 3)))
+        report = check_gradients(lambda p, y: -jnp.mean(jax.nn.log_softmax(y + p)[:, 0]), jnp.float32(0.3), logits)
+        assert report.ok, str(report)
+
+
+@pytest.mark.core
+def test_numpy_that_rounds_inside_is_noise() -> None:
+    for dtype in (np.float32, np.float16):
+        fun = lambda p, d=dtype: float(np.sum(np.sin(np.asarray(p, d)).astype(float)))  # noqa: E731
+        assert check_gradients(fun, np.array([0.3, -1.1, 2.0]), by_hand=np.cos).ok
+        assert not check_gradients(fun, np.array([0.3, -1.1, 2.0]), by_hand=lambda p: -np.cos(p)).ok
+
+
+@pytest.mark.core
+def test_entries_of_very_different_sizes_in_one_leaf() -> None:
+    params = jnp.array([1e-10, 0.3, 0.7])
+    report = check_gradients(lambda p: jnp.sum(jnp.log(p)), params, by_hand=lambda p: (1 / p).at[1:].multiply(-1.0))
+    assert [str(row.verdict) for row in report.parameters] == ["agrees", "wrong", "wrong"]
+    assert "wrong sign, in params[1] and params[2]" in str(report)
+    scales = jnp.array([1e-8, 1e-4, 1.0, 1e4, 1e8])
+    assert check_gradients(lambda p: jnp.sum(jnp.tanh(p / scales)), 0.5 * scales).ok
+
+
+@pytest.mark.core
+def test_a_callback_that_cannot_be_mapped_over() -> None:
+
+    def callback(p: Any) -> Any:
+        return jnp.sum(jax.pure_callback(np.sin, jax.ShapeDtypeStruct(p.shape, p.dtype), p))
+
+    assert check_gradients(corpus.with_vjp(callback, lambda p: jnp.cos(p)), jnp.array([0.3, -1.0])).ok
+    assert not check_gradients(corpus.with_vjp(callback, lambda p: jnp.sin(p)), jnp.array([0.3, -1.0])).ok
+
+
+@pytest.mark.core
+def test_a_callback_that_takes_float32_alone() -> None:
+    def callback(p: Any) -> Any:
+        kind = jax.ShapeDtypeStruct(p.shape, jnp.float32)
+        return jnp.sum(jax.pure_callback(np.sin, kind, p, vmap_method="sequential"))
+
+    report = check_gradients(corpus.with_vjp(callback, lambda p: jnp.cos(p)), jnp.array([0.3, -1.0]))
+    assert report.ok
+    assert report.parameters[0].error > 1e-9  # no float64 in it
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("setting", [jax.debug_nans, jax.debug_infs, jax.disable_jit], ids=lambda s: s.__name__)
+def test_settings_for_debugging_do_not_disturb(setting: Any) -> None:
+    with setting(True):
+        assert check_gradients(lambda p: jnp.sum(jnp.sqrt(p)), jnp.array([1e-3, 1.0])).ok
+
+
+@pytest.mark.core
+def test_a_gradient_by_hand_may_have_any_name() -> None:
+    def grad(p: Any) -> Any:
+        return -2 * p
+
+    report = check_gradients(lambda p: p**2, jnp.array(1.5), by_hand=grad)
+    assert str(report.diagnoses[0]) == "by_hand has the wrong sign, in params."
+    assert json.loads(report.to_json())["parameters"][0]["grad"] == 3.0
+
+
+@pytest.mark.core
+def test_two_against_one() -> None:
+    """The third derivation is wrong also where the differences are too noisy to tell."""
+    fun: Callable[..., Any] = lambda p: jnp.sum(jnp.sin(p)).astype(jnp.bfloat16)  # noqa: E731
+    report = check_gradients(fun, jnp.array([0.5, 1.0]), by_hand=lambda p: 1.2 * jnp.cos(p))
+    assert {row.wrong for row in report.parameters if row.wrong} == {("by_hand",)}
+
+
+@pytest.mark.core
+def test_what_is_not_finite_is_named() -> None:
+    norm = check_gradients(jnp.linalg.norm, jnp.zeros(2))
+    assert str(norm.diagnoses[0]) == "grad and jvp: nan at params[0] and params[1]."
+    value = check_gradients(lambda p: jnp.sum(jnp.log(p)), jnp.array([-1.0, 1.0]))
+    assert not value.ok
+    assert str(value.diagnoses[0]) == "fun is nan at params, and has no derivative there."
+
+
+@pytest.mark.core
+def test_nothing_to_nudge_and_names_with_dots() -> None:
+    empty = check_gradients(jnp.sum, jnp.zeros(0))
+    assert empty.ok
+    assert "No parameters to check." in str(empty)
+    dotted = {"a.b": jnp.array(1.0), "a": {"b": jnp.array(2.0)}}
+    fun: Callable[..., Any] = lambda p: p["a.b"] ** 2 + 3 * p["a"]["b"]  # noqa: E731
+    by_hand: Callable[..., Any] = lambda p: {"a.b": 2 * p["a.b"], "a": {"b": 3.0}}  # noqa: E731
+    assert check_gradients(fun, dotted, by_hand=by_hand).ok
+
+
+@pytest.mark.core
+def test_mistakes_that_cancel_in_a_sum_are_seen_in_a_large_pytree() -> None:
+    """Two entries that have each other's gradient, among thousands of which a few are tried."""
+    params = jnp.asarray(np.random.default_rng(0).normal(size=5000))
+
+    def swapped(p: Any) -> Any:
+        right = 2 * p
+        return right.at[7].set(right[8]).at[8].set(right[7])
+
+    report = check_gradients(corpus.with_vjp(lambda p: jnp.sum(p**2), swapped), params, budget=5)
+    assert not report.ok
+    assert "off along a direction" in str(report) or "each other's places" in str(report)
