@@ -9,6 +9,8 @@ ARGS   ?=
 runtime := $(VENV)/.nudge-installed
 dev     := $(VENV)/.nudge-installed-dev
 python  := "$(VENV)/bin/python"
+# A process for each core, up to four; the tests of a file stay together, as they share what is slow to make.
+pytest  := $(python) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help install train check ask serve test core lint
 
@@ -34,10 +36,10 @@ serve: $(runtime) ## serve the checkpoints over HTTP, on HOST and PORT
 	@export WEB_CONCURRENCY="$${WEB_CONCURRENCY:-1}"; exec "$(VENV)/bin/gunicorn" -c serve/gunicorn_conf.py -b "$(HOST):$(PORT)" $(ARGS) 'serve:create_app()'
 
 test: lint ## run lint, then all tests
-	@$(python) -m pytest $(ARGS)
+	@$(pytest) $(ARGS)
 
 core: $(dev) ## run only the tests that every supported Python must pass
-	@$(python) -m pytest -m core $(ARGS)
+	@$(pytest) -m core $(ARGS)
 
 lint: $(dev) ## check style and types
 	@$(python) -m ruff check

@@ -2,8 +2,8 @@
 
     python -m bench.checking [SEED]
 
-torch (gradcheck) and numdifftools take part where they are installed, on the functions that can be written for them.
-Takes four minutes. Writes docs/checking.svg.
+torch (gradcheck) and numdifftools take part where they are installed, with the extra `bench`, on the functions that can
+be written for them. Takes ten minutes. Writes docs/checking.svg.
 """
 
 from __future__ import annotations
