@@ -39,7 +39,7 @@ test: lint ## run lint, then all tests
 	@$(pytest) $(ARGS)
 
 core: $(dev) ## run only the tests that every supported Python must pass
-	@$(pytest) -m core $(ARGS)
+	@$(pytest) -m 'core and not slow' $(ARGS)
 
 lint: $(dev) ## check style and types
 	@$(python) -m ruff check

@@ -100,14 +100,14 @@ RIGHT = (corpus.smooth, corpus.scaled, corpus.kinks, corpus.rules, corpus.in_oth
 WRONG = (corpus.mistaken, corpus.about_data, corpus.about_shapes, corpus.in_the_network, corpus.at_scales)
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(family=st.sampled_from(RIGHT), seed=st.integers(1, 2**31), place=st.integers(0, 199))
 def test_right_ones_drawn_at_random(family: Any, seed: int, place: int) -> None:
     report = check(drawn(family, seed, place))
     assert report.ok, str(report)
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(family=st.sampled_from(WRONG), seed=st.integers(1, 2**31), place=st.integers(0, 199))
 def test_wrong_ones_drawn_at_random(family: Any, seed: int, place: int) -> None:
     report = check(drawn(family, seed, place))

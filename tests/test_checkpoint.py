@@ -250,9 +250,9 @@ def test_refusals_name_file_expected_found_and_remedy(tmp_path: Path, solved: Ch
         load(tmp_path)
     with pytest.raises(CheckpointError, match=r"expected a name that ends in \.safetensors, found 'x\.bin'"):
         save(tmp_path / "x.bin", solved)
-    with pytest.raises(CheckpointError, match="expected a readable file, found embedded null byte"):
+    with pytest.raises(CheckpointError, match=r"expected a readable file, found .*null"):
         load(tmp_path / "a\0b")
-    with pytest.raises(CheckpointError, match="expected a name for a file, found embedded null byte"):
+    with pytest.raises(CheckpointError, match=r"expected a name for a file, found .*null"):
         check_path(tmp_path / "a\0.safetensors")
     (tmp_path / "d.safetensors").mkdir()
     with pytest.raises(CheckpointError, match="expected a file, found a directory"):

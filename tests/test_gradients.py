@@ -27,6 +27,7 @@ def agree(network: Network, rows: int, seed: int) -> None:
         assert not any(row.kink for row in report.parameters)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     sizes=st.sampled_from([(3, 1), (9, 2), (2, 5, 1), (4, 3, 6, 2), (9, 4, 5, 3, 1)]),

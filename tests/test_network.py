@@ -35,6 +35,7 @@ def numpy_loss(z: np.ndarray, y: np.ndarray) -> float:
     return float(np.mean(-y * special.log_expit(z) - (1 - y) * special.log_expit(-z)))
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(
     sizes=st.lists(st.sampled_from([1, 2, 3, 8, 9, 12]), min_size=2, max_size=5),

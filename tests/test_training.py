@@ -208,6 +208,7 @@ def test_values_of_a_wrong_type_are_refused_in_one_sentence(call: str, message: 
     assert run.stderr.splitlines()[-1].startswith(f"ValueError: {message}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", [optax.lbfgs(), optax.chain(optax.sgd(0.1), optax.contrib.reduce_on_plateau())])
 def test_an_optimizer_may_ask_for_the_value_and_the_function(optimizer: Any) -> None:
     together = fit(NETWORK, XOR, key=KEY, epochs=20, restarts=5, optimizer=optimizer)
@@ -235,6 +236,7 @@ def test_every_activation_learns(activation: str) -> None:
     assert result.loss < 0.3
 
 
+@pytest.mark.slow
 def test_two_hundred_seeds_all_solve_xor() -> None:
     for seed in range(200):
         result = fit(NETWORK, XOR, key=jax.random.key(seed))
