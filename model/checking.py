@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import fields
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from model.diagnosis import LIKE, Candidate, Diagnosis, as_leaves, diagnose, together
+from model.diagnosis import Diagnosis
 from model.differences import LARGEST, LEVELS, NOISE_POINTS, differentiate, ladder
-from model.evaluation import Flat, NotCheckableError, Problem, Tree, is_whole, prepare
-from model.exploring import SPACING, explore, first_step, places
+from model.evaluation import Flat, NotCheckableError, Problem, Tree, is_whole, sentence
+from model.explaining import explain
+from model.exploring import SPACING, first_step, places
 from model.lines import LEAVES, every_entry, natural_scale, sample, uphill
-from model.mistakes import candidates, counts
+from model.network import is_count
 from model.precision import EPS
+from model.preparing import prepare
 from model.programs import Evaluator
 from model.reports import Derivative, Report
-from model.trying import ULPS, Tried, make_rows, try_lines
-from model.verdicts import MARGIN, Verdict, judge
+from model.trying import make_rows, try_lines
+from model.verdicts import Verdict, judge
 from model.ways import CLOSE, Gradients, gradients_of
 
 # Two derivatives that share six digits agree: the constants in people's rules have no more.
@@ -80,20 +81,15 @@ def check_gradients(
     by_hand has the wrong sign, in angle.
     """
     _check_options(order, tolerance, budget, seed, by_hand)
-    problem = prepare(fun, params, args)
-    try:
-        report = _check(problem, by_hand, tolerance, budget, seed)
-    except jax.errors.JaxRuntimeError:  # a callback, say, that takes its own dtypes alone, which only running it shows
-        problem = prepare(fun, params, args, double=False)
-        report = _check(problem, by_hand, tolerance, budget, seed)
-    if order == 2 and "grad" in dict(report.notes):
-        raise NotCheckableError(
-            f"order 2 needs JAX's own gradient, but {dict(report.notes)['grad']}; check order 1 alone"
-        )
-    if order == 2 and report.ok:
-        second = _check(_hessian_times(problem, seed), None, tolerance, budget, seed, order=2)
-        report = report.followed_by(second)
-    return report
+    problem, report = _first_that_runs(fun, params, args, by_hand, tolerance, budget, seed)
+    if order == 1 or not report.ok:
+        return report
+    missing = dict(report.notes).get("grad")
+    if missing:
+        raise NotCheckableError(f"order 2 needs JAX's own gradient, but {missing}; check order 1 alone")
+    product = hessian_times(problem, seed)
+    second = _first_that_runs(product, params, args, None, tolerance, budget, seed, 2)[1]
+    return report.followed_by(second)
 
 
 def assert_gradients(fun: Callable[..., Any], params: Tree, *args: Any, **options: Any) -> None:
@@ -114,9 +110,9 @@ def _check_options(order: Any, tolerance: Any, budget: Any, seed: Any, by_hand: 
         raise NotCheckableError(
             f"tolerance must be a finite number from 0, not {tolerance!r}; leave it out for {TOLERANCE}"
         )
-    if not (_is_count(seed) and seed >= 0):
+    if not is_count(seed, least=0):
         raise NotCheckableError(f"seed must be a whole number from 0, not {seed!r:.40}; leave it out for 0")
-    if budget is not None and not (_is_count(budget) and budget >= 1):
+    if budget is not None and not is_count(budget):
         raise NotCheckableError(f"budget must be a whole number from 1, not {budget!r}; leave it out for the default")
     if by_hand is not None and not callable(by_hand):
         raise NotCheckableError(
@@ -124,8 +120,20 @@ def _check_options(order: Any, tolerance: Any, budget: Any, seed: Any, by_hand: 
         )
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+def _first_that_runs(fun: Any, params: Tree, args: tuple[Any, ...], *options: Any) -> tuple[Problem, Report]:
+    """The report in float64, or, where only running shows that this cannot be, as in a callback, in the own dtypes.
+
+    options: those of `_check`.
+    """
+    for double in (True, False):
+        problem = prepare(fun, params, args, double)
+        try:
+            return problem, _check(problem, *options)
+        except jax.errors.JaxRuntimeError as error:
+            failure = error
+    raise NotCheckableError(
+        f"fun must run at params and around, but it raised {sentence(failure)}; call it there to see where"
+    ) from failure
 
 
 def _check(
@@ -174,7 +182,7 @@ def _check(
             rows += _results(evaluator, lines.dense[0], gradients, tolerance, order)
         diagnoses: list[Diagnosis] = []
         if not all(row.verdict.ok for row in rows):
-            diagnoses = _diagnoses(evaluator, gradients, tried, name, tolerance)
+            diagnoses = explain(evaluator, gradients, tried, name, tolerance)
         return Report(
             parameters=(*rows[:entries], *(_whole_numbers(problem) if order == 1 else ())),
             directions=tuple(rows[entries:]),
@@ -191,10 +199,8 @@ def _check(
 
 def _affordable(evaluator: Evaluator) -> int:
     """How many entries are tried one by one."""
-    problem = evaluator.problem
-    numbers = problem.flat.size + (problem.precision.numbers if problem.precision else 0)
     most = MOST_OF_LARGE if evaluator.large else MOST_NUMBERS
-    return min(MOST_ENTRIES, max(FEWEST_ENTRIES, most // (numbers * (2 * LEVELS + 1))))
+    return min(MOST_ENTRIES, max(FEWEST_ENTRIES, most // (evaluator.numbers * (2 * LEVELS + 1))))
 
 
 def _results(
@@ -236,77 +242,8 @@ def _whole_numbers(problem: Problem) -> list[Derivative]:
     return [Derivative(name, np.nan, np.inf, None, None, None, Verdict.NOT_DIFFERENTIABLE) for name in names]
 
 
-def _diagnoses(
-    evaluator: Evaluator, gradients: Gradients, tried: Tried, name: str, tolerance: float
-) -> list[Diagnosis]:
-    """What is wrong with each way that is, held against one that is not, or else against the differences."""
-    problem, entries, found = evaluator.problem, tried.lines.entries, tried.seen.found
-    wrong = [way for way in tried.ways if not all(verdict.ok for verdict in tried.verdicts[way])]
-    right = [way for way in gradients.written if way not in wrong]
-    names, shapes = [problem.names[index] for index in problem.moving], problem.shapes
-
-    def whole(values: np.ndarray) -> Flat:
-        row = np.full(problem.flat.size, np.nan)
-        row[entries] = values[: len(entries)]
-        return row
-
-    if not np.isfinite(tried.seen.middle).all():
-        value = tried.seen.middle[0]
-        return [Diagnosis("not finite", "fun", "params", f"fun is {value} at params, and has no derivative there.")]
-    clean = ~found.kink & ~found.jump & np.isfinite(found.slope.error)
-    truth, slack = whole(np.where(clean, found.slope.value, np.nan)), whole(MARGIN * found.slope.error)
-    if right:
-        truth, slack = gradients.written[right[0]], np.zeros(problem.flat.size)
-    floor = np.nan_to_num(whole(ULPS * EPS * found.ruler))
-    with np.errstate(invalid="ignore"):
-        slack = slack + gradients.rounding + floor + tolerance * np.abs(truth)
-    tried_at = np.isin(np.arange(problem.flat.size), entries)
-
-    single, coarse = Evaluator(problem), np.repeat(evaluator.coarseness(), problem.sizes)
-
-    def slopes(way: str, other: Problem) -> Flat | None:
-        """The gradient of another problem by differences, if it is the way's along the first direction, or entry."""
-        nonlocal single
-        single = single.of(other)
-        with other.setting():
-            first = tried.lines.only(np.array([min(len(entries), len(tried.lines) - 1)]))
-            slope = explore(single, first, first.most(coarse), np.full(1, np.inf)).found.slope
-            at = min(len(entries), len(tried.lines) - 1)
-            off = np.abs(slope.value[0] - tried.ways[way][at])
-            if not off <= MARGIN * slope.error[0] + tried.rounding[at] + LIKE * np.abs(slope.value[0]):
-                return None
-            lines = tried.lines.only(np.arange(len(entries)))
-            return whole(explore(single, lines, lines.most(coarse), np.full(len(lines), np.inf)).found.slope.value)
-
-    def compared(way: str) -> Iterator[Candidate]:
-        return candidates(problem, partial(slopes, way))
-
-    diagnoses: list[Diagnosis] = []
-    for way in wrong:
-        written = gradients.written.get(way)
-        asked = tried_at if written is None else np.full(problem.flat.size, True)
-        written = whole(tried.ways[way]) if written is None else written
-        leaves = as_leaves(names, shapes, written, truth, slack, asked)
-        diagnoses += diagnose(name if way == "by_hand" else way, leaves, counts(problem), partial(compared, way))
-    if not diagnoses and wrong:
-        diagnoses.append(_unseen(tried, wrong, name))
-    return together(diagnoses)
-
-
-def _unseen(tried: Tried, wrong: list[str], name: str) -> Diagnosis:
-    """What is to be said where no entry that was tried is clearly wrong, but a direction through many is."""
-    way = wrong[0]
-    line = next(line for line, verdict in enumerate(tried.verdicts[way]) if not verdict.ok)
-    found = tried.seen.found.slope
-    named = name if way == "by_hand" else way
-    where = [*(f"entry {entry}" for entry in tried.lines.entries), *tried.lines.names][line]
-    numbers = f"{tried.ways[way][line]:.6g} for {found.value[line]:.6g} ± {found.error[line]:.0e}"
-    sentence = f"{named} is off along a direction, {numbers} ({where}), but at no entry clearly; try more with budget."
-    return Diagnosis("off", named, where, sentence)
-
-
-def _hessian_times(problem: Problem, seed: int) -> Problem:
-    """The problem of the gradient's derivative along a random direction: its own gradient is the Hessian times that."""
+def hessian_times(problem: Problem, seed: int) -> Callable[..., jax.Array]:
+    """The gradient's derivative along a random direction, as a function: its gradient is the Hessian times that."""
     rng = np.random.default_rng(seed)
     with problem.setting():
         direction = problem.split(natural_scale(problem) * rng.choice([-1.0, 1.0], problem.flat.size))
@@ -323,4 +260,4 @@ def _hessian_times(problem: Problem, seed: int) -> Problem:
         grads = jax.grad(scalar)([jnp.asarray(leaves[index]) for index in problem.moving])
         return jnp.sum(jnp.stack([jnp.sum(grad * d) for grad, d in zip(grads, direction, strict=True)]))
 
-    return prepare(product, jax.tree.unflatten(problem.structure, problem.leaves), problem.args)
+    return product

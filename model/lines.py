@@ -89,7 +89,7 @@ def natural_scale(problem: Problem) -> Flat:
 
     Its own where that is quite another than the leaf's.
 
-    >>> from model.evaluation import prepare
+    >>> from model.preparing import prepare
     >>> natural_scale(prepare(np.sum, np.array([3.0, 4.0, 0.0, 1e-9]), ())).tolist()
     [3.0, 4.0, 2.5, 1e-09]
     """

@@ -15,6 +15,7 @@ from model.diagnosis import Candidate
 from model.evaluation import Flat, Leaves, Problem
 from model.gradients import DERIVATIVES, backpropagate
 from model.network import ACTIVATIONS, Network, residual
+from model.preparing import returned
 
 # Rows that are tried, the first and the last ones.
 ROWS = 64
@@ -23,7 +24,7 @@ ROWS = 64
 def counts(problem: Problem) -> dict[str, int]:
     """Numbers by which a gradient may be too large: what the data's arrays have rows, columns and entries.
 
-    >>> from model.evaluation import prepare
+    >>> from model.preparing import prepare
     >>> def fun(p, x):
     ...     return jnp.mean(x @ p)
     >>> counts(prepare(fun, jnp.ones(3), (jnp.ones((5, 3)),)))
@@ -60,10 +61,12 @@ def _of_single_rows(problem: Problem, slopes: Callable[[Problem], Flat | None]) 
         return
     for row in sorted(range(rows), key=lambda row: min(row, rows - 1 - row))[:ROWS]:
         one = [leaf[row : row + 1] if np.ndim(leaf) >= 1 and np.shape(leaf)[0] == rows else leaf for leaf in leaves]
+        other = replace(problem, args=jax.tree.unflatten(structure, one))
         try:
-            gradient = slopes(replace(problem, args=jax.tree.unflatten(structure, one)))
+            returned(other)
         except Exception:
-            return  # the function does not take a single row
+            return  # the function does not take a single row, and may raise anything
+        gradient = slopes(other)
         if gradient is None:
             continue
         yield Candidate("row", f"is the gradient of row {row} alone, not of all {rows}", problem.split(gradient))

@@ -68,13 +68,13 @@ class Network:
         object.__setattr__(self, "sizes", tuple(int(size) for size in sizes))
 
 
-def is_count(value: object) -> bool:
-    """Whether a value is a whole number of at least 1, of Python or NumPy.
+def is_count(value: object, least: int = 1) -> bool:
+    """Whether a value is a whole number of at least 1, or another least one, of Python or NumPy.
 
-    >>> is_count(2), is_count(0), is_count(2.0), is_count(True)
-    (True, False, False, False)
+    >>> is_count(2), is_count(0), is_count(2.0), is_count(True), is_count(0, least=0)
+    (True, False, False, False, True)
     """
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= 1
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= least
 
 
 def init_params(network: Network, *, key: Key[Array, ""]) -> Params:

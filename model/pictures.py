@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from model.checking import MOST_ENTRIES
-from model.evaluation import Flat, NotCheckableError, Tree, prepare
+from model.evaluation import Flat, NotCheckableError, Tree
 from model.exploring import explore
 from model.lines import Lines, natural_scale
+from model.preparing import prepare
 from model.programs import Evaluator
 from model.verdicts import MARGIN
 

@@ -11,23 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from model import by_hand
 from model.differences import LEVELS
-from model.evaluation import (
-    TRACING_ERRORS,
-    Flat,
-    Leaves,
-    NotCheckableError,
-    Problem,
-    Tree,
-    described,
-    flatten,
-    is_floating,
-    is_whole,
-    place,
-    sentence,
-)
+from model.evaluation import Flat, Leaves, NotCheckableError, Problem, Tree, flatten, sentence
 from model.lines import Lines
-from model.precision import EPS, inspect, rounding
+from model.precision import inspect, rounding
 
 # Numbers that may be in memory at once while points are evaluated: 64 MB in float64.
 MEMORY = 2**23
@@ -102,24 +90,29 @@ class Evaluator:
     def fits(self, points: int) -> bool:
         """Whether so many points can be evaluated at once."""
         precision = self.problem.precision
-        return self._at_once and precision is not None and points * self._numbers < MEMORY
+        return self._at_once and precision is not None and points * self.numbers < MEMORY
 
     @property
-    def _numbers(self) -> int:
+    def numbers(self) -> int:
         """How many numbers one evaluation works out, about."""
         precision = self.problem.precision
         return self.problem.flat.size + (precision.numbers if precision else 0)
 
     def _is_little(self, points: int) -> bool:
-        return self.problem.traced and points * self._numbers < LITTLE
+        return self.problem.traced and points * self.numbers < LITTLE
 
     @property
     def large(self) -> bool:
         """Whether not even one line can be evaluated at once, so that few evaluations must do."""
-        return self.problem.traced and (2 * LEVELS + 1) * self._numbers >= MEMORY
+        return self.problem.traced and (2 * LEVELS + 1) * self.numbers >= MEMORY
 
     def together(
-        self, by_hand: Callable[..., Tree] | None, direction: Flat, offsets: np.ndarray, lines: Lines, steps: np.ndarray
+        self,
+        written_by: Callable[..., Tree] | None,
+        direction: Flat,
+        offsets: np.ndarray,
+        lines: Lines,
+        steps: np.ndarray,
     ) -> None:
         """Compile all that `gradients`, `by_hand` and `along` will want of a small problem into one program.
 
@@ -134,7 +127,7 @@ class Evaluator:
 
         def program(point: Leaves, arrays: Leaves, everywhere: Leaves, directions: Leaves) -> Any:
             values, grads = jax.vmap(lambda point: jax.value_and_grad(problem.program)(point, arrays))(everywhere)
-            written = None if by_hand is None else self._written_by(by_hand, point, arrays)
+            written = None if written_by is None else by_hand.traced(problem, written_by, point, arrays)
             return values, self._slopes_or_zeros(point, arrays, directions), grads, written
 
         inputs = (problem.point, problem.arrays, everywhere, problem.split(directions))
@@ -288,7 +281,7 @@ class Evaluator:
         def at(point: Leaves, arrays: Leaves, direction: Leaves, step: jax.Array) -> Any:
             return jax.grad(problem.program)(_moved(point, direction, step), arrays)
 
-        if self.fits(len(steps)) and self._at_once:
+        if self.fits(len(steps)):
             all_at_once = jax.vmap(at, in_axes=(None, None, None, 0))
             quick = self._is_little(len(steps))
             try:
@@ -311,66 +304,16 @@ class Evaluator:
         if "by_hand" in self._kept:
             kept: tuple[Flat, tuple[float, ...]] = self._kept["by_hand"]
             return kept
-        failures: list[Exception] = []
         if problem.traced:
             try:
-                program = partial(self._written_by, function)
+                program = partial(by_hand.traced, problem, function)
                 traced, compiled = compile_program(program, problem.point, problem.arrays, quick=self._is_little(1))
                 return flatten(compiled(problem.point, problem.arrays)), inspect(traced.jaxpr).coarsest
             except NotCheckableError:
                 raise
             except Exception as error:
-                failures.append(error)
-        for convert in (np.array, jnp.asarray):
-            point = [convert(leaf) for leaf in problem.values(problem.flat)]
-            try:
-                with np.errstate(all="ignore"):
-                    written = function(problem.params(point), *problem.arguments(problem.arrays))
-            except Exception as error:
-                failures.append(error)
-                continue
-            leaves = self._written(written)
-            return flatten(leaves), tuple(rounding(np.asarray(leaf).dtype) or EPS for leaf in leaves)
-        telling = [error for error in failures if not isinstance(error, TRACING_ERRORS)] or failures
-        raise NotCheckableError(
-            f"by_hand must return a gradient of the shapes of params, but it raised {sentence(telling[-1])}; "
-            "it is called with the arguments of fun"
-        ) from telling[-1]
-
-    def _written_by(self, function: Callable[..., Tree], point: Leaves, arrays: Leaves) -> list[jax.Array]:
-        """The traced program of `by_hand`."""
-        problem = self.problem
-        written = self._written(function(problem.params(point), *problem.arguments(arrays)))
-        return [jnp.asarray(leaf) for leaf in written]
-
-    def _written(self, written: Tree) -> list[Any]:
-        """The leaves of a gradient by hand that belong to the floating-point leaves of params, in their order."""
-        problem = self.problem
-        found = dict(jax.tree_util.tree_flatten_with_path(written)[0])
-        wanted = [problem.paths[index] for index in problem.moving]
-        surplus = next((place(path) for path in found if path not in problem.paths), None)
-        remedy = "return one leaf for each of params"
-        for path, shape in zip(wanted, problem.shapes, strict=True):
-            name = place(path)
-            if path not in found:
-                other = surplus or "no such leaf"
-                raise NotCheckableError(
-                    f"by_hand must return the tree of params, but where {name} was expected it has {other}; {remedy}"
-                )
-            if np.shape(found[path]) != shape:
-                raise NotCheckableError(
-                    f"by_hand must return the shapes of params, but {name} is {list(np.shape(found[path]))} "
-                    f"where {list(shape)} was expected; {remedy}"
-                )
-            if not (is_floating(found[path]) or is_whole(found[path])):
-                raise NotCheckableError(
-                    f"by_hand must return numbers, but {name} is {described(found[path])}; {remedy}"
-                )
-        if surplus is not None:
-            raise NotCheckableError(
-                f"by_hand must return the tree of params, but it has {surplus}, which params has not; {remedy}"
-            )
-        return [found[path] for path in wanted]
+                return by_hand.called(problem, function, error)
+        return by_hand.called(problem, function)
 
     def outputs(self, direction: Flat, steps: Float[np.ndarray, " points"]) -> tuple[np.ndarray, np.ndarray | None]:
         """Every number of the function's result along one line, [points, results], and its slope by forward mode."""

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax.custom_derivatives import linear_call
 from rich.console import Console
 
 from model import (
@@ -159,8 +160,11 @@ def test_two_more_witnesses(xor: tuple[Any, ...]) -> None:
     assert wrong.taylor_order == pytest.approx(1, abs=0.05)
     assert right.adjoint_error is not None
     assert right.adjoint_error < 1e-12
-    half = corpus.with_jvp(smooth, lambda p: 1.5 * jnp.cos(p))
-    assert check_gradients(half, jnp.ones(3)).adjoint_error is not None
+    lopsided = check_gradients(
+        lambda p: jnp.sum(linear_call(lambda _, p: 2 * p, lambda _, ct: 3 * ct, (), p)), jnp.ones(3)
+    )
+    assert lopsided.adjoint_error == pytest.approx(1 / 3)
+    assert not lopsided.ok
 
 
 def smooth(p: Any) -> Any:
@@ -506,4 +510,17 @@ def test_mistakes_that_cancel_in_a_sum_are_seen_in_a_large_pytree() -> None:
 
     report = check_gradients(corpus.with_vjp(lambda p: jnp.sum(p**2), swapped), params, budget=5)
     assert not report.ok
-    assert "off along a direction" in str(report) or "each other's places" in str(report)
+    assert "off along a line" in str(report) or "each other's places" in str(report)
+
+
+@pytest.mark.core
+def test_a_function_that_fails_only_when_it_runs() -> None:
+    def failing(value: Any) -> Any:
+        raise RuntimeError("no such luck")
+
+    def callback(p: Any) -> Any:
+        return jnp.sum(jax.pure_callback(failing, jax.ShapeDtypeStruct(p.shape, p.dtype), p))
+
+    with pytest.raises(ValueError, match="fun must run at params and around, but it raised JaxRuntimeError") as caught:
+        check_gradients(corpus.with_vjp(callback, lambda p: p), jnp.ones(2))
+    assert "\n" not in str(caught.value)
