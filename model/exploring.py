@@ -51,6 +51,11 @@ class Seen:
     steps: np.ndarray
     rises: np.ndarray
 
+    def only(self, lines: np.ndarray) -> Seen:
+        """What was seen along these lines alone."""
+        result: Seen = jax.tree.map(lambda values: values[lines], self)
+        return result
+
     def and_(self, more: Seen) -> Seen:
         """What was seen along these and along more lines."""
         result: Seen = jax.tree.map(lambda *parts: np.concatenate(parts), self, more)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from model.checking import MOST_ENTRIES
-from model.evaluation import Flat, NotCheckableError, Tree
+from model.evaluation import NotCheckableError, Problem, Tree
 from model.exploring import explore
 from model.lines import Lines, natural_scale
 from model.preparing import prepare
@@ -166,37 +166,35 @@ def error_against_epsilon(fun: Callable[..., Any], params: Tree, *args: Any, par
         )
     with problem.setting():
         evaluator, scale = Evaluator(problem), natural_scale(problem)
-        entry = _entry(evaluator, scale, parameter)
-        lines = Lines(np.array([entry]), np.zeros((0, scale.size)), (), scale)
+        lines = Lines(_entries(problem, parameter), np.zeros((0, scale.size)), (), scale)
         coarse = lines.most(np.repeat(evaluator.coarseness(), problem.sizes))
-        seen = explore(evaluator, lines, coarse, np.zeros(1))
+        seen = explore(evaluator, lines, coarse, np.zeros(len(lines)))
+        steepest = int(np.argmax(np.where(np.isfinite(seen.found.slope.error), np.abs(seen.found.slope.value), -1.0)))
+        seen, lines = seen.only(np.array([steepest])), lines.only(np.array([steepest]))
+        entry = int(lines.entries[0])
         steps = STEPS * scale[entry]
         values = evaluator.along(lines, np.concatenate([-steps, steps])[None]).values[0]
+    name = problem.entry_names([entry])[0]
     slope, error = float(seen.found.slope.value[0]), float(seen.found.slope.error[0])
     if not np.isfinite(error) or slope == 0:
-        raise NotCheckableError(
-            f"there must be a slope to draw, but that by {parameter or 'params'} is {slope}; name another"
-        )
+        raise NotCheckableError(f"there must be a slope to draw, but that by {name} is {slope}; name another")
     exact = slope if seen.slopes is None or abs(seen.slopes[0] - slope) > MARGIN * error else float(seen.slopes[0])
     with np.errstate(invalid="ignore"):
         plain = (values[len(steps) :] - values[: len(steps)]) / (2 * steps)
         errors = np.abs(plain - exact) / abs(exact)
-    return _of_one(problem.entry_names([entry])[0], steps, errors, slope, error / abs(exact))
+    return _of_one(name, steps, errors, slope, error / abs(exact))
 
 
-def _entry(evaluator: Evaluator, scale: Flat, parameter: str | None) -> int:
-    """The place of the parameter of a name; without one, of the first whose slope is as steep as any."""
-    problem = evaluator.problem
-    names = problem.entry_names(np.arange(min(scale.size, MOST_ENTRIES)))
+def _entries(problem: Problem, parameter: str | None) -> np.ndarray:
+    """The place of the parameter of a name; without one, those of all that are tried."""
+    names = problem.entry_names(np.arange(min(problem.flat.size, MOST_ENTRIES)))
     if parameter is None:
-        tried = Lines(np.arange(len(names)), np.zeros((0, scale.size)), (), scale)
-        values = evaluator.along(tried, np.array([[-0.01, 0.01]]) * tried.natural[:, None]).values
-        return int(np.argmax(np.nan_to_num(np.abs(values[:, 1] - values[:, 0]) / tried.natural)))
+        return np.arange(len(names))
     if parameter not in names:
         raise NotCheckableError(
             f"parameter must be one such as {names[0]} or {names[-1]}, not {parameter!r}; see the report"
         )
-    return names.index(parameter)
+    return np.array([names.index(parameter)])
 
 
 def _of_one(name: str, steps: np.ndarray, errors: np.ndarray, slope: float, error: float) -> str:

@@ -5,8 +5,10 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
+from model.pictures import error_against_epsilon
 from tests.conftest import ROOT, Nudge
 
 MODULE = """
@@ -79,7 +81,13 @@ def test_a_picture_of_one_parameter(nudge: Nudge, tmp_path: Path, checkpoints: P
     assert any("rounding" in each for each in words)
     assert any("truncation" in each for each in words)
     assert nudge(*OWN, "--by-hand", "my_module:backpropagation", "--plot", "b.svg").returncode == 0
-    ElementTree.parse(tmp_path / "b.svg")
+    assert "The error of the nudge by w[1,1]" in (tmp_path / "b.svg").read_text()
+
+
+def test_without_a_name_the_picture_is_of_the_steepest() -> None:
+    """Not of one that is flat here and steep on the other side of a kink, as many of a trained network are."""
+    picture = error_against_epsilon(lambda p: 100 * np.maximum(0, p[0] - 0.005) + np.sin(p[1]), np.array([0.004, 0.3]))
+    assert "The error of the nudge by params[1]" in picture
 
 
 @pytest.mark.parametrize(
