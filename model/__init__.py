@@ -10,17 +10,34 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from model.checking import assert_gradients, check_gradients
     from model.checkpoint import Checkpoint, CheckpointError, Training, load, save
+    from model.columns import Category, Number, TableError, encode
+    from model.ensembles import predict_ensemble
     from model.gradients import chain_rule, jvp, nudge
+    from model.hyperparameters import Hyperparameters, default_network
+    from model.inference import Predictor
     from model.network import Layer, Network, Params, init_params, logits, loss, predict
     from model.reports import Report
-    from model.tables import Table, truth_table
+    from model.tables import Table, read_table, table_of_arrays, truth_table
     from model.training import DivergedError, History, Progress, Result, fit, train
 else:
+    MODULES = (
+        "network",
+        "columns",
+        "tables",
+        "hyperparameters",
+        "checkpoint",
+        "ensembles",
+        "inference",
+        "gradients",
+        "reports",
+        "checking",
+        "training",
+    )
 
     def __getattr__(name: str) -> object:
         """The public name, from the first module that has it; those that load least come first."""
         if name in __all__:
-            for module in ("network", "tables", "checkpoint", "gradients", "reports", "checking", "training"):
+            for module in MODULES:
                 names = vars(import_module(f"model.{module}"))
                 if name in names:
                     return names[name]
@@ -28,21 +45,28 @@ else:
 
 
 __all__ = [
+    "Category",
     "Checkpoint",
     "CheckpointError",
     "DivergedError",
     "History",
+    "Hyperparameters",
     "Layer",
     "Network",
+    "Number",
     "Params",
+    "Predictor",
     "Progress",
     "Report",
     "Result",
     "Table",
+    "TableError",
     "Training",
     "assert_gradients",
     "chain_rule",
     "check_gradients",
+    "default_network",
+    "encode",
     "fit",
     "init_params",
     "jvp",
@@ -51,7 +75,10 @@ __all__ = [
     "loss",
     "nudge",
     "predict",
+    "predict_ensemble",
+    "read_table",
     "save",
+    "table_of_arrays",
     "train",
     "truth_table",
 ]

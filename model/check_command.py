@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+import jax
+import numpy as np
 
 from model.checking import TOLERANCE, check_gradients
 from model.checkpoint import Checkpoint, default_checkpoint, load
+from model.ensembles import is_ensemble
 from model.evaluation import NotCheckableError, sentence
 from model.gradients import chain_rule
 from model.network import loss
@@ -23,6 +26,8 @@ from model.tables import truth_table
 from model.text import reason, shown
 
 DIRECTORY = Path("checkpoints")
+# Rows that the gradients are compared on where the table is a file.
+DRAWN = 32
 
 
 class Finite(click.FloatRange):
@@ -67,9 +72,18 @@ def load_or_default(path: Path | None) -> tuple[Path, Checkpoint]:
 
 
 def arguments_of(checkpoint: Checkpoint) -> tuple[Any, ...]:
-    """What `loss` and `chain_rule` are called with for a checkpoint and the table it was trained on."""
-    table = truth_table(checkpoint.training.table)
-    return checkpoint.params, table.x, table.y, checkpoint.network
+    """What `loss` and `chain_rule` are called with for a checkpoint: its first member, and the truth table that it was
+    trained on. A file is not in the checkpoint, so that rows are drawn for it: a gradient is right for any.
+    """
+    network, params = checkpoint.network, checkpoint.params
+    if not checkpoint.training.table_digest:
+        table = truth_table(checkpoint.training.table)
+        return params, table.x, table.y, network
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(DRAWN, network.sizes[0])).astype(np.float32)
+    y = draw.normal(size=DRAWN) if network.task == "regression" else draw.integers(len(checkpoint.classes), size=DRAWN)
+    first = jax.tree.map(lambda leaf: leaf[0], params) if is_ensemble(params) else params
+    return first, x, y.astype(np.float32), network
 
 
 def check_checkpoint(checkpoint: Checkpoint, tolerance: float = TOLERANCE) -> Report:
@@ -127,10 +141,7 @@ def check(
     except NotCheckableError as error:
         raise click.UsageError(str(error)) from None
     if plot is not None and picture is not None:
-        try:
-            plot.write_text(picture, encoding="utf-8")
-        except OSError as error:
-            raise click.UsageError(f"--plot: {plot} cannot be written to: {reason(error)}; name another file") from None
+        write_picture(plot, picture)
     if as_json or sys.stdout is None or not sys.stdout.isatty():
         click.echo(report.to_json() if as_json else str(report))
     else:
@@ -149,3 +160,11 @@ def _called(arguments: Callable[..., Any]) -> tuple[Any, ...]:
             f"--arguments must return the function's arguments, but raised {sentence(error)}"
         ) from error
     return called if type(called) is tuple else (called,)
+
+
+def write_picture(place: Path, picture: str) -> None:
+    """Write an SVG. Raises click.UsageError where it cannot be."""
+    try:
+        place.write_text(picture, encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"--plot: {place} cannot be written to: {reason(error)}; name another file") from None

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import jax.numpy as jnp
 import msgspec
 import numpy as np
 import safetensors.numpy
 
+from model.atomic import beside
+from model.columns import PLAIN, Number, Scaling, width
+from model.hyperparameters import Hyperparameters
+from model.metrics import Metrics
 from model.network import Layer, Network, Params
+from model.tables import Class
 from model.text import reason, shown
 
-FORMAT = 1
+FORMAT = 2
 SUFFIX = ".safetensors"
+STATE = "state."
 DEFAULT = "xor"
 ELSEWHERE = f"name another, such as checkpoints/{DEFAULT}{SUFFIX}"
 UNWRITTEN = "nothing was written"
@@ -34,46 +38,67 @@ class CheckpointError(ValueError):
     """
 
 
-class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the parameters came about. table: what they were trained on. loss: the kept restart's, after `epoch` epochs.
+class Training(Hyperparameters, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the parameters came about: the hyperparameters, and what they led to.
 
-    restarts and solved: how many starts there were, and how many of them had every row right.
+    table: what they were trained on. epoch: how many were done. loss: the best restart's, of validation where rows were
+    held out. solved: how many restarts had every row of a truth table right. seed: of the random key.
+
+    rows, held_out, dropped: how many the table had, those held out among them, and those without a target besides.
+    table_digest: its SHA-256. metrics, baseline: how right the predictions are, and those of a guess that knows the
+    targets alone, on the rows held out, or on at most 10,000 others.
     """
 
     table: str
     epoch: int
-    epochs: int
-    restarts: int
-    solved: int
     loss: float
     seed: int
-    optimizer: str
-    learning_rate: float
-    log_every: int
+    solved: int = 0
+    rows: int = 0
+    held_out: int = 0
+    dropped: int = 0
+    table_digest: str = ""
+    metrics: Metrics = msgspec.field(default_factory=dict)
+    baseline: Metrics = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
     """A trained network and what belongs to it.
 
-    columns: the names of x's columns, in order. target: what is predicted. classes: what a label of 0 and 1 stand
-    for. scaling: how columns are scaled before the network; none of a truth table's are. digest: SHA-256 over the file
-    with the digest's own 64 characters set to zero; empty until it is saved.
+    params: one network's, or those of an ensemble on a leading axis of every leaf. columns: their names, in order.
+    target: what is predicted. classes: what a label of 0, 1, … stands for; none in a regression. scaling: how each
+    column becomes inputs, by default as it is. unit: of a regression's target. temperature: by which logits are
+    divided. state: where every restart stands, to resume from; its leaves. digest: SHA-256 over the file with the
+    digest's own 64 characters set to zero; empty until it is saved.
     """
 
     network: Network
     params: Params
     columns: tuple[str, ...]
     target: str
-    classes: tuple[int, ...]
+    classes: tuple[Class, ...]
     training: Training
-    scaling: None = None
+    scaling: Scaling = ()
+    unit: Number = PLAIN
+    temperature: float = 1.0
+    state: tuple[np.ndarray, ...] = ()
     digest: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.scaling:
+            object.__setattr__(self, "scaling", (PLAIN,) * len(self.columns))
 
     @property
     def version(self) -> str:
         """The first 12 characters of the digest, by which answers name the checkpoint they come from."""
         return self.digest[:12]
+
+    @property
+    def members(self) -> int:
+        """How many networks it holds."""
+        bias = self.params[0].bias
+        return int(bias.shape[0]) if bias.ndim > 1 else 1
 
 
 class _Metadata(msgspec.Struct, forbid_unknown_fields=True):
@@ -83,8 +108,11 @@ class _Metadata(msgspec.Struct, forbid_unknown_fields=True):
     network: Network
     columns: tuple[str, ...]
     target: str
-    classes: tuple[int, ...]
-    scaling: None
+    classes: tuple[Class, ...]
+    scaling: Scaling
+    unit: Number
+    temperature: float
+    members: int
     training: Training
     digest: str
 
@@ -106,7 +134,7 @@ def save(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Checkpoint:
     >>> from model.network import init_params
     >>> network = Network((2, 2, 1))
     >>> params = init_params(network, key=jax.random.key(0))
-    >>> training = Training("xor", 0, 0, 1, 0, 0.7, 0, "sgd", 0.01, 100)
+    >>> training = Training(table="xor", epoch=0, loss=0.7, seed=0)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     saved = save(f"{folder}/xor.safetensors", Checkpoint(network, params, ("a", "b"), "xor", (0, 1), training))
     ...     loaded = load(f"{folder}/xor.safetensors")
@@ -121,6 +149,9 @@ def save(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Checkpoint:
         target=checkpoint.target,
         classes=checkpoint.classes,
         scaling=checkpoint.scaling,
+        unit=checkpoint.unit,
+        temperature=checkpoint.temperature,
+        members=checkpoint.members,
         training=checkpoint.training,
         digest=_ZEROS,
     )
@@ -128,11 +159,13 @@ def save(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Checkpoint:
         text = msgspec.json.encode(metadata, enc_hook=_plain).decode()
     except (TypeError, ValueError, OverflowError) as error:
         raise _refusal(path, "a checkpoint that JSON can hold", str(error), UNWRITTEN) from None
-    blank = safetensors.numpy.save(_tensors(checkpoint.params), {"nudge": text})
+    blank = safetensors.numpy.save(_tensors(checkpoint), {"nudge": text})
     digest = hashlib.sha256(blank).hexdigest()
     data = _with_digest(blank, digest)
     _parse(path, data, UNWRITTEN)
-    _replace(place, data)
+    with beside(place, ELSEWHERE, CheckpointError) as (file, finish):
+        file.write(data)
+        finish()
     return replace(checkpoint, digest=digest)
 
 
@@ -159,11 +192,14 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
     return Checkpoint(
         network=metadata.network,
         params=_params(tensors, metadata.network),
+        state=tuple(tensors[name] for name in sorted(tensors) if name.startswith(STATE)),
         columns=metadata.columns,
         target=metadata.target,
         classes=metadata.classes,
         training=metadata.training,
         scaling=metadata.scaling,
+        unit=metadata.unit,
+        temperature=metadata.temperature,
         digest=metadata.digest,
     )
 
@@ -184,11 +220,16 @@ def _parse(path: str | os.PathLike[str], data: bytes, remedy: str) -> tuple[_Met
         raise _refusal(path, f"a checkpoint of format {FORMAT}", str(error), remedy) from None
     if metadata.format != FORMAT:
         raise _refusal(path, f"format {FORMAT}", f"format {metadata.format}", remedy)
-    _check_tensors(path, tensors, metadata.network, remedy)
-    columns, classes = metadata.columns, metadata.classes
-    for name, values, count in (("columns", columns, metadata.network.sizes[0]), ("classes", classes, 2)):
+    _check_tensors(path, tensors, metadata, remedy)
+    network, columns, classes = metadata.network, metadata.columns, metadata.classes
+    outputs = {"binary": 2, "multiclass": network.sizes[-1], "regression": 0}[network.task]
+    for name, values, count in (("columns", columns, len(metadata.scaling)), ("classes", classes, outputs)):
         if not len(values) == len(set(values)) == count:
             raise _refusal(path, f"{count} different {name}", shown(", ".join(map(str, values))), remedy)
+    if width(metadata.scaling) != network.sizes[0]:
+        raise _refusal(path, f"columns of {network.sizes[0]} inputs", f"{width(metadata.scaling)}", remedy)
+    if not 0 < metadata.temperature < math.inf:
+        raise _refusal(path, "a temperature above 0", f"{metadata.temperature}", remedy)
     return metadata, tensors
 
 
@@ -211,7 +252,7 @@ def check_path(path: str | os.PathLike[str]) -> None:
 
     It is tried: a file is made there and removed again, and the directory stays.
     """
-    with _beside(_place(path)):
+    with beside(_place(path), ELSEWHERE, CheckpointError):
         pass
 
 
@@ -228,23 +269,6 @@ def _place(path: str | os.PathLike[str]) -> Path:
     return place
 
 
-@contextmanager
-def _beside(place: Path) -> Iterator[BinaryIO]:
-    """A new file beside its place, gone at the end unless it was moved. Raises CheckpointError where there can be none,
-    or nothing more can be written to it.
-    """
-    temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "xb") as file:
-            try:
-                yield file
-            finally:
-                temporary.unlink(missing_ok=True)
-    except (OSError, ValueError) as error:
-        raise _refusal(place, "a place to write to", reason(error), ELSEWHERE) from None
-
-
 def _check_digest(path: str | os.PathLike[str], data: bytes, remedy: str) -> None:
     stored = _DIGEST.search(data)
     if stored is None:
@@ -258,25 +282,13 @@ def _with_digest(data: bytes, digest: str) -> bytes:
     return _DIGEST.sub(rb'\\"digest\\":\\"' + digest.encode() + rb'\\"', data, count=1)
 
 
-def _replace(place: Path, data: bytes) -> None:
-    with _beside(place) as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-        os.replace(file.name, place)
-        directory = os.open(place.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-
-
-def _tensors(params: Params) -> dict[str, np.ndarray]:
-    return {
+def _tensors(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
+    params = {
         f"params.{index}.{name}": np.ascontiguousarray(value, np.float32)
-        for index, layer in enumerate(params)
+        for index, layer in enumerate(checkpoint.params)
         for name, value in layer._asdict().items()
     }
+    return params | {f"{STATE}{index:04d}": np.ascontiguousarray(leaf) for index, leaf in enumerate(checkpoint.state)}
 
 
 def _params(tensors: dict[str, np.ndarray], network: Network) -> Params:
@@ -284,14 +296,18 @@ def _params(tensors: dict[str, np.ndarray], network: Network) -> Params:
     return [Layer(*(jnp.asarray(tensors[f"params.{i}.{name}"]) for name in Layer._fields)) for i in layers]
 
 
-def _check_tensors(path: str | os.PathLike[str], tensors: dict[str, np.ndarray], network: Network, remedy: str) -> None:
+def _check_tensors(
+    path: str | os.PathLike[str], tensors: dict[str, np.ndarray], metadata: _Metadata, remedy: str
+) -> None:
+    members = () if metadata.members == 1 else (metadata.members,)
     expected: dict[str, tuple[int, ...]] = {}
-    for index, (inputs, outputs) in enumerate(pairwise(network.sizes)):
-        expected |= {f"params.{index}.weight": (inputs, outputs), f"params.{index}.bias": (outputs,)}
-    found = {name: value.shape for name, value in tensors.items()}
+    for index, (inputs, outputs) in enumerate(pairwise(metadata.network.sizes)):
+        expected |= {f"params.{index}.weight": (*members, inputs, outputs), f"params.{index}.bias": (*members, outputs)}
+    params = {name: value for name, value in tensors.items() if not name.startswith(STATE)}
+    found = {name: value.shape for name, value in params.items()}
     if found != expected:
         raise _refusal(path, f"the tensors {expected}", f"{found}", remedy)
-    for name, value in tensors.items():
+    for name, value in params.items():
         if value.dtype != np.float32:
             raise _refusal(path, f"{name} in float32", str(value.dtype), remedy)
         if not np.isfinite(value).all():

@@ -15,7 +15,8 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Float, Num
 
-from model.network import ACTIVATIONS, Array, Layer, Network, Params, preactivations, residual
+from model.network import ACTIVATIONS, Layer, Network, Params, preactivations, targets_for
+from model.tasks import TASKS, Array
 
 Tree = Any
 Scalar = Callable[..., jax.Array]
@@ -87,10 +88,17 @@ def one_at_a_time(derivative: Callable[[Callable[[jax.Array], Tree]], jax.Array]
     return jax.tree.unflatten(jax.tree.structure(params), shaped)
 
 
-def chain_rule(params: Params, x: Num[Array, "rows columns"], y: Num[Array, "rows *outputs"], network: Network) -> Tree:
+def chain_rule(
+    params: Params,
+    x: Num[Array, "rows columns"],
+    y: Num[Array, "rows *outputs"],
+    network: Network,
+    weights: Num[Array, " rows"] | None = None,
+) -> Tree:
     """The guide's in-depth view: the error propagated backwards, layer by layer (Bishop, PRML, 5.3.1).
 
-    delta is the derivative of the loss by a layer's z. At the output it is the residual over the number of targets; a
+    delta is the derivative of the loss by a layer's z. At the output it is the residual, times the row's weight where
+    there are some, over the number of targets; a
     layer further down it is delta · weightᵀ, times the activation's own derivative (5.56). A weight's gradient is the
     sum over rows of what came in times delta (5.53), a bias's the sum of delta.
 
@@ -102,7 +110,12 @@ def chain_rule(params: Params, x: Num[Array, "rows columns"], y: Num[Array, "row
     True
     """
     derivative = DERIVATIVES[network.activation]
-    return backpropagate(params, x, y, lambda _, z: derivative(z), residual, network)
+    error = TASKS[network.task].residual
+
+    def weighted(z: jax.Array, targets: jax.Array) -> jax.Array:
+        return error(z, targets) if weights is None else error(z, targets) * jnp.asarray(weights)[:, None]
+
+    return backpropagate(params, x, y, lambda _, z: derivative(z), weighted, network)
 
 
 def backpropagate(
@@ -122,7 +135,9 @@ def backpropagate(
     activate = ACTIVATIONS[network.activation]
     inputs = [x, *(activate(z) for z in zs[:-1])]
 
-    delta = error(zs[-1], y.reshape(zs[-1].shape)) / zs[-1].size
+    z = zs[-1][:, 0] if network.sizes[-1] == 1 else zs[-1]
+    targets = targets_for(z, y, network).reshape(zs[-1].shape)
+    delta = error(zs[-1], targets) / y.size
     grads = []
     for index in reversed(range(len(params))):
         grads.append(Layer(weight=inputs[index].T @ delta, bias=delta.sum(axis=0)))

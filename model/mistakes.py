@@ -14,8 +14,9 @@ import numpy as np
 from model.diagnosis import Candidate
 from model.evaluation import Flat, Leaves, Problem
 from model.gradients import DERIVATIVES, backpropagate
-from model.network import ACTIVATIONS, Network, residual
+from model.network import ACTIVATIONS, Network
 from model.preparing import returned
+from model.tasks import TASKS
 
 # Rows that are tried, the first and the last ones.
 ROWS = 64
@@ -81,6 +82,8 @@ def _of_the_network(problem: Problem) -> Iterator[Candidate]:
     activate, derivative = ACTIVATIONS[network.activation], DERIVATIVES[network.activation]
     hidden = len(params) - 1
 
+    residual = TASKS[network.task].residual
+
     def backwards(factor: Callable[[int, Any], Any], error: Callable[[Any, Any], Any] = residual) -> Leaves:
         grads = backpropagate(params, x, y, factor, error, network)
         return [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(grads)]
@@ -98,6 +101,9 @@ def _of_the_network(problem: Problem) -> Iterator[Candidate]:
         yield Candidate("activation", at_output, backwards(lambda _, z: derivative(activate(z))))
         doubled = f"has the derivative of {name} twice"
         yield Candidate("activation", doubled, backwards(lambda _, z: derivative(z) ** 2))
+
+    if network.task != "binary":
+        return
 
     def with_sigmoid(z: Any, y: Any) -> Any:
         return residual(z, y) * jax.nn.sigmoid(z) * (1 - jax.nn.sigmoid(z))

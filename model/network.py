@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Key, Num
 
-Array = jax.Array | np.ndarray
+from model.tasks import TASKS, Array
 
 ACTIVATIONS: dict[str, Callable[[Array], jax.Array]] = {
     "relu": lambda z: jnp.asarray(z * (z > 0)),  # fuses best, and lets a NaN through
@@ -20,11 +20,12 @@ ACTIVATIONS: dict[str, Callable[[Array], jax.Array]] = {
     "sigmoid": jax.nn.sigmoid,
     "gelu": lambda z: jax.nn.gelu(z, approximate=False),
 }
-TASKS = ("binary",)
+INITS = ("normal", "he")
+LAST = 0.1
 
-# Up to this many inputs a layer is a sum of products, which XLA fuses into one loop with all that surrounds it;
-# above it a matrix product pays for its call.
-FEW_INPUTS = 8
+# Up to this many inputs and outputs a layer is a sum of products, which XLA fuses into one loop with all that surrounds
+# it; above it a matrix product pays for its call. Restarts side by side fill the loop, whatever the outputs.
+FEW = 8
 
 
 class Layer(NamedTuple):
@@ -45,7 +46,8 @@ class Network:
     sizes: the number of columns, the units of each hidden layer, the number of outputs; (2, 2, 1) is the guide's. A
         list becomes a tuple.
     activation: of the hidden layers: relu, tanh, sigmoid or gelu (exact, by the error function).
-    task: binary (each output is the logit of a yes/no target).
+    task: binary (each output is the logit of a yes/no target), multiclass (an output a class, at least two: softmax) or
+        regression (each output is a number itself).
 
     Raises ValueError where one of them is not so.
 
@@ -65,6 +67,8 @@ class Network:
             raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}")
         if self.task not in TASKS:
             raise ValueError(f"task must be one of {', '.join(TASKS)}, not {self.task!r}")
+        if self.task == "multiclass" and sizes[-1] < 2:
+            raise ValueError("a multiclass network must have an output for each class, at least 2, not 1")
         object.__setattr__(self, "sizes", tuple(int(size) for size in sizes))
 
 
@@ -77,17 +81,25 @@ def is_count(value: object, least: int = 1) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= least
 
 
-def init_params(network: Network, *, key: Key[Array, ""]) -> Params:
-    """Draw every weight and bias from the standard normal distribution, as the guide does.
+def init_params(network: Network, *, key: Key[Array, ""], init: str = "normal") -> Params:
+    """Draw the parameters: one Layer a layer, weight [inputs, outputs] and bias [outputs], float32.
 
-    Returns one Layer a layer, weight [inputs, outputs] and bias [outputs], float32. One draw is cut into all of them,
-    since every draw is a program of its own to compile.
+    init: normal, every weight and bias from the standard normal distribution, as the guide does; or he, weights from a
+    normal distribution of the variance 2 / inputs, and biases of 0 (He et al., ICCV 2015, 2.2), but the last layer's a
+    tenth of that, so that the first predictions are near the mean. One draw is cut into
+    all of them, since every draw is a program of its own to compile. Raises ValueError for any other init.
 
     >>> params = init_params(Network((2, 2, 1)), key=jax.random.key(0))
     >>> [(layer.weight.shape, layer.bias.shape) for layer in params]
     [((2, 2), (2,)), ((2, 1), (1,))]
     """
-    return as_layers(jax.random.normal(key, (parameter_count(network),)), network)
+    if init not in INITS:
+        raise ValueError(f"init must be one of {', '.join(INITS)}, not {init!r}")
+    params = as_layers(jax.random.normal(key, (parameter_count(network),)), network)
+    if init == "normal":
+        return params
+    scaled = [Layer(weight * jnp.sqrt(2 / weight.shape[0]), bias * 0) for weight, bias in params]
+    return [*scaled[:-1], scaled[-1]._replace(weight=scaled[-1].weight * LAST)]
 
 
 def parameter_count(network: Network) -> int:
@@ -137,7 +149,7 @@ def preactivations(params: Params, x: Num[Array, "rows columns"], network: Netwo
 
 def _affine(layer: Layer, a: Num[Array, "rows inputs *_"]) -> jax.Array:
     weight, bias = layer
-    if weight.shape[0] <= FEW_INPUTS:
+    if weight.shape[0] <= FEW and (weight.shape[1] <= FEW or weight.ndim > 2):
         return jnp.sum(a[:, :, None] * weight[None], axis=1) + bias[None]
     return jnp.einsum("ni...,io...->no...", a, weight) + bias[None]
 
@@ -164,7 +176,8 @@ def shape_of(name: str, array: object) -> tuple[int, ...]:
 
 
 def logits(params: Params, x: Num[Array, "rows columns"], network: Network) -> Float[jax.Array, "rows *rest"]:
-    """The network's output before the sigmoid: [rows] for one output, [rows, outputs] for several (then *restarts).
+    """The network's output before the sigmoid or softmax: [rows] for one output, [rows, outputs] for several (then
+    *restarts).
 
     >>> params = init_params(Network((2, 3, 1)), key=jax.random.key(0))
     >>> logits(params, jnp.zeros((4, 2)), Network((2, 3, 1))).shape
@@ -175,22 +188,29 @@ def logits(params: Params, x: Num[Array, "rows columns"], network: Network) -> F
 
 
 def predict(params: Params, x: Num[Array, "rows columns"], network: Network) -> Float[jax.Array, "rows *rest"]:
-    """The probability, from 0 to 1, that each row's target is 1; of the shape of `logits`.
+    """What the network says of each row, of the shape of `logits`: the probability, from 0 to 1, that the target is 1
+    (binary) or of each class (multiclass), or the target itself (regression).
 
     >>> params = [Layer(jnp.zeros((2, 1)), jnp.zeros(1))]
     >>> predict(params, jnp.ones((3, 2)), Network((2, 1))).tolist()
     [0.5, 0.5, 0.5]
     """
-    return jax.nn.sigmoid(logits(params, x, network))
+    return TASKS[network.task].predict(logits(params, x, network))
 
 
 def loss(
-    params: Params, x: Num[Array, "rows columns"], y: Num[Array, "rows *outputs"], network: Network
+    params: Params,
+    x: Num[Array, "rows columns"],
+    y: Num[Array, "rows *outputs"],
+    network: Network,
+    weights: Num[Array, " rows"] | None = None,
 ) -> Float[jax.Array, "*restarts"]:
-    """The binary cross-entropy in nats, its mean over rows (and outputs): a scalar, or one a restart.
+    """The mean over rows (and outputs) of the cross-entropy in nats, or of the squared error: a scalar, or one a
+    restart.
 
-    y: targets from 0 to 1, [rows] for one output, else [rows, outputs]. Finite for any finite logit, and so is its
-    gradient. Raises ValueError where y does not have the logits' shape.
+    y: binary, targets from 0 to 1, [rows] for one output, else [rows, outputs]; multiclass, the index of the class,
+    [rows]; regression, numbers, shaped as in binary. weights: a factor for each row's loss; without them 1. Finite for
+    any finite logit, and so is its gradient. Raises ValueError where y or weights do not have their shape.
 
     >>> params = [Layer(jnp.zeros((2, 1)), jnp.zeros(1))]
     >>> round(float(loss(params, jnp.ones((4, 2)), jnp.array([0.0, 1.0, 1.0, 0.0]), Network((2, 1)))), 4)
@@ -198,33 +218,26 @@ def loss(
     """
     z = logits(params, x, network)
     restart_axes = params[0].bias.ndim - 1
-    if shape_of("y", y) != z.shape[: z.ndim - restart_axes]:
-        raise ValueError(f"y must have the logits' shape {list(z.shape[: z.ndim - restart_axes])}, not {list(y.shape)}")
-    labels = jnp.reshape(y, y.shape + (1,) * restart_axes).astype(z.dtype)
-    return jnp.mean(cross_entropy(z, labels), axis=tuple(range(y.ndim)))
+    losses = TASKS[network.task].losses(z, targets_for(z, y, network, restart_axes))
+    if weights is not None:
+        if shape_of("weights", weights) != x.shape[:1]:
+            raise ValueError(f"weights must have the shape {list(x.shape[:1])}, not {list(weights.shape)}")
+        losses = losses * jnp.reshape(weights, weights.shape + (1,) * (losses.ndim - 1))
+    return jnp.mean(losses, axis=tuple(range(losses.ndim - restart_axes)))
 
 
-@jax.custom_jvp
-def cross_entropy(z: Float[Array, "*shape"], y: Num[Array, "*_"]) -> Float[jax.Array, "*shape"]:
-    """-y log σ(z) - (1 - y) log(1 - σ(z)) of each logit z and target y (Bishop, PRML, 4.90), written so that nothing
-    overflows and nothing cancels: max(z, 0) - z y + log(1 + exp(-|z|)).
+def targets_for(z: jax.Array, y: Num[Array, " *targets"], network: Network, restart_axes: int = 0) -> jax.Array:
+    """The targets in the shape of z, but for its restarts: a class's index becomes a 1 at its place among 0s.
 
-    >>> cross_entropy(jnp.array([1e4, -1e4, 30.0]), jnp.array([0.0, 0.0, 1.0])).tolist()
-    [10000.0, 0.0, 9.357622912219837e-14]
+    Raises ValueError where y does not have the shape that the task asks for.
     """
-    return jnp.maximum(z, 0) - z * y + jnp.log1p(jnp.exp(-jnp.abs(z)))
+    shape = z.shape[: z.ndim - restart_axes]
+    expected = shape[:1] if network.task == "multiclass" else shape
+    if shape_of("y", y) != expected:
+        raise ValueError(f"y must have the {_Y_SHAPES[network.task]} {list(expected)}, not {list(y.shape)}")
+    if network.task == "multiclass":
+        y = y[:, None] == jnp.arange(shape[1])[None]
+    return jnp.asarray(y.reshape(shape + (1,) * restart_axes), z.dtype)
 
 
-@cross_entropy.defjvp
-def _cross_entropy_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[jax.Array, jax.Array]:
-    (z, y), (dz, dy) = primals, tangents
-    return cross_entropy(z, y), residual(z, y) * dz - z * dy
-
-
-def residual(z: Float[Array, "*shape"], y: Num[Array, "*_"]) -> Float[jax.Array, "*shape"]:
-    """The derivative of `cross_entropy` by the logit, σ(z) - y: prediction less target (Bishop, PRML, 4.91 and 5.18).
-
-    >>> residual(jnp.array([0.0, 1e4]), jnp.array([1.0, 1.0])).tolist()
-    [-0.5, 0.0]
-    """
-    return jax.nn.sigmoid(z) - y
+_Y_SHAPES = {"binary": "logits' shape", "multiclass": "shape of one class a row,", "regression": "outputs' shape"}

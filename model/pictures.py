@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -15,15 +14,12 @@ from model.exploring import explore
 from model.lines import Lines, natural_scale
 from model.preparing import prepare
 from model.programs import Evaluator
+from model.svg import BLUE, BOLD, GRID, HALO, ORANGE, SOFT, line, panel, text
 from model.verdicts import MARGIN
 
 WIDTH, HEIGHT = 760, 500
 LEFT, RIGHT, TOP, BOTTOM = 84, 730, 78, 426
-INK, SOFT, GRID = "#1f2933", "#5f6c7b", "#e6eaee"
-ORANGE, BLUE = "#c2570c", "#1d5fbf"
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-BOLD = ' font-weight="600"'
-HALO = ' paint-order="stroke" stroke="#fff" stroke-width="5" stroke-linejoin="round"'
 
 # Steps of the picture of one parameter, in units of its size.
 STEPS = np.logspace(-14, 0.5, 117)
@@ -65,16 +61,12 @@ class Chart:
         return TOP + (BOTTOM - TOP) * float((high - np.log10(np.clip(value, *self.y))) / (high - low))
 
     def draw(self, curves: Sequence[Curve], under: Sequence[str] = (), over: Sequence[str] = ()) -> str:
-        """The SVG, on a white panel of its own, so that it reads on any background.
+        """The SVG.
 
         under, over: further elements, drawn under the curves and over them.
         """
         parts = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="t d" '
-            "font-family=\"system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif\">",
-            f'<title id="t">{escape(self.title)}</title>',
-            f'<desc id="d">{escape(self.description)}</desc>',
-            f'<rect x="0.5" y="0.5" width="{WIDTH - 1}" height="{HEIGHT - 1}" rx="10" fill="#fff" stroke="#d5dbe1"/>',
+            *panel(WIDTH, HEIGHT, self.title, self.description),
             text(LEFT, 34, self.title, size=17, more=BOLD),
             text(LEFT, 54, self.subtitle, SOFT),
             *self._grid(),
@@ -120,17 +112,6 @@ class Chart:
             text(x, y, label, curve.colour, 13, anchor, BOLD),
             text(x, y + 17, remark, curve.colour, 13, anchor),
         ]
-
-
-def text(x: float, y: float, words: str, fill: str = INK, size: int = 13, anchor: str = "start", more: str = "") -> str:
-    """Words at a place."""
-    place = f'x="{x:.1f}" y="{y:.1f}" fill="{fill}" font-size="{size}" text-anchor="{anchor}"{more}'
-    return f"<text {place}>{escape(words)}</text>"
-
-
-def line(x1: float, y1: float, x2: float, y2: float, stroke: str, more: str = "") -> str:
-    """A straight line."""
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{stroke}"{more}/>'
 
 
 def power(exponent: int) -> str:

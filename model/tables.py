@@ -1,15 +1,25 @@
-"""Tables: columns of numbers and the target to learn from them."""
+"""Tables: columns of values and the target to learn from them, a truth table's or a file's."""
 
 from __future__ import annotations
 
-import math
-import re
+import hashlib
+import os
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Num
 
+from model.columns import PLAIN, Category, Number, Scaling, TableError, empty, encode, from_series, number, width
 from model.text import shown
+
+if TYPE_CHECKING:
+    import polars
+
+# Rows that are encoded at a time.
+PART = 16_384
 
 # The target of each row (a, b) = (0, 0), (0, 1), (1, 0), (1, 1).
 TRUTH_TABLES: dict[str, tuple[int, int, int, int]] = {
@@ -21,20 +31,47 @@ TRUTH_TABLES: dict[str, tuple[int, int, int, int]] = {
     "xnor": (1, 0, 0, 1),
 }
 
+Class = int | float | str | bool
+
+# A target of at most so many different whole numbers, each in so many rows on average, is one of classes.
+FEW_NUMBERS, ROWS_EACH = 20, 5
+MOST_CLASSES = 1_000
+# A text column with more categories than this, or with more than SOME while most rows have their own, is none to learn
+# from.
+MOST_CATEGORIES, SOME = 1_000, 20
+
 
 @dataclass(frozen=True, eq=False)
 class Table:
     """What to learn from.
 
-    x: the columns' values, float32. y: the target, 0 or 1, float32. columns: their names. target: its name.
-    classes: what a target of 0 and of 1 stand for.
+    x: the network's inputs, float32. y: the target, float32: 0 or 1 (binary), the index of the class (multiclass), or
+    the number as unit scales it (regression). columns: their names. target: its name. classes: what a target of 0, 1, …
+    stands for; none in a regression. task: binary, multiclass or regression. scaling: how each column becomes inputs,
+    by default as it is. unit: how the target of a regression is scaled. dropped: how many rows without a target were
+    left out. complete: whether it has every row that there can be, so that none can be held out.
     """
 
-    x: Float[np.ndarray, "rows columns"]
+    x: Float[np.ndarray, "rows inputs"]
     y: Float[np.ndarray, " rows"]
     columns: tuple[str, ...]
     target: str
-    classes: tuple[int, ...] = (0, 1)
+    classes: tuple[Class, ...] = (0, 1)
+    task: str = "binary"
+    scaling: Scaling = ()
+    unit: Number = PLAIN
+    dropped: int = 0
+    complete: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.scaling:
+            object.__setattr__(self, "scaling", (PLAIN,) * len(self.columns))
+
+    def digest(self) -> str:
+        """SHA-256 over the inputs and the target, in hexadecimal."""
+        found = hashlib.sha256(np.ascontiguousarray(self.x).data)
+        found.update(np.ascontiguousarray(self.y).data)
+        return found.hexdigest()
 
 
 def truth_table(name: str) -> Table:
@@ -52,33 +89,207 @@ def truth_table(name: str) -> Table:
     return Table(x, np.array(TRUTH_TABLES[name], np.float32), ("a", "b"), name)
 
 
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+def table_of_arrays(
+    x: Float[np.ndarray, "rows columns"], y: Num[np.ndarray, " rows"], classes: Sequence[Class] = (), task: str = ""
+) -> Table:
+    """The table of arrays: columns x0, x1, … scaled as a file's are, NaN where missing, and the target y.
 
+    y: with classes the index of each row's, otherwise numbers. task: by default regression without classes, binary with
+    two and multiclass with more. Raises ValueError where numbers have no mean or spread.
 
-def parse_number(text: str) -> float:
-    """The finite number that a text spells, such as 1, -0.5 or 2e3: in digits, without spaces or underscores.
-
-    Raises ValueError where it does not, and where the number is beyond float32.
-
-    >>> parse_number("2e3")
-    2000.0
+    >>> table = table_of_arrays(np.array([[1.0], [3.0]]), np.array([0, 1]), ("no", "yes"))
+    >>> table.x.tolist(), table.columns, table.task
+    ([[-1.0], [1.0]], ('x0',), 'binary')
     """
-    if not _NUMBER.fullmatch(text):
-        raise ValueError(f"a number was expected, and {shown(text)} was found")
-    return as_float32(float(text), text)
+    columns = [np.asarray(x[:, index], np.float64) for index in range(x.shape[1])]
+    scaling = tuple(number(column) for column in columns)
+    task = task or {0: "regression", 2: "binary"}.get(len(classes), "multiclass")
+    values = np.asarray(y, np.float64)
+    unit = PLAIN if classes else number(values)
+    scaled = (values if classes else unit.scaled(values)).astype(np.float32)
+    names = tuple(f"x{index}" for index in range(len(columns)))
+    return Table(encode(scaling, columns), scaled, names, "y", tuple(classes), task, scaling, unit, complete=False)
 
 
-def as_float32(value: float, text: str = "") -> float:
-    """The value, unchanged. text: how it was written. Raises ValueError where float32, in which the network computes,
-    cannot hold it.
+def read_table(
+    path: str | os.PathLike[str],
+    target: str,
+    *,
+    columns: Sequence[str] | None = None,
+    drop: Sequence[str] = (),
+    task: str | None = None,
+) -> Table:
+    r"""The table in a CSV or Parquet file.
 
-    >>> as_float32(1e39)
-    Traceback (most recent call last):
-    ValueError: a finite number within ±3.4e38 was expected, and '1e+39' was found
+    target: the column to predict; rows without it are left out and counted. columns: those to predict it from, in this
+    order; by default all others but the ones to drop. task: binary, multiclass or regression; by default binary where
+    the target has two values, multiclass where it has texts, booleans or few whole numbers, and else regression.
+
+    Raises TableError where the file is no table that a network can learn from.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
+    ...     _ = file.write("size,color,price\n1,red,10\n2,blue,20\n3,red,35\n")
+    ...     file.flush()
+    ...     table = read_table(file.name, "price")
+    >>> table.columns, table.task, table.x.shape, table.unit.mean
+    (('size', 'color'), 'regression', (3, 3), 21.666666666666668)
     """
-    with np.errstate(over="ignore"):
-        if not math.isfinite(np.float32(value)):
-            raise ValueError(
-                f"a finite number within ±3.4e38 was expected, and {shown(text or f'{value:g}')} was found"
-            )
-    return value
+    from model.reading import read_frame, read_names
+
+    names = read_names(path)
+    refuse = _Refusal(path)
+    for name in (target, *(columns or ()), *drop):
+        if name not in names:
+            raise refuse(f"a column {name}", f"the columns {', '.join(names)}", "name one of them")
+    if target in (*(columns or ()), *drop):
+        raise refuse(f"{target} as the target alone", "it among --columns or --drop", "name it once")
+    chosen = [name for name in columns or names if name != target and name not in drop]
+    return table_of(read_frame(path, [*chosen, target]), path, target, task)
+
+
+def table_of(frame: polars.DataFrame, path: str | os.PathLike[str], target: str, task: str | None = None) -> Table:
+    """The table of a frame, whose columns are all to be learnt from but for the target. path: named in messages."""
+    refuse = _Refusal(path)
+    rows = len(frame)
+    if frame[target].null_count():
+        frame = frame.filter(frame[target].is_not_null())
+    if not len(frame):
+        raise refuse(f"a value of {target} in some row", "none", "name another --target")
+    task, classes, unit, y = _target(frame[target], target, task, refuse)
+    names = tuple(name for name in frame.columns if name != target)
+    if not names:
+        raise refuse("a column beside the target", "none", "name a file with more, or other --columns")
+    scaling = _scaling(frame, names, refuse)
+    dropped = rows - len(frame)
+    parts = deque(frame.select(names).iter_slices(PART))
+    del frame  # so that the memory of each part is free once it is encoded
+    x, first = empty(len(y), width(scaling)), 0
+    while parts:
+        part = parts.popleft()
+        values = [from_series(column, part[name]) for name, column in zip(names, scaling, strict=True)]
+        x[first : first + len(part)] = encode(scaling, values)
+        first += len(part)
+    return Table(x, y, names, target, classes, task, scaling, unit, dropped, complete=False)
+
+
+class _Refusal:
+    """Makes errors that name the file."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+
+    def __call__(self, expected: str, found: str, remedy: str) -> TableError:
+        return TableError(f"{self.path}: expected {expected}, found {found}; {remedy}")
+
+
+def _target(
+    series: polars.Series, name: str, task: str | None, refuse: _Refusal
+) -> tuple[str, tuple[Class, ...], Number, np.ndarray]:
+    """The task, the classes, the unit, and y."""
+    different = series.n_unique()
+    if different == 1:
+        raise refuse(f"two different values of {name} or more", f"{shown(series[0])} alone", "name another --target")
+    numeric = series.dtype.is_numeric()
+    task = task or _inferred(series, different, numeric)
+    if task == "regression":
+        if not numeric:
+            raise refuse(f"numbers in {name} for a regression", shown(series[0]), "leave --task out")
+        return task, (), *_numbers(series, name, refuse)
+    if task == "binary" and different != 2:
+        raise refuse(f"two values of {name} for a binary task", f"{different:,}", "try --task multiclass")
+    most = min(MOST_CLASSES, len(series) // 2)
+    if different > most and different > 2:
+        remedy = "try --task regression" if numeric else "name another --target"
+        raise refuse(f"at most {most:,} classes of {name} in {len(series):,} rows", f"{different:,}", remedy)
+    classes = _classes(series)
+    return task, classes, PLAIN, targets(series, classes, refuse.path).astype(np.float32)
+
+
+def targets(series: polars.Series, classes: Sequence[Class], path: str | os.PathLike[str]) -> np.ndarray:
+    """The index of each row's class, or where there are no classes its number, float64.
+
+    Raises TableError where it is none of them. path: named in it.
+    """
+    import polars as pl
+
+    if classes:
+        texts = classes if series.dtype == pl.String else [float(value) for value in classes]
+        typed = series if series.dtype == pl.String else series.cast(pl.Float64, strict=False)
+        found = typed.replace_strict(list(texts), list(range(len(classes))), default=None, return_dtype=pl.Float64)
+        expected = f"one of the {len(classes):,} classes of {series.name}"
+    else:
+        found, expected = series.cast(pl.Float64, strict=False), f"numbers in {series.name}"
+    if found.null_count():
+        row = int(found.is_null().arg_max() or 0)
+        raise _Refusal(path)(expected, f"{shown(series[row])} in row {row + 1:,}", "name a file with the same target")
+    return found.to_numpy()
+
+
+def _inferred(series: polars.Series, different: int, numeric: bool) -> str:
+    if different == 2:
+        return "binary"
+    few = different <= FEW_NUMBERS and different * ROWS_EACH <= len(series)
+    return "multiclass" if not numeric or (few and _whole(series)) else "regression"
+
+
+def _whole(series: polars.Series) -> bool:
+    return series.dtype.is_integer() or bool((series.round() == series).all())
+
+
+def _classes(series: polars.Series) -> tuple[Class, ...]:
+    values = series.unique().sort()
+    if series.dtype.is_float() and _whole(series):
+        return tuple(int(value) for value in values)
+    return tuple(values)
+
+
+def _numbers(series: polars.Series, name: str, refuse: _Refusal) -> tuple[Number, np.ndarray]:
+    import polars as pl
+
+    values = series.cast(pl.Float64).to_numpy()
+    try:
+        unit = number(values)
+    except ValueError as error:
+        raise refuse(f"another {name}", str(error), "name another --target") from None
+    return unit, unit.scaled(values).astype(np.float32)
+
+
+def _scaling(frame: polars.DataFrame, names: Sequence[str], refuse: _Refusal) -> Scaling:
+    columns: list[Number | Category] = []
+    notes: list[str] = []
+    for name in names:
+        series = frame[name]
+        if series.dtype.is_numeric():
+            columns.append(_number(series, name, refuse))
+        else:
+            category = _category(series)
+            columns.append(category)
+            count = len(category.categories)
+            if count > MOST_CATEGORIES or (count > SOME and 2 * count > len(series) - series.null_count()):
+                notes.append(name)
+    if notes:
+        counts = ", ".join(f"{frame[name].n_unique():,} in {name}" for name in notes)
+        raise refuse(
+            "text columns with few different texts",
+            f"{counts}, of {len(frame):,} rows",
+            f"leave such columns out: --drop {','.join(notes)}",
+        )
+    return tuple(columns)
+
+
+def _number(series: polars.Series, name: str, refuse: _Refusal) -> Number:
+    import polars as pl
+
+    try:
+        return number(series.cast(pl.Float64).fill_null(np.nan).to_numpy())
+    except ValueError as error:
+        raise refuse(f"another {name}", str(error), f"leave it out: --drop {name}") from None
+
+
+def _category(series: polars.Series) -> Category:
+    import polars as pl
+
+    boolean = series.dtype == pl.Boolean
+    present: Any = series.cast(pl.String).unique().drop_nulls().sort()
+    return Category(tuple(present), bool(series.null_count()), boolean)

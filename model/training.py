@@ -1,65 +1,59 @@
-"""Training: Optax updates under jit, whole stretches on the device, many restarts side by side.
-
-Restarts share one program. They lie on the trailing axis of every array, in chunks that fit the processor's cache;
-`advance` takes each chunk through a stretch of epochs before the next.
-"""
+"""Training: Optax updates under jit, whole stretches on the device, from many starts of which the best are kept."""
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.flatten_util import ravel_pytree
-from jaxtyping import Float, Int, Key
+from jaxtyping import Float, Key
 
-from model.network import Array, Network, Params, as_layers, init_params, is_count, logits, loss, shape_of
+from model.ensembles import fit_temperature, predict_rows
+from model.hyperparameters import Hyperparameters, defaults, replace
+from model.metrics import Metrics, metrics
+from model.network import Layer, Network, Params, logits, shape_of
+from model.optimizers import make_optimizer
+from model.splitting import MOST_HELD_OUT, Rows, hold_out, split
+from model.stretches import CAPACITY, State, advance, advance_by_batches, initial_state
 from model.tables import Table
+from model.tasks import Array
 
-LEARNING_RATE = 0.01
-EPOCHS = 100_000
-RESTARTS = 64
-LOG_EVERY = 100
-
-# The numbers above 0 that float32 holds in full.
-SMALLEST, LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
-
-# Restarts in a chunk: its parameters, gradients and updates stay in the first-level cache.
-CHUNK = 64
-# Losses that one call of `advance` can record.
-CAPACITY = 1024
 # How long one call of `advance` should take, in seconds: between two, training can be watched and stopped.
 STRETCH = 0.1
-
-
-class State(NamedTuple):
-    """What an epoch changes; every leaf is [chunks, …, restarts of a chunk], or [1, …] for a single start."""
-
-    params: Params
-    opt_state: Any
+# Folded into the key of training, for what is drawn but the starts.
+SPLIT, SHUFFLE = 2**31, 2**31 + 1
+# The most epochs that the device's whole numbers count.
+MOST = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class History:
-    """The losses along the way. epochs: [records]. losses: [records, restarts], after that many epochs."""
+    """The losses along the way, after so many epochs. epochs: [records]. losses: of training, [records, restarts].
+    validation: the same of the rows held out, NaN where there are none or a restart has ended.
+    """
 
     epochs: np.ndarray
     losses: np.ndarray
+    validation: np.ndarray
 
 
 @dataclass(frozen=True)
 class Result:
     """What training has found.
 
-    params: the best restart's, the one with the smallest loss. loss: its loss. best: its index.
-    epoch: how many were done. history: the loss of every restart, every `log_every` epochs.
-    losses: [restarts], the last ones. solved: how many restarts have every row of the table right.
+    params: the best restart's, the one with the smallest loss; of an ensemble, every leaf has its members on a leading
+    axis, the best first. loss: the best one's, of validation where rows were held out. best: its index.
+    epoch: how many were done. history: the losses of every restart, every `log_every` epochs. losses: [restarts], what
+    they are chosen by. solved: how many restarts have every row of a truth table right; 0 of another table.
+    temperature: by which logits are divided. metrics: of the rows held out, or of at most 10,000 others. held: the
+    indices of those rows. state: where every restart stands, to resume from.
     """
 
     params: Params
@@ -69,6 +63,10 @@ class Result:
     history: History
     losses: Float[np.ndarray, " restarts"]
     solved: int
+    temperature: float
+    metrics: Metrics
+    held: np.ndarray
+    state: State
 
     @property
     def restarts(self) -> int:
@@ -87,28 +85,7 @@ class DivergedError(ArithmeticError):
         self.epoch = epoch
 
 
-@cache
-def make_optimizer(name: str, learning_rate: float) -> optax.GradientTransformation:
-    """The optimizer of a name: sgd, momentum (0.9), or adam. Raises ValueError for another name, or a learning rate
-    that is not a finite number above 0 in float32.
-
-    The same arguments give the same object, so that programs compiled with it are found again.
-    """
-    if name not in OPTIMIZERS:
-        raise ValueError(f"the optimizer must be one of {', '.join(OPTIMIZERS)}, not {name!r}")
-    if not SMALLEST <= learning_rate <= LARGEST:
-        raise ValueError(f"the learning rate must be a finite number above 0 in float32, not {learning_rate}")
-    return OPTIMIZERS[name](learning_rate)
-
-
-OPTIMIZERS: dict[str, Callable[[float], optax.GradientTransformation]] = {
-    "sgd": optax.sgd,
-    "momentum": partial(optax.sgd, momentum=0.9),
-    "adam": optax.adam,
-}
-
-
-def fit(network: Network, table: Table, **options: Any) -> Result:
+def fit(network: Network, table: Table, *, key: Key[Array, ""], **options: Any) -> Result:
     """Train from `restarts` random starts at once and keep the best. The options are those of `train`.
 
     Raises ValueError for options out of range, DivergedError where no restart has a finite loss any more.
@@ -118,35 +95,97 @@ def fit(network: Network, table: Table, **options: Any) -> Result:
     >>> result.epoch, result.solved > 0, result.history.losses.shape
     (2000, True, (20, 8))
     """
-    *_, last = train(network, table, **options)
+    *_, last = train(network, table, key=key, **options)
     return last.result()
+
+
+class Losses(NamedTuple):
+    """Losses after some epochs. epochs: [records]. training, validation: [records, restarts]."""
+
+    epochs: np.ndarray
+    training: np.ndarray
+    validation: np.ndarray
 
 
 @dataclass
 class Progress:
-    """Where training stands after a stretch. epoch of epochs are done; losses [restarts] are the current ones."""
+    """Where training stands after a stretch. epoch of epochs are done; losses [restarts] are the current ones: of
+    training, or where rows are held out each restart's smallest of validation. held: the indices of those rows. ended:
+    how many restarts have no epoch to go. records: the losses of each stretch, every log_every epochs.
+    """
 
     network: Network
     table: Table
-    epochs: int
-    restarts: int
+    hyperparameters: Hyperparameters
     state: State
+    held: np.ndarray
     epoch: int = 0
+    ended: int = 0
     losses: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    records: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
-    """(epochs, losses) of each stretch that reached a multiple of log_every."""
+    records: list[Losses] = field(default_factory=list)
+
+    @property
+    def epochs(self) -> int:
+        """How many there are to do."""
+        return self.hyperparameters.epochs
+
+    @property
+    def restarts(self) -> int:
+        """How many starts are trained."""
+        return self.hyperparameters.restarts
 
     def result(self) -> Result:
-        """The best restart as it stands now."""
+        """The best restarts as they stand now."""
         finite = np.where(np.isfinite(self.losses), self.losses, np.inf)
-        best = int(np.argmin(finite))
-        params, solved = jax.device_get(_pick(self.state.params, best, self.table.x, self.table.y, self.network))
-        history = History(
-            np.concatenate([epochs for epochs, _ in self.records] or [np.zeros(0, int)]),
-            np.concatenate([losses for _, losses in self.records] or [np.zeros((0, self.restarts), np.float32)]),
+        kept = np.argsort(finite, kind="stable")[: self.hyperparameters.ensemble]
+        trained = self.state.params if self.state.best is None else self.state.best.params
+        params = [Layer(_pick(layer.weight, 2, kept), _pick(layer.bias, 1, kept)) for layer in jax.device_get(trained)]
+        empty = Losses(np.zeros(0, int), *(np.zeros((0, self.restarts), np.float32),) * 2)
+        history = History(*(np.concatenate(parts) for parts in zip(empty, *self.records, strict=True)))
+        measured = self.held if len(self.held) else spread_out(len(self.table.y))
+        x, y = self.table.x[measured], self.table.y[measured]
+        temperature = fit_temperature(params, x, y, self.network) if len(self.held) else 1.0
+        return Result(
+            params,
+            float(self.losses[kept[0]]),
+            int(kept[0]),
+            self.epoch,
+            history,
+            self.losses,
+            self._solved(),
+            temperature,
+            {} if self.table.complete else self._metrics(params, x, y, temperature),
+            self.held,
+            self.state,
         )
-        solved = int(np.sum(solved[: self.restarts]))
-        return Result(params, float(self.losses[best]), best, self.epoch, history, self.losses, solved)
+
+    def _metrics(self, params: Params, x: np.ndarray, y: np.ndarray, temperature: float) -> Metrics:
+        mean = np.asarray(predict_rows(params, x, self.network, temperature).mean)
+        unit = self.table.unit
+        if self.table.task == "regression":
+            mean, y = unit.restored(mean), unit.restored(y)
+        return metrics(self.table.task, mean, y)
+
+    def _solved(self) -> int:
+        if not self.table.complete:
+            return 0
+        solved = _solved(self.state.params, self.table.x, self.table.y, self.network)
+        return int(np.sum(jax.device_get(solved)[: self.restarts]))
+
+
+def spread_out(rows: int) -> np.ndarray:
+    """The indices of all rows, or of 10,000 of them at equal distances.
+
+    >>> spread_out(3).tolist(), len(spread_out(10**6))
+    ([0, 1, 2], 10000)
+    """
+    return np.linspace(0, rows - 1, min(rows, MOST_HELD_OUT)).round().astype(int)
+
+
+def _pick(leaf: np.ndarray, axes: int, kept: np.ndarray) -> jax.Array:
+    """[chunks, …, (restarts of a chunk)] -> [kept, …], or […] of a single one. axes: its own."""
+    by_restart = leaf if leaf.ndim == axes + 1 else np.moveaxis(leaf, -1, 1).reshape(-1, *leaf.shape[1:-1])
+    return jnp.asarray(by_restart[kept] if len(kept) > 1 else by_restart[kept[0]])
 
 
 def train(
@@ -154,55 +193,168 @@ def train(
     table: Table,
     *,
     key: Key[Array, ""],
-    epochs: int = EPOCHS,
-    restarts: int = RESTARTS,
-    learning_rate: float = LEARNING_RATE,
-    optimizer: str | optax.GradientTransformation = "sgd",
-    log_every: int = LOG_EVERY,
+    optimizer: str | optax.GradientTransformation | None = None,
+    resume: tuple[State, int] | None = None,
+    **options: Any,
 ) -> Iterator[Progress]:
     """Train in stretches of about a tenth of a second, and yield after each.
 
     How the epochs fall into stretches changes nothing in the result. Restart i starts from
     `init_params(network, key=jax.random.fold_in(key, i))`.
 
-    epochs: passes over the table, from 1. restarts: random starts, from 1. learning_rate: for an optimizer by name
-    (sgd, momentum, adam); an `optax.GradientTransformation` has its own, and may ask for the value, the gradient and
-    the function itself (L-BFGS with its line search). log_every: epochs between recorded losses.
+    options: fields of `Hyperparameters`; those not named are the defaults of the table. optimizer: one of their names,
+    or an `optax.GradientTransformation`, which has its own learning rate, and may ask for the value, the gradient and
+    the function itself (L-BFGS with its line search). resume: where an earlier run of the same arguments stood, its
+    progress's state and epoch; what follows has the same bits as had it gone on.
 
-    Raises ValueError for options out of range and a table without rows, DivergedError where no restart has a finite
-    loss any more.
+    Raises TypeError for an unknown option, ValueError for one out of range and a table without rows or that is not of
+    the network's task, DivergedError where no restart has a finite loss any more.
     """
-    for name, value in (("epochs", epochs), ("restarts", restarts), ("log_every", log_every)):
-        if not (is_count(value) and value < 2**63):
-            raise ValueError(f"{name} must be a whole number from 1 to 2^63 - 1, not {value!r}")
+    if isinstance(optimizer, str):
+        options["optimizer"] = optimizer
+    hyperparameters = replace(defaults(table), **options)
     if 0 in (shape_of("x", table.x)[0], shape_of("y", table.y)[0]):
         raise ValueError("the table must have at least one row, and it has none")
-    if isinstance(optimizer, str):
-        optimizer = make_optimizer(optimizer, learning_rate)
-    progress = Progress(network, table, epochs, restarts, initial_state(key, network, optimizer, restarts))
-    return _stretches(progress, optimizer, log_every)
+    if network.task != table.task:
+        raise ValueError(f"the network's task must be the table's, {table.task}, not {network.task}")
+    if optimizer is None or isinstance(optimizer, str):
+        optimizer = make_optimizer(hyperparameters)
+    run = _Run(network, table, hyperparameters, optimizer, key)
+    state, epoch = resume or (run.initial_state(), 0)
+    progress = Progress(network, table, hyperparameters, state, run.held, epoch)
+    if resume and epoch >= hyperparameters.epochs:
+        raise ValueError(f"epochs must be more than the {epoch:,} that are done, not {hyperparameters.epochs:,}")
+    return _stretches(progress, run)
 
 
-def _stretches(progress: Progress, optimizer: optax.GradientTransformation, log_every: int) -> Iterator[Progress]:
-    table, epochs, restarts = progress.table, progress.epochs, progress.restarts
-    x, y = jnp.asarray(table.x), jnp.asarray(table.y)
-    run = partial(advance, x=x, y=y, network=progress.network, optimizer=optimizer)
-    run(progress.state, blocks=0, block=0)  # compiles
+def resumed(network: Network, table: Table, leaves: list[np.ndarray], *, key: Key[Array, ""], **options: Any) -> State:
+    """The state of those leaves, for `train` with the same arguments. Raises ValueError where they do not fit."""
+    hyperparameters = replace(defaults(table), **options)
+    run = _Run(network, table, hyperparameters, make_optimizer(hyperparameters), key)
+    expected = jax.eval_shape(run.initial_state)
+    wanted = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(expected)]
+    found = [(leaf.shape, leaf.dtype) for leaf in leaves]
+    if wanted != found:
+        raise ValueError(f"the state must have the shapes {wanted}, not {found}")
+    state: State = jax.tree.unflatten(jax.tree.structure(expected), [jnp.asarray(leaf) for leaf in leaves])
+    return state
+
+
+class _Run:
+    """A way of taking a state through epochs: all rows at once, or by batches."""
+
+    def __init__(
+        self, network: Network, table: Table, hyperparameters: Hyperparameters, optimizer: Any, key: Any
+    ) -> None:
+        h = self.hyperparameters = hyperparameters
+        self.network, self.optimizer, self.key = network, optimizer, key
+        self.by_batches = h.by_batches
+        self.held = np.zeros(0, int)
+        if self.by_batches:
+            split_key = jax.random.fold_in(key, SPLIT)
+            self.held = hold_out(table, h.validation, key=split_key)[1]
+            self.rows: Rows = split(table, h.validation, h.class_weights, key=split_key)
+            decays = np.resize(np.asarray(h.weight_decay, np.float32), h.restarts)
+            self.decay, self.indices = decays * np.float32(h.learning_rate), np.arange(h.restarts, dtype=np.int32)
+            self.shuffle = jax.random.fold_in(key, SHUFFLE)
+            self.threads = threads_for(h.restarts)
+            self.batch = min(h.batch_size or int(self.rows.learnt), int(self.rows.learnt))
+        else:
+            self.x, self.y = jnp.asarray(table.x), jnp.asarray(table.y)
+
+    def initial_state(self) -> State:
+        h = self.hyperparameters
+        state: State = initial_state(
+            self.key, self.network, self.optimizer, h.restarts, h.init, self.by_batches, len(self.held) > 0
+        )
+        return state
+
+    def __call__(self, state: State, done: int, blocks: int, block: int) -> tuple[State, Array]:
+        """Take the state through blocks of epochs, of which `done` are done. Returns it and what was recorded."""
+        h = self.hyperparameters
+        if not self.by_batches:
+            of_all_epochs = (0, 1) if h.schedule == "constant" else (done, min(h.epochs, MOST))
+            of_all = (self.x, self.y, self.network, self.optimizer, blocks, block, h.schedule, of_all_epochs)
+            advanced: tuple[State, Array] = advance(state, *of_all)
+            return advanced
+        if not blocks:  # compiles
+            return self._part(state, 0, done, 0)
+        with ThreadPoolExecutor(self.threads) as pool:
+            parts = [pool.submit(self._part, state, part, done, blocks * block) for part in range(self.threads)]
+            advanced = _joined([part.result() for part in parts])
+        return advanced
+
+    def _part(self, state: State, part: int, done: int, epochs: int) -> tuple[State, Array]:
+        """Take the restarts of one thread through more epochs."""
+        h = self.hyperparameters
+        size = h.restarts // self.threads
+        own = slice(part * size, (part + 1) * size)
+        if self.threads > 1:
+            state = jax.tree.map(lambda leaf: np.asarray(leaf)[own], state)
+        of_all = (self.shuffle, self.network, self.optimizer, self.batch, h.schedule, min(h.patience, MOST))
+        advanced: tuple[State, Array] = advance_by_batches(
+            state, self.rows, self.indices[own], self.decay[own], *of_all, done, min(h.epochs, MOST), epochs
+        )
+        jax.block_until_ready(advanced[1])  # type: ignore[no-untyped-call]
+        return advanced
+
+    def losses(self, recorded: Array, blocks: int) -> tuple[np.ndarray, np.ndarray]:
+        """The training and the validation losses [blocks, restarts] in what was recorded."""
+        if self.by_batches:
+            both = np.moveaxis(jax.device_get(recorded)[:, :blocks], 0, 1)
+            return both[..., 0], both[..., 1]
+        training = _by_restart(jax.device_get(recorded), blocks)[:, : self.hyperparameters.restarts]
+        return training, np.full_like(training, np.nan)
+
+
+def _joined(parts: list[tuple[State, Array]]) -> tuple[State, Array]:
+    if len(parts) == 1:
+        return parts[0]
+    joined: tuple[State, Array] = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+    return joined
+
+
+def threads_for(restarts: int) -> int:
+    """How many threads share the restarts evenly: at most one a core, and one where there is an accelerator."""
+    cores = len(os.sched_getaffinity(0)) if jax.default_backend() == "cpu" else 1
+    return max(count for count in range(1, cores + 1) if restarts % count == 0)
+
+
+def _stretches(progress: Progress, run: _Run) -> Iterator[Progress]:
+    epochs, log_every = progress.epochs, progress.hyperparameters.log_every
+    run(progress.state, 0, blocks=0, block=0)  # compiles
     seconds_per_epoch = STRETCH
-    while progress.epoch < epochs:
+    while progress.epoch < epochs and progress.ended < progress.restarts:
         affordable = max(1, int(STRETCH / seconds_per_epoch))
-        blocks, block = _plan(progress.epoch, epochs, log_every, affordable)
+        blocks, block = _plan(progress.epoch, epochs, 1 if run.by_batches else log_every, affordable)
         started = time.perf_counter()
-        state, recorded = run(progress.state, blocks=blocks, block=block)
-        losses = _by_restart(jax.device_get(recorded), blocks)[:, :restarts]
+        state, recorded = run(progress.state, progress.epoch, blocks, block)
+        training, validation = run.losses(recorded, blocks)
         seconds_per_epoch = max(time.perf_counter() - started, 1e-5) / (blocks * block)
-        if not np.isfinite(losses[-1]).any():
-            raise DivergedError(progress.epoch + _first_without_finite_loss(run, progress.state, blocks * block))
+        losses = training[-1] if state.best is None else jax.device_get(state.best.loss)
+        if not np.isfinite(losses).any():
+            raise DivergedError(progress.epoch + _first_without_finite_loss(run, progress, blocks * block))
         epochs_done = progress.epoch + block * np.arange(1, blocks + 1)
-        progress.state, progress.losses, progress.epoch = state, losses[-1], int(epochs_done[-1])
-        logged = epochs_done % log_every == 0
-        progress.records.append((epochs_done[logged], losses[logged]))
+        end = max(_end(progress, state), progress.epoch)
+        progress.state, progress.losses, progress.epoch = state, losses, min(int(epochs_done[-1]), end)
+        progress.ended = _ended(progress)
+        logged = (epochs_done % log_every == 0) & (epochs_done <= end)
+        progress.records.append(Losses(epochs_done[logged], training[logged], validation[logged]))
         yield progress
+
+
+def _end(progress: Progress, state: State) -> int:
+    """The epoch after which no restart changes any more, wherever the stretch ends."""
+    if state.best is None:
+        return progress.epochs
+    return int(jax.device_get(state.best.epoch).max()) + progress.hyperparameters.patience
+
+
+def _ended(progress: Progress) -> int:
+    if progress.state.best is None:
+        return 0
+    waited = progress.epoch - jax.device_get(progress.state.best.epoch)
+    return int(np.sum(waited >= progress.hyperparameters.patience))
 
 
 def _plan(epoch: int, epochs: int, log_every: int, affordable: int) -> tuple[int, int]:
@@ -213,13 +365,13 @@ def _plan(epoch: int, epochs: int, log_every: int, affordable: int) -> tuple[int
     return min(affordable // log_every, (epochs - epoch) // log_every, CAPACITY), log_every
 
 
-def _first_without_finite_loss(run: Any, state: State, epochs: int) -> int:
+def _first_without_finite_loss(run: _Run, progress: Progress, epochs: int) -> int:
     """Go over a stretch again, a record an epoch, and count the epochs up to the one at which no loss is finite."""
-    done = 0
+    state, done = progress.state, 0
     while done < epochs:
         blocks = min(CAPACITY, epochs - done)
-        state, recorded = run(state, blocks=blocks, block=1)
-        lost = ~np.isfinite(_by_restart(jax.device_get(recorded), blocks)).any(axis=1)
+        state, recorded = run(state, progress.epoch + done, blocks, 1)
+        lost = ~np.isfinite(run.losses(recorded, blocks)[0]).any(axis=1)
         if lost.any():
             return done + int(np.argmax(lost)) + 1
         done += blocks
@@ -231,94 +383,16 @@ def _by_restart(recorded: np.ndarray, blocks: int) -> np.ndarray:
     return np.moveaxis(recorded[:, :blocks].reshape(len(recorded), blocks, -1), 0, 1).reshape(blocks, -1)
 
 
-@partial(jax.jit, static_argnames=("optimizer", "restarts"))
-def initial_state(
-    key: Key[Array, ""], network: Network, optimizer: optax.GradientTransformation, restarts: int
-) -> State:
-    """The state before the first epoch. A last chunk that is not full is filled up with further restarts."""
-    chunks = -(-restarts // CHUNK)
-    size = -(-restarts // chunks)
-
-    def draw(restart: jax.Array) -> jax.Array:
-        return ravel_pytree(init_params(network, key=jax.random.fold_in(key, restart)))[0]
-
-    flat = jax.lax.map(draw, jnp.arange(chunks * size)).reshape(chunks, size, -1)
-    by_chunk = flat[:, 0] if restarts == 1 else jnp.moveaxis(flat, 1, -1)
-    params = jax.vmap(partial(as_layers, network=network))(by_chunk)
-    return State(params, jax.vmap(_over_restarts(optimizer.init, restarts > 1))(params))
-
-
-def _over_restarts(function: Any, several: bool) -> Any:
-    """Map over the trailing axis, where there is one, so that an optimizer sees one network at a time."""
-    return jax.vmap(function, in_axes=-1, out_axes=-1) if several else function
-
-
-@partial(jax.jit, static_argnames=("optimizer",))
-def advance(
-    state: State,
-    x: Float[Array, "rows columns"],
-    y: Float[Array, "rows *outputs"],
-    network: Network,
-    optimizer: optax.GradientTransformation,
-    blocks: int | Int[Array, ""],
-    block: int | Int[Array, ""],
-) -> tuple[State, jax.Array]:
-    """Take every restart through `blocks` blocks of `block` epochs.
-
-    Returns the state and the losses after each block, [chunks, CAPACITY, (restarts)], of which `blocks` are filled.
-    The loop's body is kept to one update: XLA compiles a small one into a single function. The losses that an optimizer
-    does not ask for are not computed in it.
-    """
-    general = optax.with_extra_args_support(optimizer)  # type: ignore[attr-defined]
-
-    def update_one(grads: Params, opt_state: Any, params: Params, value: jax.Array) -> Any:
-        value_fn = partial(loss, x=x, y=y, network=network)
-        return general.update(grads, opt_state, params, value=value, grad=grads, value_fn=value_fn)
-
-    update = _over_restarts(update_one, state.params[0].bias.ndim > 2)
-
-    def total_loss(params: Params) -> tuple[jax.Array, jax.Array]:
-        losses = loss(params, x, y, network)
-        return jnp.sum(losses), losses
-
-    def epoch(_: jax.Array, state: State) -> State:
-        params, opt_state = state
-        grads, losses = jax.grad(total_loss, has_aux=True)(params)
-        updates, opt_state = update(grads, opt_state, params, losses)
-        return State(optax.apply_updates(params, updates), opt_state)  # type: ignore[arg-type]
-
-    def block_of_epochs(index: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
-        state, recorded = carry
-        state = jax.lax.fori_loop(0, block, epoch, state)
-        return state, recorded.at[index].set(loss(state.params, x, y, network))
-
-    def chunk(state: State) -> tuple[State, jax.Array]:
-        recorded = jnp.zeros((CAPACITY, *state.params[0].bias.shape[1:]))
-        carry: tuple[State, jax.Array] = jax.lax.fori_loop(0, blocks, block_of_epochs, (state, recorded))
-        return carry
-
-    result: tuple[State, jax.Array] = jax.lax.map(chunk, state)
-    return result
-
-
 @jax.jit
-def _pick(
-    params: Params,
-    best: int | Int[Array, ""],
-    x: Float[Array, "rows columns"],
-    y: Float[Array, "rows *outputs"],
-    network: Network,
-) -> tuple[Params, jax.Array]:
-    """The parameters of one restart, and for each restart whether every row is on its target's side."""
+def _solved(
+    params: Params, x: Float[Array, "rows columns"], y: Float[Array, "rows *outputs"], network: Network
+) -> jax.Array:
+    """For each restart whether every row is on its target's side."""
 
     def right(params: Params) -> jax.Array:
         z = logits(params, x, network)
         labels = y.reshape(y.shape + (1,) * (z.ndim - y.ndim))
         return jnp.all((z > 0) == (labels > 0.5), axis=tuple(range(y.ndim)))
 
-    several = params[0].bias.ndim > 2
-    size = params[0].bias.shape[-1] if several else 1
-    chosen = jax.tree.map(lambda leaf: leaf[best // size], params)
-    if several:
-        chosen = jax.tree.map(lambda leaf: leaf[..., best % size], chosen)
-    return chosen, jax.lax.map(right, params).reshape(-1)
+    by_chunk: jax.Array = jax.lax.map(right, params)
+    return by_chunk.reshape(-1)

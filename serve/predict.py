@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
@@ -12,7 +13,7 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from model.tables import as_float32, parse_number
+from model.columns import Category, Number, from_json, from_text, kind
 from model.text import shown
 from serve.errors import RequestError
 from serve.registry import Model
@@ -20,16 +21,17 @@ from serve.registry import Model
 blueprint = Blueprint("predict", __name__)
 
 Row = list[float]
+Reader = Callable[[Number | Category, Any], float]
 
 
 @blueprint.get("/predict")
 def predict_query() -> Response:
-    """GET /predict?a=1&b=0: the columns by name, each exactly once."""
+    """GET /predict?a=1&b=0: the columns by name, each once; one that was missing in training may be left out."""
     model = _model()
     for name, values in request.args.lists():
         if len(values) > 1:
             raise RequestError(f"column {shown(name)} was expected once, and was found {len(values)} times")
-    row = _row(request.args.to_dict(), model, _from_text)
+    row = _row(request.args.to_dict(), model, from_text)
     return jsonify(_answers(model, [row])[0])
 
 
@@ -39,9 +41,9 @@ def predict_body() -> Response:
     model = _model()
     body = _json_body()
     if isinstance(body, list):
-        rows = [_row(item, model, _from_json, f" in row {index}") for index, item in enumerate(body)]
+        rows = [_row(item, model, from_json, f" in row {index}") for index, item in enumerate(body)]
         return jsonify(_answers(model, rows))
-    return jsonify(_answers(model, [_row(body, model, _from_json)])[0])
+    return jsonify(_answers(model, [_row(body, model, from_json)])[0])
 
 
 def _model() -> Model:
@@ -50,61 +52,34 @@ def _model() -> Model:
 
 
 def _answers(model: Model, rows: list[Row]) -> list[dict[str, Any]]:
-    x = np.array(rows, np.float32).reshape(len(rows), len(model.checkpoint.columns))
-    classes = model.checkpoint.classes
+    values = np.array(rows, np.float64).reshape(len(rows), len(model.checkpoint.columns))
     source = {"model": model.name, "version": model.checkpoint.version}
-    predictions = model.predict(x)
-    if not np.isfinite(predictions).all():
-        row = rows[int(np.argmin(np.isfinite(predictions)))]
-        raise RequestError(f"values within the network's range were expected, and {row} overflows in it")
-    return [
-        {"prediction": prediction, "label": classes[prediction >= 0.5], **source} for prediction in predictions.tolist()
-    ]
+    try:
+        answers = model.predictor.answers(values)
+    except ValueError as error:
+        raise RequestError(str(error)) from None
+    return [answer | source for answer in answers]
 
 
-def _row(values: Any, model: Model, number: Any, where: str = "") -> Row:
+def _row(values: Any, model: Model, read: Reader, where: str = "") -> Row:
     """The columns' values in the model's order. where: names the row in messages, when there are several."""
     columns = model.checkpoint.columns
     expected = ", ".join(columns)
     if not isinstance(values, Mapping):
-        raise RequestError(f"an object with {expected} was expected{where}, and {_kind(values)} was found")
+        raise RequestError(f"an object with {expected} was expected{where}, and {kind(values)} was found")
     for name in values:
         if name not in columns:
             raise RequestError(f"the columns {expected} were expected{where}, and {shown(name)} was found")
-    for name in columns:
-        if name not in values:
+    row = []
+    for name, column in zip(columns, model.checkpoint.scaling, strict=True):
+        if name not in values and not column.missing:
             found = ", ".join(values) or "nothing"
             raise RequestError(f"the columns {expected} were expected{where}, and {found} was found: {name} is missing")
-    try:
-        return [_named(name, values[name], number) for name in columns]
-    except ValueError as error:
-        raise RequestError(f"{error}{where}") from None
-
-
-def _named(name: str, value: Any, number: Any) -> float:
-    try:
-        result: float = number(value)
-        return result
-    except ValueError as error:
-        raise ValueError(f"column {name}: {error}") from None
-
-
-_from_text = parse_number
-
-
-def _from_json(value: Any) -> float:
-    if not isinstance(value, float):
-        raise ValueError(f"a number was expected, and {_kind(value)} was found")
-    return as_float32(value)
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, str):
-        return f"the text {shown(value)}"
-    if isinstance(value, bool):
-        return str(value).lower()
-    kinds = {dict: "an object", list: "an array", float: "a number", type(None): "null"}
-    return kinds[type(value)]
+        try:
+            row.append(read(column, values[name]) if name in values else math.nan)
+        except ValueError as error:
+            raise RequestError(f"column {name}: {error}{where}") from None
+    return row
 
 
 def _json_body() -> Any:

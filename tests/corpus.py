@@ -436,7 +436,8 @@ def about_shapes(rng: np.random.Generator) -> Iterator[Case]:
 def in_the_network(rng: np.random.Generator) -> Iterator[Case]:
     """Slips in the chain rule of the network itself."""
     from model.gradients import DERIVATIVES, backpropagate
-    from model.network import ACTIVATIONS, residual
+    from model.network import ACTIVATIONS
+    from model.tasks import residual
 
     for activation in ("relu", "tanh", "sigmoid", "gelu"):
         derivative, activate = DERIVATIVES[activation], ACTIVATIONS[activation]

@@ -34,12 +34,13 @@ def test_round_trip_is_exact_to_the_bit(
     network = Network(sizes, activation)
     params = init_params(network, key=jax.random.key(1))
     columns = tuple(f'column "{index}" \\"digest\\":\\"é' for index in range(sizes[0]))
-    saved = save(tmp_path / "x.safetensors", replace(solved, network=network, params=params, columns=columns))
+    checkpoint = replace(solved, network=network, params=params, columns=columns, scaling=())
+    saved = save(tmp_path / "x.safetensors", checkpoint)
     loaded = load(tmp_path / "x.safetensors")
     for found, expected in zip(jax.tree.leaves(loaded.params), jax.tree.leaves(params), strict=True):
         assert found.dtype == jnp.float32
         assert np.asarray(found).tobytes() == np.asarray(expected).tobytes()
-    for name in ("network", "columns", "target", "classes", "training", "scaling", "digest"):
+    for name in ("network", "columns", "target", "classes", "training", "scaling", "unit", "temperature", "digest"):
         assert getattr(loaded, name) == getattr(saved, name)
     assert len(saved.digest) == 64
     assert saved.version == saved.digest[:12]
@@ -50,7 +51,8 @@ def test_the_file_is_plain_safetensors_with_one_key_of_metadata(checkpoints: Pat
         assert set(file.keys()) == {"params.0.weight", "params.0.bias", "params.1.weight", "params.1.bias"}
         assert list(file.metadata()) == ["nudge"]
         metadata = json.loads(file.metadata()["nudge"])
-    assert {"format", "network", "columns", "target", "classes", "scaling", "training", "digest"} == set(metadata)
+    expected = {"format", "network", "columns", "target", "classes", "scaling", "training", "digest"}
+    assert expected | {"unit", "temperature", "members"} == set(metadata)
     assert metadata["training"]["epoch"] == 20_000
 
 
@@ -212,7 +214,7 @@ def rewrite(path: Path, change: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t, m: m.update(format=2), "expected format 1, found format 2"),
+        (lambda t, m: m.update(format=3), "expected format 2, found format 3"),
         (lambda t, m: m.update(surprise=1), "unknown field `surprise`"),
         (lambda t, m: m["network"].update(activation="elu"), "activation must be one of"),
         (lambda t, m: m["network"].update(sizes=[2, 3, 1]), r"expected the tensors .* found"),

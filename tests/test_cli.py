@@ -15,10 +15,12 @@ import numpy as np
 import pytest
 
 from model import load, truth_table
-from model.training import EPOCHS, LEARNING_RATE, RESTARTS
+from model.hyperparameters import GUIDE, TABLES
 from tests.conftest import ROOT, Nudge
 
 QUICK = ("--epochs", "20000")
+
+EPOCHS, LEARNING_RATE, RESTARTS = GUIDE.epochs, GUIDE.learning_rate, GUIDE.restarts
 
 
 @pytest.mark.core
@@ -125,7 +127,10 @@ def test_show_tells_what_is_in_it(nudge: Nudge, checkpoints: Path, solved: objec
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("train nothing", "'nothing' is not one of 'xor', 'and', 'or', 'nand', 'nor', 'xnor'"),
+        (
+            "train nothing",
+            "'nothing' is no file, and none of the truth tables xor, and, or, nand, nor, xnor; name one of them",
+        ),
         ("train --epochs 0", "0 is not in the range x>=1"),
         ("train --epochs many", "'many' is not a valid integer"),
         ("train --learning-rate nan", "the learning rate must be a finite number above 0 in float32, not nan"),
@@ -135,7 +140,7 @@ def test_show_tells_what_is_in_it(nudge: Nudge, checkpoints: Path, solved: objec
         ("train --hidden 99999999999999999999", "ask for more than the 1,000,000,000 parameters and losses"),
         ("train --hidden " + "9" * 5000, "is not a list of layer sizes such as 2 or 8,8"),
         ("train --restarts 1000000", "ask for more than the 1,000,000,000 parameters and losses"),
-        ("train --restarts " + "9" * 400, "ask for more than the 1,000,000,000 parameters and losses"),
+        ("train --restarts " + "9" * 400, "restarts must be a whole number from 1 to 2^63 - 1, not 99999999"),
         ("train --epochs 9223372036854775808", "epochs must be a whole number from 1 to 2^63 - 1"),
         ("train --log-every 9223372036854775808", "log_every must be a whole number from 1 to 2^63 - 1"),
         ("train --optimizer lbfgs", "'lbfgs' is not one of 'sgd', 'momentum', 'adam'"),
@@ -402,9 +407,8 @@ def test_a_closed_pipe_is_no_traceback(environment: dict[str, str], checkpoints:
 def test_the_defaults_stand_in_one_place() -> None:
     from model.cli import cli
 
-    train = cli.commands["train"]
-    defaults = {parameter.name: parameter.default for parameter in train.params}
-    assert defaults["epochs"] == EPOCHS == 100_000
-    assert defaults["restarts"] == RESTARTS == 64
-    assert defaults["learning_rate"] == LEARNING_RATE == 0.01
+    texts = {parameter.name: getattr(parameter, "help", "") for parameter in cli.commands["train"].params}
+    assert (EPOCHS, RESTARTS, LEARNING_RATE) == (100_000, 64, 0.01)
+    for name in ("epochs", "restarts", "optimizer", "batch_size"):
+        assert f"for a file {getattr(TABLES, name)}" in texts[name]
     assert jax.config.jax_enable_x64 is False

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy import special
 
 from model import Layer, Network, chain_rule, check_gradients, init_params, logits, loss, predict
-from model.network import ACTIVATIONS, cross_entropy, preactivations
+from model.network import ACTIVATIONS, preactivations
+from model.tasks import cross_entropy
 
 pytestmark = pytest.mark.core
 
@@ -157,7 +158,7 @@ def test_network_is_hashable_and_takes_a_list() -> None:
             "sizes must be two or more whole numbers of at least 1, such as (2, 2, 1), not (2, 0, 1)",
         ),
         ({"sizes": (2, 1), "activation": "elu"}, "activation must be one of relu, tanh, sigmoid, gelu, not 'elu'"),
-        ({"sizes": (2, 1), "task": "poetry"}, "task must be one of binary, not 'poetry'"),
+        ({"sizes": (2, 1), "task": "poetry"}, "task must be one of binary, multiclass, regression, not 'poetry'"),
     ],
 )
 def test_a_wrong_network_is_refused(arguments: dict[str, Any], message: str) -> None:

@@ -3,6 +3,7 @@
 import doctest
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from model.cli import main
+from serve import create_app
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -75,11 +78,43 @@ def test_the_two_commands_and_the_curl(copy: Path, environment: dict[str, str]) 
 
 
 def test_the_ten_lines_run(capsys: pytest.CaptureFixture[str]) -> None:
-    (script,) = blocks("python")
+    script = blocks("python")[0]
     exec(script, {})
     printed = capsys.readouterr().out
     assert "The gradients agree" in printed
     assert "[0.002" in printed
+
+
+def test_a_table_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The README's command, query and lines of Python, on a file with the columns that they name."""
+    monkeypatch.chdir(tmp_path)
+    train, curl = blocks("sh")[2].strip().splitlines()
+    write_penguins(tmp_path / "penguins.csv")
+    monkeypatch.setattr("sys.argv", [*train.split(), "--epochs", "20"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    assert "rows held out; multiclass" in capsys.readouterr().out
+    client = create_app().test_client()
+    answer = client.get(curl.split("8000", 1)[1].rstrip("'")).get_json()
+    expected = json.loads(blocks("json")[1])
+    assert list(answer) == list(expected)
+    assert answer["label"] == expected["label"] == "Adelie"
+    assert list(answer["prediction"]) == list(expected["prediction"])
+    exec(blocks("python")[1], {})
+    assert "accuracy" in capsys.readouterr().out
+
+
+def write_penguins(path: Path) -> None:
+    draw = random.Random(0)
+    lines = ["island,bill_length_mm,flipper_length_mm,body_mass_g,sex,species"]
+    for species, bill, flipper in (("Adelie", 39, 190), ("Chinstrap", 49, 196), ("Gentoo", 47, 217)) * 40:
+        mass = "" if draw.random() < 0.1 else round(draw.gauss(4200, 500))
+        sizes = f"{draw.gauss(bill, 2):.1f},{draw.gauss(flipper, 6):.0f}"
+        lines.append(f"{draw.choice(['Dream', 'Biscoe'])},{sizes},{mass},{draw.choice(['male', 'female'])},{species}")
+    path.write_text("\n".join(lines))
 
 
 def test_every_setting_of_the_service_is_in_the_readme() -> None:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model import truth_table
-from model.tables import TRUTH_TABLES, parse_number
+from model.columns import parse_number
+from model.tables import TRUTH_TABLES
 
 GATES: dict[str, Callable[[int, int], int]] = {
     "xor": operator.xor,

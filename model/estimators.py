@@ -1,0 +1,143 @@
+"""Estimators for scikit-learn's pipelines, grid searches and cross-validation; they need the extra `sklearn`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import jax
+import numpy as np
+from jaxtyping import Num
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from model.columns import encode
+from model.ensembles import predict_rows
+from model.hyperparameters import HIDDEN, TABLES, default_network
+from model.tables import Table, table_of_arrays
+from model.training import fit
+
+Matrix = Num[np.ndarray, "rows columns"]
+
+
+class _Estimator(BaseEstimator):  # type: ignore[misc]
+    """What both have in common: the hyperparameters, and how columns of numbers are learnt from."""
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = HIDDEN[False],
+        activation: str = "relu",
+        *,
+        epochs: int = TABLES.epochs,
+        restarts: int = TABLES.restarts,
+        ensemble: int = TABLES.ensemble,
+        init: str = TABLES.init,
+        optimizer: str = TABLES.optimizer,
+        learning_rate: float = TABLES.learning_rate,
+        schedule: str = TABLES.schedule,
+        weight_decay: Sequence[float] | None = None,
+        clip: float = TABLES.clip,
+        batch_size: int | None = None,
+        validation: float = TABLES.validation,
+        patience: int = TABLES.patience,
+        class_weights: bool = TABLES.class_weights,
+        random_state: Any = 0,
+    ) -> None:
+        self.hidden = hidden
+        self.activation = activation
+        self.epochs = epochs
+        self.restarts = restarts
+        self.ensemble = ensemble
+        self.init = init
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.weight_decay = weight_decay
+        self.clip = clip
+        self.batch_size = batch_size
+        self.validation = validation
+        self.patience = patience
+        self.class_weights = class_weights
+        self.random_state = random_state
+
+    def _fit(self, table: Table) -> Self:
+        fields = TABLES.__struct_fields__
+        options = {name: value for name, value in self.get_params().items() if name in fields and value is not None}
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        network = default_network(table, tuple(self.hidden), self.activation)
+        result = fit(network, table, key=jax.random.key(seed), **options)
+        self.network_, self.scaling_, self.unit_ = network, table.scaling, table.unit
+        self.params_ = jax.device_get(result.params)
+        self.temperature_ = result.temperature
+        self.metrics_ = result.metrics
+        self.n_iter_ = result.epoch
+        return self
+
+    def _predict(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        x = validate_data(self, X, reset=False, dtype=np.float64)
+        inputs = encode(self.scaling_, list(x.T))
+        mean = predict_rows(self.params_, inputs, self.network_, self.temperature_).mean
+        return np.asarray(mean, np.float64)
+
+
+class NudgeClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
+    """A classifier: an ensemble of small networks with calibrated probabilities.
+
+    hidden: the units of each hidden layer. activation: relu, tanh, sigmoid or gelu. random_state: a seed, or NumPy's
+    RandomState. The others are those of `model.hyperparameters.Hyperparameters`, with the defaults for a
+    file; None is the default for the number of rows.
+
+    >>> from sklearn.datasets import load_iris
+    >>> x, y = load_iris(return_X_y=True)
+    >>> NudgeClassifier(hidden=(8,), epochs=50).fit(x, y).score(x, y) > 0.9
+    True
+    """
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Learn from X [rows, columns] of finite numbers and the classes y [rows], of which there must be two."""
+        x, targets = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(targets)
+        self.classes_, codes = np.unique(targets, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y must have at least two classes, and has one class, {self.classes_[0]!r}")
+        return self._fit(table_of_arrays(x, codes, self.classes_.tolist()))
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """The probability of each of `classes_` for each row of X, [rows, classes] float64."""
+        mean = self._predict(X)
+        chances: np.ndarray = np.stack([1 - mean, mean], axis=1) if mean.ndim == 1 else mean
+        normalised: np.ndarray = chances / chances.sum(axis=1, keepdims=True)
+        return normalised
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The likeliest class of each row of X, [rows]."""
+        chances = self.predict_proba(X)
+        labels: np.ndarray = self.classes_[chances.argmax(axis=1)]
+        return labels
+
+
+class NudgeRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
+    """A regressor: the mean of an ensemble of small networks.
+
+    hidden: the units of each hidden layer. activation: relu, tanh, sigmoid or gelu. random_state: a seed, or NumPy's
+    RandomState. The others are those of `model.hyperparameters.Hyperparameters`, with the defaults for a
+    file; None is the default for the number of rows.
+
+    >>> x = np.linspace(-1, 1, 200)[:, None]
+    >>> NudgeRegressor(hidden=(16,), epochs=100).fit(x, x[:, 0] ** 2).score(x, x[:, 0] ** 2) > 0.9
+    True
+    """
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Learn from X [rows, columns] and y [rows], both finite numbers."""
+        x, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        return self._fit(table_of_arrays(x, np.asarray(targets, np.float64)))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The number for each row of X, [rows] float64."""
+        check_is_fitted(self)
+        restored: np.ndarray = self.unit_.restored(self._predict(X))
+        return restored

@@ -1,0 +1,91 @@
+"""From rows of columns to answers: the one way in which scoring, asking and serving predict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from model.checkpoint import Checkpoint
+from model.columns import encode
+from model.ensembles import Prediction, predict_ensemble
+
+Answer = dict[str, Any]
+
+# Rows are filled up to the next of these, and more than the last go in pieces of it, so that few programs compile.
+BATCHES = (1, 16, 256, 4096)
+
+
+class Predictor:
+    """A checkpoint that predicts. Each of BATCHES is compiled when it is first needed, or all by `compile`."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self._programs: dict[int, Any] = {}
+
+    def compile(self) -> None:
+        """Compile and run every program, after which no number of rows compiles anything."""
+        for batch in BATCHES:
+            self._predict_part(np.zeros((batch, self.checkpoint.network.sizes[0]), np.float32))
+
+    def predict(self, values: Float[np.ndarray, "rows columns"]) -> Prediction:
+        """The prediction for rows of values as `from_text` and `from_series` give them; a number's in its own unit.
+
+        values: of at least one row. mean [rows] or [rows, classes], and spread [rows]; float64 for a
+        regression and else float32.
+        """
+        checkpoint = self.checkpoint
+        x = encode(checkpoint.scaling, list(values.T))
+        starts = range(0, len(x), BATCHES[-1])
+        parts = [self._predict_part(x[start : start + BATCHES[-1]]) for start in starts]
+        mean, spread = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        if checkpoint.network.task == "regression":
+            scale = checkpoint.unit.scale
+            return Prediction(checkpoint.unit.restored(mean), np.asarray(spread, np.float64) * scale)
+        return Prediction(mean, spread)
+
+    def labels(self, mean: np.ndarray) -> list[Any]:
+        """The class of each row that is likeliest, none in a regression."""
+        classes = self.checkpoint.classes
+        if not classes:
+            return []
+        places = (mean >= 0.5).astype(int) if mean.ndim == 1 else mean.argmax(axis=1)
+        return [classes[place] for place in places]
+
+    def answers(self, values: Float[np.ndarray, "rows columns"]) -> list[Answer]:
+        """A row's prediction, a number or a dict of the classes' probabilities; its label, but in a regression; and of
+        an ensemble, its spread. Raises ValueError where a row overflows float32 in the network.
+        """
+        if not len(values):
+            return []
+        mean, spread = self.predict(values)
+        finite = np.isfinite(np.asarray(mean)).reshape(len(mean), -1).all(axis=1)
+        if not finite.all():
+            row = values[int(np.argmin(finite))].tolist()
+            raise ValueError(f"values within the network's range were expected, and {row} overflows in it")
+        names = [str(name) for name in self.checkpoint.classes]
+        answers: list[Answer] = [
+            {"prediction": dict(zip(names, each, strict=True)) if isinstance(each, list) else each}
+            for each in np.asarray(mean).tolist()
+        ]
+        for answer, label in zip(answers, self.labels(np.asarray(mean)), strict=False):
+            answer["label"] = label
+        if self.checkpoint.members > 1:
+            for answer, apart in zip(answers, np.asarray(spread).tolist(), strict=True):
+                answer["spread"] = apart
+        return answers
+
+    def _predict_part(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        batch = next(size for size in BATCHES if size >= len(x))
+        filled = np.zeros((batch, x.shape[1]), np.float32)
+        filled[: len(x)] = x
+        checkpoint = self.checkpoint
+        if batch not in self._programs:
+            lowered = jax.jit(predict_ensemble).lower(
+                checkpoint.params, filled, checkpoint.network, checkpoint.temperature
+            )
+            self._programs[batch] = lowered.compile()
+        mean, spread = self._programs[batch](checkpoint.params, filled, checkpoint.network, checkpoint.temperature)
+        return np.asarray(mean)[: len(x)], np.asarray(spread)[: len(x)]

@@ -1,0 +1,180 @@
+"""`nudge predict` and `nudge importance`: a checkpoint and a whole file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from model.atomic import beside
+from model.check_command import write_picture
+from model.checkpoint import Checkpoint, load
+from model.columns import Number, TableError, from_series
+from model.inference import Predictor
+from model.tables import targets
+from model.text import aligned
+
+if TYPE_CHECKING:
+    import polars
+
+# Rows that importance is measured on, the first of a file.
+MOST_ROWS = 10_000
+
+_checkpoint = click.argument("checkpoint", type=click.Path(path_type=Path))
+_file = click.argument("file", type=click.Path(path_type=Path))
+
+
+@click.command()
+@_checkpoint
+@_file
+@click.option("--out", type=click.Path(path_type=Path), help="A .csv or .parquet file.  [default: CSV to stdout]")
+def predict(checkpoint: Path, file: Path, out: Path | None) -> None:
+    """Score a CSV or Parquet FILE: its rows, with a prediction for each."""
+    predictor = Predictor(load(checkpoint))
+    if out is not None and out.suffix not in (".csv", ".parquet"):
+        raise click.UsageError(f"--out: expected a name that ends in .csv or .parquet, found {out.name!r}")
+    typed = out is not None and out.suffix == ".parquet"
+    with _scored(predictor, file, typed) as frames:
+        if out is None:
+            for index, frame in enumerate(frames):
+                sys.stdout.write(frame.write_csv(include_header=index == 0))
+        else:
+            rows = _write(frames, out)
+            click.echo(f"Written: {out} ({rows:,} rows)")
+
+
+@contextmanager
+def _scored(predictor: Predictor, file: Path, typed: bool) -> Iterator[Iterator[polars.DataFrame]]:
+    """The file's frames with predictions. A bar shows how far they are, where somebody looks."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from model.reading import frame_batches
+
+    _, batches = frame_batches(file)
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
+        task = bar.add_task("Scoring", total=batches.total)
+
+        def frames() -> Iterator[polars.DataFrame]:
+            first = 0
+            for frame in batches:
+                yield _with_predictions(predictor, frame, file, first, typed)
+                first += len(frame)
+                bar.update(task, completed=batches.done)
+
+        yield frames()
+
+
+def _with_predictions(
+    predictor: Predictor, frame: polars.DataFrame, file: Path, first: int, typed: bool
+) -> polars.DataFrame:
+    import polars as pl
+
+    checkpoint = predictor.checkpoint
+    values = columns_of(checkpoint, frame, file, first)
+    mean, spread = (np.asarray(part) for part in predictor.predict(values))
+    added: dict[str, Any] = {"prediction": mean if mean.ndim == 1 else mean.max(axis=1)}
+    if checkpoint.classes:
+        added["label"] = pl.Series(predictor.labels(mean))
+    if mean.ndim > 1:
+        added |= {f"prediction_{name}": mean[:, index] for index, name in enumerate(checkpoint.classes)}
+    if checkpoint.members > 1:
+        added["spread"] = spread
+    for name in added:
+        if name in frame.columns:
+            raise TableError(f"{file}: expected no column {name}, which is to be added, and found one; rename it")
+    if typed:
+        numbers = [index for index, column in enumerate(checkpoint.scaling) if isinstance(column, Number)]
+        frame = frame.with_columns(
+            pl.Series(checkpoint.columns[index], values[:, index]).fill_nan(None) for index in numbers
+        )
+    return frame.with_columns(**{name: pl.Series(name, column) for name, column in added.items()})
+
+
+def columns_of(checkpoint: Checkpoint, frame: polars.DataFrame, file: Path, first: int = 0) -> np.ndarray:
+    """The checkpoint's columns in a frame, [rows, columns] float64. first: the place of its first row in the file."""
+    for name in checkpoint.columns:
+        if name not in frame.columns:
+            columns = ", ".join(checkpoint.columns)
+            raise TableError(f"{file}: expected the columns {columns}, found no {name}; name a file that has it")
+    values = np.empty((len(frame), len(checkpoint.columns)))
+    for index, (name, column) in enumerate(zip(checkpoint.columns, checkpoint.scaling, strict=True)):
+        try:
+            values[:, index] = from_series(column, frame[name], first)
+        except ValueError as error:
+            raise TableError(f"{file}: column {name}, {error}; mend it or leave the row out") from None
+    return values
+
+
+def _write(frames: Iterator[polars.DataFrame], out: Path) -> int:
+    """Write all frames, whole or not at all, and return how many rows they have."""
+    rows = 0
+
+    def counted() -> Iterator[polars.DataFrame]:
+        nonlocal rows
+        for frame in frames:
+            rows += len(frame)
+            yield frame
+
+    with beside(out, "name another with --out") as (file, finish):
+        if out.suffix == ".csv":
+            for index, frame in enumerate(counted()):
+                frame.write_csv(file, include_header=index == 0)
+        else:
+            write_parquet(counted(), file)
+        finish()
+    return rows
+
+
+def write_parquet(frames: Iterator[polars.DataFrame], file: Any) -> None:
+    """Write frames of one schema as a Parquet file, each as it comes."""
+    from polars.io.plugins import register_io_source
+
+    head = next(frames)
+    failure: list[Exception] = []
+
+    def source(*_: Any) -> Iterator[polars.DataFrame]:
+        try:
+            yield head
+            yield from frames
+        except Exception as error:  # which polars would wrap
+            failure.append(error)
+            raise
+
+    try:
+        register_io_source(source, schema=head.schema, is_pure=False).sink_parquet(file.name)
+    except Exception:
+        if failure:
+            raise failure[0] from None
+        raise
+
+
+@click.command()
+@_checkpoint
+@_file
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw it, as SVG.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of the shuffles.")
+def importance(checkpoint: Path, file: Path, plot: Path | None, seed: int) -> None:
+    """What predictions hang on, column by column, on a FILE with the target."""
+    from model.bars import importance_picture
+    from model.importance import importances
+    from model.reading import read_frame
+
+    loaded = load(checkpoint)
+    frame = read_frame(file, columns=[*loaded.columns, loaded.target]).head(MOST_ROWS)
+    frame = frame.filter(frame[loaded.target].is_not_null())
+    values = columns_of(loaded, frame, file)
+    y = targets(frame[loaded.target], loaded.classes, file)
+    found = importances(loaded, values, y, seed=seed)
+    unit = "RMSE" if loaded.network.task == "regression" else "log loss"
+    head = ["column", f"{unit} when shuffled", "±", "mean |gradient|"]
+    rows = [[one.name, f"{one.rise:+.4g}", f"{one.spread:.2g}", f"{one.gradient:.4g}"] for one in found]
+    click.echo(aligned([head, *rows]))
+    if plot is not None:
+        write_picture(plot, importance_picture(found, f"{file.name}: columns", unit, loaded.target))
+        click.echo(f"Written: {plot}")
