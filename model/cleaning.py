@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
-
 from model.columns import MISSING
 from model.files import File, refusal
 from model.frames import pl
-from model.names import listed
+from model.text import as_option, listed
 
 DATES = "dates or times"
 _NESTED = "nested or binary values"
@@ -105,7 +103,7 @@ def check_kinds(path: File, kinds: dict[str, str]) -> None:
             f"{kind} in {listed([name for name in kinds if kinds[name] == kind])}"
             for kind in dict.fromkeys(kinds.values())
         )
-        remedy = f"leave them out with `--drop {shlex.quote(','.join(kinds))}`"
+        remedy = f"leave them out with `--drop {as_option(list(kinds))}`"
         raise refusal(path, "numbers, texts or truth values", found, remedy)
 
 

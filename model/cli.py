@@ -20,7 +20,7 @@ from model.inference import Answer, Predictor
 from model.interrupts import interrupts
 from model.network import parameter_count
 from model.score_commands import importance, predict
-from model.text import aligned, reason
+from model.text import aligned, printable, reason
 from model.train_command import train
 from model.training import DivergedError
 
@@ -46,7 +46,7 @@ def main() -> NoReturn:
 
 
 def _leave(message: str, status: int) -> NoReturn:
-    click.echo(f"nudge: {message}", err=True)
+    click.echo(f"nudge: {printable(message)}", err=True)
     sys.exit(status)
 
 

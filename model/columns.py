@@ -13,19 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
-from model.text import shown
+from model.text import LISTED, shown
 
 if TYPE_CHECKING:
     import polars
 
 # How a missing value may be written, in any column.
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "?")
-# The largest number that float32 holds.
-LARGEST = float(np.finfo(np.float32).max)
-# Names that a message lists.
-LISTED = 10
 
 
 class TableError(ValueError):
@@ -157,7 +153,7 @@ def _fill(x: np.ndarray, column: Number | Category, values: np.ndarray) -> None:
 
 
 def number(values: Float[np.ndarray, " rows"]) -> Number:
-    """The column of these numbers, NaN where missing. Raises ValueError where their mean or spread is beyond float64.
+    """The column of these numbers, NaN where missing. Raises ValueError where float32 cannot hold one.
 
     >>> number(np.array([1.0, 3.0, np.nan]))
     Number(mean=2.0, scale=1.0, least=1.0, most=3.0, missing=True)
@@ -167,13 +163,21 @@ def number(values: Float[np.ndarray, " rows"]) -> Number:
     if not len(present):
         return Number(missing=missing, scale=0.0)
     least, most = float(present.min()), float(present.max())
+    if not held(np.array([least, most])).all():
+        raise ValueError(f"numbers within ±3.4e38 were expected, and {least:g} to {most:g} was found")
     if least == most:
         return Number(least, 0.0, least, most, missing)
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, scale = float(present.mean()), float(present.std())
-    if not (math.isfinite(mean) and math.isfinite(scale)):
-        raise ValueError(f"numbers with a mean and a spread were expected, and {least:g} to {most:g} was found")
-    return Number(mean, scale, least, most, missing)
+    return Number(float(present.mean()), float(present.std()), least, most, missing)
+
+
+def held(values: Float[np.ndarray, " rows"]) -> Bool[np.ndarray, " rows"]:
+    """Which values float32 can hold, as finite numbers.
+
+    >>> held(np.array([1e38, 1e39, np.nan])).tolist()
+    [True, False, False]
+    """
+    with np.errstate(over="ignore"):
+        return np.isfinite(values.astype(np.float32))
 
 
 def from_text(column: Number | Category, text: str) -> float:
@@ -182,9 +186,11 @@ def from_text(column: Number | Category, text: str) -> float:
     >>> from_text(Number(), "2e3"), from_text(Category(("f", "m")), "m"), from_text(Number(missing=True), "NA")
     (2000.0, 1.0, nan)
     """
-    if text in MISSING and not (isinstance(column, Category) and text in column.categories):
+    bare = text.strip()
+    known_text = isinstance(column, Category) and text in column.categories
+    if not known_text and (bare in MISSING or (isinstance(column, Number) and bare.lower().lstrip("+-") == "nan")):
         return _missing(column, shown(text))
-    return parse_number(text) if isinstance(column, Number) else _index(column, text)
+    return parse_number(bare) if isinstance(column, Number) else _index(column, text)
 
 
 def from_json(column: Number | Category, value: Any) -> float:
@@ -241,7 +247,7 @@ def known(names: Sequence[Any]) -> str:
 
 
 def _index(column: Category, text: str) -> float:
-    found = text.lower() if column.boolean else text
+    found = text.strip().lower() if column.boolean else text
     try:
         return float(column.categories.index(found))
     except ValueError:
@@ -253,33 +259,51 @@ def from_series(column: Number | Category, series: polars.Series, first: int = 0
 
     first: how many rows of the file come before the series.
     """
-    import polars as pl
-
-    texts = series.cast(pl.String) if not series.dtype.is_numeric() else series
-    if texts.dtype == pl.String:
-        known_texts = list(column.categories) if isinstance(column, Category) else []
-        absent = [text for text in MISSING if text not in known_texts]
-        texts = pl.select(pl.when(~texts.is_in(absent)).then(texts)).to_series()
-    if isinstance(column, Number):
-        texts = texts.fill_nan(None) if texts.dtype.is_float() else texts
-        cleaned = texts.str.strip_chars() if texts.dtype == pl.String else texts
-        values = cleaned.cast(pl.Float64, strict=False).fill_nan(None)
-        bad = (values.is_null() & texts.is_not_null()) | (values.abs() > LARGEST).fill_null(False)
-    else:
-        texts = texts.cast(pl.String)
-        texts = texts.str.to_lowercase() if column.boolean else texts
-        codes = texts.cast(pl.Enum(column.categories), strict=False).to_physical()
-        values = codes.cast(pl.Float64)
-        bad = values.is_null() & texts.is_not_null()
-    wrong = bad if column.missing else bad | values.is_null()
+    values = _numbers(series) if isinstance(column, Number) and series.dtype.is_numeric() else _read(column, series)
+    absent = np.isnan(values)
+    wrong = values == WRONG if isinstance(column, Category) else ~(absent | held(values))
+    if not column.missing:
+        wrong |= absent
     if wrong.any():
-        row = wrong.arg_max() or 0
+        row = int(wrong.argmax())
+        found = "" if series[row] is None else str(series[row])
         try:
-            from_text(column, "" if series[row] is None else str(series[row]))
-            raise ValueError(f"{_expected(column)} was expected, and {shown(series[row])} was found")
+            from_text(column, found)
         except ValueError as error:
             raise ValueError(f"row {first + row + 1:,}: {error}") from None
-    return values.fill_null(math.nan).to_numpy()
+        raise ValueError(f"row {first + row + 1:,}: {_expected(column)} was expected, and {shown(found)} was found")
+    return values
+
+
+# Stands for what is no value of a column.
+WRONG = -1.0
+
+
+def _numbers(series: polars.Series) -> Float[np.ndarray, " rows"]:
+    import polars as pl
+
+    values: np.ndarray = series.cast(pl.Float64).to_numpy()
+    return values
+
+
+def _read(column: Number | Category, series: polars.Series) -> Float[np.ndarray, " rows"]:
+    """The values of a series of texts, or of truth values or numbers that are categories: NaN where they are missing,
+    and where they are none of the column WRONG, or infinite for a number.
+    """
+    import polars as pl
+
+    texts = series.cast(pl.String)
+    bare = texts.str.strip_chars()
+    absent = bare.is_in(list(MISSING)) | texts.is_null()
+    if isinstance(column, Number):
+        absent |= bare.str.to_lowercase().str.strip_chars_start("+-") == "nan"
+        values = bare.cast(pl.Float64, strict=False).fill_null(math.inf)
+    else:
+        absent &= ~texts.is_in(list(column.categories))
+        named = bare.str.to_lowercase() if column.boolean else texts
+        codes = named.cast(pl.Enum(column.categories), strict=False).to_physical()
+        values = codes.cast(pl.Float64).fill_null(WRONG)
+    return np.where(absent.fill_null(True).to_numpy(), np.nan, values.to_numpy())
 
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)

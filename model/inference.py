@@ -34,13 +34,19 @@ class Predictor:
         """The prediction for rows of values as `from_text` and `from_series` give them; a number's in its own unit.
 
         values: of at least one row. mean [rows] or [rows, classes], and spread [rows]; float64 for a
-        regression and else float32.
+        regression and else float32. Raises ValueError where a row overflows float32, and for other columns.
         """
         checkpoint = self.checkpoint
+        if values.ndim != 2 or not len(values) or values.shape[1] != len(checkpoint.columns):
+            raise ValueError(f"values must have a row and {len(checkpoint.columns)} columns, not {list(values.shape)}")
         x = encode(checkpoint.scaling, list(values.T))
         starts = range(0, len(x), BATCHES[-1])
         parts = [self._predict_part(x[start : start + BATCHES[-1]]) for start in starts]
         mean, spread = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        finite = np.isfinite(x).all(axis=1) & np.isfinite(mean).reshape(len(x), -1).all(axis=1)
+        if not finite.all():
+            row = values[int(np.argmin(finite))].tolist()
+            raise ValueError(f"values within the network's range were expected, and {row} overflows in it")
         if checkpoint.network.task == "regression":
             scale = checkpoint.unit.scale
             return Prediction(checkpoint.unit.restored(mean), np.asarray(spread, np.float64) * scale)
@@ -56,15 +62,11 @@ class Predictor:
 
     def answers(self, values: Float[np.ndarray, "rows columns"]) -> list[Answer]:
         """A row's prediction, a number or a dict of the classes' probabilities; its label, but in a regression; and of
-        an ensemble, its spread. Raises ValueError where a row overflows float32 in the network.
+        an ensemble, its spread. Raises ValueError as `predict` does.
         """
         if not len(values):
             return []
         mean, spread = self.predict(values)
-        finite = np.isfinite(np.asarray(mean)).reshape(len(mean), -1).all(axis=1)
-        if not finite.all():
-            row = values[int(np.argmin(finite))].tolist()
-            raise ValueError(f"values within the network's range were expected, and {row} overflows in it")
         names = [str(name) for name in self.checkpoint.classes]
         answers: list[Answer] = [
             {"prediction": dict(zip(names, each, strict=True)) if isinstance(each, list) else each}

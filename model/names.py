@@ -1,13 +1,12 @@
-"""The names of a file's columns: checked, chosen and listed."""
+"""The names of a file's columns: checked and chosen."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from model.columns import LISTED
 from model.files import File, refusal
-from model.text import shown
+from model.text import listed, shown
 
 # From the names of a file's columns, those to read.
 Choice = Callable[[Iterable[str]], list[str]]
@@ -42,13 +41,3 @@ def chosen(
     if not wanted:
         raise refusal(path, "a column to read", "none", "drop fewer")
     return wanted
-
-
-def listed(names: Sequence[str], most: int = LISTED) -> str:
-    """The names, up to so many of them.
-
-    >>> listed(["a", "b", "c"], most=2)
-    'a, b and 1 more'
-    """
-    rest = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(name if len(name) <= 40 else f"{name[:40]}…" for name in names[:most]) + rest

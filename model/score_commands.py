@@ -14,10 +14,10 @@ import numpy as np
 from model.atomic import beside
 from model.check_command import write_picture
 from model.checkpoint import Checkpoint, load
-from model.columns import Number, TableError, from_series
+from model.columns import MISSING, Number, TableError, from_series
 from model.inference import Predictor
 from model.tables import targets
-from model.text import aligned
+from model.text import aligned, listed
 
 if TYPE_CHECKING:
     import polars
@@ -77,7 +77,10 @@ def _with_predictions(
 
     checkpoint = predictor.checkpoint
     values = columns_of(checkpoint, frame, file, first)
-    mean, spread = (np.asarray(part) for part in predictor.predict(values))
+    try:
+        mean, spread = (np.asarray(part) for part in predictor.predict(values))
+    except ValueError as error:
+        raise TableError(f"{file}: after row {first:,}: {error}; mend it or leave the row out") from None
     added: dict[str, Any] = {"prediction": mean if mean.ndim == 1 else mean.max(axis=1)}
     if checkpoint.classes:
         added["label"] = pl.Series(predictor.labels(mean))
@@ -85,6 +88,12 @@ def _with_predictions(
         added |= {f"prediction_{name}": mean[:, index] for index, name in enumerate(checkpoint.classes)}
     if checkpoint.members > 1:
         added["spread"] = spread
+    if not typed:
+        for name in frame.columns:
+            if frame[name].dtype.is_nested() or frame[name].dtype == pl.Binary:
+                raise TableError(
+                    f"{file}: expected what CSV can hold in {name}, found {frame[name].dtype}; use .parquet"
+                )
     for name in added:
         if name in frame.columns:
             raise TableError(f"{file}: expected no column {name}, which is to be added, and found one; rename it")
@@ -98,10 +107,14 @@ def _with_predictions(
 
 def columns_of(checkpoint: Checkpoint, frame: polars.DataFrame, file: Path, first: int = 0) -> np.ndarray:
     """The checkpoint's columns in a frame, [rows, columns] float64. first: the place of its first row in the file."""
+    import polars as pl
+
     for name in checkpoint.columns:
         if name not in frame.columns:
-            columns = ", ".join(checkpoint.columns)
+            columns = listed(checkpoint.columns)
             raise TableError(f"{file}: expected the columns {columns}, found no {name}; name a file that has it")
+        if frame[name].dtype.is_nested() or frame[name].dtype.is_temporal() or frame[name].dtype == pl.Binary:
+            raise TableError(f"{file}: expected numbers or texts in {name}, found {frame[name].dtype}; mend the file")
     values = np.empty((len(frame), len(checkpoint.columns)))
     for index, (name, column) in enumerate(zip(checkpoint.columns, checkpoint.scaling, strict=True)):
         try:
@@ -161,13 +174,21 @@ def write_parquet(frames: Iterator[polars.DataFrame], file: Any) -> None:
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of the shuffles.")
 def importance(checkpoint: Path, file: Path, plot: Path | None, seed: int) -> None:
     """What predictions hang on, column by column, on a FILE with the target."""
+    import polars as pl
+
     from model.bars import importance_picture
     from model.importance import importances
-    from model.reading import read_frame
+    from model.reading import frame_batches
 
     loaded = load(checkpoint)
-    frame = read_frame(file, columns=[*loaded.columns, loaded.target]).head(MOST_ROWS)
-    frame = frame.filter(frame[loaded.target].is_not_null())
+    frame = next(frame_batches(file, rows=MOST_ROWS)[1])
+    if loaded.target not in frame.columns:
+        raise TableError(f"{file}: expected the target {loaded.target}, found no such column; name a file that has it")
+    known = frame[loaded.target].cast(pl.String).str.strip_chars()
+    names = [str(name) for name in loaded.classes]
+    frame = frame.filter(known.is_not_null() & (known.is_in(names) | ~known.is_in(list(MISSING))))
+    if not len(frame):
+        raise TableError(f"{file}: expected a value of {loaded.target} in some row, found none; name another file")
     values = columns_of(loaded, frame, file)
     y = targets(frame[loaded.target], loaded.classes, file)
     found = importances(loaded, values, y, seed=seed)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Num
 
-from model.columns import PLAIN, Category, Number, Scaling, TableError, empty, encode, from_series, number, width
-from model.text import shown
+from model.columns import PLAIN, Category, Number, Scaling, TableError, empty, encode, from_series, known, number, width
+from model.tasks import TASKS
+from model.text import as_option, shown
 
 if TYPE_CHECKING:
     import polars
@@ -36,6 +37,8 @@ Class = int | float | str | bool
 # A target of at most so many different whole numbers, each in so many rows on average, is one of classes.
 FEW_NUMBERS, ROWS_EACH = 20, 5
 MOST_CLASSES = 1_000
+# Up to here float64 has every whole number.
+EXACT = 2**53
 # A text column with more categories than this, or with more than SOME while most rows have their own, is none to learn
 # from.
 MOST_CATEGORIES, SOME = 1_000, 20
@@ -68,8 +71,9 @@ class Table:
             object.__setattr__(self, "scaling", (PLAIN,) * len(self.columns))
 
     def digest(self) -> str:
-        """SHA-256 over the inputs and the target, in hexadecimal."""
+        """SHA-256 over the inputs, the target, and what they stand for, in hexadecimal."""
         found = hashlib.sha256(np.ascontiguousarray(self.x).data)
+        found.update(repr((self.columns, self.target, self.classes, self.task, self.scaling, self.unit)).encode())
         found.update(np.ascontiguousarray(self.y).data)
         return found.hexdigest()
 
@@ -101,6 +105,12 @@ def table_of_arrays(
     >>> table.x.tolist(), table.columns, table.task
     ([[-1.0], [1.0]], ('x0',), 'binary')
     """
+    if task not in ("", *TASKS):
+        raise ValueError(f"task must be one of {', '.join(TASKS)}, not {task!r}")
+    if len(x) != len(y) or not len(x):
+        raise ValueError(f"x and y must have as many rows, at least one, not {len(x)} and {len(y)}")
+    if not np.isfinite(np.asarray(y, np.float64)).all():
+        raise ValueError("y must be finite numbers, and it has others")
     columns = [np.asarray(x[:, index], np.float64) for index in range(x.shape[1])]
     scaling = tuple(number(column) for column in columns)
     task = task or {0: "regression", 2: "binary"}.get(len(classes), "multiclass")
@@ -135,17 +145,16 @@ def read_table(
     >>> table.columns, table.task, table.x.shape, table.unit.mean
     (('size', 'color'), 'regression', (3, 3), 21.666666666666668)
     """
-    from model.reading import read_frame, read_names
+    from model.reading import read_frame
 
-    names = read_names(path)
     refuse = _Refusal(path)
-    for name in (target, *(columns or ()), *drop):
-        if name not in names:
-            raise refuse(f"a column {name}", f"the columns {', '.join(names)}", "name one of them")
+    if task is not None and task not in TASKS:
+        raise ValueError(f"task must be one of {', '.join(TASKS)}, not {task!r}")
+    if columns is not None and not columns:
+        raise refuse("columns to learn from", "none", "name some, or leave --columns out")
     if target in (*(columns or ()), *drop):
         raise refuse(f"{target} as the target alone", "it among --columns or --drop", "name it once")
-    chosen = [name for name in columns or names if name != target and name not in drop]
-    return table_of(read_frame(path, [*chosen, target]), path, target, task)
+    return table_of(read_frame(path, columns, target=target, drop=drop), path, target, task)
 
 
 def table_of(frame: polars.DataFrame, path: str | os.PathLike[str], target: str, task: str | None = None) -> Table:
@@ -162,7 +171,7 @@ def table_of(frame: polars.DataFrame, path: str | os.PathLike[str], target: str,
         raise refuse("a column beside the target", "none", "name a file with more, or other --columns")
     scaling = _scaling(frame, names, refuse)
     dropped = rows - len(frame)
-    parts = deque(frame.select(names).iter_slices(PART))
+    parts = deque(type(frame)([frame[name] for name in names]).iter_slices(PART))  # not select, which takes patterns
     del frame  # so that the memory of each part is free once it is encoded
     x, first = empty(len(y), width(scaling)), 0
     while parts:
@@ -202,6 +211,8 @@ def _target(
     if different > most and different > 2:
         remedy = "try --task regression" if numeric else "name another --target"
         raise refuse(f"at most {most:,} classes of {name} in {len(series):,} rows", f"{different:,}", remedy)
+    if numeric and max(abs(float(series.min())), abs(float(series.max()))) > EXACT:  # type: ignore[arg-type]
+        raise refuse(f"classes of {name} within ±2^53", f"{series.min()!r} to {series.max()!r}", "make them texts")
     classes = _classes(series)
     return task, classes, PLAIN, targets(series, classes, refuse.path).astype(np.float32)
 
@@ -213,13 +224,18 @@ def targets(series: polars.Series, classes: Sequence[Class], path: str | os.Path
     """
     import polars as pl
 
-    if classes:
-        texts = classes if series.dtype == pl.String else [float(value) for value in classes]
-        typed = series if series.dtype == pl.String else series.cast(pl.Float64, strict=False)
-        found = typed.replace_strict(list(texts), list(range(len(classes))), default=None, return_dtype=pl.Float64)
-        expected = f"one of the {len(classes):,} classes of {series.name}"
-    else:
+    if series.dtype == pl.String and not any(isinstance(value, str) for value in classes):
+        series = series.str.strip_chars()
+        if bool in map(type, classes):
+            series = series.str.to_lowercase().replace_strict({"false": 0.0, "true": 1.0}, default=None)
+    if not classes:
         found, expected = series.cast(pl.Float64, strict=False), f"numbers in {series.name}"
+    else:
+        exact = isinstance(classes[0], str)
+        typed = series.cast(pl.String if exact else pl.Float64, strict=False)
+        values = list(classes) if exact else [float(value) for value in classes]
+        found = typed.replace_strict(values, list(range(len(classes))), default=None, return_dtype=pl.Float64)
+        expected = f"{known(classes)} in {series.name}"
     if found.null_count():
         row = int(found.is_null().arg_max() or 0)
         raise _Refusal(path)(expected, f"{shown(series[row])} in row {row + 1:,}", "name a file with the same target")
@@ -251,7 +267,7 @@ def _numbers(series: polars.Series, name: str, refuse: _Refusal) -> tuple[Number
     try:
         unit = number(values)
     except ValueError as error:
-        raise refuse(f"another {name}", str(error), "name another --target") from None
+        raise TableError(f"{refuse.path}: column {name}: {error}; name another --target") from None
     return unit, unit.scaled(values).astype(np.float32)
 
 
@@ -273,7 +289,7 @@ def _scaling(frame: polars.DataFrame, names: Sequence[str], refuse: _Refusal) ->
         raise refuse(
             "text columns with few different texts",
             f"{counts}, of {len(frame):,} rows",
-            f"leave such columns out: --drop {','.join(notes)}",
+            f"leave such columns out: --drop {as_option(notes)}",
         )
     return tuple(columns)
 
@@ -284,7 +300,7 @@ def _number(series: polars.Series, name: str, refuse: _Refusal) -> Number:
     try:
         return number(series.cast(pl.Float64).fill_null(np.nan).to_numpy())
     except ValueError as error:
-        raise refuse(f"another {name}", str(error), f"leave it out: --drop {name}") from None
+        raise TableError(f"{refuse.path}: column {name}: {error}; leave it out: --drop {as_option([name])}") from None
 
 
 def _category(series: polars.Series) -> Category:

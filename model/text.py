@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import shlex
 from collections.abc import Sequence
+
+# Names that a message lists.
+LISTED = 10
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
@@ -33,3 +39,42 @@ def reason(error: Exception) -> str:
     'no such file or directory'
     """
     return (getattr(error, "strerror", None) or str(error)).lower()
+
+
+def listed(names: Sequence[str], most: int = LISTED) -> str:
+    """The names, up to so many of them.
+
+    >>> listed(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    rest = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(name if len(name) <= 40 else f"{name[:40]}…" for name in names[:most]) + rest
+
+
+def as_option(names: Sequence[str]) -> str:
+    """Names of columns as an option of the command line takes them: a line of CSV, quoted for the shell.
+
+    >>> print(as_option(["age", "when, start"]))
+    'age,"when, start"'
+    """
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(names)
+    return shlex.quote(line.getvalue())
+
+
+def as_names(option: str) -> tuple[str, ...]:
+    """The names in a line of CSV.
+
+    >>> as_names('age,"when, start"')
+    ('age', 'when, start')
+    """
+    return tuple(next(csv.reader([option], strict=True), ()))
+
+
+def printable(text: str) -> str:
+    r"""The text on one line, with what a terminal would not show or obey written out.
+
+    >>> printable("a\nb")
+    'a\\nb'
+    """
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

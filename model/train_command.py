@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ from model.network import ACTIVATIONS, INITS, Network, parameter_count
 from model.stretches import CAPACITY, State
 from model.tables import TRUTH_TABLES, Table, read_table, truth_table
 from model.tasks import TASKS
-from model.text import shown
+from model.text import as_names, listed, shown
 from model.train_text import Show, json_text, shown_progress, train_text
 from model.training import Progress, Result
 
@@ -39,7 +40,10 @@ class _Names(click.ParamType[tuple[str, ...]]):
     name = "A,B,…"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        return value if isinstance(value, tuple) else tuple(name for name in str(value).split(",") if name)
+        try:
+            return value if isinstance(value, tuple) else as_names(str(value))
+        except csv.Error as error:
+            self.fail(f"{shown(value)} is not a list of names such as a,b or 'a,\"b, c\"': {error}", param, ctx)
 
 
 class _Hidden(click.ParamType[tuple[int, ...]]):
@@ -161,7 +165,7 @@ def _read(
     table: str, target: str | None, columns: tuple[str, ...] | None, drop: tuple[str, ...], task: str | None
 ) -> Table:
     if table in TRUTH_TABLES:
-        if target or columns or drop or task:
+        if target or columns is not None or drop or task:
             raise click.UsageError(f"{table} is a truth table; --target, --columns, --drop and --task are for files")
         return truth_table(table)
     if not os.path.lexists(table):
@@ -170,7 +174,7 @@ def _read(
     if target is None:
         from model.reading import read_names
 
-        raise click.UsageError(f"{table}: expected --target with one of its columns, {', '.join(read_names(table))}")
+        raise click.UsageError(f"{table}: expected --target with one of its columns, {listed(read_names(table))}")
     return read_table(table, target, columns=columns, drop=drop, task=task)
 
 

@@ -316,7 +316,7 @@ def _joined(parts: list[tuple[State, Array]]) -> tuple[State, Array]:
 
 def threads_for(restarts: int) -> int:
     """How many threads share the restarts evenly: at most one a core, and one where there is an accelerator."""
-    cores = len(os.sched_getaffinity(0)) if jax.default_backend() == "cpu" else 1
+    cores = (os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
     return max(count for count in range(1, cores + 1) if restarts % count == 0)
 
 

@@ -14,7 +14,7 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from model.columns import Category, Number, from_json, from_text, kind
-from model.text import shown
+from model.text import listed, shown
 from serve.errors import RequestError
 from serve.registry import Model
 
@@ -64,7 +64,7 @@ def _answers(model: Model, rows: list[Row]) -> list[dict[str, Any]]:
 def _row(values: Any, model: Model, read: Reader, where: str = "") -> Row:
     """The columns' values in the model's order. where: names the row in messages, when there are several."""
     columns = model.checkpoint.columns
-    expected = ", ".join(columns)
+    expected = listed(columns)
     if not isinstance(values, Mapping):
         raise RequestError(f"an object with {expected} was expected{where}, and {kind(values)} was found")
     for name in values:
@@ -73,7 +73,7 @@ def _row(values: Any, model: Model, read: Reader, where: str = "") -> Row:
     row = []
     for name, column in zip(columns, model.checkpoint.scaling, strict=True):
         if name not in values and not column.missing:
-            found = ", ".join(values) or "nothing"
+            found = listed(list(values)) or "nothing"
             raise RequestError(f"the columns {expected} were expected{where}, and {found} was found: {name} is missing")
         try:
             row.append(read(column, values[name]) if name in values else math.nan)

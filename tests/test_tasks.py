@@ -17,8 +17,6 @@ from hypothesis import strategies as st
 from model import Layer, Network, chain_rule, check_gradients, init_params, logits, loss, predict
 from model.tasks import TASKS, cross_entropy, softmax_cross_entropy, squared_error
 
-pytestmark = pytest.mark.core
-
 ROWS = 4
 NETWORKS = {
     "binary": Network((2, 3, 1), "tanh"),
