@@ -19,8 +19,9 @@ from model import Network, Params, init_params, loss, nudge
 from model.checking import TOLERANCE
 from model.gradients import EPSILON, one_at_a_time
 from model.network import ACTIVATIONS, preactivations
-from model.pictures import BLUE, BOLD, BOTTOM, INK, LEFT, ORANGE, RIGHT, SOFT, TOP, Chart, Curve, line, text
+from model.pictures import BOTTOM, LEFT, RIGHT, TOP, Chart, Curve
 from model.reports import FLOOR
+from model.svg import BLUE, BOLD, INK, ORANGE, SOFT, line, text
 from model.text import aligned
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "error-against-epsilon.svg"

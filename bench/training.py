@@ -29,10 +29,11 @@ import numpy as np
 
 from model import Network, fit, training, truth_table
 from model.cli import configure_jax
+from model.hyperparameters import GUIDE
 from model.text import aligned
 
 NETWORK, TABLE = Network((2, 2, 1)), truth_table("xor")
-RATE, LOG_EVERY = training.LEARNING_RATE, training.LOG_EVERY
+RATE, LOG_EVERY = GUIDE.learning_rate, GUIDE.log_every
 
 STARTS = 16  # single networks: C branches at a ReLU, so that its time depends on the start (JAX's does not)
 ONE_EPOCHS, MANY, MANY_EPOCHS, NUMPY_EPOCHS, COMPARED_EPOCHS = 100_000, 1024, 2_000, 1_000, 300

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from model.text import reason
+from model.text import reason, refused
 
 
 class NotWrittenError(ValueError):
@@ -53,4 +53,4 @@ def beside(
             finally:
                 temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise refusal(f"{os.fspath(path)}: expected a place to write to, found {reason(error)}; {remedy}") from None
+        raise refusal(refused(path, "a place to write to", reason(error), remedy)) from None

@@ -21,8 +21,8 @@ from model.columns import PLAIN, Number, Scaling, width
 from model.hyperparameters import Hyperparameters
 from model.metrics import Metrics
 from model.network import Layer, Network, Params
-from model.tables import Class
-from model.text import reason, shown
+from model.targets import Class
+from model.text import reason, refused, shown
 
 FORMAT = 2
 SUFFIX = ".safetensors"
@@ -315,4 +315,4 @@ def _check_tensors(
 
 
 def _refusal(path: str | os.PathLike[str], expected: str, found: str, remedy: str) -> CheckpointError:
-    return CheckpointError(f"{os.fspath(path)}: expected {expected}, found {found}; {remedy}")
+    return CheckpointError(refused(path, expected, found, remedy))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from model.columns import MISSING
 from model.files import File, refusal
 from model.frames import pl
 from model.text import as_option, listed
+from model.values import MISSING
 
 DATES = "dates or times"
 _NESTED = "nested or binary values"

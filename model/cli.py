@@ -14,7 +14,7 @@ import numpy as np
 from model.atomic import NotWrittenError
 from model.check_command import check, load_or_default
 from model.checkpoint import Checkpoint, CheckpointError
-from model.columns import Category, Number, TableError, from_text
+from model.columns import Category, Number, TableError
 from model.evaluation import entry_names
 from model.inference import Answer, Predictor
 from model.interrupts import interrupts
@@ -23,6 +23,7 @@ from model.score_commands import importance, predict
 from model.text import aligned, printable, reason
 from model.train_command import train
 from model.training import DivergedError
+from model.values import from_text
 
 SHOWN_PARAMETERS = 100
 SHOWN_CATEGORIES = 5

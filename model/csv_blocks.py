@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.columns import MISSING
 from model.csv_bytes import NEWLINE, RETURN, check_quotes, check_text, newlines, quoted, whole_rows
 from model.csv_header import Layout
 from model.files import ANOTHER, File, opened, refusal
 from model.frames import Types, pl
 from model.text import reason
+from model.values import MISSING
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Block:
 
 def blocks(path: File, layout: Layout) -> Iterator[Block]:
     """The rows of a CSV file. Raises TableError where they are not text or not of one length, and where none are."""
-    place, line, empty = layout.start, layout.line, True
+    place, empty = layout.start, True
     with opened(path) as file:
-        for part in whole_rows(path, file, place, line):
+        for part, line in whole_rows(path, file, place, layout.line):
             data = part if part.endswith(b"\n") else part + b"\n"
             place += len(part)
             check_text(path, data, line)
@@ -36,7 +36,6 @@ def blocks(path: File, layout: Layout) -> Iterator[Block]:
             if rows:
                 yield Block(rows, line, place)
                 empty = False
-            line += data.count(b"\n")
     if empty:
         raise refusal(path, "rows below the header", "none", ANOTHER)
 

@@ -27,7 +27,7 @@ class Layout:
 def layout_of(path: File) -> Layout:
     """The header of a CSV file. Raises TableError where there is none, and where names are empty or the same."""
     with opened(path) as file:
-        data = next(whole_rows(path, file, 0, 1))
+        data = next(whole_rows(path, file, 0, 1))[0]
     skip = len(_BOM) if data.startswith(_BOM) else 0
     end = _first_row(data)
     check_text(path, data[:end], 1)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from model.columns import TableError
-from model.text import reason
+from model.text import reason, refused
 
 ANOTHER = "name another file"
 
@@ -50,4 +50,4 @@ def refusal(path: File, expected: str, found: str, remedy: str) -> TableError:
     >>> print(refusal("table.csv", "a table", "no file", "name one that is there"))
     table.csv: expected a table, found no file; name one that is there
     """
-    return TableError(f"{os.fspath(path)}: expected {expected}, found {found}; {remedy}")
+    return TableError(refused(path, expected, found, remedy))

@@ -14,10 +14,11 @@ import numpy as np
 from model.atomic import beside
 from model.check_command import write_picture
 from model.checkpoint import Checkpoint, load
-from model.columns import MISSING, Number, TableError, from_series
+from model.columns import Number, TableError
 from model.inference import Predictor
-from model.tables import targets
+from model.targets import targets
 from model.text import aligned, listed
+from model.values import MISSING, from_series
 
 if TYPE_CHECKING:
     import polars

@@ -69,9 +69,8 @@ def _of_each_class(classes: np.ndarray, count: int) -> np.ndarray:
     return drawn
 
 
-def split(table: Table, share: float, class_weights: bool, *, key: Key[jax.Array, ""]) -> Rows:
-    """The table's rows as `advance_by_batches` takes them; share and key as of `hold_out`."""
-    learn, held = hold_out(table, share, key=key)
+def split(table: Table, learn: np.ndarray, held: np.ndarray, class_weights: bool) -> Rows:
+    """The table's rows as `advance_by_batches` takes them. learn, held: as `hold_out` gives them."""
     size = filled_up(len(table.y))
     weights = balanced(table.y[learn], table.y) if class_weights else None
     return Rows(

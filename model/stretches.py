@@ -18,6 +18,7 @@ from jaxtyping import Float, Int, Key
 
 from model.network import Network, Params, as_layers, init_params, loss
 from model.optimizers import decayed, scheduled
+from model.shuffling import shuffled
 from model.splitting import Rows
 from model.tasks import Array
 
@@ -200,19 +201,3 @@ def advance_by_batches(
 
     mapped: tuple[State, jax.Array] = jax.lax.map(one_restart, (state, jnp.asarray(restarts), jnp.asarray(decay)))
     return mapped
-
-
-def shuffled(
-    order: Int[Array, " order"], count: int | Int[Array, ""], *, key: Key[Array, ""]
-) -> Int[jax.Array, " order"]:
-    """The first `count` of `order` in another order, those before the others.
-
-    They are sorted by 31 random bits each, below those of the others; of a million, some 230 pairs have the same.
-
-    >>> sorted(shuffled(jnp.arange(6), 4, key=jax.random.key(0))[:4].tolist())
-    [0, 1, 2, 3]
-    """
-    bits = jax.random.bits(key, order.shape) >> 1
-    ranks = jnp.where(jnp.arange(order.size, dtype=jnp.int32) < count, bits, jnp.uint32(2**32 - 1))
-    result: jax.Array = jax.lax.sort_key_val(ranks, jnp.asarray(order))[1]
-    return result

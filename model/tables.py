@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Num
 
-from model.columns import PLAIN, Category, Number, Scaling, TableError, empty, encode, from_series, known, number, width
+from model.columns import PLAIN, WITHIN, Category, Number, Scaling, empty, encode, number, width
+from model.files import File, refusal
+from model.targets import Class, target_of
 from model.tasks import TASKS
-from model.text import as_option, shown
+from model.text import as_option
+from model.values import from_series
 
 if TYPE_CHECKING:
     import polars
 
-# Rows that are encoded at a time.
-PART = 16_384
+# Rows that are encoded at a time, and how many threads do so; each has copies of what it works on.
+PART, THREADS = 16_384, 2
 
 # The target of each row (a, b) = (0, 0), (0, 1), (1, 0), (1, 1).
 TRUTH_TABLES: dict[str, tuple[int, int, int, int]] = {
@@ -32,13 +34,6 @@ TRUTH_TABLES: dict[str, tuple[int, int, int, int]] = {
     "xnor": (1, 0, 0, 1),
 }
 
-Class = int | float | str | bool
-
-# A target of at most so many different whole numbers, each in so many rows on average, is one of classes.
-FEW_NUMBERS, ROWS_EACH = 20, 5
-MOST_CLASSES = 1_000
-# Up to here float64 has every whole number.
-EXACT = 2**53
 # A text column with more categories than this, or with more than SOME while most rows have their own, is none to learn
 # from.
 MOST_CATEGORIES, SOME = 1_000, 20
@@ -122,7 +117,7 @@ def table_of_arrays(
 
 
 def read_table(
-    path: str | os.PathLike[str],
+    path: File,
     target: str,
     *,
     columns: Sequence[str] | None = None,
@@ -147,160 +142,75 @@ def read_table(
     """
     from model.reading import read_frame
 
-    refuse = _Refusal(path)
     if task is not None and task not in TASKS:
         raise ValueError(f"task must be one of {', '.join(TASKS)}, not {task!r}")
     if columns is not None and not columns:
-        raise refuse("columns to learn from", "none", "name some, or leave --columns out")
+        raise refusal(path, "columns to learn from", "none", "name some, or leave --columns out")
     if target in (*(columns or ()), *drop):
-        raise refuse(f"{target} as the target alone", "it among --columns or --drop", "name it once")
+        raise refusal(path, f"{target} as the target alone", "it among --columns or --drop", "name it once")
     return table_of(read_frame(path, columns, target=target, drop=drop), path, target, task)
 
 
-def table_of(frame: polars.DataFrame, path: str | os.PathLike[str], target: str, task: str | None = None) -> Table:
+def table_of(frame: polars.DataFrame, path: File, target: str, task: str | None = None) -> Table:
     """The table of a frame, whose columns are all to be learnt from but for the target. path: named in messages."""
-    refuse = _Refusal(path)
     rows = len(frame)
     if frame[target].null_count():
         frame = frame.filter(frame[target].is_not_null())
     if not len(frame):
-        raise refuse(f"a value of {target} in some row", "none", "name another --target")
-    task, classes, unit, y = _target(frame[target], target, task, refuse)
+        raise refusal(path, f"a value of {target} in some row", "none", "name another --target")
+    task, classes, unit, y = target_of(frame[target], path, task)
     names = tuple(name for name in frame.columns if name != target)
     if not names:
-        raise refuse("a column beside the target", "none", "name a file with more, or other --columns")
-    scaling = _scaling(frame, names, refuse)
+        raise refusal(path, "a column beside the target", "none", "name a file with more, or other --columns")
+    scaling = _scaling(frame, names, path)
     dropped = rows - len(frame)
-    parts = deque(type(frame)([frame[name] for name in names]).iter_slices(PART))  # not select, which takes patterns
+    parts = type(frame)([frame[name] for name in names]).iter_slices(PART)  # not select, which takes patterns
     del frame  # so that the memory of each part is free once it is encoded
-    x, first = empty(len(y), width(scaling)), 0
-    while parts:
-        part = parts.popleft()
+    x = empty(len(y), width(scaling))
+
+    def fill(first: int, part: polars.DataFrame) -> None:
         values = [from_series(column, part[name]) for name, column in zip(names, scaling, strict=True)]
         x[first : first + len(part)] = encode(scaling, values)
-        first += len(part)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for done in [pool.submit(fill, PART * index, part) for index, part in enumerate(parts)]:
+            done.result()
     return Table(x, y, names, target, classes, task, scaling, unit, dropped, complete=False)
 
 
-class _Refusal:
-    """Makes errors that name the file."""
+def _scaling(frame: polars.DataFrame, names: Sequence[str], path: File) -> Scaling:
+    def column_of(name: str) -> Number | Category:
+        series = frame[name].alias("")  # polars takes a name as a pattern, in a series too
+        return _number(series, name, path) if series.dtype.is_numeric() else _category(series)
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
-
-    def __call__(self, expected: str, found: str, remedy: str) -> TableError:
-        return TableError(f"{self.path}: expected {expected}, found {found}; {remedy}")
-
-
-def _target(
-    series: polars.Series, name: str, task: str | None, refuse: _Refusal
-) -> tuple[str, tuple[Class, ...], Number, np.ndarray]:
-    """The task, the classes, the unit, and y."""
-    different = series.n_unique()
-    if different == 1:
-        raise refuse(f"two different values of {name} or more", f"{shown(series[0])} alone", "name another --target")
-    numeric = series.dtype.is_numeric()
-    task = task or _inferred(series, different, numeric)
-    if task == "regression":
-        if not numeric:
-            raise refuse(f"numbers in {name} for a regression", shown(series[0]), "leave --task out")
-        return task, (), *_numbers(series, name, refuse)
-    if task == "binary" and different != 2:
-        raise refuse(f"two values of {name} for a binary task", f"{different:,}", "try --task multiclass")
-    most = min(MOST_CLASSES, len(series) // 2)
-    if different > most and different > 2:
-        remedy = "try --task regression" if numeric else "name another --target"
-        raise refuse(f"at most {most:,} classes of {name} in {len(series):,} rows", f"{different:,}", remedy)
-    if numeric and max(abs(float(series.min())), abs(float(series.max()))) > EXACT:  # type: ignore[arg-type]
-        raise refuse(f"classes of {name} within ±2^53", f"{series.min()!r} to {series.max()!r}", "make them texts")
-    classes = _classes(series)
-    return task, classes, PLAIN, targets(series, classes, refuse.path).astype(np.float32)
-
-
-def targets(series: polars.Series, classes: Sequence[Class], path: str | os.PathLike[str]) -> np.ndarray:
-    """The index of each row's class, or where there are no classes its number, float64.
-
-    Raises TableError where it is none of them. path: named in it.
-    """
-    import polars as pl
-
-    if series.dtype == pl.String and not any(isinstance(value, str) for value in classes):
-        series = series.str.strip_chars()
-        if bool in map(type, classes):
-            series = series.str.to_lowercase().replace_strict({"false": 0.0, "true": 1.0}, default=None)
-    if not classes:
-        found, expected = series.cast(pl.Float64, strict=False), f"numbers in {series.name}"
-    else:
-        exact = isinstance(classes[0], str)
-        typed = series.cast(pl.String if exact else pl.Float64, strict=False)
-        values = list(classes) if exact else [float(value) for value in classes]
-        found = typed.replace_strict(values, list(range(len(classes))), default=None, return_dtype=pl.Float64)
-        expected = f"{known(classes)} in {series.name}"
-    if found.null_count():
-        row = int(found.is_null().arg_max() or 0)
-        raise _Refusal(path)(expected, f"{shown(series[row])} in row {row + 1:,}", "name a file with the same target")
-    return found.to_numpy()
-
-
-def _inferred(series: polars.Series, different: int, numeric: bool) -> str:
-    if different == 2:
-        return "binary"
-    few = different <= FEW_NUMBERS and different * ROWS_EACH <= len(series)
-    return "multiclass" if not numeric or (few and _whole(series)) else "regression"
-
-
-def _whole(series: polars.Series) -> bool:
-    return series.dtype.is_integer() or bool((series.round() == series).all())
-
-
-def _classes(series: polars.Series) -> tuple[Class, ...]:
-    values = series.unique().sort()
-    if series.dtype.is_float() and _whole(series):
-        return tuple(int(value) for value in values)
-    return tuple(values)
-
-
-def _numbers(series: polars.Series, name: str, refuse: _Refusal) -> tuple[Number, np.ndarray]:
-    import polars as pl
-
-    values = series.cast(pl.Float64).to_numpy()
-    try:
-        unit = number(values)
-    except ValueError as error:
-        raise TableError(f"{refuse.path}: column {name}: {error}; name another --target") from None
-    return unit, unit.scaled(values).astype(np.float32)
-
-
-def _scaling(frame: polars.DataFrame, names: Sequence[str], refuse: _Refusal) -> Scaling:
-    columns: list[Number | Category] = []
-    notes: list[str] = []
-    for name in names:
-        series = frame[name]
-        if series.dtype.is_numeric():
-            columns.append(_number(series, name, refuse))
-        else:
-            category = _category(series)
-            columns.append(category)
-            count = len(category.categories)
-            if count > MOST_CATEGORIES or (count > SOME and 2 * count > len(series) - series.null_count()):
-                notes.append(name)
+    with ThreadPoolExecutor(THREADS) as pool:
+        columns = tuple(pool.map(column_of, names))
+    texts = ((name, column) for name, column in zip(names, columns, strict=True) if isinstance(column, Category))
+    notes = [name for name, column in texts if _is_a_note(column, len(frame) - frame[name].null_count())]
     if notes:
         counts = ", ".join(f"{frame[name].n_unique():,} in {name}" for name in notes)
-        raise refuse(
+        raise refusal(
+            path,
             "text columns with few different texts",
             f"{counts}, of {len(frame):,} rows",
             f"leave such columns out: --drop {as_option(notes)}",
         )
-    return tuple(columns)
+    return columns
 
 
-def _number(series: polars.Series, name: str, refuse: _Refusal) -> Number:
+def _is_a_note(column: Category, present: int) -> bool:
+    count = len(column.categories)
+    return count > MOST_CATEGORIES or (count > SOME and 2 * count > present)
+
+
+def _number(series: polars.Series, name: str, path: File) -> Number:
     import polars as pl
 
     try:
         return number(series.cast(pl.Float64).fill_null(np.nan).to_numpy())
-    except ValueError as error:
-        raise TableError(f"{refuse.path}: column {name}: {error}; leave it out: --drop {as_option([name])}") from None
+    except ValueError:
+        remedy = f"leave it out: --drop {as_option([name])}"
+        raise refusal(path, f"{WITHIN} in {name}", f"{series.min()!r} to {series.max()!r}", remedy) from None
 
 
 def _category(series: polars.Series) -> Category:

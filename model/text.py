@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import shlex
 from collections.abc import Sequence
 
@@ -39,6 +40,15 @@ def reason(error: Exception) -> str:
     'no such file or directory'
     """
     return (getattr(error, "strerror", None) or str(error)).lower()
+
+
+def refused(path: str | os.PathLike[str], expected: str, found: str, remedy: str) -> str:
+    """What is wrong with a file, in one sentence.
+
+    >>> print(refused("table.csv", "a table", "no file", "name one that is there"))
+    table.csv: expected a table, found no file; name one that is there
+    """
+    return f"{os.fspath(path)}: expected {expected}, found {found}; {remedy}"
 
 
 def listed(names: Sequence[str], most: int = LISTED) -> str:

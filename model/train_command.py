@@ -17,19 +17,19 @@ import numpy as np
 from model import training
 from model.check_command import DIRECTORY, check_checkpoint
 from model.checkpoint import SUFFIX, Checkpoint, Training, check_path, load, save
-from model.columns import parse_number
 from model.hyperparameters import GUIDE, OPTIMIZERS, SCHEDULES, TABLES, Hyperparameters, default_network
 from model.hyperparameters import defaults as defaults_of
 from model.hyperparameters import replace as replace_hyperparameters
 from model.interrupts import interrupts
 from model.metrics import baseline
 from model.network import ACTIVATIONS, INITS, Network, parameter_count
-from model.stretches import CAPACITY, State
+from model.stretches import CAPACITY
 from model.tables import TRUTH_TABLES, Table, read_table, truth_table
 from model.tasks import TASKS
 from model.text import as_names, listed, shown
 from model.train_text import Show, json_text, shown_progress, train_text
 from model.training import Progress, Result
+from model.values import parse_number
 
 MOST_NUMBERS = 1_000_000_000
 # What a run may have otherwise than the one that it resumes.
@@ -197,20 +197,19 @@ class _Run:
         self.key = jax.random.key(seed)
         self.table_digest = "" if table.complete else table.digest()
 
-    def stretches(self, start: tuple[State, int] | None) -> Iterator[Progress]:
+    def stretches(self, start: tuple[Any, int] | None) -> Iterator[Progress]:
         try:
             return training.train(self.network, self.table, key=self.key, resume=start, **self.settings)
         except ValueError as error:
             raise click.UsageError(str(error)) from None
 
-    def start(self) -> tuple[State, int] | None:
+    def start(self) -> tuple[tuple[np.ndarray, ...], int] | None:
         """Where the run stood whose checkpoint is there; None where there is none."""
         if not os.path.lexists(self.out):
             return None
         before = load(self.out)
         self._check_same(before)
-        state = training.resumed(self.network, self.table, list(before.state), key=self.key, **self.settings)
-        return state, before.training.epoch
+        return before.state, before.training.epoch
 
     def _check_same(self, before: Checkpoint) -> None:
         record = before.training

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -20,17 +18,14 @@ from model.hyperparameters import Hyperparameters, defaults, replace
 from model.metrics import Metrics, metrics
 from model.network import Layer, Network, Params, logits, shape_of
 from model.optimizers import make_optimizer
-from model.splitting import MOST_HELD_OUT, Rows, hold_out, split
-from model.stretches import CAPACITY, State, advance, advance_by_batches, initial_state
+from model.runs import Run
+from model.splitting import MOST_HELD_OUT
+from model.stretches import CAPACITY, State
 from model.tables import Table
 from model.tasks import Array
 
 # How long one call of `advance` should take, in seconds: between two, training can be watched and stopped.
 STRETCH = 0.1
-# Folded into the key of training, for what is drawn but the starts.
-SPLIT, SHUFFLE = 2**31, 2**31 + 1
-# The most epochs that the device's whole numbers count.
-MOST = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -194,7 +189,7 @@ def train(
     *,
     key: Key[Array, ""],
     optimizer: str | optax.GradientTransformation | None = None,
-    resume: tuple[State, int] | None = None,
+    resume: tuple[Any, int] | None = None,
     **options: Any,
 ) -> Iterator[Progress]:
     """Train in stretches of about a tenth of a second, and yield after each.
@@ -205,7 +200,7 @@ def train(
     options: fields of `Hyperparameters`; those not named are the defaults of the table. optimizer: one of their names,
     or an `optax.GradientTransformation`, which has its own learning rate, and may ask for the value, the gradient and
     the function itself (L-BFGS with its line search). resume: where an earlier run of the same arguments stood, its
-    progress's state and epoch; what follows has the same bits as had it gone on.
+    progress's state (or the leaves of it) and epoch; what follows has the same bits as had it gone on.
 
     Raises TypeError for an unknown option, ValueError for one out of range and a table without rows or that is not of
     the network's task, DivergedError where no restart has a finite loss any more.
@@ -219,110 +214,17 @@ def train(
         raise ValueError(f"the network's task must be the table's, {table.task}, not {network.task}")
     if optimizer is None or isinstance(optimizer, str):
         optimizer = make_optimizer(hyperparameters)
-    run = _Run(network, table, hyperparameters, optimizer, key)
-    state, epoch = resume or (run.initial_state(), 0)
-    progress = Progress(network, table, hyperparameters, state, run.held, epoch)
+    run = Run(network, table, hyperparameters, optimizer, key)
+    leaves, epoch = resume or (None, 0)
     if resume and epoch >= hyperparameters.epochs:
         raise ValueError(f"epochs must be more than the {epoch:,} that are done, not {hyperparameters.epochs:,}")
+    state = run.start() if leaves is None else run.restored(jax.tree.leaves(leaves))
+    progress = Progress(network, table, hyperparameters, state, run.held, epoch)
     return _stretches(progress, run)
 
 
-def resumed(network: Network, table: Table, leaves: list[np.ndarray], *, key: Key[Array, ""], **options: Any) -> State:
-    """The state of those leaves, for `train` with the same arguments. Raises ValueError where they do not fit."""
-    hyperparameters = replace(defaults(table), **options)
-    run = _Run(network, table, hyperparameters, make_optimizer(hyperparameters), key)
-    expected = jax.eval_shape(run.initial_state)
-    wanted = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(expected)]
-    found = [(leaf.shape, leaf.dtype) for leaf in leaves]
-    if wanted != found:
-        raise ValueError(f"the state must have the shapes {wanted}, not {found}")
-    state: State = jax.tree.unflatten(jax.tree.structure(expected), [jnp.asarray(leaf) for leaf in leaves])
-    return state
-
-
-class _Run:
-    """A way of taking a state through epochs: all rows at once, or by batches."""
-
-    def __init__(
-        self, network: Network, table: Table, hyperparameters: Hyperparameters, optimizer: Any, key: Any
-    ) -> None:
-        h = self.hyperparameters = hyperparameters
-        self.network, self.optimizer, self.key = network, optimizer, key
-        self.by_batches = h.by_batches
-        self.held = np.zeros(0, int)
-        if self.by_batches:
-            split_key = jax.random.fold_in(key, SPLIT)
-            self.held = hold_out(table, h.validation, key=split_key)[1]
-            self.rows: Rows = split(table, h.validation, h.class_weights, key=split_key)
-            decays = np.resize(np.asarray(h.weight_decay, np.float32), h.restarts)
-            self.decay, self.indices = decays * np.float32(h.learning_rate), np.arange(h.restarts, dtype=np.int32)
-            self.shuffle = jax.random.fold_in(key, SHUFFLE)
-            self.threads = threads_for(h.restarts)
-            self.batch = min(h.batch_size or int(self.rows.learnt), int(self.rows.learnt))
-        else:
-            self.x, self.y = jnp.asarray(table.x), jnp.asarray(table.y)
-
-    def initial_state(self) -> State:
-        h = self.hyperparameters
-        state: State = initial_state(
-            self.key, self.network, self.optimizer, h.restarts, h.init, self.by_batches, len(self.held) > 0
-        )
-        return state
-
-    def __call__(self, state: State, done: int, blocks: int, block: int) -> tuple[State, Array]:
-        """Take the state through blocks of epochs, of which `done` are done. Returns it and what was recorded."""
-        h = self.hyperparameters
-        if not self.by_batches:
-            of_all_epochs = (0, 1) if h.schedule == "constant" else (done, min(h.epochs, MOST))
-            of_all = (self.x, self.y, self.network, self.optimizer, blocks, block, h.schedule, of_all_epochs)
-            advanced: tuple[State, Array] = advance(state, *of_all)
-            return advanced
-        if not blocks:  # compiles
-            return self._part(state, 0, done, 0)
-        with ThreadPoolExecutor(self.threads) as pool:
-            parts = [pool.submit(self._part, state, part, done, blocks * block) for part in range(self.threads)]
-            advanced = _joined([part.result() for part in parts])
-        return advanced
-
-    def _part(self, state: State, part: int, done: int, epochs: int) -> tuple[State, Array]:
-        """Take the restarts of one thread through more epochs."""
-        h = self.hyperparameters
-        size = h.restarts // self.threads
-        own = slice(part * size, (part + 1) * size)
-        if self.threads > 1:
-            state = jax.tree.map(lambda leaf: np.asarray(leaf)[own], state)
-        of_all = (self.shuffle, self.network, self.optimizer, self.batch, h.schedule, min(h.patience, MOST))
-        advanced: tuple[State, Array] = advance_by_batches(
-            state, self.rows, self.indices[own], self.decay[own], *of_all, done, min(h.epochs, MOST), epochs
-        )
-        jax.block_until_ready(advanced[1])  # type: ignore[no-untyped-call]
-        return advanced
-
-    def losses(self, recorded: Array, blocks: int) -> tuple[np.ndarray, np.ndarray]:
-        """The training and the validation losses [blocks, restarts] in what was recorded."""
-        if self.by_batches:
-            both = np.moveaxis(jax.device_get(recorded)[:, :blocks], 0, 1)
-            return both[..., 0], both[..., 1]
-        training = _by_restart(jax.device_get(recorded), blocks)[:, : self.hyperparameters.restarts]
-        return training, np.full_like(training, np.nan)
-
-
-def _joined(parts: list[tuple[State, Array]]) -> tuple[State, Array]:
-    if len(parts) == 1:
-        return parts[0]
-    joined: tuple[State, Array] = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
-    return joined
-
-
-def threads_for(restarts: int) -> int:
-    """How many threads share the restarts evenly: at most one a core, and one where there is an accelerator."""
-    cores = (os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
-    return max(count for count in range(1, cores + 1) if restarts % count == 0)
-
-
-def _stretches(progress: Progress, run: _Run) -> Iterator[Progress]:
+def _stretches(progress: Progress, run: Run) -> Iterator[Progress]:
     epochs, log_every = progress.epochs, progress.hyperparameters.log_every
-    run(progress.state, 0, blocks=0, block=0)  # compiles
     seconds_per_epoch = STRETCH
     while progress.epoch < epochs and progress.ended < progress.restarts:
         affordable = max(1, int(STRETCH / seconds_per_epoch))
@@ -365,7 +267,7 @@ def _plan(epoch: int, epochs: int, log_every: int, affordable: int) -> tuple[int
     return min(affordable // log_every, (epochs - epoch) // log_every, CAPACITY), log_every
 
 
-def _first_without_finite_loss(run: _Run, progress: Progress, epochs: int) -> int:
+def _first_without_finite_loss(run: Run, progress: Progress, epochs: int) -> int:
     """Go over a stretch again, a record an epoch, and count the epochs up to the one at which no loss is finite."""
     state, done = progress.state, 0
     while done < epochs:
@@ -376,11 +278,6 @@ def _first_without_finite_loss(run: _Run, progress: Progress, epochs: int) -> in
             return done + int(np.argmax(lost)) + 1
         done += blocks
     return epochs
-
-
-def _by_restart(recorded: np.ndarray, blocks: int) -> np.ndarray:
-    """[chunks, CAPACITY, (restarts of a chunk)] -> [blocks, restarts]."""
-    return np.moveaxis(recorded[:, :blocks].reshape(len(recorded), blocks, -1), 0, 1).reshape(blocks, -1)
 
 
 @jax.jit

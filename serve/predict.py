@@ -13,8 +13,9 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from model.columns import Category, Number, from_json, from_text, kind
+from model.columns import Category, Number
 from model.text import listed, shown
+from model.values import from_json, from_text, kind
 from serve.errors import RequestError
 from serve.registry import Model
 

@@ -10,20 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from model.columns import (
-    MISSING,
-    Category,
-    Number,
-    encode,
-    from_json,
-    from_series,
-    from_text,
-    input_names,
-    known,
-    number,
-    parse_number,
-    width,
-)
+from model.columns import Category, Number, encode, number, width
+from model.values import MISSING, from_json, from_series, from_text, known, parse_number
 
 FLOATS = st.floats(-3e38, 3e38, allow_nan=False)
 COLOURS = ("blue", "green", "red")
@@ -50,7 +38,6 @@ def test_a_missing_number_counts_as_the_mean_and_has_an_input_of_its_own() -> No
 def test_a_missing_text_is_the_last_category() -> None:
     column = Category(COLOURS, missing=True)
     assert encode((column,), [np.array([np.nan, 1.0])]).tolist() == [[0, 0, 0, 1], [0, 1, 0, 0]]
-    assert input_names(("c",), (column,)) == ["c = blue", "c = green", "c = red", "c is missing"]
 
 
 @given(st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=9))
@@ -84,7 +71,7 @@ def test_a_long_table_is_encoded_as_its_rows_are(monkeypatch: pytest.MonkeyPatch
     alone = np.concatenate([encode(scaling, [column[row : row + 1] for column in values]) for row in range(23)])
     monkeypatch.setattr("model.columns.BLOCK", 5)
     assert encode(scaling, values).tolist() == alone.tolist()
-    assert width(scaling) == alone.shape[1] == len(input_names("abc", scaling)) == 6
+    assert width(scaling) == alone.shape[1] == 6
 
 
 def test_numbers_beyond_float32_are_refused() -> None:

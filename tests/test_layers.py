@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import model
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,12 @@ def test_imports_stay_within_their_layer(program: str, absent: tuple[str, ...]) 
     run = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     allowed = {"click"} if "serve" in program else set()  # Flask's own
     assert set(eval(run.stdout)) <= allowed
+
+
+def test_every_bench_can_be_started() -> None:
+    names = sorted(path.stem for path in (ROOT / "bench").glob("*.py"))
+    program = "; ".join(f"import bench.{name}" for name in names)
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
 
 
 def test_importing_the_model_starts_no_computation() -> None:

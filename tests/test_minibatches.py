@@ -12,9 +12,9 @@ import pytest
 from model import Hyperparameters, Layer, Network, fit, init_params, loss, table_of_arrays, train, truth_table
 from model import training as training_module
 from model.optimizers import decayed, make_optimizer, scheduled
+from model.runs import SHUFFLE, SPLIT
+from model.shuffling import shuffled
 from model.splitting import hold_out
-from model.stretches import shuffled
-from model.training import SHUFFLE, SPLIT, resumed
 
 pytestmark = pytest.mark.core
 
@@ -249,9 +249,7 @@ def test_a_resumed_run_has_the_same_bits_as_one_that_went_on(name: str, monkeypa
     monkeypatch.setattr(training_module, "STRETCH", 1e-9)
     first = next(progress for progress in train(NETWORK, table, **options) if progress.epoch == epoch)
     leaves = [np.array(leaf) for leaf in jax.tree.leaves(first.state)]
-    state = resumed(NETWORK, table, leaves, **options)
-    assert jax.tree.structure(state) == jax.tree.structure(first.state)
-    *_, last = train(NETWORK, table, resume=(state, epoch), **options)
+    *_, last = train(NETWORK, table, resume=(leaves, epoch), **options)
     rest = last.result()
     assert not same_bits(first.state.params, rest.state.params)
     assert same_bits((rest.state, rest.params), (whole.state, whole.params))
@@ -275,7 +273,8 @@ def test_a_state_that_does_not_fit_is_refused(stopped: Any) -> None:
     for wrong, found in ((leaves[:-1], ""), (half, "[((5, 2, 3), dtype('float16'))"), (shorter, "[((4,"), ([], "[]")):
         message = rf"^the state must have the shapes \[\(\(5, 2, 3\), .*, not {re.escape(found)}"
         with pytest.raises(ValueError, match=message):
-            resumed(NETWORK, TABLE, wrong, key=KEY, **STOPPING)
+            train(NETWORK, TABLE, resume=(wrong, 1), key=KEY, **STOPPING)
     with pytest.raises(ValueError, match="the state must have the shapes"):
-        resumed(NETWORK, TABLE, leaves, key=KEY, **(STOPPING | {"optimizer": "sgd"}))
-    assert same_bits(resumed(NETWORK, TABLE, leaves, key=KEY, **STOPPING), stopped.state)
+        train(NETWORK, TABLE, resume=(leaves, 1), key=KEY, **(STOPPING | {"optimizer": "sgd"}))
+    with pytest.raises(ValueError, match=r"^epochs must be more than the \d+ that are done"):
+        train(NETWORK, TABLE, resume=(leaves, STOPPING["epochs"]), key=KEY, **STOPPING)

@@ -17,9 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model import csv_bytes, csv_files, memory
-from model.columns import MISSING, TableError
+from model.columns import TableError
 from model.memory import memory_available
 from model.reading import frame_batches, read_frame, read_names
+from model.values import MISSING
 
 Write = Callable[..., Path]
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from model import Network, init_params, loss, table_of_arrays
 from model import splitting as splitting_module
+from model.shuffling import shuffled
 from model.splitting import balanced, filled_up, hold_out, split
-from model.stretches import shuffled
 from model.tables import Table
 
 KEY = jax.random.key(0)
@@ -101,12 +101,19 @@ def test_balanced_weights_have_mean_1_and_the_same_sum_in_each_class(classes: li
     np.testing.assert_allclose(sums, len(y) / len(sums), rtol=1e-5)
 
 
-@given(st.integers(0, 30), st.integers(0, 1000))
-def test_shuffling_permutes_the_rows_that_count_and_leaves_the_others_behind(count: int, seed: int) -> None:
+@given(st.integers(1, 30), st.integers(0, 1000))
+def test_shuffling_permutes_the_rows_that_count(count: int, seed: int) -> None:
     order = jnp.arange(100, 130, dtype=jnp.int32)
     found = shuffled(order, count, key=jax.random.key(seed)).tolist()
     assert sorted(found[:count]) == list(range(100, 100 + count))
-    assert found[count:] == list(range(100 + count, 130))
+
+
+def test_shuffling_many_rows_is_a_permutation_that_no_line_tells() -> None:
+    found = np.asarray(shuffled(jnp.arange(100_003), 100_003, key=KEY))
+    assert np.array_equal(np.sort(found), np.arange(100_003))
+    assert abs(np.corrcoef(found, np.arange(100_003))[0, 1]) < 0.015
+    assert abs(np.corrcoef(found[1:], found[:-1])[0, 1]) < 0.015
+    assert (found == np.arange(100_003)).sum() < 8
 
 
 def test_shuffling_depends_on_the_key_and_puts_every_row_everywhere() -> None:
@@ -124,7 +131,7 @@ def test_the_rows_on_the_device_are_the_tables_and_what_fills_up_does_not_count(
     y = np.repeat([0, 1], [30, 11])
     table = table_of_arrays(rng.normal(size=(41, 2)), y, ("no", "yes"))
     learn, held = hold_out(table, 0.25, key=KEY)
-    rows = split(table, 0.25, class_weights, key=KEY)
+    rows = split(table, learn, held, class_weights)
     assert rows.order[: rows.learnt].tolist() == learn.tolist()
     np.testing.assert_array_equal(rows.x[:41], table.x)
     np.testing.assert_array_equal(rows.y[:41], table.y)
@@ -142,6 +149,7 @@ def test_the_rows_on_the_device_are_the_tables_and_what_fills_up_does_not_count(
 
 
 def test_without_a_share_no_rows_are_held_out() -> None:
-    rows = split(table_of([5, 5]), 0.0, False, key=KEY)
+    table = table_of([5, 5])
+    rows = split(table, *hold_out(table, 0.0, key=KEY), False)
     assert rows.held is None
     assert rows.learnt == 10

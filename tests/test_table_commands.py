@@ -3,6 +3,7 @@
 import csv
 import random
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -205,6 +206,11 @@ BAD: dict[str, tuple[bytes, str]] = {
     "names": (b"".join([b"name,y\n", *(b"name %d,%d\n" % (i, i % 2) for i in range(100))]), "--drop name"),
     "no target": (b"a,y\n1,\n2,\n", "expected a value of y in some row, found none;"),
     "nothing beside the target": (b"y\n1\n0\n", "expected a column beside the target, found none;"),
+    "beyond float32": (b"a,y\n1,0\n1e39,1\n", "expected numbers within ±3.4e38 in a, found 1.0 to 1e+39; leave it"),
+    "classes beyond 2^53": (
+        b"a,y\n" + b"".join(b"%d,%d\n" % (i, 2**53 + i % 3) for i in range(30)),
+        "expected classes of y within \xb12^53, found 9007199254740992 to 9007199254740994;",
+    ),
     "infinite": (b"a,y\n1,0\ninf,1\n", "found inf in the column 'a', row 2;"),
 }
 
@@ -237,6 +243,8 @@ def test_a_bad_file_is_one_sentence_and_status_2(
         (("good.csv", "--target", "y", "--weight-decay", "1,x"), "'1,x' is not a list of numbers such as 1 or 3,1"),
         (("good.csv", "--target", "y", "--validation", "0.9"), "validation must be a share from 0 to 0.5, not 0.9"),
         (("good.csv", "--target", "y", "--ensemble", "9", "--restarts", "3"), "ensemble must be at most restarts, 3"),
+        (("good.csv", "--target", "y", "--columns", ""), "expected columns to learn from, found none;"),
+        (("good.csv", "--target", "y", "--drop", '"a'), "is not a list of names such as a,b"),
         (("xor", "--target", "y"), "xor is a truth table; --target, --columns, --drop and --task are for files"),
     ],
 )
@@ -254,6 +262,62 @@ def test_wrong_options_are_one_sentence_and_status_2(
     assert (status, said.count("\n")) == (2, 1)
     assert message in said
     assert not Path("checkpoints").exists() or not list(Path("checkpoints").iterdir())
+
+
+def test_names_that_look_like_patterns_or_have_commas(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"{i},{i % 7},{i % 3},2020-01-0{i % 9 + 1},{i % 2}\n" for i in range(40))
+    Path("odd.csv").write_text(f'*,^a.*$,ab,"when, start",y\n{rows}')
+    status, said = run_main(capsys, "train", "odd.csv", "--target", "y", *SMALL)
+    assert status == 2
+    (remedy,) = re.findall("--drop ([^`]*)", said)
+    (drop,) = shlex.split(remedy)
+    status, said = run_main(capsys, "train", "odd.csv", "--target", "y", "--drop", drop, *SMALL)
+    assert not status, said
+    assert load("checkpoints/odd.safetensors").columns == ("*", "^a.*$", "ab")
+    status, said = run_main(capsys, "predict", "checkpoints/odd.safetensors", "odd.csv", "--out", "scored.csv")
+    assert not status, said
+
+
+def test_parquet_of_other_types_is_scored_or_refused(
+    animals: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = str(animals / "checkpoints" / "animals.safetensors")
+    good = {"wild": [True, False], "colour": ["grün", None], "size, cm": [31, None], "constant": ["7", "8"]}
+    pl.DataFrame(good).write_parquet(tmp_path / "good.parquet")
+    status, said = run_main(capsys, "predict", checkpoint, str(tmp_path / "good.parquet"), "--out", f"{tmp_path}/s.csv")
+    assert not status, said
+    for name, column, message in (
+        ("constant", [[1], [2]], "expected numbers or texts in constant, found List(Int64)"),
+        ("more", [[1], [2]], "expected what CSV can hold in more, found List(Int64)"),
+        ("size, cm", [3e38, 1.0], "overflows in it"),
+    ):
+        pl.DataFrame(good | {name: column}).write_parquet(tmp_path / "bad.parquet")
+        place = str(tmp_path / "bad.parquet")
+        status, said = run_main(capsys, "predict", checkpoint, place, "--out", f"{tmp_path}/bad.csv")
+        assert (status, said.count("\n")) == (2, 1)
+        assert message in said
+        assert not (tmp_path / "bad.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('"size, cm",colour,wild,constant,kind\n1,grün,true,7,\n', "expected a value of kind in some row, found none;"),
+        ('"size, cm",colour,wild,constant\n1,grün,true,7\n', "expected the target kind, found no such column;"),
+        ('"size, cm",colour,wild,constant,kind\n1,grün,true,7,elk\n', "found 'elk' in row 1;"),
+    ],
+)
+def test_importance_needs_targets(
+    animals: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, message: str
+) -> None:
+    (tmp_path / "new.csv").write_text(content)
+    checkpoint = str(animals / "checkpoints" / "animals.safetensors")
+    status, said = run_main(capsys, "importance", checkpoint, str(tmp_path / "new.csv"))
+    assert (status, said.count("\n")) == (2, 1)
+    assert message in said
 
 
 RESUMED = (
@@ -316,6 +380,9 @@ def test_more_epochs_resume_and_other_settings_do_not(nudge: Nudge, tmp_path: Pa
     before = (tmp_path / "parts.safetensors").read_bytes()
     again = nudge(*short, "--epochs", "1100", "--out", "parts.safetensors", "--resume")
     assert again.stderr == "nudge: --resume: parts.safetensors has done 1,100 epochs; ask for more with --epochs\n"
+    (tmp_path / "xor.csv").write_text("a,b,xor\n0,0,0\n0,1,1\n1,0,1\n1,1,0\n")
+    table = nudge("train", "xor.csv", "--target", "xor", "--out", "parts.safetensors", "--resume")
+    assert (table.returncode, table.stderr.count("\n")) == (2, 1)
     other = nudge(*short, "--epochs", "1200", "--seed", "5", "--out", "parts.safetensors", "--resume")
     assert other.stderr == "nudge: --resume: parts.safetensors has the seed 0, and not 5; ask for the same\n"
     assert other.returncode == again.returncode == 2

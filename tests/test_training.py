@@ -14,6 +14,7 @@ import pytest
 
 from model import DivergedError, Network, Table, chain_rule, fit, init_params, logits, loss, train, truth_table
 from model import training as training_module
+from model.stretches import initial_state
 
 pytestmark = pytest.mark.core
 
@@ -73,8 +74,8 @@ def test_an_optimizer_sees_one_restart_at_a_time() -> None:
 @pytest.mark.parametrize("restarts", [2, 64, 100])
 def test_restart_0_starts_from_the_same_parameters_and_agrees_to_rounding(restarts: int) -> None:
     sgd = optax.sgd(0.01)
-    alone = training_module.initial_state(KEY, NETWORK, sgd, 1).params
-    together = training_module.initial_state(KEY, NETWORK, sgd, restarts).params
+    alone = initial_state(KEY, NETWORK, sgd, 1).params
+    together = initial_state(KEY, NETWORK, sgd, restarts).params
     assert same_bits(jax.tree.map(lambda leaf: leaf[0], alone), jax.tree.map(lambda leaf: leaf[0, ..., 0], together))
     assert same_bits(jax.tree.map(lambda leaf: leaf[0], alone), init_params(NETWORK, key=jax.random.fold_in(KEY, 0)))
     one = fit(NETWORK, XOR, key=KEY, epochs=1000, restarts=1)
