@@ -67,13 +67,13 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         for name, allowed in (("init", INITS), ("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"the {name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}")
-        if not SMALLEST <= self.learning_rate <= LARGEST:
+        if not (is_number(self.learning_rate) and SMALLEST <= self.learning_rate <= LARGEST):
             raise ValueError(f"the learning rate must be a finite number above 0 in float32, not {self.learning_rate}")
-        if not (self.weight_decay and all(0 <= decay < math.inf for decay in self.weight_decay)):
+        if not (self.weight_decay and all(is_number(decay) and 0 <= decay < math.inf for decay in self.weight_decay)):
             raise ValueError(f"weight_decay must be finite numbers from 0, not {self.weight_decay}")
-        if not 0 <= self.clip < math.inf:
+        if not (is_number(self.clip) and 0 <= self.clip < math.inf):
             raise ValueError(f"clip must be a finite number from 0, not {self.clip}")
-        if not 0 <= self.validation <= 0.5:
+        if not (is_number(self.validation) and 0 <= self.validation <= 0.5):
             raise ValueError(f"validation must be a share from 0 to 0.5, not {self.validation}")
         if self.ensemble > self.restarts:
             raise ValueError(f"ensemble must be at most restarts, {self.restarts}, not {self.ensemble}")
@@ -82,6 +82,15 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     def by_batches(self) -> bool:
         """Whether each start is trained by itself, by batches and with rows held out, or all side by side."""
         return self.batch_size is not None or self.validation > 0 or self.class_weights or any(self.weight_decay)
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a number of Python or NumPy.
+
+    >>> is_number(0.5), is_number(True), is_number("0.5")
+    (True, False, False)
+    """
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
 
 
 GUIDE = Hyperparameters()

@@ -18,7 +18,7 @@ from model.columns import Number, TableError
 from model.inference import Predictor
 from model.targets import targets
 from model.text import aligned, listed
-from model.values import MISSING, from_series
+from model.values import from_series
 
 if TYPE_CHECKING:
     import polars
@@ -99,11 +99,13 @@ def _with_predictions(
         if name in frame.columns:
             raise TableError(f"{file}: expected no column {name}, which is to be added, and found one; rename it")
     if typed:
-        numbers = [index for index, column in enumerate(checkpoint.scaling) if isinstance(column, Number)]
-        frame = frame.with_columns(
-            pl.Series(checkpoint.columns[index], values[:, index]).fill_nan(None) for index in numbers
-        )
-    return frame.with_columns(**{name: pl.Series(name, column) for name, column in added.items()})
+        named = zip(checkpoint.columns, checkpoint.scaling, values.T, strict=True)
+        numbers = {name: given for name, column, given in named if isinstance(column, Number)}
+    else:
+        numbers = {}
+    columns = {name: frame[name] for name in frame.columns}
+    columns |= {name: pl.Series(given).fill_nan(None) for name, given in numbers.items()}
+    return pl.DataFrame(columns | {name: pl.Series(column) for name, column in added.items()})
 
 
 def columns_of(checkpoint: Checkpoint, frame: polars.DataFrame, file: Path, first: int = 0) -> np.ndarray:
@@ -175,8 +177,6 @@ def write_parquet(frames: Iterator[polars.DataFrame], file: Any) -> None:
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of the shuffles.")
 def importance(checkpoint: Path, file: Path, plot: Path | None, seed: int) -> None:
     """What predictions hang on, column by column, on a FILE with the target."""
-    import polars as pl
-
     from model.bars import importance_picture
     from model.importance import importances
     from model.reading import frame_batches
@@ -185,14 +185,12 @@ def importance(checkpoint: Path, file: Path, plot: Path | None, seed: int) -> No
     frame = next(frame_batches(file, rows=MOST_ROWS)[1])
     if loaded.target not in frame.columns:
         raise TableError(f"{file}: expected the target {loaded.target}, found no such column; name a file that has it")
-    known = frame[loaded.target].cast(pl.String).str.strip_chars()
-    names = [str(name) for name in loaded.classes]
-    frame = frame.filter(known.is_not_null() & (known.is_in(names) | ~known.is_in(list(MISSING))))
-    if not len(frame):
+    y = targets(frame[loaded.target], loaded.classes, file)
+    there = ~np.isnan(y)
+    if not there.any():
         raise TableError(f"{file}: expected a value of {loaded.target} in some row, found none; name another file")
     values = columns_of(loaded, frame, file)
-    y = targets(frame[loaded.target], loaded.classes, file)
-    found = importances(loaded, values, y, seed=seed)
+    found = importances(loaded, values[there], y[there], seed=seed)
     unit = "RMSE" if loaded.network.task == "regression" else "log loss"
     head = ["column", f"{unit} when shuffled", "±", "mean |gradient|"]
     rows = [[one.name, f"{one.rise:+.4g}", f"{one.spread:.2g}", f"{one.gradient:.4g}"] for one in found]

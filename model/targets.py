@@ -11,7 +11,7 @@ from jaxtyping import Float
 from model.columns import PLAIN, WITHIN, Number, number
 from model.files import File, refusal
 from model.text import shown
-from model.values import known
+from model.values import MISSING, known
 
 if TYPE_CHECKING:
     import polars
@@ -58,18 +58,20 @@ def target_of(
     return task, classes, PLAIN, targets(series.alias(name), classes, path).astype(np.float32)
 
 
-def targets(series: polars.Series, classes: Sequence[Class], path: File) -> np.ndarray:
-    """The index of each row's class, or where there are no classes its number, float64.
+def targets(series: polars.Series, classes: Sequence[Class], path: File) -> Float[np.ndarray, " rows"]:
+    """The index of each row's class, or where there are no classes its number; NaN where it is missing.
 
     Raises TableError where it is none of them. path: named in it.
     """
     import polars as pl
 
     name, series = series.name, series.alias("")
+    texts = series.cast(pl.String).str.strip_chars()
+    absent = texts.is_null() | (texts.is_in(list(MISSING)) & ~texts.is_in([str(value) for value in classes]))
     if series.dtype == pl.String and not any(isinstance(value, str) for value in classes):
-        series = series.str.strip_chars()
+        series = texts
         if bool in map(type, classes):
-            series = series.str.to_lowercase().replace_strict({"false": 0.0, "true": 1.0}, default=None)
+            series = texts.str.to_lowercase().replace_strict({"false": 0.0, "true": 1.0}, default=None)
     if not classes:
         found, expected = series.cast(pl.Float64, strict=False), f"numbers in {name}"
     else:
@@ -78,10 +80,11 @@ def targets(series: polars.Series, classes: Sequence[Class], path: File) -> np.n
         values = list(classes) if exact else [float(value) for value in classes]
         found = typed.replace_strict(values, list(range(len(classes))), default=None, return_dtype=pl.Float64)
         expected = f"{known(classes)} in {name}"
-    if found.null_count():
-        row = int(found.is_null().arg_max() or 0)
+    wrong = found.is_null() & ~absent
+    if wrong.any():
+        row = int(wrong.arg_max() or 0)
         raise refusal(path, expected, f"{shown(series[row])} in row {row + 1:,}", "name a file with the same target")
-    return found.to_numpy()
+    return found.fill_null(float("nan")).to_numpy()
 
 
 def _inferred(series: polars.Series, different: int, numeric: bool) -> str:

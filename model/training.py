@@ -212,6 +212,8 @@ def train(
         raise ValueError("the table must have at least one row, and it has none")
     if network.task != table.task:
         raise ValueError(f"the network's task must be the table's, {table.task}, not {network.task}")
+    if hyperparameters.class_weights and table.task == "regression":
+        raise ValueError("class_weights must be left out of a regression, which has no classes")
     if optimizer is None or isinstance(optimizer, str):
         optimizer = make_optimizer(hyperparameters)
     run = Run(network, table, hyperparameters, optimizer, key)

@@ -241,6 +241,7 @@ def test_a_bad_file_is_one_sentence_and_status_2(
         (("good.csv", "--target", "y", "--columns", "y,a"), "expected y as the target alone"),
         (("good.csv", "--target", "b", "--task", "binary"), "expected two values of b for a binary task, found 3;"),
         (("good.csv", "--target", "y", "--weight-decay", "1,x"), "'1,x' is not a list of numbers such as 1 or 3,1"),
+        (("good.csv", "--target", "b", "--class-weights"), "class_weights must be left out of a regression"),
         (("good.csv", "--target", "y", "--validation", "0.9"), "validation must be a share from 0 to 0.5, not 0.9"),
         (("good.csv", "--target", "y", "--ensemble", "9", "--restarts", "3"), "ensemble must be at most restarts, 3"),
         (("good.csv", "--target", "y", "--columns", ""), "expected columns to learn from, found none;"),
@@ -277,7 +278,11 @@ def test_names_that_look_like_patterns_or_have_commas(
     status, said = run_main(capsys, "train", "odd.csv", "--target", "y", "--drop", drop, *SMALL)
     assert not status, said
     assert load("checkpoints/odd.safetensors").columns == ("*", "^a.*$", "ab")
-    status, said = run_main(capsys, "predict", "checkpoints/odd.safetensors", "odd.csv", "--out", "scored.csv")
+    for out in ("scored.csv", "scored.parquet"):
+        status, said = run_main(capsys, "predict", "checkpoints/odd.safetensors", "odd.csv", "--out", out)
+        assert not status, said
+    assert pl.read_parquet("scored.parquet").columns[:4] == ["*", "^a.*$", "ab", "when, start"]
+    status, said = run_main(capsys, "importance", "checkpoints/odd.safetensors", "odd.csv")
     assert not status, said
 
 
@@ -307,7 +312,7 @@ def test_parquet_of_other_types_is_scored_or_refused(
     [
         ('"size, cm",colour,wild,constant,kind\n1,grün,true,7,\n', "expected a value of kind in some row, found none;"),
         ('"size, cm",colour,wild,constant\n1,grün,true,7\n', "expected the target kind, found no such column;"),
-        ('"size, cm",colour,wild,constant,kind\n1,grün,true,7,elk\n', "found 'elk' in row 1;"),
+        ('"size, cm",colour,wild,constant,kind\n1,grün,true,7,\n2,grün,true,7,elk\n', "found 'elk' in row 2;"),
     ],
 )
 def test_importance_needs_targets(

@@ -175,6 +175,9 @@ def test_restarts_that_diverge_lose_to_those_that_do_not() -> None:
         ({"learning_rate": 0.0}, "the learning rate must be a finite number above 0 in float32, not 0.0"),
         ({"learning_rate": 1e39}, "the learning rate must be a finite number above 0 in float32, not 1e+39"),
         ({"learning_rate": 1e-39}, "the learning rate must be a finite number above 0 in float32, not 1e-39"),
+        ({"learning_rate": "fast"}, "the learning rate must be a finite number above 0 in float32, not fast"),
+        ({"weight_decay": ["much"]}, "weight_decay must be finite numbers from 0, not ('much',)"),
+        ({"clip": None}, "clip must be a finite number from 0, not None"),
         ({"learning_rate": float("nan")}, "the learning rate must be a finite number above 0 in float32, not nan"),
     ],
 )
