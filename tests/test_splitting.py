@@ -104,7 +104,7 @@ def test_balanced_weights_have_mean_1_and_the_same_sum_in_each_class(classes: li
 @given(st.integers(1, 30), st.integers(0, 1000))
 def test_shuffling_permutes_the_rows_that_count(count: int, seed: int) -> None:
     order = jnp.arange(100, 130, dtype=jnp.int32)
-    found = shuffled(order, count, key=jax.random.key(seed)).tolist()
+    found = jax.jit(shuffled)(order, count, key=jax.random.key(seed)).tolist()
     assert sorted(found[:count]) == list(range(100, 100 + count))
 
 

@@ -241,8 +241,9 @@ def test_every_activation_learns(activation: str) -> None:
 
 
 @pytest.mark.slow
-def test_two_hundred_seeds_all_solve_xor() -> None:
-    for seed in range(200):
+def test_fifty_seeds_all_solve_xor() -> None:
+    """Of which `python -m bench.seeds` tries two hundred."""
+    for seed in range(50):
         result = fit(NETWORK, XOR, key=jax.random.key(seed))
         labels = logits(result.params, XOR.x, NETWORK) > 0
         assert labels.tolist() == [False, True, True, False], f"seed {seed}"
