@@ -27,9 +27,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from model import Network, fit, training, truth_table
+from model import Network, Result, fit, truth_table
 from model.cli import configure_jax
-from model.hyperparameters import GUIDE
+from model.hyperparameters import GUIDE, Hyperparameters
+from model.optimizers import make_optimizer
+from model.stretches import CAPACITY, State, advance, initial_state
 from model.text import aligned
 
 NETWORK, TABLE = Network((2, 2, 1)), truth_table("xor")
@@ -98,18 +100,18 @@ class Jax:
     def __init__(self, restarts: int, seed: int) -> None:
         self.restarts, self.key = restarts, jax.random.key(seed)
         self.x, self.y = jnp.asarray(TABLE.x), jnp.asarray(TABLE.y)
-        self.optimizer = training.make_optimizer("sgd", RATE)
-        self.state = training.initial_state(self.key, NETWORK, self.optimizer, restarts)
+        self.optimizer = make_optimizer(Hyperparameters(learning_rate=RATE))
+        self.state = initial_state(self.key, NETWORK, self.optimizer, restarts)
         self.start = flat(self.state.params, restarts)
 
-    def advance(self, epochs: int) -> tuple[training.State, jax.Array]:
+    def advance(self, epochs: int) -> tuple[State, jax.Array]:
         """Train for a number of epochs, with a record every LOG_EVERY, and wait for the end."""
         blocks = epochs // LOG_EVERY
-        assert blocks <= training.CAPACITY
-        advanced = training.advance(self.state, self.x, self.y, NETWORK, self.optimizer, blocks, LOG_EVERY)
+        assert blocks <= CAPACITY
+        advanced = advance(self.state, self.x, self.y, NETWORK, self.optimizer, blocks, LOG_EVERY)
         return jax.block_until_ready(advanced)
 
-    def fit(self, epochs: int) -> training.Result:
+    def fit(self, epochs: int) -> Result:
         return fit(NETWORK, TABLE, key=self.key, epochs=epochs, restarts=self.restarts)
 
     def trained(self, epochs: int) -> np.ndarray:
