@@ -6,6 +6,7 @@ Params here may be those of one network, or have the members of an ensemble on a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ import numpy as np
 from jaxtyping import Float, Num
 
 from model.metrics import surprise
-from model.network import Network, Params, logits
+from model.network import Layer, Network, Params, logits
 from model.tasks import TASKS, Array
 
 # Rows that are predicted at a time, at most and at least.
@@ -50,40 +51,54 @@ def predict_ensemble(
     >>> [part.tolist() for part in predict_ensemble(two, jnp.ones((1, 1)), Network((1, 1)))]
     [[0.75], [0.25]]
     """
-    z = all_logits(params, x, network)
-    predictions = jax.vmap(TASKS[network.task].predict)(z if network.task == "regression" else z / temperature)
-    mean, spread = jnp.mean(predictions, axis=0), jnp.std(predictions, axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):  # as JAX does
+        return of_logits(all_logits(params, x, network), network, temperature)
+
+
+def of_logits(z: Float[Array, "members rows *outputs"], network: Network, temperature: Any = 1.0) -> Prediction:
+    """`predict_ensemble`, once the members' logits are there: of NumPy arrays where they are one."""
+    z = z if network.task == "regression" else z / temperature
+    predict = TASKS[network.task].predict
+    if len(z) == 1:
+        return Prediction(predict(z[0]), np.zeros(z.shape[1], np.float32))
+    predictions = np.stack([predict(member) for member in z]) if isinstance(z, np.ndarray) else jax.vmap(predict)(z)
+    mean, spread = predictions.mean(axis=0), predictions.std(axis=0)
     if network.task == "multiclass":
-        spread = jnp.take_along_axis(spread, jnp.argmax(mean, axis=1)[:, None], axis=1)[:, 0]
+        spread = spread[np.arange(len(spread)), mean.argmax(axis=1)]
     return Prediction(mean, spread)
 
 
-def all_logits(params: Params, x: Num[Array, "rows inputs"], network: Network) -> jax.Array:
-    """The logits of every member, [members, rows, …]."""
+def all_logits(params: Params, x: Num[Array, "rows inputs"], network: Network) -> Any:
+    """The logits of every member, [members, rows, …]: a NumPy array where params and x are."""
     if not is_ensemble(params):
         return logits(params, x, network)[None]
+    if isinstance(x, np.ndarray) and isinstance(params[0].bias, np.ndarray):
+        members = zip(*(zip(*layer, strict=True) for layer in params), strict=True)
+        return np.stack([logits([Layer(*layer) for layer in member], x, network) for member in members])
     return jax.vmap(partial(logits, x=x, network=network))(params)
+
+
+def of_numpy(params: Params) -> Params:
+    """The parameters as NumPy arrays, with which NumPy predicts."""
+    return [Layer(np.asarray(layer.weight), np.asarray(layer.bias)) for layer in params]
 
 
 def predict_rows(params: Params, x: np.ndarray, network: Network, temperature: float = 1.0) -> Prediction:
     """`predict_ensemble` of any number of rows as NumPy arrays, in batches of few sizes, so that it compiles rarely."""
-    return Prediction(*_by_batches(params, x, network, temperature)[:2])
+    parts = [of_logits(z, network, temperature) for z in _logits_by_batch(params, x, network)]
+    return Prediction(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
-def _by_batches(params: Params, x: np.ndarray, network: Network, temperature: float) -> list[np.ndarray]:
-    """The mean and the spread, and the logits as [rows, members, …]."""
-    parts = []
+def _logits_by_batch(params: Params, x: np.ndarray, network: Network) -> Iterator[np.ndarray]:
+    """The logits of every member, [members, rows of a batch, …]."""
     for start in range(0, len(x), BATCH):
         rows = x[start : start + BATCH]
         size = min(max(SMALLEST_BATCH, 1 << (len(rows) - 1).bit_length()), BATCH)
         filled = np.concatenate([rows, np.zeros((size - len(rows), x.shape[1]), x.dtype)]) if len(rows) < size else rows
-        parts.append([np.asarray(part)[: len(rows)] for part in _compute(params, filled, network, temperature)])
-    return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+        yield np.asarray(_compiled_logits(params, filled, network))[:, : len(rows)]
 
 
-@jax.jit
-def _compute(params: Params, x: Array, network: Network, temperature: float | Float[Array, ""]) -> tuple[Any, ...]:
-    return *predict_ensemble(params, x, network, temperature), jnp.moveaxis(all_logits(params, x, network), 0, 1)
+_compiled_logits = jax.jit(all_logits)
 
 
 def fit_temperature(params: Params, x: np.ndarray, y: np.ndarray, network: Network) -> float:
@@ -95,7 +110,8 @@ def fit_temperature(params: Params, x: np.ndarray, y: np.ndarray, network: Netwo
 
     if network.task == "regression":
         return 1.0
-    z = _by_batches(params, x, network, 1.0)[2].astype(np.float64)
+    z = np.concatenate(list(_logits_by_batch(params, x, network)), axis=1).astype(np.float64)
+    z = np.moveaxis(z, 0, 1)
     function = special.expit if network.task == "binary" else partial(special.softmax, axis=2)
 
     def total(log_temperature: float) -> float:

@@ -10,12 +10,14 @@ from jaxtyping import Float
 
 from model.checkpoint import Checkpoint
 from model.columns import encode
-from model.ensembles import Prediction, predict_ensemble
+from model.ensembles import Prediction, of_numpy, predict_ensemble
 
 Answer = dict[str, Any]
 
-# Rows are filled up to the next of these, and more than the last go in pieces of it, so that few programs compile.
-BATCHES = (1, 16, 256, 4096)
+# Up to so many rows NumPy is done before JAX is called.
+FEW_ROWS = 16
+# More are filled up to the next of these, or go in pieces of the last, so that few programs compile.
+BATCHES = (256, 4096)
 
 
 class Predictor:
@@ -23,6 +25,7 @@ class Predictor:
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
+        self._params = of_numpy(checkpoint.params)
         self._programs: dict[int, Any] = {}
 
     def compile(self) -> None:
@@ -79,15 +82,16 @@ class Predictor:
                 answer["spread"] = apart
         return answers
 
-    def _predict_part(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _predict_part(self, x: np.ndarray) -> Prediction:
+        checkpoint = self.checkpoint
+        network, temperature = checkpoint.network, checkpoint.temperature
+        if len(x) <= FEW_ROWS:
+            return predict_ensemble(self._params, x, network, temperature)
         batch = next(size for size in BATCHES if size >= len(x))
         filled = np.zeros((batch, x.shape[1]), np.float32)
         filled[: len(x)] = x
-        checkpoint = self.checkpoint
         if batch not in self._programs:
-            lowered = jax.jit(predict_ensemble).lower(
-                checkpoint.params, filled, checkpoint.network, checkpoint.temperature
-            )
+            lowered = jax.jit(predict_ensemble).lower(checkpoint.params, filled, network, temperature)
             self._programs[batch] = lowered.compile()
-        mean, spread = self._programs[batch](checkpoint.params, filled, checkpoint.network, checkpoint.temperature)
-        return np.asarray(mean)[: len(x)], np.asarray(spread)[: len(x)]
+        mean, spread = self._programs[batch](checkpoint.params, filled, network, temperature)
+        return Prediction(np.asarray(mean)[: len(x)], np.asarray(spread)[: len(x)])

@@ -98,7 +98,7 @@ def _of_the_network(problem: Problem) -> Iterator[Candidate]:
         for layer in range(hidden if hidden > 1 else 0):
             yield Candidate("activation", f"{missing} at layer {layer}", without({layer}))
         at_output = f"has the derivative of {name} at its output a, not at its input z"
-        yield Candidate("activation", at_output, backwards(lambda _, z: derivative(activate(z))))
+        yield Candidate("activation", at_output, backwards(lambda _, z: derivative(jnp.asarray(activate(z)))))
         doubled = f"has the derivative of {name} twice"
         yield Candidate("activation", doubled, backwards(lambda _, z: derivative(z) ** 2))
 

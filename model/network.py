@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Key, Num
 
-from model.tasks import TASKS, Array
+from model.tasks import TASKS, Array, either, sigmoid
 
-ACTIVATIONS: dict[str, Callable[[Array], jax.Array]] = {
-    "relu": jax.nn.relu,  # lets a NaN through, which tells an overflow
-    "tanh": jnp.tanh,
-    "sigmoid": jax.nn.sigmoid,
-    "gelu": lambda z: jax.nn.gelu(z, approximate=False),
+
+def _gelu(z: np.ndarray) -> np.ndarray:
+    from scipy.special import ndtr
+
+    gelu: np.ndarray = z * ndtr(z)
+    return gelu
+
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "relu": either(jax.nn.relu, partial(np.maximum, 0)),  # lets a NaN through, which tells an overflow
+    "tanh": either(jnp.tanh, np.tanh),
+    "sigmoid": sigmoid,
+    "gelu": either(partial(jax.nn.gelu, approximate=False), _gelu),
 }
 INITS = ("normal", "he")
 LAST = 0.1
@@ -127,10 +136,11 @@ def as_layers(flat: Float[Array, "parameters *restarts"], network: Network) -> P
     return params
 
 
-def preactivations(params: Params, x: Num[Array, "rows columns"], network: Network) -> list[jax.Array]:
+def preactivations(params: Params, x: Num[Array, "rows columns"], network: Network) -> list[Any]:
     """The forward pass: the input z = a · weight + bias of every layer's activation, [rows, outputs, *restarts] each.
 
-    The last one holds the logits. Raises ValueError where params or x do not fit the network.
+    NumPy arrays where params and x are: a call of JAX takes longer than a small network. The last one holds the logits.
+    Raises ValueError where params or x do not fit the network.
 
     >>> params = [Layer(jnp.ones((2, 2)), jnp.zeros(2)), Layer(jnp.ones((2, 1)), jnp.zeros(1))]
     >>> [z.tolist() for z in preactivations(params, jnp.array([[1.0, -3.0]]), Network((2, 2, 1)))]
@@ -139,7 +149,9 @@ def preactivations(params: Params, x: Num[Array, "rows columns"], network: Netwo
     _check_shapes(params, x, network)
     restart_axes = params[0].bias.ndim - 1
     activate = ACTIVATIONS[network.activation]
-    z = _affine(params[0], jnp.reshape(x, x.shape + (1,) * restart_axes))
+    if isinstance(x, np.ndarray) and isinstance(params[0].weight, np.ndarray):
+        x = x.astype(params[0].weight.dtype, copy=False)  # as JAX does, which knows no number of 64 bits
+    z = _affine(params[0], x.reshape(x.shape + (1,) * restart_axes))
     zs = [z]
     for layer in params[1:]:
         z = _affine(layer, activate(z))
@@ -147,8 +159,11 @@ def preactivations(params: Params, x: Num[Array, "rows columns"], network: Netwo
     return zs
 
 
-def _affine(layer: Layer, a: Num[Array, "rows inputs *_"]) -> jax.Array:
+def _affine(layer: Layer, a: Num[Array, "rows inputs *_"]) -> Array:
     weight, bias = layer
+    if isinstance(a, np.ndarray) and isinstance(weight, np.ndarray) and weight.ndim == 2:
+        product: np.ndarray = a @ weight
+        return product + bias
     if weight.shape[0] <= FEW and (weight.shape[1] <= FEW or weight.ndim > 2):
         return jnp.sum(a[:, :, None] * weight[None], axis=1) + bias[None]
     return jnp.einsum("ni...,io...->no...", a, weight) + bias[None]
@@ -175,7 +190,7 @@ def shape_of(name: str, array: object) -> tuple[int, ...]:
     return shape
 
 
-def logits(params: Params, x: Num[Array, "rows columns"], network: Network) -> Float[jax.Array, "rows *rest"]:
+def logits(params: Params, x: Num[Array, "rows columns"], network: Network) -> Float[Any, "rows *rest"]:
     """The network's output before the sigmoid or softmax: [rows] for one output, [rows, outputs] for several (then
     *restarts).
 
@@ -187,7 +202,7 @@ def logits(params: Params, x: Num[Array, "rows columns"], network: Network) -> F
     return z[:, 0] if network.sizes[-1] == 1 else z
 
 
-def predict(params: Params, x: Num[Array, "rows columns"], network: Network) -> Float[jax.Array, "rows *rest"]:
+def predict(params: Params, x: Num[Array, "rows columns"], network: Network) -> Float[Any, "rows *rest"]:
     """What the network says of each row, of the shape of `logits`: the probability, from 0 to 1, that the target is 1
     (binary) or of each class (multiclass), or the target itself (regression).
 

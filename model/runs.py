@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from model.hyperparameters import Hyperparameters
@@ -46,7 +45,7 @@ class Run:
             self.threads = threads_for(h.restarts)
             self.batch = min(h.batch_size or int(self.rows.learnt), int(self.rows.learnt))
         else:
-            self.x, self.y = jnp.asarray(table.x), jnp.asarray(table.y)
+            self.x, self.y = jax.device_put((table.x, table.y))
 
     def initial_state(self) -> State:
         """The state before the first epoch."""
@@ -71,13 +70,13 @@ class Run:
         found = [(leaf.shape, leaf.dtype) for leaf in leaves]
         if wanted != found:
             raise ValueError(f"the state must have the shapes {wanted}, not {found}")
-        state: State = jax.tree.unflatten(jax.tree.structure(expected), [jnp.asarray(leaf) for leaf in leaves])
+        state: State = jax.tree.unflatten(jax.tree.structure(expected), jax.device_put(leaves))
         self.compile(state)
         return state
 
     def compile(self, state: State) -> None:
         """Have the program compiled that takes states of such shapes further."""
-        blank = jax.tree.map(lambda leaf: jnp.asarray(np.zeros(leaf.shape, leaf.dtype)), state)
+        blank = jax.device_put(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), state))
         jax.block_until_ready(self(blank, 0, blocks=0, block=0)[1])  # type: ignore[no-untyped-call]
 
     def __call__(self, state: State, done: int, blocks: int, block: int) -> tuple[State, Array]:

@@ -73,22 +73,23 @@ def split(table: Table, learn: np.ndarray, held: np.ndarray, class_weights: bool
     """The table's rows as `advance_by_batches` takes them. learn, held: as `hold_out` gives them."""
     size = filled_up(len(table.y))
     weights = balanced(table.y[learn], table.y) if class_weights else None
-    return Rows(
-        jax.device_put(_filled(table.x, size)),
-        jax.numpy.asarray(_filled(table.y, size)),
-        None if weights is None else jax.numpy.asarray(_filled(weights, size)),
-        jax.numpy.asarray(_filled(learn.astype(np.int32), filled_up(len(learn)))),
-        len(learn),
-        _held(table, held, weights) if len(held) else None,
+    x, y, weights_of_all, order, held_out = jax.device_put(
+        (
+            _filled(table.x, size),
+            _filled(table.y, size),
+            None if weights is None else _filled(weights, size),
+            _filled(learn.astype(np.int32), filled_up(len(learn))),
+            _held(table, held, weights) if len(held) else None,
+        )
     )
+    return Rows(x, y, weights_of_all, order, len(learn), held_out)
 
 
 def _held(table: Table, rows: np.ndarray, weights: np.ndarray | None) -> Held:
     size = filled_up(len(rows))
     own = np.ones(len(rows), np.float32) if weights is None else weights[rows]
     scaled = (own * size / len(rows)).astype(np.float32)
-    arrays = (_filled(values, size) for values in (table.x[rows], table.y[rows], scaled))
-    return Held(*map(jax.numpy.asarray, arrays))
+    return Held(*(_filled(values, size) for values in (table.x[rows], table.y[rows], scaled)))
 
 
 def balanced(learnt: Float[np.ndarray, " learnt"], y: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:

@@ -7,6 +7,7 @@ prediction less the target (Bishop, PRML, 4.3.6).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -24,7 +25,7 @@ class Task(NamedTuple):
     derivative of the sum of losses by z, written out for the chain rule.
     """
 
-    predict: Callable[[Any], jax.Array]
+    predict: Callable[[Any], Any]
     losses: Callable[[Any, Any], jax.Array]
     residual: Callable[[Any, Any], jax.Array]
 
@@ -46,13 +47,32 @@ def _cross_entropy_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Arra
     return cross_entropy(z, y), residual(z, y) * dz - z * dy
 
 
-def residual(z: Float[Array, "*shape"], y: Num[Array, "*_"]) -> Float[jax.Array, "*shape"]:
+def either(of_jax: Callable[[Any], Any], of_numpy: Callable[[np.ndarray], np.ndarray]) -> Callable[[Any], Any]:
+    """One function of both kinds of arrays: a NumPy array is answered with one, without JAX's time for a call.
+
+    >>> type(either(jnp.tanh, np.tanh)(np.zeros(1))).__name__
+    'ndarray'
+    """
+    return lambda z: of_numpy(z) if isinstance(z, np.ndarray) else of_jax(z)
+
+
+def _sigmoid(z: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-z)), without overflow."""
+    tail = np.exp(-np.abs(z))
+    probability: np.ndarray = np.where(z < 0, tail, 1) / (1 + tail)
+    return probability
+
+
+sigmoid = either(jax.nn.sigmoid, _sigmoid)
+
+
+def residual(z: Float[Array, "*shape"], y: Num[Array, "*_"]) -> Float[Any, "*shape"]:
     """The derivative of `cross_entropy` by the logit, σ(z) - y: prediction less target (Bishop, PRML, 4.91 and 5.18).
 
     >>> residual(jnp.array([0.0, 1e4]), jnp.array([1.0, 1.0])).tolist()
     [-0.5, 0.0]
     """
-    return jax.nn.sigmoid(z) - y
+    return sigmoid(z) - y
 
 
 @jax.custom_jvp
@@ -76,16 +96,25 @@ def _softmax_cross_entropy_jvp(primals: tuple[Array, Array], tangents: tuple[Arr
     return softmax_cross_entropy(z, y), jnp.sum(softmax_residual(z, y) * dz, axis=1) - by_target
 
 
-def softmax(z: Float[Array, "rows classes *rest"]) -> Float[jax.Array, "rows classes *rest"]:
+def _softmax_of_numpy(z: np.ndarray) -> np.ndarray:
+    powers = np.exp(z - z.max(axis=1, keepdims=True))
+    probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+_softmax = either(partial(jax.nn.softmax, axis=1), _softmax_of_numpy)
+
+
+def softmax(z: Float[Array, "rows classes *rest"]) -> Float[Any, "rows classes *rest"]:
     """exp(z) / Σ exp(z) over the classes: a probability for each, which sum to 1 (Bishop, PRML, 4.104).
 
     >>> softmax(jnp.array([[0.0, 0.0], [1e4, 0.0]])).tolist()
     [[0.5, 0.5], [1.0, 0.0]]
     """
-    return jax.nn.softmax(z, axis=1)
+    return _softmax(z)
 
 
-def softmax_residual(z: Float[Array, "rows classes *rest"], y: Num[Array, "rows classes *_"]) -> jax.Array:
+def softmax_residual(z: Float[Array, "rows classes *rest"], y: Num[Array, "rows classes *_"]) -> Any:
     """The derivative of `softmax_cross_entropy` by the logits, softmax(z) Σ y - y (Bishop, PRML, 4.109).
 
     >>> softmax_residual(jnp.zeros((1, 2)), jnp.array([[1.0, 0.0]])).tolist()
@@ -104,7 +133,7 @@ def squared_error(z: Float[Array, "*shape"], y: Num[Array, "*_"]) -> Float[jax.A
 
 
 TASKS: dict[str, Task] = {
-    "binary": Task(jax.nn.sigmoid, cross_entropy, residual),
+    "binary": Task(sigmoid, cross_entropy, residual),
     "multiclass": Task(softmax, softmax_cross_entropy, softmax_residual),
-    "regression": Task(jnp.asarray, squared_error, lambda z, y: 2 * (z - y)),
+    "regression": Task(lambda z: z, squared_error, lambda z, y: 2 * (z - y)),
 }

@@ -180,7 +180,8 @@ def spread_out(rows: int) -> np.ndarray:
 def _pick(leaf: np.ndarray, axes: int, kept: np.ndarray) -> jax.Array:
     """[chunks, …, (restarts of a chunk)] -> [kept, …], or […] of a single one. axes: its own."""
     by_restart = leaf if leaf.ndim == axes + 1 else np.moveaxis(leaf, -1, 1).reshape(-1, *leaf.shape[1:-1])
-    return jnp.asarray(by_restart[kept] if len(kept) > 1 else by_restart[kept[0]])
+    picked: jax.Array = jax.device_put(by_restart[kept] if len(kept) > 1 else by_restart[kept[0]])
+    return picked
 
 
 def train(

@@ -71,7 +71,7 @@ def test_training_tells_its_losses_and_its_metrics_beside_the_baseline(animals: 
 
 
 def test_service_and_scoring_agree_on_every_row(animals: Path, tmp_path: Path, nudge: Nudge) -> None:
-    write_animals(tmp_path / "new.csv", rows=2 * BATCHES[2] + 3, targets=False)
+    write_animals(tmp_path / "new.csv", rows=2 * BATCHES[0] + 3, targets=False)
     checkpoint = str(animals / "checkpoints" / "animals.safetensors")
     assert nudge("predict", checkpoint, "new.csv", "--out", "scored.parquet").returncode == 0
     scored = pl.read_parquet(tmp_path / "scored.parquet")
@@ -80,7 +80,7 @@ def test_service_and_scoring_agree_on_every_row(animals: Path, tmp_path: Path, n
     client = create_app({"NUDGE_CHECKPOINTS": str(animals / "checkpoints")}).test_client()
     with (tmp_path / "new.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == scored.height == 2 * BATCHES[2] + 3
+    assert len(rows) == scored.height == 2 * BATCHES[0] + 3
     body = [
         {
             "size, cm": None if row["size, cm"] in ("", "NA") else float(row["size, cm"]),
