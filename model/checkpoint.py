@@ -182,12 +182,21 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
     Raises CheckpointError where there is no such file, where a single byte of it is not as it was written, and where
     its format, shapes or numbers are not those of a checkpoint.
     """
+    return parse(path, read(path))
+
+
+def read(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a checkpoint's file. Raises CheckpointError where there is none, or it cannot be read."""
     try:
-        data = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except FileNotFoundError:
         raise _refusal(path, "a checkpoint", "no file", "write one with `nudge train`") from None
     except (OSError, ValueError) as error:
         raise _refusal(path, "a readable file", reason(error), "name another file") from None
+
+
+def parse(path: str | os.PathLike[str], data: bytes) -> Checkpoint:
+    """The checkpoint in the bytes of a file, which path only names. Raises CheckpointError as `load` does."""
     metadata, tensors = _parse(path, data, f"train it again with `nudge train --out {path}`")
     return Checkpoint(
         network=metadata.network,

@@ -64,7 +64,8 @@ class Category(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="cat
 
 Scaling = tuple[Number | Category, ...]
 
-# What float32 can hold.
+# What float32 can hold: less than the largest number and half a unit of its last place.
+BEYOND_FLOAT32 = 2.0**128 - 2.0**103
 WITHIN = "numbers within ±3.4e38"
 
 # Numbers as they are.
@@ -89,12 +90,13 @@ def encode(scaling: Scaling, values: Sequence[Float[np.ndarray, " rows"]]) -> Fl
     """
     rows = len(values[0])
     x = empty(rows, width(scaling))
-    for start in range(0, rows, BLOCK):
-        block = x[start : start + BLOCK]
-        first = 0
-        for column, column_values in zip(scaling, values, strict=True):
-            _fill(block[:, first : first + column.width], column, column_values[start : start + BLOCK])
-            first += column.width
+    with np.errstate(over="ignore"):
+        for start in range(0, rows, BLOCK):
+            block = x[start : start + BLOCK]
+            first = 0
+            for column, column_values in zip(scaling, values, strict=True):
+                _fill(block[:, first : first + column.width], column, column_values[start : start + BLOCK])
+                first += column.width
     return x
 
 
@@ -119,8 +121,7 @@ def _fill(x: np.ndarray, column: Number | Category, values: np.ndarray) -> None:
         if column.missing:
             x[:, -1] = np.isnan(values)
         return
-    with np.errstate(over="ignore"):
-        x[:, 0] = column.scaled(values)
+    x[:, 0] = column.scaled(values)
     if column.missing:
         absent = np.isnan(values)
         x[absent, 0] = 0.0
@@ -145,11 +146,11 @@ def number(values: Float[np.ndarray, " rows"]) -> Number:
     return Number(float(present.mean()), float(present.std()), least, most, missing)
 
 
-def held(values: Float[np.ndarray, " rows"]) -> Bool[np.ndarray, " rows"]:
+def held(values: Float[np.ndarray, "*shape"]) -> Bool[np.ndarray, "*shape"]:
     """Which values float32 can hold, as finite numbers.
 
     >>> held(np.array([1e38, 1e39, np.nan])).tolist()
     [True, False, False]
     """
-    with np.errstate(over="ignore"):
-        return np.isfinite(values.astype(np.float32))
+    within: np.ndarray = np.abs(values) < BEYOND_FLOAT32
+    return within

@@ -57,9 +57,9 @@ def either(of_jax: Callable[[Any], Any], of_numpy: Callable[[np.ndarray], np.nda
 
 
 def _sigmoid(z: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-z)), without overflow."""
-    tail = np.exp(-np.abs(z))
-    probability: np.ndarray = np.where(z < 0, tail, 1) / (1 + tail)
+    """1 / (1 + exp(-z)), 0 where exp(-z) is more than its type can hold."""
+    with np.errstate(over="ignore"):
+        probability: np.ndarray = 1 / (1 + np.exp(-z))
     return probability
 
 

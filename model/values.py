@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from model.columns import Category, Number, held
+from model.columns import BEYOND_FLOAT32, Category, Number, held
 from model.text import LISTED, shown
 
 if TYPE_CHECKING:
@@ -171,9 +171,6 @@ def as_float32(value: float, text: str = "") -> float:
     Traceback (most recent call last):
     ValueError: a finite number within ±3.4e38 was expected, and '1e+39' was found
     """
-    with np.errstate(over="ignore"):
-        if not math.isfinite(np.float32(value)):
-            raise ValueError(
-                f"a finite number within ±3.4e38 was expected, and {shown(text or f'{value:g}')} was found"
-            )
+    if not abs(value) < BEYOND_FLOAT32:
+        raise ValueError(f"a finite number within ±3.4e38 was expected, and {shown(text or f'{value:g}')} was found")
     return value

@@ -1,4 +1,4 @@
-"""The service: a Flask application that answers predictions from a checkpoint.
+"""The service: a Flask application that answers predictions from the checkpoints in a directory.
 
 JAX must not start before gunicorn has forked its workers, so nothing here imports it but create_app, which runs in a
 worker.
@@ -11,41 +11,41 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask
-from flask.json.provider import DefaultJSONProvider
-
-# The largest request body, in bytes.
-MAX_BODY = 1024 * 1024
 
 
-class _Json(DefaultJSONProvider):
-    """JSON in the order of the code, and in UTF-8."""
+class Service(Flask):
+    """The application. quick: how requests begin that are answered in less time than it takes to start a thread."""
 
-    sort_keys = False
-    ensure_ascii = False
+    quick = (b"GET /predict", b"GET /models/", b"GET /v2/", b"POST /predict", b"POST /models/", b"POST /v2/")
 
 
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:
-    """The application, its model loaded and compiled.
+    """The application, its models loaded and compiled, and its directory of checkpoints watched.
 
-    Settings are the defaults, then the environment, then config: NUDGE_CHECKPOINTS, the directory of checkpoints
-    (checkpoints), and NUDGE_MODEL, the name of the one to serve (the only one in it, or xor). An empty variable of the
-    environment counts as unset.
+    Settings are the defaults, then the environment, then config: those of `serve.settings`, each under its name as
+    NUDGE_CHECKPOINTS, NUDGE_MODEL and so on.
 
-    Raises model.CheckpointError where there is nothing to serve, or the checkpoint cannot be used.
+    Raises model.CheckpointError where there is nothing to serve, or the default checkpoint cannot be used, and
+    serve.settings.SettingError for a wrong setting.
 
     >>> app = create_app({"NUDGE_CHECKPOINTS": "/nowhere"})
     Traceback (most recent call last):
     model.checkpoint.CheckpointError: /nowhere: expected a checkpoint in it, found none; write one with ...
     """
-    from serve import errors, health, predict, registry
+    from serve import edge, errors, health, inference, metrics, openapi, predict, settings
+    from serve.registry import Registry
 
-    app = Flask(__name__)
-    app.config.from_mapping(NUDGE_CHECKPOINTS="checkpoints", NUDGE_MODEL=None, MAX_CONTENT_LENGTH=MAX_BODY)
-    app.config.from_mapping({name: value for name, value in os.environ.items() if name.startswith("NUDGE_") and value})
-    app.config.from_mapping(config or {})
-    app.json = _Json(app)
-    app.extensions["nudge"] = registry.load_model(app.config["NUDGE_CHECKPOINTS"], app.config["NUDGE_MODEL"])
-    app.register_blueprint(predict.blueprint)
-    app.register_blueprint(health.blueprint)
+    variables = {name: value for name, value in os.environ.items() if name.startswith("NUDGE_")}
+    registry = Registry(settings.read(variables | dict(config or {})))
+    metrics.follow(registry)
+    registry.start()
+    registry.watch()
+    app = Service(__name__)
+    app.config.from_mapping(config or {}, MAX_CONTENT_LENGTH=registry.settings.max_body)
+    app.extensions["nudge"] = registry
+    for part in (predict, inference, health, metrics, openapi):
+        app.register_blueprint(part.blueprint)
+    app.before_request(edge.tell_route)
     errors.register(app)
+    app.wsgi_app = edge.Edge(app.wsgi_app, registry)  # type: ignore[method-assign]
     return app

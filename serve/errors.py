@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, current_app, jsonify, request
+from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
 
 from model.text import shown
+from serve.answers import answer
 
 
 class RequestError(Exception):
@@ -16,6 +17,12 @@ class RequestError(Exception):
         self.status = status
 
 
+def check_rows(rows: int, most: int) -> None:
+    """Raise RequestError where there are more rows than a request may have."""
+    if rows > most:
+        raise RequestError(f"at most {most:,} rows were expected, and {rows:,} were found; send them in several", 413)
+
+
 def register(app: Flask) -> None:
     """Give every error of the application the one shape."""
     app.register_error_handler(RequestError, _answer_request_error)
@@ -23,7 +30,7 @@ def register(app: Flask) -> None:
 
 
 def _answer_request_error(error: RequestError) -> Response:
-    return _answer(str(error), error.status)
+    return answer({"error": str(error)}, error.status)
 
 
 def _answer_http_exception(error: HTTPException) -> Response:
@@ -36,7 +43,8 @@ def _answer_http_exception(error: HTTPException) -> Response:
         413: f"the body must be of at most {limit:,} bytes, and a longer one was found",
         500: "the service failed to answer; its log says why",
     }
-    response = _answer(sentences.get(status, f"the request cannot be answered ({error.name.lower()})"), status)
+    sentence = sentences.get(status, f"the request cannot be answered ({error.name.lower()})")
+    response = answer({"error": sentence}, status)
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value
@@ -46,9 +54,3 @@ def _answer_http_exception(error: HTTPException) -> Response:
 def _methods(error: HTTPException) -> str:
     allowed = error.valid_methods if isinstance(error, MethodNotAllowed) else None
     return " or ".join(sorted({"GET", "POST"} & set(allowed or ())))
-
-
-def _answer(message: str, status: int) -> Response:
-    response = jsonify({"error": message})
-    response.status_code = status
-    return response

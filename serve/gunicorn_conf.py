@@ -1,4 +1,5 @@
-"""gunicorn's settings, for any WSGI application. WEB_CONCURRENCY sets the workers, NUDGE_THREADS the threads of each.
+"""gunicorn's settings, for any WSGI application. WEB_CONCURRENCY sets the workers, NUDGE_THREADS the threads of each,
+NUDGE_COMPUTE_THREADS those in which each computes.
 
 Workers are forked before the application is imported (no preload): JAX is multithreaded, and a fork after it has
 started can deadlock. Run as a script it only checks the settings: gunicorn reads WEB_CONCURRENCY before this file.
@@ -8,9 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-import socket
-import struct
+import shutil
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 LEVELS = "debug|info|warning|error|critical"
@@ -31,18 +33,22 @@ def _count(name: str, default: str) -> int:
 bind = "127.0.0.1:8000"
 preload_app = False
 workers = _count("WEB_CONCURRENCY", "1")
-# Threads even where there is one, so that a connection which is kept alive, or has sent nothing yet, holds up no other.
-worker_class = "gthread"
-threads = _count("NUDGE_THREADS", "4")
+worker_class = "serve.worker.Worker"
+# A connection that has sent part of a request has a thread; so many clients that are slow hold up no other.
+threads = _count("NUDGE_THREADS", "128")
+worker_connections = 1000 + threads
 
-# Seconds. A worker whose main loop is silent for `timeout` is killed; what its threads do does not count, so that a
-# request has no limit. After SIGTERM those accepted have `graceful_timeout` to be answered.
-timeout = 30
-graceful_timeout = 30
+# Seconds. A worker whose main loop is silent for `timeout` is killed; serve/worker.py bounds a request's own time.
+# After SIGTERM those accepted have `graceful_timeout` to be answered.
+timeout = 60
+graceful_timeout = 10 + _count("NUDGE_REQUEST_SECONDS", "30")
 keepalive = 5
-# A client that for so long neither sends the rest of its request nor takes its answer loses the connection; else a few
-# of them would hold every thread for good.
-SILENCE = 30
+
+# Workers share the cores: each computes in one thread, unless told otherwise. XLA, OpenBLAS and OpenMP read these when
+# they are loaded, which is after the fork.
+compute_threads = _count("NUDGE_COMPUTE_THREADS", "1")
+for _name in ("NPROC", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(_name, str(compute_threads))
 
 limit_request_line = 4094
 limit_request_fields = 64
@@ -58,9 +64,21 @@ loglevel = _setting("NUDGE_LOG_LEVEL", "info", LEVELS, f"one of {LEVELS.replace(
 control_socket_disable = True
 
 
-def when_ready(server: Any) -> None:
-    """Set SILENCE on the listening sockets, from which connections inherit it, and keep its end out of the log."""
-    for listener in server.LISTENERS:
-        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-            listener.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", SILENCE, 0))
-    server.log.error_log.addFilter(lambda record: not (record.exc_info and record.exc_info[0] is BlockingIOError))
+def on_starting(server: Any) -> None:
+    """Make the directory in which the workers keep what they share: their counts, and the last good checkpoints."""
+    shared = Path(tempfile.mkdtemp(prefix="nudge-"))
+    os.environ["NUDGE_RUNTIME"] = str(shared)
+    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        (shared / "metrics").mkdir()
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(shared / "metrics")
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Forget what only a living worker counts, in the process that does not load JAX."""
+    for path in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob(f"gauge_live*_{worker.pid}.db"):
+        path.unlink(missing_ok=True)
+
+
+def on_exit(server: Any) -> None:
+    """Remove the directory."""
+    shutil.rmtree(os.environ["NUDGE_RUNTIME"], ignore_errors=True)

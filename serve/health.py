@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint
 
+from serve.models import default_model
+
 blueprint = Blueprint("health", __name__, url_prefix="/v2/health")
 
 
@@ -15,5 +17,9 @@ def live() -> dict[str, bool]:
 
 @blueprint.get("/ready")
 def ready() -> dict[str, bool]:
-    """200 once the model is loaded and compiled; a worker that is not so far yet accepts no connection."""
-    return {"ready": True}
+    """200 once the default model is loaded and compiled, and 503 with the reason when it can no longer answer.
+
+    A worker that is not so far yet accepts no connection.
+    """
+    default_model()
+    return {"live": True, "ready": True}

@@ -1,36 +1,233 @@
-"""A checkpoint on disk -> a model that answers: loaded, checked, and compiled for every shape it will be asked in."""
+"""The directory of checkpoints -> models that answer: loaded, checked, compiled, and swapped while the service runs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from model.checkpoint import SUFFIX, Checkpoint, CheckpointError, default_checkpoint, load
+from model.atomic import beside
+from model.checkpoint import SUFFIX, Checkpoint, CheckpointError, default_checkpoint, parse, read
 from model.inference import Predictor
 from model.text import shown
+from serve.rows import RowsDecoder
+from serve.settings import Settings
+
+log = logging.getLogger("gunicorn.error")
+
+# What tells one file from another of the same name: the time it was changed, its size, its inode.
+Signature = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class Model:
-    """A checkpoint that is ready. name: the file's, without its ending. predictor: compiled for any number of rows."""
+    """A checkpoint that is ready. name: the file's, without its ending. predictor: compiled for any number of rows.
+
+    rows: decodes bodies of many rows. loaded: when, in seconds since 1970. seconds: how long loading it took.
+    """
 
     name: str
     checkpoint: Checkpoint
     predictor: Predictor
+    rows: RowsDecoder
+    loaded: float
+    seconds: float
+
+    @property
+    def version(self) -> str:
+        """The beginning of the checkpoint's digest, by which every answer names where it comes from."""
+        return self.checkpoint.version
 
 
-def load_model(directory: str | Path, name: str | None = None) -> Model:
-    """Load and compile the checkpoint of that name, or the directory's default.
+@dataclass
+class Registry:
+    """The models of a directory. A request takes its model once: each change replaces
+    them whole.
 
-    Raises CheckpointError where there is none, or it cannot be used, or the name is a path out of the directory.
+    default: the name of the model of /predict, None where none is named and there was none to choose. models: by name.
+    failures: why the file of a name is not served, without its directory. on_load, on_failure, on_retire: called
+    after each, with the model, the name, the model. on_look: called before each look at the directory.
     """
-    if name and "/" in name:
-        raise CheckpointError(
-            f"NUDGE_MODEL: expected the name of a checkpoint in {directory}, found {shown(name)}; "
-            "set NUDGE_CHECKPOINTS to its directory"
-        )
-    path = Path(directory) / f"{name}{SUFFIX}" if name else default_checkpoint(directory)
-    checkpoint = load(path)
+
+    settings: Settings
+    default: str | None = None
+    models: Mapping[str, Model] = field(default_factory=dict)
+    failures: Mapping[str, str] = field(default_factory=dict)
+    on_load: Callable[[Model], None] = lambda model: None
+    on_failure: Callable[[str], None] = lambda name: None
+    on_retire: Callable[[Model], None] = lambda model: None
+    on_look: Callable[[], None] = lambda: None
+    _seen: dict[str, Signature] = field(default_factory=dict)
+    _suspected: dict[str, Signature] = field(default_factory=dict)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def default_model(self) -> Model | None:
+        """The model of /predict, unless it cannot answer."""
+        return self.models.get(self.default) if self.default else None
+
+    @property
+    def reason(self) -> str:
+        """Why the default model cannot answer."""
+        return self.failures.get(self.default or "", f"there is no checkpoint {self.default}{SUFFIX}")
+
+    def start(self) -> None:
+        """Load all models for the first time.
+
+        Raises CheckpointError where the default one is not there or broken, unless a worker of this service has
+        started before: it then serves what it can.
+        """
+        settings, marker = self.settings, self._shared("default")
+        if marker and marker.exists():
+            self.default = marker.read_text() or None
+            self.scan()
+            return
+        self.default = settings.model or default_checkpoint(settings.checkpoints).stem
+        if "/" in self.default:
+            raise CheckpointError(
+                f"NUDGE_MODEL: expected the name of a checkpoint in {settings.checkpoints}, found "
+                f"{shown(self.default)}; set NUDGE_CHECKPOINTS to its directory"
+            )
+        place = self._place(self.default)
+        signature = _signature(place)
+        self._set(*_open(place))
+        if signature:
+            self._seen[self.default] = signature
+        self.scan()
+        if marker:
+            _write(marker, self.default.encode())
+
+    def watch(self) -> None:
+        """From now on look at the directory twice a second or so, in a thread of its own, until the process ends."""
+        threading.Thread(target=self._watch, name="registry", daemon=True).start()
+
+    def stop(self) -> None:
+        """End `watch`."""
+        self._stop.set()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self.settings.poll):
+            try:
+                self.on_look()
+                self.scan()
+            except Exception:
+                log.exception("The directory of checkpoints could not be looked at")
+
+    def scan(self) -> None:
+        """Load what is new or has changed in the directory, and retire what is gone."""
+        directory = self.settings.checkpoints
+        if not directory.is_dir():
+            self._fail(self.default or str(directory), f"{directory}: expected a directory, found none", directory)
+            return
+        found = {}
+        for place in sorted(directory.glob(f"[!.]*{SUFFIX}")):
+            signature = _signature(place)
+            if signature:
+                found[place.stem] = signature
+        for name in {*self.models, *self.failures, *self._seen} - {*found}:
+            self._retire(name)
+        for name, signature in found.items():
+            if self._seen.get(name) != signature:
+                self._load(name, signature)
+
+    def _load(self, name: str, signature: Signature) -> None:
+        place = self._place(name)
+        try:
+            model, data = _open(place)
+        except CheckpointError as error:
+            if name not in self.models:
+                self._restore(name)
+            # A file that is just being written looks broken: only one that stays so is.
+            if self._suspected.get(name) != signature:
+                self._suspected[name] = signature
+                return
+            self._seen[name] = signature
+            self._fail(name, str(error), place.parent)
+            return
+        self._seen[name] = signature
+        current = self.models.get(name)
+        if current is None or current.checkpoint.digest != model.checkpoint.digest:
+            self._set(model, data)
+        self.failures = {other: reason for other, reason in self.failures.items() if other != name}
+
+    def _set(self, model: Model, data: bytes) -> None:
+        old = self.models.get(model.name)
+        self.models = {**self.models, model.name: model}
+        self._keep(model.name, data)
+        if old:
+            self.on_retire(old)
+        self.on_load(model)
+        log.info("Model %s: version %s, loaded in %.2f s", model.name, model.version, model.seconds)
+
+    def _fail(self, name: str, message: str, directory: Path) -> None:
+        reason = message.replace(f"{directory}/", "")
+        if self.failures.get(name) == reason:
+            return
+        self.failures = {**self.failures, name: reason}
+        self.on_failure(name)
+        log.error("Model %s is not replaced: %s", name, message)
+
+    def _retire(self, name: str) -> None:
+        self._seen.pop(name, None)
+        self._suspected.pop(name, None)
+        self.failures = {other: reason for other, reason in self.failures.items() if other != name}
+        kept = self._kept(name)
+        if kept:
+            kept.unlink(missing_ok=True)
+        old = self.models.get(name)
+        if old:
+            self.models = {other: model for other, model in self.models.items() if other != name}
+            self.on_retire(old)
+            log.info("Model %s is gone", name)
+
+    def _restore(self, name: str) -> None:
+        """Serve the last good version, which another worker has kept, where this one finds the file broken."""
+        kept = self._kept(name)
+        if kept and kept.exists():
+            try:
+                self._set(*_open(kept))
+            except CheckpointError as error:
+                log.error("The copy of model %s cannot be used: %s", name, error)
+
+    def _keep(self, name: str, data: bytes) -> None:
+        """Keep a copy of what was loaded, for a worker that starts while the file itself is broken."""
+        kept = self._kept(name)
+        if kept and not (kept.exists() and kept.read_bytes() == data):
+            _write(kept, data)
+
+    def _place(self, name: str) -> Path:
+        return self.settings.checkpoints / f"{name}{SUFFIX}"
+
+    def _kept(self, name: str) -> Path | None:
+        return self._shared(f"models/{name}{SUFFIX}")
+
+    def _shared(self, name: str) -> Path | None:
+        return self.settings.runtime / name if self.settings.runtime else None
+
+
+def _open(path: Path) -> tuple[Model, bytes]:
+    """Load and compile a checkpoint. Raises CheckpointError where there is none, or it cannot be used."""
+    started = time.perf_counter()
+    data = read(path)
+    checkpoint = parse(path, data)
     predictor = Predictor(checkpoint)
     predictor.compile()
-    return Model(path.stem, checkpoint, predictor)
+    rows = RowsDecoder(checkpoint.columns, checkpoint.scaling)
+    return Model(path.stem, checkpoint, predictor, rows, time.time(), time.perf_counter() - started), data
+
+
+def _write(path: Path, data: bytes) -> None:
+    with beside(path, "set NUDGE_RUNTIME to a directory that can be written to", CheckpointError) as (file, finish):
+        file.write(data)
+        finish()
+
+
+def _signature(path: Path) -> Signature | None:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -158,7 +158,7 @@ def values_of(rows: int) -> np.ndarray:
 def test_the_predictor_says_what_predict_rows_says_of_the_encoded_rows(
     task: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inference_module, "FEW_ROWS", 1)
+    monkeypatch.setattr(inference_module, "FEW_VALUES", 8)
     monkeypatch.setattr(inference_module, "BATCHES", (3, 4))
     checkpoint = checkpoint_of(task)
     predictor = Predictor(checkpoint)
@@ -185,7 +185,7 @@ def test_the_predictor_says_what_predict_rows_says_of_the_encoded_rows(
 
 
 def test_a_predictor_that_was_compiled_never_compiles_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inference_module, "FEW_ROWS", 1)
+    monkeypatch.setattr(inference_module, "FEW_VALUES", 8)
     monkeypatch.setattr(inference_module, "BATCHES", (3, 4))
     predictor = Predictor(checkpoint_of("binary"))
     predictor.compile()

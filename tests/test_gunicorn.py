@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from serve import MAX_BODY
 from tests.conftest import ROOT
 from tests.test_serve import BAD_QUERIES
 
@@ -70,7 +69,7 @@ def test_the_curl_and_the_bad_inputs(service: tuple[subprocess.Popen[str], int])
     assert status == 200
     assert answer["label"] == 1
     assert answer["model"] == "xor"
-    assert get(port, "/v2/health/ready") == (200, {"ready": True})
+    assert get(port, "/v2/health/ready") == (200, {"live": True, "ready": True})
     assert get(port, "/v2/health/live") == (200, {"live": True})
     for query, message in BAD_QUERIES.items():
         assert get(port, f"/predict?{query}") == (400, {"error": message})
@@ -101,18 +100,19 @@ def test_broken_chunks_are_a_400(service: tuple[subprocess.Popen[str], int], chu
     assert list(answer) == ["error"]
 
 
-def test_a_body_is_taken_whole_or_not_at_all(service: tuple[subprocess.Popen[str], int]) -> None:
+def test_a_body_is_taken_whole_or_not_at_all(environment: dict[str, str], checkpoints: Path, tmp_path: Path) -> None:
     def chunk(length: int) -> bytes:
         body = b'{"a": 1, "b": 0}'.ljust(length)
         return HEAD + CHUNKED + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
 
-    _, port = service
-    assert send(port, chunk(MAX_BODY))[0] == 200
-    longer = "the body must be of at most 1,048,576 bytes, and a longer one was found"
-    assert send(port, chunk(MAX_BODY + 1)) == (413, {"error": longer})
-    assert send(port, HEAD + b"Content-Length: 1048577\r\n\r\n") == (413, {"error": longer})
-    cut_off = "a body of 100 bytes was expected, and 16 were found"
-    assert send(port, HEAD + b'Content-Length: 100\r\n\r\n{"a": 1, "b": 0}') == (400, {"error": cut_off})
+    limited = environment | {"NUDGE_CHECKPOINTS": str(checkpoints), "NUDGE_MAX_BODY": "1000000"}
+    with serving(limited, tmp_path) as (_, port):
+        assert send(port, chunk(1_000_000))[0] == 200
+        longer = "the body must be of at most 1,000,000 bytes, and a longer one was found"
+        assert send(port, chunk(1_000_001)) == (413, {"error": longer})
+        assert send(port, HEAD + b"Content-Length: 1000001\r\n\r\n") == (413, {"error": longer})
+        cut_off = "a body of 100 bytes was expected, and 16 were found"
+        assert send(port, HEAD + b'Content-Length: 100\r\n\r\n{"a": 1, "b": 0}') == (400, {"error": cut_off})
 
 
 def test_a_header_does_not_move_the_application(service: tuple[subprocess.Popen[str], int]) -> None:
@@ -141,10 +141,8 @@ def test_a_client_that_stalls_for_good_loses_its_connection(
     environment: dict[str, str], checkpoints: Path, tmp_path: Path
 ) -> None:
     """With one thread and a second of patience, the next request waits for no longer than that."""
-    impatient = tmp_path / "impatient.py"
-    impatient.write_text(Path(CONFIGURATION[1]).read_text().replace("SILENCE = 30", "SILENCE = 1"))
-    settings = {"NUDGE_CHECKPOINTS": str(checkpoints), "NUDGE_THREADS": "1"}
-    with serving(environment | settings, tmp_path, "-c", str(impatient)) as (process, port):
+    settings = {"NUDGE_CHECKPOINTS": str(checkpoints), "NUDGE_THREADS": "1", "NUDGE_REQUEST_SECONDS": "1"}
+    with serving(environment | settings, tmp_path) as (process, port):
         assert get(port, "/v2/health/ready")[0] == 200
         with socket.create_connection(("127.0.0.1", port)) as stalled:
             stalled.sendall(HEAD)

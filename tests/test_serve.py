@@ -14,10 +14,11 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model import Checkpoint, CheckpointError, Layer, load, predict, save
+from model import Checkpoint, CheckpointError, Layer, Predictor, load, predict, save
 from model.inference import BATCHES
-from serve import MAX_BODY, create_app
-from serve.registry import load_model
+from serve import create_app
+from serve.registry import Registry
+from serve.settings import Settings
 
 pytestmark = pytest.mark.core
 
@@ -62,7 +63,7 @@ def test_a_body_is_answered_alike(client: FlaskClient) -> None:
 
 def test_health(client: FlaskClient) -> None:
     assert client.get("/v2/health/live").json == {"live": True}
-    assert client.get("/v2/health/ready").json == {"ready": True}
+    assert client.get("/v2/health/ready").json == {"live": True, "ready": True}
 
 
 BAD_QUERIES = {
@@ -128,7 +129,7 @@ def test_other_mistakes_have_their_own_status_and_the_one_shape(client: FlaskCli
             "no type": client.post("/predict", data="{}"),
             "form": client.post("/predict", data={"a": "1"}),
             "bytes": client.post("/predict", data=b"\xff\xfe", content_type="application/json"),
-            "large": client.post("/predict", data=b" " * (MAX_BODY + 1), content_type="application/json"),
+            "large": client.post("/predict", data=b" " * (Settings.max_body + 1), content_type="application/json"),
             "health": client.post("/v2/health/live"),
         }.items()
     }
@@ -140,7 +141,7 @@ def test_other_mistakes_have_their_own_status_and_the_one_shape(client: FlaskCli
         "no type": (415, {"error": f"{json_type} none was found"}),
         "form": (415, {"error": f"{json_type} 'application/x-www-form-urlencoded' was found"}),
         "bytes": (400, {"error": "a body in UTF-8 was expected, and other bytes were found"}),
-        "large": (413, {"error": "the body must be of at most 1,048,576 bytes, and a longer one was found"}),
+        "large": (413, {"error": "the body must be of at most 67,108,864 bytes, and a longer one was found"}),
         "health": (405, {"error": "/v2/health/live takes GET, not 'POST'"}),
     }
     assert "GET" in client.delete("/predict").headers["Allow"]
@@ -211,14 +212,15 @@ def test_no_request_compiles(client: FlaskClient, compilations: list[float], che
     client.get("/predict?a=x")
     assert compilations == []
     jax.clear_caches()
-    load_model(checkpoints)
+    Registry(Settings(checkpoints)).start()
     assert len(compilations) >= len(BATCHES), "the listener hears compilations"
 
 
 def test_batches_of_any_size_are_exact(checkpoints: Path) -> None:
-    served, checkpoint = load_model(checkpoints), load(checkpoints / "xor.safetensors")
+    checkpoint = load(checkpoints / "xor.safetensors")
+    served = Predictor(checkpoint)
     x = np.random.default_rng(0).normal(size=(2 * BATCHES[-1] + 3, 2)).astype(np.float32)
-    mean = served.predictor.predict(x.astype(np.float64)).mean
+    mean = served.predict(x.astype(np.float64)).mean
     np.testing.assert_allclose(mean, predict(checkpoint.params, x, checkpoint.network), rtol=1e-6)
 
 
@@ -262,7 +264,7 @@ def test_an_error_of_our_own_is_a_500_without_details(client: FlaskClient, monke
     def fail(*_: Any) -> None:
         raise RuntimeError("a secret")
 
-    monkeypatch.setattr("serve.predict._answers", fail)
+    monkeypatch.setattr("model.inference.Predictor.answers", fail)
     monkeypatch.setitem(client.application.config, "PROPAGATE_EXCEPTIONS", False)
     reply = client.get("/predict?a=1&b=0")
     assert reply.status_code == 500

@@ -1,0 +1,187 @@
+"""Tensors of the Open Inference Protocol: from JSON or raw bytes to NumPy arrays, and back.
+
+The protocol: REST, version 2, with Triton's binary tensor extension.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from model.text import shown
+from serve.errors import RequestError
+
+# The datatypes of the protocol. BYTES has texts of any length, and so no type of NumPy's.
+NUMERIC: dict[str, np.dtype[Any]] = {
+    name: np.dtype(kind)
+    for name, kind in {
+        "BOOL": "?",
+        "UINT8": "u1",
+        "UINT16": "<u2",
+        "UINT32": "<u4",
+        "UINT64": "<u8",
+        "INT8": "i1",
+        "INT16": "<i2",
+        "INT32": "<i4",
+        "INT64": "<i8",
+        "FP16": "<f2",
+        "FP32": "<f4",
+        "FP64": "<f8",
+    }.items()
+}
+# More values than a tensor of ours has; NumPy counts no further than 2**63.
+MOST = 2**40
+DATATYPES = (*NUMERIC, "BYTES")
+
+
+class InputTensor(msgspec.Struct):
+    """A tensor of a request. data: its JSON, unless its bytes follow the JSON of the request."""
+
+    name: str
+    shape: list[int]
+    datatype: str
+    parameters: dict[str, Any] = {}
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class OutputTensor(msgspec.Struct, omit_defaults=True):
+    """A tensor of an answer. data: as nested lists, unless its bytes follow the JSON of the answer."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+    parameters: dict[str, Any] = {}
+    data: list[Any] | msgspec.UnsetType = msgspec.UNSET
+
+
+def decoded(tensor: InputTensor, raw: memoryview | None) -> np.ndarray:
+    """The array of a tensor, in its shape: of the numeric datatypes their own type, of BYTES objects, each a text.
+
+    raw: the bytes that follow the request's JSON for it, if any; a numeric array is a view of them. A null in JSON is
+    NaN among floats, and None among texts. Raises RequestError where shape, datatype and data do not agree.
+    """
+    name, shape = shown(tensor.name), tensor.shape
+    if tensor.datatype not in DATATYPES:
+        found = shown(tensor.datatype)
+        raise RequestError(f"tensor {name}: one of {', '.join(DATATYPES)} was expected as the datatype, not {found}")
+    if any(size < 0 for size in shape):
+        raise RequestError(f"tensor {name}: a shape of sizes of at least 0 was expected, and {shape} was found")
+    count = math.prod(shape)
+    if len(shape) > 8 or math.prod(max(size, 1) for size in shape) > MOST:
+        raise RequestError(
+            f"tensor {name}: a shape of at most {MOST:,} values was expected, and a larger one was found"
+        )
+    if raw is not None:
+        if tensor.data is not msgspec.UNSET:
+            raise RequestError(f"tensor {name}: data or binary_data_size was expected, and both were found")
+        array = _of_texts(name, raw) if tensor.datatype == "BYTES" else _of_bytes(name, raw, tensor.datatype, count)
+    elif tensor.data is msgspec.UNSET:
+        raise RequestError(f"tensor {name}: data or binary_data_size was expected, and neither was found")
+    else:
+        array = _of_json(name, tensor.data, tensor.datatype, shape)
+    if len(array) != count:
+        raise RequestError(f"tensor {name}: {count:,} values were expected in the shape {shape}, not {len(array):,}")
+    return array.reshape(shape)
+
+
+def _of_bytes(name: str, raw: memoryview, datatype: str, count: int) -> np.ndarray:
+    kind = NUMERIC[datatype]
+    if len(raw) != count * kind.itemsize:
+        expected = f"{count * kind.itemsize:,} bytes were expected for {count:,} values of {datatype}"
+        raise RequestError(f"tensor {name}: {expected}, and {len(raw):,} were found")
+    if datatype == "BOOL":
+        truths: np.ndarray = np.frombuffer(raw, np.uint8) != 0
+        return truths
+    return np.frombuffer(raw, kind)
+
+
+def _of_texts(name: str, raw: memoryview) -> np.ndarray:
+    """Each text is its length, 4 bytes, and that many bytes."""
+    texts: list[Any] = []
+    start = 0
+    while start < len(raw):
+        first = start + 4
+        end = first + int.from_bytes(raw[start:first], "little")
+        if first > len(raw) or end > len(raw):
+            raise RequestError(f"tensor {name}: texts that end with their bytes were expected, and one goes beyond")
+        try:
+            texts.append(str(raw[first:end], "utf-8"))
+        except UnicodeDecodeError:
+            raise RequestError(f"tensor {name}: texts in UTF-8 were expected, and other bytes were found") from None
+        start = end
+    return _objects(texts)
+
+
+def _objects(values: Sequence[Any]) -> np.ndarray:
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array
+
+
+# The type of a value in JSON.
+_OF_JSON: dict[str, Any] = {"f": float, "i": int, "u": int, "b": bool, "O": str}
+_DECODERS = {
+    (kind, depth, nullable): msgspec.json.Decoder(shape[depth])
+    for kind, item in _OF_JSON.items()
+    for nullable, value in ((False, item), (True, item | None))
+    for shape in [{1: list[value], 2: list[list[value]], 3: list[list[list[value]]]}]  # type: ignore[valid-type]
+    for depth in shape
+}
+
+
+def _of_json(name: str, data: msgspec.Raw, datatype: str, shape: list[int]) -> np.ndarray:
+    """The values of JSON, flat or nested as the shape is."""
+    kind = NUMERIC[datatype].kind if datatype in NUMERIC else "O"
+    for nullable in (False, True) if kind in "fO" else (False,):
+        for depth in dict.fromkeys((1, len(shape))):
+            decoder = _DECODERS.get((kind, depth, nullable))
+            if decoder is None:
+                continue
+            try:
+                values = decoder.decode(data)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                continue
+            for size in shape[1:] if depth > 1 else ():
+                if any(len(inner) != size for inner in values):
+                    raise RequestError(f"tensor {name}: data nested as the shape {shape} was expected, and other found")
+                values = list(chain.from_iterable(values))
+            return _array(name, values, datatype)
+    raise RequestError(f"tensor {name}: data of {datatype} was expected, flat or as {shape}, and something else found")
+
+
+def _array(name: str, values: list[Any], datatype: str) -> np.ndarray:
+    if datatype == "BYTES":
+        return _objects(values)
+    kind = NUMERIC[datatype]
+    try:
+        with np.errstate(over="ignore"):
+            array = np.array(values, kind)
+    except (OverflowError, ValueError):
+        raise RequestError(f"tensor {name}: whole numbers of {datatype} were expected, and others were found") from None
+    if kind.kind == "f" and np.isinf(array).any():
+        raise RequestError(f"tensor {name}: finite numbers of {datatype} were expected, and larger ones were found")
+    return array
+
+
+def raw_bytes(array: np.ndarray) -> bytes:
+    """The bytes of an array as the binary tensor extension has them: little-endian, texts with their lengths."""
+    if array.dtype == object:
+        texts = [str(text).encode() for text in array.ravel()]
+        return b"".join(len(text).to_bytes(4, "little") + text for text in texts)
+    return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+def datatype_of(array: np.ndarray) -> str:
+    """The protocol's name of an array's type.
+
+    >>> datatype_of(np.zeros(1, np.float32)), datatype_of(np.array(["a"], object))
+    ('FP32', 'BYTES')
+    """
+    if array.dtype == object:
+        return "BYTES"
+    return next(name for name, kind in NUMERIC.items() if kind == array.dtype.newbyteorder("<"))
