@@ -163,11 +163,9 @@ def _numbers(name: str, column: Number | Category, array: np.ndarray) -> np.ndar
     """What a column's values of any datatype mean, as from_json and from_text say it value by value."""
     if isinstance(column, Number) and array.dtype.kind in "fiu":
         values = array.astype(np.float64)
-        absent = np.isnan(values)
-        wrong = ~(absent | (np.abs(values) < BEYOND_FLOAT32))
-        if not column.missing:
-            wrong |= absent
-        if wrong.any():
+        right = np.abs(values) < BEYOND_FLOAT32
+        wrong = ~(right | np.isnan(values)) if column.missing else ~right
+        if np.count_nonzero(wrong):
             row = int(wrong.argmax())
             expected = f"column {name}: a finite number within ±3.4e38 was expected"
             raise RequestError(f"{expected}, and {values[row]:g} was found in row {row}")

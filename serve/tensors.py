@@ -163,7 +163,7 @@ def _array(name: str, values: list[Any], datatype: str) -> np.ndarray:
             array = np.array(values, kind)
     except (OverflowError, ValueError):
         raise RequestError(f"tensor {name}: whole numbers of {datatype} were expected, and others were found") from None
-    if kind.kind == "f" and np.isinf(array).any():
+    if kind.kind == "f" and np.count_nonzero(np.isinf(array)):
         raise RequestError(f"tensor {name}: finite numbers of {datatype} were expected, and larger ones were found")
     return array
 
@@ -182,6 +182,7 @@ def datatype_of(array: np.ndarray) -> str:
     >>> datatype_of(np.zeros(1, np.float32)), datatype_of(np.array(["a"], object))
     ('FP32', 'BYTES')
     """
-    if array.dtype == object:
-        return "BYTES"
-    return next(name for name, kind in NUMERIC.items() if kind == array.dtype.newbyteorder("<"))
+    return _NAMES[array.dtype]
+
+
+_NAMES: dict[np.dtype[Any], str] = {kind: name for name, kind in NUMERIC.items()} | {np.dtype(object): "BYTES"}
