@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
+import jax
 import msgspec
 import numpy as np
 import safetensors.numpy
@@ -182,7 +182,8 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
     Raises CheckpointError where there is no such file, where a single byte of it is not as it was written, and where
     its format, shapes or numbers are not those of a checkpoint.
     """
-    return parse(path, read(path))
+    checkpoint = parse(path, read(path))
+    return replace(checkpoint, params=jax.device_put(checkpoint.params))
 
 
 def read(path: str | os.PathLike[str]) -> bytes:
@@ -196,7 +197,10 @@ def read(path: str | os.PathLike[str]) -> bytes:
 
 
 def parse(path: str | os.PathLike[str], data: bytes) -> Checkpoint:
-    """The checkpoint in the bytes of a file, which path only names. Raises CheckpointError as `load` does."""
+    """The checkpoint in the bytes of a file, which path only names, its params as NumPy arrays: none needs a device.
+
+    Raises CheckpointError as `load` does.
+    """
     metadata, tensors = _parse(path, data, f"train it again with `nudge train --out {path}`")
     return Checkpoint(
         network=metadata.network,
@@ -302,7 +306,7 @@ def _tensors(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
 
 def _params(tensors: dict[str, np.ndarray], network: Network) -> Params:
     layers = range(len(network.sizes) - 1)
-    return [Layer(*(jnp.asarray(tensors[f"params.{i}.{name}"]) for name in Layer._fields)) for i in layers]
+    return [Layer(*(tensors[f"params.{i}.{name}"] for name in Layer._fields)) for i in layers]
 
 
 def _check_tensors(

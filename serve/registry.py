@@ -168,7 +168,7 @@ class Registry:
             return
         self.failures = {**self.failures, name: reason}
         self.on_failure(name)
-        log.error("Model %s is not replaced: %s", name, message)
+        log.error("Model %s cannot be loaded: %s", name, message)
 
     def _retire(self, name: str) -> None:
         self._seen.pop(name, None)

@@ -211,6 +211,8 @@ def test_without_a_model_it_ends_at_once_and_says_why(
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 3
     assert "CheckpointError: checkpoints" in errors
+    assert "Traceback" not in errors
+    assert errors.count("CheckpointError") == 1
 
 
 def test_workers_and_threads_come_from_the_environment_and_jax_after_the_fork(

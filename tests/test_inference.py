@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model import Category, Checkpoint, Layer, Network, Number, load, predict, save
+from model import Category, Checkpoint, Layer, Network, Number, init_params, load, predict, save
 from model.inference import BATCHES
 from serve import create_app
 from tests.test_ensembles import checkpoint_of, values_of
@@ -28,9 +28,11 @@ LENGTH = "Inference-Header-Content-Length"
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory, solved: Checkpoint) -> Path:
-    """XOR, and an ensemble of each task, on a number with missing values, a text, and two numbers."""
+    """XOR, the same with many units, and ensembles of each task, on a text and on numbers with missing values."""
     place = tmp_path_factory.mktemp("models")
     save(place / "xor.safetensors", solved)
+    wide = Network((2, 64, 1))
+    save(place / "wide.safetensors", replace(solved, network=wide, params=init_params(wide, key=jax.random.key(0))))
     for task in ("binary", "multiclass", "regression"):
         save(place / f"{task}.safetensors", checkpoint_of(task))
     return place
@@ -72,7 +74,7 @@ def test_the_metadata(client: FlaskClient, directory: Path) -> None:
     assert client.get(f"/v2/models/xor/versions/{version}").json == expected
     assert client.get("/v2/models/xor/versions/000000000000").status_code == 404
     assert client.get("/v2/models/no").json == {
-        "error": "one of binary, multiclass, regression, xor was expected as the model, and 'no' was found"
+        "error": "one of binary, multiclass, regression, wide, xor was expected as the model, and 'no' was found"
     }
     assert client.get("/v2/models/xor/ready").json == {"name": "xor", "ready": True}
     found = client.get("/v2/models/multiclass").json
@@ -96,9 +98,9 @@ def test_the_repository_index(client: FlaskClient, directory: Path) -> None:
     found = client.post("/v2/repository/index").json
     assert found == client.post("/v2/repository/index", json={"ready": True}).json
     assert [(each["name"], each["state"]) for each in found or []] == [
-        (name, "READY") for name in ("binary", "multiclass", "regression", "xor")
+        (name, "READY") for name in ("binary", "multiclass", "regression", "wide", "xor")
     ]
-    assert (found or [])[3]["version"] == load(directory / "xor.safetensors").version
+    assert (found or [])[4]["version"] == load(directory / "xor.safetensors").version
 
 
 @pytest.mark.parametrize("datatype", ["FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT64"])
@@ -395,21 +397,26 @@ def test_500_batches_of_random_sizes_compile_nothing(client: FlaskClient, compil
     for rows in [*edges, *np.exp(rng.uniform(0, np.log(9000), 500 - len(edges))).astype(int).tolist()]:
         x = rng.normal(size=(rows, 2)).astype("<f4")
         status, answer, raw = binary(
-            client, {"inputs": [raw_tensor(x, "FP32")], "parameters": {"binary_data_output": True}}, x.tobytes()
+            client,
+            {"inputs": [raw_tensor(x, "FP32")], "parameters": {"binary_data_output": True}},
+            x.tobytes(),
+            model=("wide", "xor")[rows % 2],
         )
         assert status == 200, answer
         assert len(raw) == rows * 12
     assert compilations == []
 
 
-def test_more_rows_than_the_largest_program_are_exact(client: FlaskClient, directory: Path) -> None:
+@pytest.mark.parametrize("model", ["xor", "wide"])
+def test_more_rows_than_the_largest_program_are_exact(client: FlaskClient, directory: Path, model: str) -> None:
     x = np.random.default_rng(1).normal(size=(2 * BATCHES[-1] + 3, 2)).astype("<f4")
     _, _, raw = binary(
         client,
         {"inputs": [raw_tensor(x, "FP32")], "outputs": [{"name": "prediction", "parameters": {"binary_data": True}}]},
         x.tobytes(),
+        model=model,
     )
-    checkpoint = load(directory / "xor.safetensors")
+    checkpoint = load(directory / f"{model}.safetensors")
     expected = predict(checkpoint.params, x, checkpoint.network)
     np.testing.assert_allclose(np.frombuffer(raw, "<f4"), expected, rtol=1e-5, atol=1e-7)
 

@@ -1,0 +1,174 @@
+"""The directory of models, in process: what is loaded, swapped, refused and retired, and what answers meanwhile."""
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from model import Checkpoint, CheckpointError, save
+from serve import create_app
+from serve.registry import Registry
+from serve.settings import Settings
+
+pytestmark = pytest.mark.core
+
+
+def biased(checkpoint: Checkpoint, by: float) -> Checkpoint:
+    """Another checkpoint, which predicts otherwise."""
+    *hidden, last = checkpoint.params
+    return replace(checkpoint, params=[*hidden, last._replace(bias=last.bias + by)])
+
+
+@pytest.fixture
+def registry(tmp_path: Path, solved: Checkpoint) -> Registry:
+    """Of xor alone, looked at only when a test says so."""
+    save(tmp_path / "models" / "xor.safetensors", solved)
+    found = Registry(Settings(tmp_path / "models", runtime=tmp_path / "runtime"))
+    found.start()
+    return found
+
+
+def test_a_replaced_file_is_swapped_in(registry: Registry, solved: Checkpoint) -> None:
+    old = registry.default_model
+    assert old is not None
+    registry.scan()
+    assert registry.default_model is old, "an unchanged file is not loaded again"
+    saved = save(registry.settings.checkpoints / "xor.safetensors", biased(solved, 1.0))
+    registry.scan()
+    assert registry.default_model is not None
+    assert registry.default_model.version == saved.version != old.version
+    os.utime(registry.settings.checkpoints / "xor.safetensors")
+    current = registry.default_model
+    registry.scan()
+    assert registry.default_model is current, "the same content is not swapped"
+
+
+def test_a_new_file_is_a_new_model_and_a_deleted_one_is_retired(registry: Registry, solved: Checkpoint) -> None:
+    loaded: list[str] = []
+    retired: list[str] = []
+    registry.on_load = lambda model: loaded.append(model.name)
+    registry.on_retire = lambda model: retired.append(model.name)
+    place = registry.settings.checkpoints / "and.safetensors"
+    save(place, solved)
+    save(registry.settings.checkpoints / ".hidden.safetensors", solved)
+    (registry.settings.checkpoints / "notes.txt").write_text("no model")
+    registry.scan()
+    assert sorted(registry.models) == ["and", "xor"]
+    assert registry.default == "xor"
+    place.unlink()
+    registry.scan()
+    assert sorted(registry.models) == ["xor"]
+    assert (loaded, retired) == (["and"], ["and"])
+
+
+def test_a_broken_file_leaves_the_old_model_and_is_told_once(
+    registry: Registry, solved: Checkpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    failed: list[str] = []
+    registry.on_failure = failed.append
+    place = registry.settings.checkpoints / "xor.safetensors"
+    whole, old = place.read_bytes(), registry.default_model
+    place.write_bytes(whole[:-7])
+    registry.scan()
+    assert failed == [], "it may be just being written"
+    with caplog.at_level(logging.ERROR, "gunicorn.error"):
+        for _ in range(3):
+            registry.scan()
+    assert failed == ["xor"]
+    assert len(caplog.records) == 1
+    assert registry.default_model is old
+    assert registry.failures["xor"].startswith("xor.safetensors: expected")
+    assert str(place.parent) not in registry.failures["xor"]
+    place.write_bytes(b"other")
+    registry.scan()
+    registry.scan()
+    assert failed == ["xor", "xor"]
+    saved = save(place, biased(solved, 2.0))
+    registry.scan()
+    assert registry.failures == {}
+    assert registry.default_model is not None
+    assert registry.default_model.version == saved.version
+
+
+def test_a_directory_that_is_gone_for_a_while_retires_nothing(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "models").rename(tmp_path / "elsewhere")
+    registry.scan()
+    assert sorted(registry.models) == ["xor"]
+    (tmp_path / "elsewhere").rename(tmp_path / "models")
+    registry.scan()
+    assert sorted(registry.models) == ["xor"]
+
+
+def test_a_worker_that_starts_while_the_file_is_broken_serves_the_last_good_one(
+    registry: Registry, solved: Checkpoint
+) -> None:
+    place = registry.settings.checkpoints / "xor.safetensors"
+    saved = save(place, biased(solved, 3.0))
+    registry.scan()
+    place.write_bytes(b"broken")
+    another = Registry(registry.settings)
+    another.start()
+    assert another.default_model is not None
+    assert another.default_model.version == saved.version
+    another.scan()
+    assert another.failures.keys() == {"xor"}
+    with pytest.raises(CheckpointError):
+        Registry(replace(registry.settings, runtime=None)).start()
+
+
+def test_a_worker_that_starts_once_the_default_model_is_deleted_says_so(registry: Registry, solved: Checkpoint) -> None:
+    save(registry.settings.checkpoints / "and.safetensors", solved)
+    (registry.settings.checkpoints / "xor.safetensors").unlink()
+    another = Registry(registry.settings)
+    another.start()
+    assert sorted(another.models) == ["and"]
+    assert another.default_model is None
+    assert another.reason == "there is no checkpoint xor.safetensors"
+
+
+@pytest.fixture
+def client(tmp_path: Path, solved: Checkpoint) -> Iterator[FlaskClient]:
+    save(tmp_path / "xor.safetensors", solved)
+    save(tmp_path / "other.safetensors", biased(solved, 4.0))
+    app = create_app({"NUDGE_CHECKPOINTS": str(tmp_path), "NUDGE_POLL": "3600"})
+    yield app.test_client()
+    app.extensions["nudge"].stop()
+
+
+def test_each_model_answers_under_its_name(client: FlaskClient) -> None:
+    default, other = (client.get(f"{base}/predict?a=1&b=0").json for base in ("", "/models/other"))
+    assert client.get("/models/xor/predict?a=1&b=0").json == default
+    assert default is not None
+    assert other is not None
+    assert (default["model"], other["model"]) == ("xor", "other")
+    assert default["version"] != other["version"]
+    assert client.post("/models/other/predict", json={"a": 1, "b": 0}).json == other
+    nothing = client.get("/models/nothing/predict?a=1&b=0")
+    assert nothing.status_code == 404
+    assert nothing.json == {"error": "one of other, xor was expected as the model, and 'nothing' was found"}
+
+
+def test_without_its_default_model_it_is_not_ready_and_says_why(client: FlaskClient, tmp_path: Path) -> None:
+    registry: Registry = client.application.extensions["nudge"]
+    (tmp_path / "xor.safetensors").unlink()
+    registry.scan()
+    for path in ("/predict?a=1&b=0", "/v2/health/ready"):
+        reply = client.get(path)
+        assert reply.status_code == 503
+        assert reply.json == {"error": "the default model cannot answer: there is no checkpoint xor.safetensors"}
+    assert client.get("/v2/health/live").status_code == 200
+    assert client.get("/models/other/predict?a=1&b=0").status_code == 200
+    (tmp_path / "xor.safetensors").write_bytes(b"broken")
+    for _ in range(2):
+        registry.scan()
+    ready = client.get("/v2/models/xor/ready")
+    assert ready.status_code == 503
+    assert str(tmp_path) not in json.dumps(ready.json)
+    index = client.post("/v2/repository/index").json or []
+    assert [(each["name"], each["state"]) for each in index] == [("other", "READY"), ("xor", "UNAVAILABLE")]
+    assert len(client.post("/v2/repository/index", json={"ready": True}).json or []) == 1
