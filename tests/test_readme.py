@@ -9,13 +9,16 @@ import shutil
 import signal
 import socket
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from model.cli import main
 from serve import create_app
+from serve.settings import Settings
 from tests.conftest import ROOT
+from tests.test_gunicorn import serving
 
 README = (ROOT / "README.md").read_text()
 
@@ -117,10 +120,32 @@ def write_penguins(path: Path) -> None:
     path.write_text("\n".join(lines))
 
 
-def test_every_setting_of_the_service_is_in_the_readme() -> None:
-    sources = "".join(path.read_text() for path in (ROOT / "serve").glob("*.py"))
-    for name in set(re.findall(r"NUDGE_[A-Z_]+|WEB_CONCURRENCY", sources)):
-        assert f"`{name}`" in README, name
+def test_the_client_of_the_protocol(
+    environment: dict[str, str], checkpoints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tritonclient.http")
+    with serving(environment | {"NUDGE_CHECKPOINTS": str(checkpoints)}, tmp_path) as (_, port):
+        exec(blocks("python")[2].replace("localhost:8000", f"127.0.0.1:{port}"), {})
+    assert capsys.readouterr().out == "[0 1 1 0]\n"
+
+
+def test_every_setting_of_the_service_is_in_the_docs() -> None:
+    sources = (ROOT / "serve" / "gunicorn_conf.py").read_text() + (ROOT / "serve" / "settings.py").read_text()
+    names = set(re.findall(r"NUDGE_[A-Z_]+|WEB_CONCURRENCY", sources))
+    names |= {f"NUDGE_{each.name.upper()}" for each in fields(Settings)}
+    docs = (ROOT / "docs" / "operating.md").read_text()
+    for name in names - {"NUDGE_RUNTIME"}:  # that one the configuration sets for its workers
+        assert f"`{name}`" in docs, name
+
+
+def test_the_manifests_are_yaml_with_paths_that_answer(checkpoints: Path) -> None:
+    yaml = pytest.importorskip("yaml")
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / "operating.md").read_text(), re.DOTALL | re.MULTILINE)
+    kinds = [document["kind"] for document in yaml.safe_load_all(text)]
+    assert kinds == ["Deployment", "InferenceService"]
+    client = create_app({"NUDGE_CHECKPOINTS": str(checkpoints)}).test_client()
+    for path in set(re.findall(r"path: (/v2\S+?),", text)):
+        assert client.get(path).status_code == 200
 
 
 def test_every_command_and_target_is_in_the_readme() -> None:
@@ -135,7 +160,7 @@ def test_every_command_and_target_is_in_the_readme() -> None:
 
 def test_every_place_that_the_readme_names_is_there() -> None:
     for name in re.findall(r"\]\(([^)#:]+)\)", README) + re.findall(r"^  ?([a-z]+/|[a-z_]+\.py)", README, re.MULTILINE):
-        places = [ROOT / name, ROOT / "model" / name]
+        places = [ROOT / name, ROOT / "model" / name, ROOT / "serve" / name]
         assert any(place.exists() for place in places), name
 
 
