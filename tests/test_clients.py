@@ -101,8 +101,8 @@ def check_xor(outputs: dict[str, np.ndarray], directory: Path, x: np.ndarray = X
     prediction, label = outputs["prediction"], outputs["label"]
     expected = of_xor(directory, x)
     np.testing.assert_allclose(prediction, expected, rtol=1e-5, atol=1e-7)
-    assert (prediction.dtype, prediction.shape) == (np.float32, (len(x),))
-    assert label.dtype == np.int64
+    assert prediction.shape == (len(x),)
+    assert (prediction.dtype, label.dtype) == (np.dtype(np.float32), np.dtype(np.int64))
     assert label.tolist() == (expected >= 0.5).astype(int).tolist()
 
 
