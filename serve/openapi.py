@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import version as version_of
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from flask import Blueprint, Response
 
-from model.columns import Category, Number
+from model.columns import BEYOND_FLOAT32, Category, Number
 from model.values import MISSING
 from serve.answers import answer
 from serve.models import registry
-from serve.protocol import JSON_LENGTH, InferRequest, InferResponse
+from serve.protocol import JSON_LENGTH, InferRequest, InferResponse, metadata_of
 from serve.registry import Model, Registry
+from serve.tensors import DATATYPES
 
 blueprint = Blueprint("openapi", __name__)
 
 Schema = dict[str, Any]
-MOST = 3.4e38
+REQUEST_ID = {
+    "X-Request-ID": {
+        "description": "The request's own, where it has a fit one, and else a new one.",
+        "schema": {"type": "string", "pattern": r"^[A-Za-z0-9_.:/+=@-]{1,128}$"},
+    }
+}
+TEXT, TRUTH, WHOLE = {"type": "string"}, {"type": "boolean"}, {"type": "integer"}
 
 
 class Error(msgspec.Struct):
@@ -35,16 +44,25 @@ def openapi() -> Response:
 
 def document(models: Registry) -> Schema:
     """The service as it is now."""
-    _, components = msgspec.json.schema_components(
-        (InferRequest, InferResponse, Error), ref_template="#/components/schemas/{name}"
-    )
-    schemas: Schema = dict(components)
+    secured = bool(models.settings.api_keys)
+    schemas = _protocol_schemas()
     paths: Schema = {}
     for model in models.models.values():
-        schemas |= _schemas(model)
-        paths[f"/models/{_path(model.name)}/predict"] = _predict(model, f"predict_{model.name}")
+        name = _component(model)
+        schemas |= _schemas(model, name)
+        paths[f"/models/{quote(model.name, safe='')}/predict"] = _predict(
+            model, name, f"predict_{name}", models.settings.max_rows, (400, 404)
+        )
     if models.default_model:
-        paths["/predict"] = _predict(models.default_model, "predict")
+        name = _component(models.default_model)
+        paths["/predict"] = _predict(models.default_model, name, "predict", models.settings.max_rows, (400,))
+    paths |= _service() | _protocol(list(models.models.values()))
+    for path, operations in paths.items():
+        for operation in operations.values() if secured else ():
+            if path.startswith("/v2/health/"):
+                operation["security"] = []
+            else:
+                operation["responses"]["401"] = _REFUSAL
     return {
         "openapi": "3.1.0",
         "info": {
@@ -52,13 +70,13 @@ def document(models: Registry) -> Schema:
             "version": version_of("nudge"),
             "description": "Predictions of small neural networks, and the Open Inference Protocol, version 2.",
         },
-        "paths": paths | _protocol(sorted(models.models), [model.version for model in models.models.values()]),
+        "paths": paths,
         "components": {
             "schemas": schemas,
             "responses": {"Error": _content("What is wrong, in one sentence.", _reference("Error"))},
-            **({"securitySchemes": _SECURITY} if models.settings.api_keys else {}),
+            **({"securitySchemes": _SECURITY} if secured else {}),
         },
-        **({"security": [{"key": []}, {"bearer": []}]} if models.settings.api_keys else {}),
+        **({"security": [{"key": []}, {"bearer": []}]} if secured else {}),
     }
 
 
@@ -66,10 +84,13 @@ _SECURITY = {
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     "bearer": {"type": "http", "scheme": "bearer"},
 }
+_REFUSAL = {"$ref": "#/components/responses/Error"}
 
 
-def _path(name: str) -> str:
-    return name.replace("{", "%7B").replace("}", "%7D")
+def _component(model: Model) -> str:
+    """A model's name in the names of components, which have no other characters."""
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", model.name)
+    return plain if plain == model.name else f"{plain}.{model.version}"
 
 
 def _reference(name: str) -> Schema:
@@ -77,24 +98,33 @@ def _reference(name: str) -> Schema:
 
 
 def _content(description: str, schema: Schema, kind: str = "application/json") -> Schema:
-    return {"description": description, "content": {kind: {"schema": schema}}}
+    return {"description": description, "headers": dict(REQUEST_ID), "content": {kind: {"schema": schema}}}
 
 
-def _operation(name: str, summary: str, answers: Schema, **rest: Any) -> Schema:
-    error = {"$ref": "#/components/responses/Error"}
-    return {"operationId": name, "summary": summary, **rest, "responses": {"200": answers, "default": error}}
+def _object(**properties: Schema) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(properties)}
 
 
-def _predict(model: Model, name: str) -> Schema:
+def _array(items: Schema, **rest: Any) -> Schema:
+    return {"type": "array", "items": items, **rest}
+
+
+def _operation(name: str, summary: str, answers: Schema, refusals: tuple[int, ...] = (), **rest: Any) -> Schema:
+    """An operation with its answer, the statuses of what it refuses, and those of a service that cannot answer."""
+    responses = {"200": answers, **{str(status): _REFUSAL for status in refusals}, "5XX": _REFUSAL}
+    return {"operationId": name, "summary": summary, **rest, "responses": responses}
+
+
+def _predict(model: Model, component: str, name: str, max_rows: int, refusals: tuple[int, ...]) -> Schema:
     columns = zip(model.checkpoint.columns, model.checkpoint.scaling, strict=True)
-    row, answers = _reference(f"{model.name}.row"), _reference(f"{model.name}.answer")
-    rows = {"oneOf": [row, {"type": "array", "items": row, "maxItems": 100_000}]}
-    answers_of_rows = {"oneOf": [answers, {"type": "array", "items": answers}]}
+    row, answers = _reference(f"{component}.row"), _reference(f"{component}.answer")
+    rows = {"oneOf": [row, _array(row, maxItems=max_rows)]}
     return {
         "get": _operation(
             f"{name}_row",
             f"Predict {model.checkpoint.target} of one row.",
             _content("The prediction.", answers),
+            refusals,
             parameters=[
                 {"name": column, "in": "query", "required": not kind.missing, "schema": _query_value(kind)}
                 for column, kind in columns
@@ -103,13 +133,14 @@ def _predict(model: Model, name: str) -> Schema:
         "post": _operation(
             f"{name}_rows",
             f"Predict {model.checkpoint.target} of a row, or of several.",
-            _content("The prediction, or an array of them.", answers_of_rows),
+            _content("The prediction, or an array of them.", {"oneOf": [answers, _array(answers)]}),
+            (*refusals, 413, 415),
             requestBody={"required": True, "content": {"application/json": {"schema": rows}}},
         ),
     }
 
 
-def _schemas(model: Model) -> Schema:
+def _schemas(model: Model, component: str) -> Schema:
     columns = dict(zip(model.checkpoint.columns, model.checkpoint.scaling, strict=True))
     row = {
         "type": "object",
@@ -121,7 +152,7 @@ def _schemas(model: Model) -> Schema:
     chance = {"type": "number", "minimum": 0, "maximum": 1}
     predictions = {
         "binary": chance,
-        "multiclass": {"type": "object", "properties": {str(name): chance for name in classes}},
+        "multiclass": _object(**{str(name): chance for name in classes}),
         "regression": {"type": "number"},
     }
     properties: Schema = {"prediction": predictions[model.checkpoint.network.task]}
@@ -129,82 +160,122 @@ def _schemas(model: Model) -> Schema:
         properties["label"] = {"enum": classes}
     if model.checkpoint.members > 1:
         properties["spread"] = {"type": "number", "minimum": 0}
-    properties |= {"model": {"type": "string"}, "version": {"type": "string"}}
-    answers = {"type": "object", "properties": properties, "required": list(properties)}
-    return {f"{model.name}.row": row, f"{model.name}.answer": answers}
+    answers = _object(**properties, model={"const": model.name}, version=TEXT)
+    return {f"{component}.row": row, f"{component}.answer": answers}
+
+
+def _number(column: Number) -> Schema:
+    value: Schema = {"type": "number", "exclusiveMinimum": -BEYOND_FLOAT32, "exclusiveMaximum": BEYOND_FLOAT32}
+    if column.least is not None and column.most is not None:
+        value["description"] = f"{column.least:g} to {column.most:g} in training"
+    return value
 
 
 def _json_value(column: Number | Category) -> Schema:
     if isinstance(column, Number):
-        value: Schema = {"type": "number", "minimum": -MOST, "maximum": MOST}
-        if column.least is not None and column.most is not None:
-            value["description"] = f"{column.least:g} to {column.most:g} in training"
-    elif column.boolean:
-        value = {"enum": [True, False, "true", "false"]}
-    else:
-        value = {"enum": list(column.categories)}
-    return {"anyOf": [value, {"type": "null"}]} if column.missing else value
+        return {"anyOf": [_number(column), {"type": "null"}]} if column.missing else _number(column)
+    texts = [*column.categories, *MISSING] if column.missing else [*column.categories]
+    truths = [text == "true" for text in column.categories] if column.boolean else []
+    return {"enum": [*texts, *truths, *([None] if column.missing else [])]}
 
 
 def _query_value(column: Number | Category) -> Schema:
-    if isinstance(column, Number):
-        value: Schema = {"type": "number", "minimum": -MOST, "maximum": MOST}
-    else:
-        value = {"type": "string", "enum": list(column.categories)}
-    return {"anyOf": [value, {"enum": list(MISSING)}]} if column.missing else value
+    missing = list(MISSING) if column.missing else []
+    if isinstance(column, Category):
+        return {"type": "string", "enum": [*column.categories, *missing]}
+    return {"anyOf": [_number(column), {"enum": missing}]} if missing else _number(column)
 
 
-def _protocol(names: list[str], versions: list[str]) -> Schema:
-    """The paths of the Open Inference Protocol."""
-    of_model = [{"name": "name", "in": "path", "required": True, "schema": {"type": "string", "enum": names}}]
-    version = {"name": "version", "in": "path", "required": True, "schema": {"type": "string", "enum": versions}}
-    any_object = {"type": "object"}
-    length = {"name": JSON_LENGTH, "in": "header", "schema": {"type": "integer", "minimum": 0}}
-    binary = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
-    paths: Schema = {
-        "/v2": {"get": _operation("server", "What answers.", _content("Name and extensions.", any_object))},
-        "/v2/health/live": {"get": _operation("live", "Whether it lives.", _content("It does.", any_object))},
-        "/v2/health/ready": {"get": _operation("ready", "Whether it can answer.", _content("It can.", any_object))},
+def _service() -> Schema:
+    """The paths that do not depend on a model."""
+    states = _object(name=TEXT, version=TEXT, state={"enum": ["READY", "UNAVAILABLE"]}, reason=TEXT)
+    ready = {"type": "object", "properties": {"ready": TRUTH}}
+    server = _object(name=TEXT, version=TEXT, extensions=_array(TEXT))
+    live, can = _object(live={"const": True}), _object(live={"const": True}, ready={"const": True})
+    document = _object(openapi=TEXT, info={"type": "object"}, paths={"type": "object"})
+    return {
+        "/v2": {"get": _operation("server", "What answers.", _content("Name and extensions.", server))},
+        "/v2/health/live": {"get": _operation("live", "Whether it lives.", _content("It does.", live))},
+        "/v2/health/ready": {"get": _operation("ready", "Whether it can answer.", _content("It can.", can))},
         "/v2/repository/index": {
             "post": _operation(
                 "index",
                 "All models.",
-                _content("Names, versions and states.", {"type": "array", "items": any_object}),
-                requestBody={
-                    "content": {
-                        "application/json": {"schema": {"type": "object", "properties": {"ready": {"type": "boolean"}}}}
-                    }
-                },
+                _content("Names, versions and states.", _array(states)),
+                (400, 413, 415),
+                requestBody={"content": {"application/json": {"schema": ready}}},
             )
         },
-        "/metrics": {
-            "get": _operation("metrics", "Prometheus.", _content("Numbers.", {"type": "string"}, "text/plain"))
-        },
-        "/openapi.json": {"get": _operation("openapi", "This document.", _content("It.", any_object))},
+        "/metrics": {"get": _operation("metrics", "Prometheus.", _content("Numbers.", TEXT, "text/plain"))},
+        "/openapi.json": {"get": _operation("openapi", "This document.", _content("It.", document))},
     }
+
+
+def _protocol_schemas() -> Schema:
+    _, components = msgspec.json.schema_components(
+        (InferRequest, InferResponse, Error), ref_template="#/components/schemas/{name}"
+    )
+    schemas: Schema = dict(components)
+    schemas["InputTensor"]["properties"]["datatype"] = {"enum": list(DATATYPES)}
+    schemas["InputTensor"]["properties"]["shape"]["items"]["minimum"] = 0
+    return schemas
+
+
+def _example(model: Model) -> Schema:
+    """A request for the prediction of a row."""
+    columns = dict(zip(model.checkpoint.columns, model.checkpoint.scaling, strict=True))
+    values = {
+        name: column.mean if isinstance(column, Number) else next(iter(column.categories), None)
+        for name, column in columns.items()
+    }
+    inputs = [
+        {
+            "name": each["name"],
+            "shape": [1, *each["shape"][1:]],
+            "datatype": each["datatype"],
+            "data": list(values.values()) if each["shape"][1:] else [values[each["name"]]],
+        }
+        for each in metadata_of(model)["inputs"]
+    ]
+    return {"summary": f"A row for {model.name}.", "value": {"inputs": inputs}}
+
+
+def _protocol(models: list[Model]) -> Schema:
+    """The paths of the Open Inference Protocol that name a model."""
+    names = sorted(model.name for model in models)
+    versions = sorted({model.version for model in models})
+    of_model = [{"name": "name", "in": "path", "required": True, "schema": {"type": "string", "enum": names}}]
+    version = {"name": "version", "in": "path", "required": True, "schema": {"type": "string", "enum": versions}}
+    length = {"type": "integer", "minimum": 0}
+    binary = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+    tensors = _array(_object(name=TEXT, datatype={"enum": list(DATATYPES)}, shape=_array(WHOLE)))
+    metadata = _object(name=TEXT, versions=_array(TEXT), platform=TEXT, inputs=tensors, outputs=tensors)
+    ready = _object(name=TEXT, ready={"const": True})
+    request = {
+        "schema": _reference("InferRequest"),
+        "examples": {_component(model): _example(model) for model in models},
+    }
+    answers = _content("The predictions.", _reference("InferResponse"))
+    answers["content"] |= binary
+    answers["headers"][JSON_LENGTH] = {"description": "Of an answer with raw tensors.", "schema": length}
+    paths: Schema = {}
     for suffix, name, parameters in (("", "", of_model), ("/versions/{version}", "_version", [*of_model, version])):
         base = f"/v2/models/{{name}}{suffix}"
-        answers = _content("The predictions.", _reference("InferResponse"))
-        answers["content"] |= binary
-        paths[base] = {
-            "get": _operation(
-                f"model{name}", "Inputs and outputs.", _content("They.", any_object), parameters=parameters
-            )
-        }
+        shared: Schema = {"refusals": (404,), "parameters": parameters}
+        paths[base] = {"get": _operation(f"model{name}", "Inputs and outputs.", _content("They.", metadata), **shared)}
         paths[f"{base}/ready"] = {
-            "get": _operation(
-                f"model_ready{name}", "Whether it can.", _content("It can.", any_object), parameters=parameters
-            )
+            "get": _operation(f"model_ready{name}", "Whether it can.", _content("It can.", ready), **shared)
         }
         paths[f"{base}/infer"] = {
             "post": _operation(
                 f"infer{name}",
                 "Predict rows of tensors.",
                 answers,
-                parameters=[*parameters, length],
+                (400, 404, 413, 415),
+                parameters=[*parameters, {"name": JSON_LENGTH, "in": "header", "schema": length}],
                 requestBody={
                     "required": True,
-                    "content": {"application/json": {"schema": _reference("InferRequest")}, **binary},
+                    "content": {"application/json": request, **binary},
                 },
             )
         }
