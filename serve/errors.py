@@ -39,7 +39,7 @@ def _answer_http_exception(error: HTTPException) -> Response:
     limit = current_app.config["MAX_CONTENT_LENGTH"]
     sentences = {
         404: f"there is nothing at {shown(request.path)}; predictions are at /predict",
-        405: f"{request.path} takes {_methods(error)}, not {shown(request.method)}",
+        405: f"{shown(request.path)} takes {_methods(error)}, not {shown(request.method)}",
         413: f"the body must be of at most {limit:,} bytes, and a longer one was found",
         500: "the service failed to answer; its log says why",
     }

@@ -62,6 +62,7 @@ class Registry:
     on_look: Callable[[], None] = lambda: None
     _seen: dict[str, Signature] = field(default_factory=dict)
     _suspected: dict[str, Signature] = field(default_factory=dict)
+    _missing: bool = False
     _stop: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -117,14 +118,20 @@ class Registry:
                 log.exception("The directory of checkpoints could not be looked at")
 
     def scan(self) -> None:
-        """Load what is new or has changed in the directory, and retire what is gone."""
+        """Load what is new or has changed in the directory, and retire what is gone.
+
+        A file whose name cannot be printed, and so stand in an answer, is passed over.
+        """
         directory = self.settings.checkpoints
         if not directory.is_dir():
-            self._fail(self.default or str(directory), f"{directory}: expected a directory, found none", directory)
+            if not self._missing:
+                log.error("%s: expected a directory, found none; its models are kept until it is back", directory)
+            self._missing = True
             return
+        self._missing = False
         found = {}
         for place in sorted(directory.glob(f"[!.]*{SUFFIX}")):
-            signature = _signature(place)
+            signature = _signature(place) if place.stem.isprintable() else None
             if signature:
                 found[place.stem] = signature
         for name in {*self.models, *self.failures, *self._seen} - {*found}:

@@ -95,11 +95,25 @@ def test_a_broken_file_leaves_the_old_model_and_is_told_once(
     assert registry.default_model.version == saved.version
 
 
-def test_a_directory_that_is_gone_for_a_while_retires_nothing(registry: Registry, tmp_path: Path) -> None:
+def test_a_directory_that_is_gone_for_a_while_retires_nothing(
+    registry: Registry, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "models").rename(tmp_path / "elsewhere")
+    with caplog.at_level(logging.ERROR, "gunicorn.error"):
+        for _ in range(3):
+            registry.scan()
+    assert len(caplog.records) == 1
+    assert sorted(registry.models) == ["xor"]
+    assert registry.failures == {}
+    (tmp_path / "elsewhere").rename(tmp_path / "models")
     registry.scan()
     assert sorted(registry.models) == ["xor"]
-    (tmp_path / "elsewhere").rename(tmp_path / "models")
+
+
+def test_a_name_that_cannot_stand_in_an_answer_is_passed_over(registry: Registry) -> None:
+    directory = os.fsencode(registry.settings.checkpoints)
+    for name in (b"a\xff.safetensors", b"a\nb.safetensors"):
+        os.link(directory + b"/xor.safetensors", directory + b"/" + name)
     registry.scan()
     assert sorted(registry.models) == ["xor"]
 

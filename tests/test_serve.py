@@ -134,14 +134,14 @@ def test_other_mistakes_have_their_own_status_and_the_one_shape(client: FlaskCli
     }
     json_type = "the content type application/json was expected, and"
     assert found == {
-        "method": (405, {"error": "/predict takes GET or POST, not 'DELETE'"}),
+        "method": (405, {"error": "'/predict' takes GET or POST, not 'DELETE'"}),
         "path": (404, {"error": "there is nothing at '/nothing/here'; predictions are at /predict"}),
         "type": (415, {"error": f"{json_type} 'text/plain' was found"}),
         "no type": (415, {"error": f"{json_type} none was found"}),
         "form": (415, {"error": f"{json_type} 'application/x-www-form-urlencoded' was found"}),
         "bytes": (400, {"error": "a body in UTF-8 was expected, and other bytes were found"}),
         "large": (413, {"error": "the body must be of at most 67,108,864 bytes, and a longer one was found"}),
-        "health": (405, {"error": "/v2/health/live takes GET, not 'POST'"}),
+        "health": (405, {"error": "'/v2/health/live' takes GET, not 'POST'"}),
     }
     assert "GET" in client.delete("/predict").headers["Allow"]
 
