@@ -6,6 +6,7 @@ import hashlib
 import math
 import os
 import re
+import stat
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -189,6 +190,9 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
 def read(path: str | os.PathLike[str]) -> bytes:
     """The bytes of a checkpoint's file. Raises CheckpointError where there is none, or it cannot be read."""
     try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode):  # which could be waited for in vain
+            raise OSError("it is no regular file")
         return Path(path).read_bytes()
     except FileNotFoundError:
         raise _refusal(path, "a checkpoint", "no file", "write one with `nudge train`") from None

@@ -122,7 +122,7 @@ class Edge:
 
     def _tensors(self, environ: Environ, name: str) -> tuple[bytes, Headers]:
         model, length = self.registry.models[name], int(environ["CONTENT_LENGTH"])
-        if length > SHORT or environ.get("HTTP_CONTENT_ENCODING"):
+        if length > SHORT or environ.get("HTTP_CONTENT_ENCODING") or not name.isascii():
             raise ValueError(length)
         given = environ["wsgi.input"].read(length)
         environ["wsgi.input"] = BytesIO(given)
@@ -133,7 +133,8 @@ class Edge:
         return body, JSON if raw_from is None else [*OCTETS, (JSON_LENGTH, str(raw_from))]
 
     def _has_key(self, environ: Environ) -> bool:
-        given = environ.get("HTTP_X_API_KEY") or environ.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer ")
+        scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+        given = environ.get("HTTP_X_API_KEY") or (token.strip() if scheme.lower() == "bearer" else "")
         found = [hmac.compare_digest(given.encode("latin-1", "replace"), key) for key in self.keys]
         return any(found)
 
@@ -167,5 +168,8 @@ def _log(environ: Environ, request_id: str, route: str, status: int, seconds: fl
         "status": status,
         "milliseconds": round(seconds * 1000, 3),
     }
-    sys.stdout.write(encode(line).decode())
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(encode(line).decode())
+        sys.stdout.flush()
+    except OSError:  # nobody reads the log: the answer is more than its line
+        return

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import shutil
 import sys
 import tempfile
@@ -36,7 +37,11 @@ workers = _count("WEB_CONCURRENCY", "1")
 worker_class = "serve.worker.Worker"
 # A connection that has sent part of a request has a thread; so many clients that are slow hold up no other.
 threads = _count("NUDGE_THREADS", "128")
-worker_connections = 1000 + threads
+# Each has a file descriptor, of which there may be as many as the system lets us have.
+_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+_most = min(_hard, 65_536) if _hard != resource.RLIM_INFINITY else 65_536
+resource.setrlimit(resource.RLIMIT_NOFILE, (max(_soft, _most), _hard))
+worker_connections = min(4096 + threads, max(_soft, _most) - 100)
 
 # Seconds. A worker whose main loop is silent for `timeout` is killed; serve/worker.py bounds a request's own time.
 # After SIGTERM those accepted have `graceful_timeout` to be answered.
@@ -66,9 +71,10 @@ control_socket_disable = True
 
 def on_starting(server: Any) -> None:
     """Make the directory in which the workers keep what they share: their counts, and the last good checkpoints."""
-    shared = Path(tempfile.mkdtemp(prefix="nudge-"))
+    shared, inherited = Path(tempfile.mkdtemp(prefix="nudge-")), os.environ.get("NUDGE_RUNTIME")
     os.environ["NUDGE_RUNTIME"] = str(shared)
-    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    counts = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if not counts or (inherited and counts.startswith(inherited)):  # after SIGUSR2, which hands the environment on
         (shared / "metrics").mkdir()
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(shared / "metrics")
 

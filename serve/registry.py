@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +14,7 @@ from pathlib import Path
 from model.atomic import beside
 from model.checkpoint import SUFFIX, Checkpoint, CheckpointError, default_checkpoint, parse, read
 from model.inference import Predictor
-from model.text import shown
+from model.text import reason, shown
 from serve.rows import RowsDecoder
 from serve.settings import Settings
 
@@ -62,7 +64,7 @@ class Registry:
     on_look: Callable[[], None] = lambda: None
     _seen: dict[str, Signature] = field(default_factory=dict)
     _suspected: dict[str, Signature] = field(default_factory=dict)
-    _missing: bool = False
+    _unreadable: bool = False
     _stop: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -111,29 +113,29 @@ class Registry:
 
     def _watch(self) -> None:
         while not self._stop.wait(self.settings.poll):
-            try:
-                self.on_look()
-                self.scan()
-            except Exception:
-                log.exception("The directory of checkpoints could not be looked at")
+            for step in (self.on_look, self.scan):
+                try:
+                    step()
+                except Exception:
+                    log.exception("The directory of checkpoints could not be looked at")
 
     def scan(self) -> None:
         """Load what is new or has changed in the directory, and retire what is gone.
 
-        A file whose name cannot be printed, and so stand in an answer, is passed over.
+        A file whose name cannot be printed, and so stand in an answer, is passed over. A directory that cannot be read
+        retires nothing.
         """
         directory = self.settings.checkpoints
-        if not directory.is_dir():
-            if not self._missing:
-                log.error("%s: expected a directory, found none; its models are kept until it is back", directory)
-            self._missing = True
+        try:
+            names = [place.removesuffix(SUFFIX) for place in sorted(os.listdir(directory)) if _is_model(place)]
+        except OSError as error:
+            if not self._unreadable:
+                log.error("%s cannot be read (%s); its models are kept until it can", directory, reason(error))
+            self._unreadable = True
+            self._restore_all()
             return
-        self._missing = False
-        found = {}
-        for place in sorted(directory.glob(f"[!.]*{SUFFIX}")):
-            signature = _signature(place) if place.stem.isprintable() else None
-            if signature:
-                found[place.stem] = signature
+        self._unreadable = False
+        found = {name: signature for name in names if (signature := _signature(self._place(name)))}
         for name in {*self.models, *self.failures, *self._seen} - {*found}:
             self._retire(name)
         for name, signature in found.items():
@@ -199,11 +201,20 @@ class Registry:
             except CheckpointError as error:
                 log.error("The copy of model %s cannot be used: %s", name, error)
 
+    def _restore_all(self) -> None:
+        kept = self._shared("models")
+        for place in sorted(kept.glob(f"*{SUFFIX}")) if kept else ():
+            if place.stem not in self.models:
+                self._restore(place.stem)
+
     def _keep(self, name: str, data: bytes) -> None:
         """Keep a copy of what was loaded, for a worker that starts while the file itself is broken."""
         kept = self._kept(name)
-        if kept and not (kept.exists() and kept.read_bytes() == data):
-            _write(kept, data)
+        try:
+            if kept and not (kept.exists() and kept.read_bytes() == data):
+                _write(kept, data)
+        except (OSError, CheckpointError) as error:
+            log.warning("No copy of model %s is kept for workers that start later: %s", name, error)
 
     def _place(self, name: str) -> Path:
         return self.settings.checkpoints / f"{name}{SUFFIX}"
@@ -232,9 +243,16 @@ def _write(path: Path, data: bytes) -> None:
         finish()
 
 
+def _is_model(name: str) -> bool:
+    return name.endswith(SUFFIX) and not name.startswith(".") and name.isprintable()
+
+
 def _signature(path: Path) -> Signature | None:
+    """What tells this file from the next of its name; None where there is none. One that cannot be read has its own."""
     try:
         status = path.stat()
-    except (OSError, ValueError):
+    except FileNotFoundError:
         return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    except (OSError, ValueError):
+        return 0, 0, 0
+    return (status.st_mtime_ns, status.st_size, status.st_ino) if stat.S_ISREG(status.st_mode) else None

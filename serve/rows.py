@@ -36,10 +36,11 @@ class RowsDecoder:
 
         Raises RequestError or ValueError where it is not one plain row: `of_pairs` says what is wrong with it.
         """
-        pairs = dict(parse_qsl(text, keep_blank_values=True, errors="strict"))
-        if text.count("=") != len(pairs):
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict")
+        values = dict(pairs)
+        if len(values) < len(pairs):
             raise ValueError(text)
-        return self.of_pairs(pairs, from_text)
+        return self.of_pairs(values, from_text)
 
     def of_pairs(self, values: Any, read: Reader, where: str = "") -> Row:
         """The columns' values in the model's order. where: names the row in messages, when there are several.

@@ -69,10 +69,12 @@ def decoded(tensor: InputTensor, raw: memoryview | None) -> np.ndarray:
     if tensor.datatype not in DATATYPES:
         found = shown(tensor.datatype)
         raise RequestError(f"tensor {name}: one of {', '.join(DATATYPES)} was expected as the datatype, not {found}")
-    if any(size < 0 for size in shape):
-        raise RequestError(f"tensor {name}: a shape of sizes of at least 0 was expected, and {shape} was found")
+    if len(shape) > 8 or any(size < 0 for size in shape):
+        raise RequestError(
+            f"tensor {name}: up to 8 sizes of at least 0 were expected as its shape, and others were found"
+        )
     count = math.prod(shape)
-    if len(shape) > 8 or math.prod(max(size, 1) for size in shape) > MOST:
+    if math.prod(max(size, 1) for size in shape) > MOST:
         raise RequestError(
             f"tensor {name}: a shape of at most {MOST:,} values was expected, and a larger one was found"
         )

@@ -28,13 +28,16 @@ from serve.answers import encode
 REQUEST_SECONDS = int(os.environ.get("NUDGE_REQUEST_SECONDS") or 30)
 # Seconds that are left then, in which no more of the request is read, to tell the client.
 LAST_WORDS = 2
+# Connections that are accepted before those that are there are looked at again.
+AT_ONCE = 256
 # A head of more bytes is left to gunicorn, which has limits for each of its parts.
 LONGEST_HEAD = 65_536
 # A quick request has no more bytes, its body with it.
 LONGEST_QUICK = 32_768
 # Fields by which a head says that a body follows, or asks for an answer before it does.
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r\n", re.IGNORECASE)
-BODY = re.compile(rb"\r\n(?:content-length|transfer-encoding|expect):", re.IGNORECASE)
+# What is compressed may be long once it is not.
+BODY = re.compile(rb"\r\n(?:content-length|content-encoding|transfer-encoding|expect):", re.IGNORECASE)
 
 # What gunicorn refuses before the application sees it: the status and what was expected.
 REFUSALS: dict[type[Exception], tuple[int, str]] = {
@@ -85,7 +88,7 @@ class Worker(ThreadWorker):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
-        self.waiting: set[Connection] = set()
+        self.waiting: dict[Connection, None] = {}  # in the order in which they came
         self.deadlines: dict[Connection, float] = {}
         self.lock = threading.Lock()
         self.quick: tuple[bytes, ...] = ()
@@ -100,25 +103,48 @@ class Worker(ThreadWorker):
         self.quick = getattr(self.wsgi, "quick", ())
 
     def accept(self, listener: socket.socket) -> None:
-        """Accept a connection, and wait for a request."""
+        """Accept the connections that are there, and wait for their requests."""
         if self.cfg.is_ssl:
             super().accept(listener)  # type: ignore[no-untyped-call]
             return
-        try:
-            client, address = listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return
-        self.nr_conns += 1
-        self._wait(Connection(self, client, address, listener))
+        for _ in range(AT_ONCE):
+            try:
+                client, address = listener.accept()
+            except ConnectionAbortedError:
+                continue
+            except BlockingIOError:
+                return
+            except OSError as error:  # no descriptor is left
+                self.log.warning("A connection was not accepted: %s", error)
+                self._make_room()
+                return
+            self.nr_conns += 1
+            self._wait(Connection(self, client, address, listener))
+            if self.nr_conns >= self.worker_connections:
+                self._make_room()
+
+    def _make_room(self) -> None:
+        """Close the connection that has been silent for longest."""
+        for connection in self.waiting:
+            if not connection.received and not connection.unsent:
+                self._close(connection)
+                return
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Accept connections from now on, or no longer; those that are made when the worker ends are its own too."""
+        if not self.alive and not enabled and self._accepting:
+            for listener in self.sockets:
+                self.accept(listener)
+        super().set_accept_enabled(enabled)  # type: ignore[no-untyped-call]
 
     def _wait(self, connection: Connection) -> None:
         assert self.poller is not None
-        self.waiting.add(connection)
+        self.waiting[connection] = None
         self.poller.register(connection.sock, selectors.EVENT_READ, partial(self._read, connection))
 
     def _stop_waiting(self, connection: Connection) -> None:
         assert self.poller is not None
-        self.waiting.discard(connection)
+        self.waiting.pop(connection, None)
         self.poller.unregister(connection.sock)
 
     def _read(self, connection: Connection, client: socket.socket) -> None:
@@ -179,7 +205,9 @@ class Worker(ThreadWorker):
         client, outbox = connection.sock, Outbox(connection.sock)
         connection.sock = outbox
         try:
-            return bool(self.handle_request(next(connection.parser), connection))  # type: ignore[no-untyped-call]
+            kept = self.handle_request(next(connection.parser), connection)  # type: ignore[no-untyped-call]
+            # What the application has not read of the body, all of which is here, is no next request.
+            return bool(kept and connection.parser.finish_body())
         except (StopIteration, errors.NoMoreData) as error:
             self.log.debug("A connection ends: %s", error)
         except Exception as error:
@@ -275,7 +303,7 @@ class Worker(ThreadWorker):
     def _cap_keepalive(self, deadline: float) -> None:
         """Once the worker ends, wait for the next request of a connection no longer than until the deadline."""
         for connection in self.waiting:
-            if not connection.received:
+            if not connection.received and not connection.unsent:
                 connection.timeout = min(connection.timeout, deadline)
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:

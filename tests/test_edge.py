@@ -83,9 +83,14 @@ def test_with_keys_only_health_is_open(checkpoints: Path) -> None:
             assert refused.status_code == 401
             assert refused.headers["WWW-Authenticate"] == "Bearer"
             assert list(refused.json or {}) == ["error"]
-            for wrong in ({"X-API-Key": "secre"}, {"X-API-Key": "ü"}, {"Authorization": "Basic secret"}):
+            for wrong in (
+                {"X-API-Key": "secre"},
+                {"X-API-Key": "ü"},
+                {"Authorization": "Basic secret"},
+                {"Authorization": "secret"},
+            ):
                 assert client.get(path, headers=wrong).status_code == 401
-        for right in ({"X-API-Key": "secret"}, {"X-API-Key": "other"}, {"Authorization": "Bearer secret"}):
+        for right in ({"X-API-Key": "secret"}, {"X-API-Key": "other"}, {"Authorization": "bearer secret"}):
             assert client.get(ROW, headers=right).status_code == 200
 
 

@@ -155,6 +155,10 @@ def test_only_the_outputs_that_are_named_are_answered(client: FlaskClient) -> No
     _, answer = infer(client, {"inputs": [tensor], "outputs": [{"name": "label"}]})
     assert [each["name"] for each in answer["outputs"]] == ["label"]
     assert infer(client, {"inputs": [tensor], "outputs": []})[1]["outputs"] == []
+    assert infer(client, {"inputs": [tensor], "outputs": [{"name": "label"}] * 2}) == (
+        400,
+        {"error": "output 'label' was expected once, and was found 2 times"},
+    )
     assert infer(client, {"inputs": [tensor], "outputs": [{"name": "no"}]}) == (
         400,
         {"error": "one of prediction, label was expected as an output, and 'no' was found"},
@@ -260,7 +264,7 @@ ONES = {"name": "input", "shape": [1, 2], "datatype": "FP32", "data": [1, 1]}
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "datatype": (ONES | {"datatype": "FP8"}, "was expected as the datatype, not 'FP8'"),
     "shape and data": (ONES | {"shape": [2, 2]}, "4 values were expected in the shape [2, 2], not 2"),
-    "negative": (ONES | {"shape": [-1, -2]}, "a shape of sizes of at least 0 was expected"),
+    "negative": (ONES | {"shape": [-1, -2]}, "up to 8 sizes of at least 0 were expected as its shape"),
     "columns": (ONES | {"shape": [2, 1]}, "[rows, 2], or a column's name, was expected as a tensor"),
     "nesting": (ONES | {"data": [[1], [1]]}, "data nested as the shape [1, 2] was expected"),
     "text": (ONES | {"data": ["1", "1"]}, "data of FP32 was expected"),
@@ -274,6 +278,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "name": (ONES | {"name": "c", "shape": [2]}, "and 'c' of [2] was found"),
     "one column": (ONES | {"name": "a", "shape": [2]}, "and none was found for b"),
     "whole of texts": (ONES | {"datatype": "BYTES", "data": ["1", "x"]}, "column b: a number was expected, and 'x'"),
+    "dimensions": (ONES | {"shape": [2**60] * 100_000}, "up to 8 sizes of at least 0 were expected as its shape"),
     "huge": (ONES | {"shape": [2**40, 2**40]}, "a shape of at most 1,099,511,627,776 values was expected"),
 }
 

@@ -310,6 +310,75 @@ def test_requests_that_come_in_pieces_or_together_are_answered_in_order(two_work
         assert reply.endswith(b"}\n")
 
 
+def test_a_body_that_nobody_reads_is_no_next_request(two_workers: Service) -> None:
+    process, port = two_workers
+    hidden = b"GET /predict?a=1&b=0 HTTP/1.1\r\nHost: x\r\n\r\n"
+    head = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        for path, status in ((b"/predict", 415), (b"/v2/nothing", 404), (b"/v2", 405)):
+            connection.sendall(head % (path, len(hidden)) + hidden)
+            assert answer_on(connection)[0] == status
+        connection.sendall(hidden)
+        assert answer_on(connection)[0] == 200
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)  # not the whole grace time
+    assert process.returncode == 0
+
+
+def answer_on(connection: socket.socket) -> tuple[int, bytes]:
+    """The status and the body of the next answer on a connection that is kept."""
+    reply = b""
+    while b"\r\n\r\n" not in reply:
+        reply += connection.recv(65536)
+    head, _, body = reply.partition(b"\r\n\r\n")
+    (length,) = (
+        int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")
+    )
+    while len(body) < length:
+        body += connection.recv(65536)
+    assert len(body) == length
+    return int(head.split()[1]), body
+
+
+def test_an_answer_that_is_being_read_when_sigterm_comes_is_read_to_its_end(two_workers: Service) -> None:
+    process, port = two_workers
+    rows = json.dumps([{"a": 1, "b": 0}] * 2000).encode()
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", port))
+        connection.sendall((head % len(rows) + rows) * 40)
+        first = connection.recv(10)
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "Handling signal: term" in line:
+                break
+        reply = first + b"".join(iter(lambda: connection.recv(65536), b""))
+    process.communicate(timeout=60)
+    parts = reply.split(b"HTTP/1.1 200 OK")[1:]
+    assert len(parts) >= 1
+    for part in parts:
+        assert len(json.loads(part.partition(b"\r\n\r\n")[2])) == 2000
+
+
+def test_more_silent_clients_than_connections_lock_nobody_out(
+    environment: dict[str, str], models: Path, tmp_path: Path
+) -> None:
+    settings = {"NUDGE_CHECKPOINTS": str(models), "NUDGE_THREADS": "2"}
+    with serving(environment | settings, tmp_path, "--worker-connections", "20") as (process, port):
+        assert get(port, "/v2/health/ready")[0] == 200
+        (worker,) = children(process.pid)
+        silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(60)]
+        try:
+            for _ in range(20):
+                assert get(port, "/predict?a=1&b=0")[1]["label"] == 1
+            assert children(process.pid) == [worker]
+        finally:
+            for connection in silent:
+                connection.close()
+
+
 def test_what_is_no_request_is_refused_in_the_one_shape(two_workers: Service) -> None:
     _, port = two_workers
     for request, status in (

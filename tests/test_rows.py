@@ -83,3 +83,9 @@ def test_names_that_msgspec_cannot_spell_are_read_the_slow_way() -> None:
     array, single = odd.of_json(json.dumps({'a"b': 1, "c\\d": 2}).encode())
     assert (array.tolist(), single) == ([[1.0, 2.0]], True)
     assert odd.of_query("a%22b=1&c%5Cd=2") == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("query", ["n=1&wild=true&n=1", "n=1&wild=true&size, cm=2&size, cm", "n&wild=true&n=1"])
+def test_a_column_that_stands_twice_in_a_query_is_left_to_flasks_route(query: str) -> None:
+    with pytest.raises(ValueError, match="n"):
+        decoder.of_query(query)
