@@ -34,7 +34,7 @@ def serving(
         with subprocess.Popen(
             [*command, application],
             cwd=cwd,
-            env=environment,
+            env=environment | {"TMPDIR": str(cwd)},
             pass_fds=[listener.fileno()],
             stderr=subprocess.PIPE,
             stdout=subprocess.PIPE,
