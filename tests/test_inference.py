@@ -155,10 +155,7 @@ def test_only_the_outputs_that_are_named_are_answered(client: FlaskClient) -> No
     _, answer = infer(client, {"inputs": [tensor], "outputs": [{"name": "label"}]})
     assert [each["name"] for each in answer["outputs"]] == ["label"]
     assert infer(client, {"inputs": [tensor], "outputs": []})[1]["outputs"] == []
-    assert infer(client, {"inputs": [tensor], "outputs": [{"name": "label"}] * 2}) == (
-        400,
-        {"error": "output 'label' was expected once, and was found 2 times"},
-    )
+    assert infer(client, {"inputs": [tensor], "outputs": [{"name": "label"}] * 1000})[1] == answer, "once is enough"
     assert infer(client, {"inputs": [tensor], "outputs": [{"name": "no"}]}) == (
         400,
         {"error": "one of prediction, label was expected as an output, and 'no' was found"},

@@ -408,11 +408,11 @@ def test_metrics_are_those_of_all_workers(two_workers: Service) -> None:
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
     name = 'nudge_request_seconds_count{route="/predict",status="200"}'
+    wait_until(lambda: counted("nudge_model_workers") == 2)
     before = counted(name)
     for _ in range(60):
         assert get(port, "/predict?a=1&b=0")[0] == 200
     wait_until(lambda: counted(name) - before == 60)
-    assert counted("nudge_model_workers") == 2
     victim = children(process.pid)[0]
     os.kill(victim, signal.SIGKILL)
     wait_until(lambda: victim not in (now := children(process.pid)) and len(now) == 2)

@@ -1,13 +1,16 @@
-"""How long the service takes to its first answer, and how much memory a worker has, beside `import jax` alone.
+"""How long the service takes to its first answer, and how much memory a worker has, beside `import jax` alone; and how
+its memory grows over 200,000 requests.
 
     python -m bench.serving.footprint [--turns 5]
 
-A worker is measured once it has answered; its memory is what it has resident.
+A worker is measured once it has answered; its memory is what it has resident. The growth is that of one worker, from
+its first 20,000 requests to 200,000 more. It needs a C compiler, for the client (load.c).
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import socket
 import statistics
@@ -17,11 +20,15 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from bench.serving.__main__ import compile_load
 from model.text import aligned
 
-TIME_BAR, MEMORY_BAR = 2.0, 1.3
+TIME_BAR, MEMORY_BAR, GROWTH_BAR = 2.0, 1.3, 1.05
+REQUESTS = 200_000
 IMPORT = "import jax, sys; print('ready', flush=True); sys.stdin.read()"
 
 
@@ -43,12 +50,16 @@ def main() -> None:
         ]
         subprocess.run(train, check=True, stdout=subprocess.DEVNULL)
         measured = [(imported(), served(folder)) for _ in range(turns)]
+        before, after, asked = grown(Path(folder))
     rows = [["", "import jax", "the service", "ratio", "bar"]]
     for name, unit, place, bar in (("to the first answer", "s", 0, TIME_BAR), ("memory", "MB", 1, MEMORY_BAR)):
         alone, service = (statistics.median(pair[side][place] for pair in measured) for side in (0, 1))
         ratio = statistics.median(pair[1][place] / pair[0][place] for pair in measured)
         met = "" if ratio <= bar else "  MISSED"
         rows.append([name, f"{alone:.2f} {unit}", f"{service:.2f} {unit}", f"{ratio:.2f}", f"{bar}{met}"])
+    met = "" if after / before <= GROWTH_BAR else "  MISSED"
+    name = f"memory after {asked:,} requests more"
+    rows.append([name, f"{before:.2f} MB", f"{after:.2f} MB", f"{after / before:.3f}", f"{GROWTH_BAR}{met}"])
     print(aligned(rows))
 
 
@@ -67,11 +78,36 @@ def imported() -> tuple[float, float]:
 
 def served(folder: str) -> tuple[float, float]:
     """The seconds from the start of gunicorn to the first 200, and the megabytes of its worker then."""
+    started = time.perf_counter()
+    with running(folder) as (_, worker):
+        return time.perf_counter() - started, megabytes(worker)
+
+
+def grown(folder: Path) -> tuple[float, float, int]:
+    """The megabytes of a worker before and after REQUESTS requests or a few more, and how many they were."""
+    load, request, asked = compile_load(folder), folder / "request", 0
+    request.write_bytes(b"GET /predict?a=@@@@@@@@&b=@@@@@@@@ HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    def ask(port: int, seconds: int) -> int:
+        done = subprocess.run([load, str(port), "8", str(seconds), request], check=True, capture_output=True)
+        return int(json.loads(done.stdout)["requests"])
+
+    with running(str(folder)) as (port, worker):
+        while asked < REQUESTS // 10:
+            asked += ask(port, 2)
+        before, asked = megabytes(worker), 0
+        while asked < REQUESTS:
+            asked += ask(port, 10)
+        return before, megabytes(worker), asked
+
+
+@contextmanager
+def running(folder: str) -> Iterator[tuple[int, int]]:
+    """A service of one worker, once it has answered: its port, and the worker's process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "gunicorn", "-c", "serve/gunicorn_conf.py", "-b", f"127.0.0.1:{port}"]
-    started = time.perf_counter()
     with subprocess.Popen(
         [*command, "serve:create_app()"],
         cwd=Path(__file__).parents[2],
@@ -84,11 +120,11 @@ def served(folder: str) -> tuple[float, float]:
                     break
             except (urllib.error.URLError, ConnectionError):
                 time.sleep(0.005)
-        seconds = time.perf_counter() - started
         (worker,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        memory = megabytes(int(worker))
-        process.terminate()
-    return seconds, memory
+        try:
+            yield port, int(worker)
+        finally:
+            process.terminate()
 
 
 def megabytes(pid: int) -> float:
