@@ -12,7 +12,7 @@ import numpy as np
 from model.hyperparameters import Hyperparameters
 from model.network import Network
 from model.splitting import Rows, hold_out, split
-from model.stretches import State, advance, advance_by_batches, initial_state
+from model.stretches import State, advance, advance_by_batches, initial_state, shapes_of_state
 from model.tables import Table
 from model.tasks import Array
 
@@ -49,23 +49,27 @@ class Run:
 
     def initial_state(self) -> State:
         """The state before the first epoch."""
-        h = self.hyperparameters
-        state: State = initial_state(
-            self.key, self.network, self.optimizer, h.restarts, h.init, self.by_batches, len(self.held) > 0
-        )
+        state: State = initial_state(self.key, *self._arguments())
         return state
+
+    def _shapes(self) -> State:
+        return shapes_of_state(*self._arguments())
+
+    def _arguments(self) -> tuple[Any, ...]:
+        h = self.hyperparameters
+        return self.network, self.optimizer, h.restarts, h.init, self.by_batches, len(self.held) > 0
 
     def start(self) -> State:
         """`initial_state`, drawn while the program that takes it further is compiled."""
         with ThreadPoolExecutor(1) as pool:
-            compiled = pool.submit(self.compile, jax.eval_shape(self.initial_state))
+            compiled = pool.submit(self.compile, self._shapes())
             state = self.initial_state()
             compiled.result()
         return state
 
     def restored(self, leaves: list[Any]) -> State:
         """The state of these leaves. Raises ValueError where they are not those of such a run."""
-        expected = jax.eval_shape(self.initial_state)
+        expected = self._shapes()
         wanted = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(expected)]
         found = [(leaf.shape, leaf.dtype) for leaf in leaves]
         if wanted != found:

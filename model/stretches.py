@@ -7,7 +7,7 @@ chunks that fit the processor's cache, and takes each chunk through a stretch of
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -66,6 +66,13 @@ def initial_state(
     params = jax.vmap(partial(as_layers, network=network))(by_chunk)
     best = Best(params, jnp.full(restarts, jnp.inf, jnp.float32), jnp.zeros(restarts, jnp.int32)) if validated else None
     return State(params, jax.vmap(_over_restarts(optimizer.init, size > 1))(params), best)
+
+
+@cache
+def shapes_of_state(*arguments: Any) -> State:
+    """The shapes and types of `initial_state`'s result for its arguments after the key, traced once for each."""
+    shapes: State = jax.eval_shape(lambda: initial_state(jax.random.key(0), *arguments))
+    return shapes
 
 
 def _over_restarts(function: Any, several: bool) -> Any:
