@@ -122,7 +122,7 @@ class Edge:
 
     def _tensors(self, environ: Environ, name: str) -> tuple[bytes, Headers]:
         model, length = self.registry.models[name], int(environ["CONTENT_LENGTH"])
-        if length > SHORT or environ.get("HTTP_CONTENT_ENCODING") or not name.isascii():
+        if length > min(SHORT, self.settings.max_body) or environ.get("HTTP_CONTENT_ENCODING") or not name.isascii():
             raise ValueError(length)
         given = environ["wsgi.input"].read(length)
         environ["wsgi.input"] = BytesIO(given)
@@ -141,11 +141,14 @@ class Edge:
     def _cors(self, environ: Environ) -> Headers:
         origin, allowed = environ.get("HTTP_ORIGIN"), self.settings.cors_origins
         if "*" in allowed:
-            return [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "X-Request-ID")]
+            return [
+                ("Access-Control-Allow-Origin", "*"),
+                ("Access-Control-Expose-Headers", f"X-Request-ID, {JSON_LENGTH}"),
+            ]
         if origin in allowed:
             return [
                 ("Access-Control-Allow-Origin", str(origin)),
-                ("Access-Control-Expose-Headers", "X-Request-ID"),
+                ("Access-Control-Expose-Headers", f"X-Request-ID, {JSON_LENGTH}"),
                 ("Vary", "Origin"),
             ]
         return [("Vary", "Origin")]
@@ -169,7 +172,7 @@ def _log(environ: Environ, request_id: str, route: str, status: int, seconds: fl
         "milliseconds": round(seconds * 1000, 3),
     }
     try:
-        sys.stdout.write(encode(line).decode())
-        sys.stdout.flush()
+        sys.stdout.buffer.write(encode(line))
+        sys.stdout.buffer.flush()
     except OSError:  # nobody reads the log: the answer is more than its line
         return

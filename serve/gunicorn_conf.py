@@ -35,7 +35,7 @@ bind = "127.0.0.1:8000"
 preload_app = False
 workers = _count("WEB_CONCURRENCY", "1")
 worker_class = "serve.worker.Worker"
-# A connection that has sent part of a request has a thread; so many clients that are slow hold up no other.
+# For requests that are not short; they are started as they are needed.
 threads = _count("NUDGE_THREADS", "128")
 # Each has a file descriptor, of which there may be as many as the system lets us have.
 _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -53,7 +53,8 @@ keepalive = 5
 # they are loaded, which is after the fork.
 compute_threads = _count("NUDGE_COMPUTE_THREADS", "1")
 for _name in ("NPROC", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ.setdefault(_name, str(compute_threads))
+    if os.environ.get("NUDGE_COMPUTE_THREADS") or not os.environ.get(_name):
+        os.environ[_name] = str(compute_threads)
 
 limit_request_line = 4094
 limit_request_fields = 64
@@ -67,6 +68,11 @@ loglevel = _setting("NUDGE_LOG_LEVEL", "info", LEVELS, f"one of {LEVELS.replace(
 
 # gunicorn 27's control socket under the home directory; nothing here uses it.
 control_socket_disable = True
+
+
+_counts = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+if _counts and not Path(_counts).is_dir():
+    sys.exit(f"PROMETHEUS_MULTIPROC_DIR: expected a directory, found none at {_counts!r}; make it, or leave it out")
 
 
 def on_starting(server: Any) -> None:

@@ -6,6 +6,7 @@ is asked adds them up. Without that directory there is one process, and its numb
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections import deque
 
@@ -57,6 +58,7 @@ def count_rows(model: str, count: int) -> None:
     _uncounted.append((rows, (model,), count))
 
 
+@atexit.register
 def count() -> None:
     """Count what is still to be counted."""
     while _uncounted:
@@ -73,6 +75,7 @@ def follow(registry: Registry) -> None:
     def on_load(model: Model) -> None:
         workers.labels(model.name, model.version).set(1)
         loaded.labels(model.name).set(model.loaded)
+        failures.labels(model.name)  # from 0 on, so that an increase can be seen
         load_seconds.labels(model.name).set(model.seconds)
 
     def on_retire(model: Model) -> None:

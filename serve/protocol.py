@@ -56,7 +56,9 @@ def infer(model: Model, body: bytes, json_length: str | None, max_rows: int) -> 
     """
     asked, raws = _asked(body, json_length)
     values = _values(model, asked.inputs, raws, max_rows)
-    return _answer(model, asked, _predicted(model, values))
+    answer = _answer(model, asked, _predicted(model, values))
+    count_rows(model.name, len(values))
+    return answer
 
 
 def metadata_of(model: Model) -> dict[str, Any]:
@@ -192,8 +194,6 @@ def _predicted(model: Model, values: np.ndarray) -> dict[str, np.ndarray]:
         mean, spread = model.predictor.predict(values)
     except ValueError as error:
         raise RequestError(str(error)) from None
-    if len(values):
-        count_rows(model.name, len(values))
     outputs = {"prediction": np.asarray(mean)}
     if model.checkpoint.classes:
         outputs["label"] = _labels(model, np.asarray(mean))

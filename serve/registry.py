@@ -20,6 +20,8 @@ from serve.settings import Settings
 
 log = logging.getLogger("gunicorn.error")
 
+# Seconds between two calls of on_look, at the most.
+COUNT = 0.5
 # What tells one file from another of the same name: the time it was changed, its size, its inode.
 Signature = tuple[int, int, int]
 
@@ -51,7 +53,8 @@ class Registry:
 
     default: the name of the model of /predict, None where none is named and there was none to choose. models: by name.
     failures: why the file of a name is not served, without its directory. on_load, on_failure, on_retire: called
-    after each, with the model, the name, the model. on_look: called before each look at the directory.
+    after each, with the model, the name, the model. on_look: called twice a second
+    or so, while the directory is watched.
     """
 
     settings: Settings
@@ -88,8 +91,9 @@ class Registry:
             self.default = marker.read_text() or None
             self.scan()
             return
-        self.default = settings.model or default_checkpoint(settings.checkpoints).stem
-        if "/" in self.default:
+        named = (settings.model or "").removesuffix(SUFFIX)
+        self.default = named or default_checkpoint(settings.checkpoints).stem
+        if "/" in self.default or not _is_model(self.default + SUFFIX):
             raise CheckpointError(
                 f"NUDGE_MODEL: expected the name of a checkpoint in {settings.checkpoints}, found "
                 f"{shown(self.default)}; set NUDGE_CHECKPOINTS to its directory"
@@ -112,8 +116,12 @@ class Registry:
         self._stop.set()
 
     def _watch(self) -> None:
-        while not self._stop.wait(self.settings.poll):
-            for step in (self.on_look, self.scan):
+        next_scan = time.monotonic()
+        while not self._stop.wait(min(self.settings.poll, COUNT)):
+            due = time.monotonic() >= next_scan
+            if due:
+                next_scan = time.monotonic() + self.settings.poll
+            for step in (self.on_look, self.scan) if due else (self.on_look,):
                 try:
                     step()
                 except Exception:
@@ -173,8 +181,6 @@ class Registry:
 
     def _fail(self, name: str, message: str, directory: Path) -> None:
         reason = message.replace(f"{directory}/", "")
-        if self.failures.get(name) == reason:
-            return
         self.failures = {**self.failures, name: reason}
         self.on_failure(name)
         log.error("Model %s cannot be loaded: %s", name, message)
@@ -238,7 +244,7 @@ def _open(path: Path) -> tuple[Model, bytes]:
 
 
 def _write(path: Path, data: bytes) -> None:
-    with beside(path, "set NUDGE_RUNTIME to a directory that can be written to", CheckpointError) as (file, finish):
+    with beside(path, "set TMPDIR to a directory with room", CheckpointError) as (file, finish):
         file.write(data)
         finish()
 

@@ -48,7 +48,11 @@ def read(variables: Mapping[str, Any]) -> Settings:
     Traceback (most recent call last):
     serve.settings.SettingError: NUDGE_MAX_ROWS: expected a whole number from 1 to 10,000,000, found 'ten'; ...
     """
-    given = {name.removeprefix("NUDGE_").lower(): str(value) for name, value in variables.items() if value}
+    given = {
+        name.removeprefix("NUDGE_").lower(): str(int(value) if isinstance(value, bool) else value)
+        for name, value in variables.items()
+        if value not in (None, "")
+    }
     found: dict[str, Any] = {}
     for name in ("checkpoints", "runtime"):
         if name in given:
@@ -61,6 +65,8 @@ def read(variables: Mapping[str, Any]) -> Settings:
     for name in ("api_keys", "cors_origins"):
         if name in given:
             found[name] = tuple(part.strip() for part in given[name].split(",") if part.strip())
+            if not found[name]:
+                raise _refusal(name, "one or more, separated by commas", repr(given[name]))
     if "poll" in given:
         found["poll"] = _seconds("poll", given["poll"])
     if "access_log" in given:

@@ -90,6 +90,7 @@ class Worker(ThreadWorker):
         super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
         self.waiting: dict[Connection, None] = {}  # in the order in which they came
         self.deadlines: dict[Connection, float] = {}
+        self.late: set[Connection] = set()  # of which no more is read
         self.lock = threading.Lock()
         self.quick: tuple[bytes, ...] = ()
 
@@ -102,26 +103,27 @@ class Worker(ThreadWorker):
             sys.exit(3)  # gunicorn then ends, rather than try again
         self.quick = getattr(self.wsgi, "quick", ())
 
-    def accept(self, listener: socket.socket) -> None:
-        """Accept the connections that are there, and wait for their requests."""
+    def accept(self, listener: socket.socket) -> bool:
+        """Accept connections that are there, and wait for their requests. Whether there may be more."""
         if self.cfg.is_ssl:
             super().accept(listener)  # type: ignore[no-untyped-call]
-            return
+            return False
         for _ in range(AT_ONCE):
             try:
                 client, address = listener.accept()
             except ConnectionAbortedError:
                 continue
             except BlockingIOError:
-                return
+                return False
             except OSError as error:  # no descriptor is left
                 self.log.warning("A connection was not accepted: %s", error)
                 self._make_room()
-                return
+                return False
             self.nr_conns += 1
             self._wait(Connection(self, client, address, listener))
             if self.nr_conns >= self.worker_connections:
                 self._make_room()
+        return True
 
     def _make_room(self) -> None:
         """Close the connection that has been silent for longest."""
@@ -132,15 +134,18 @@ class Worker(ThreadWorker):
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Accept connections from now on, or no longer; those that are made when the worker ends are its own too."""
-        if not self.alive and not enabled and self._accepting:
-            for listener in self.sockets:
-                self.accept(listener)
+        ending = not self.alive and not enabled and self._accepting
+        for listener in self.sockets if ending else ():
+            while self.accept(listener):
+                pass
         super().set_accept_enabled(enabled)  # type: ignore[no-untyped-call]
+        for listener in self.sockets if ending else ():
+            listener.close()  # so that the next is refused, and does not wait in vain
 
     def _wait(self, connection: Connection) -> None:
         assert self.poller is not None
-        self.waiting[connection] = None
         self.poller.register(connection.sock, selectors.EVENT_READ, partial(self._read, connection))
+        self.waiting[connection] = None
 
     def _stop_waiting(self, connection: Connection) -> None:
         assert self.poller is not None
@@ -148,6 +153,8 @@ class Worker(ThreadWorker):
         self.poller.unregister(connection.sock)
 
     def _read(self, connection: Connection, client: socket.socket) -> None:
+        if connection not in self.waiting:  # closed since the loop heard of it
+            return
         try:
             data = client.recv(LONGEST_HEAD)
         except BlockingIOError:
@@ -183,6 +190,7 @@ class Worker(ThreadWorker):
                 self.enqueue_req(connection)  # type: ignore[no-untyped-call]
                 return
             connection.ended = not self._answer_here(connection)
+            self.waiting[connection] = self.waiting.pop(connection)
             if not connection.ended:
                 connection.received = unreader.take_buffered()
                 connection.timeout = time.monotonic() + (REQUEST_SECONDS if connection.received else self.cfg.keepalive)
@@ -237,6 +245,8 @@ class Worker(ThreadWorker):
         return not connection.ended
 
     def _write(self, connection: Connection, client: socket.socket) -> None:
+        if connection not in self.waiting:
+            return
         if self._send(connection) or (connection.ended and connection in self.waiting and not connection.unsent):
             assert self.poller is not None
             self.poller.modify(client, selectors.EVENT_READ, partial(self._read, connection))
@@ -251,6 +261,7 @@ class Worker(ThreadWorker):
         finally:
             with self.lock:
                 del self.deadlines[conn]
+                self.late.discard(conn)
 
     def finish_request(self, conn: Connection, fs: Any) -> None:
         """Take a connection back from its thread."""
@@ -268,7 +279,8 @@ class Worker(ThreadWorker):
             self._end(conn)
             return
         conn.received = conn.parser.unreader.take_buffered()
-        conn.timeout = time.monotonic() + (REQUEST_SECONDS if conn.received else self.cfg.keepalive)
+        idle = self.cfg.keepalive if self.alive else LAST_WORDS
+        conn.timeout = time.monotonic() + (REQUEST_SECONDS if conn.received else idle)
         self._answer(conn)
 
     def _end(self, connection: Connection) -> None:
@@ -293,10 +305,12 @@ class Worker(ThreadWorker):
             self._close(connection)
         with self.lock:
             for connection in [connection for connection, deadline in self.deadlines.items() if deadline < now]:
-                over = self.deadlines[connection] <= now - LAST_WORDS
-                self.deadlines[connection] = now + LAST_WORDS if not over else self.deadlines[connection]
+                over = connection in self.late or self.cfg.is_ssl
+                self.late.add(connection)
+                self.deadlines[connection] = now + LAST_WORDS
                 try:
-                    connection.sock.shutdown(socket.SHUT_RDWR if over else socket.SHUT_RD)
+                    # Not that of TLS, after which what a thread still sends would be in clear.
+                    socket.socket.shutdown(connection.sock, socket.SHUT_RDWR if over else socket.SHUT_RD)
                 except OSError as error:
                     self.log.debug("A connection was gone: %s", error)
 

@@ -110,6 +110,14 @@ def test_only_named_origins_may_call_from_a_page(checkpoints: Path) -> None:
         assert client.get(ROW).headers["Access-Control-Allow-Origin"] == "*"
 
 
+def test_the_limits_hold_on_the_short_way_too(checkpoints: Path) -> None:
+    for client in client_of(checkpoints, MAX_BODY="200", MAX_ROWS="1"):
+        assert client.post("/v2/models/xor/infer", json=TENSORS).status_code == 200
+        assert client.post("/v2/models/xor/infer", json=TENSORS | {"id": "x" * 200}).status_code == 413
+        two = {"name": "input", "shape": [2, 2], "datatype": "FP32", "data": [1, 0, 1, 1]}
+        assert client.post("/v2/models/xor/infer", json={"inputs": [two]}).status_code == 413
+
+
 def test_the_log_has_a_line_of_json_for_each_request(checkpoints: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for client in client_of(checkpoints, ACCESS_LOG="1"):
         client.get(ROW, headers={"X-Request-ID": "one"})
@@ -196,6 +204,9 @@ def test_settings_come_from_their_variables() -> None:
         ("CORS_ORIGINS", "example.org"),
         ("CORS_ORIGINS", "https://a.example/path"),
         ("API_KEYS", "a b"),
+        ("API_KEYS", ","),
+        ("API_KEYS", " \n"),
+        ("CORS_ORIGINS", ","),
         ("POLL", "0"),
         ("POLL", "soon"),
     ],

@@ -286,6 +286,19 @@ def test_a_client_that_does_not_read_holds_up_no_other(two_workers: Service) -> 
             connection.close()
 
 
+def test_a_client_that_never_reads_loses_its_thread(environment: dict[str, str], models: Path, tmp_path: Path) -> None:
+    settings = {"NUDGE_CHECKPOINTS": str(models), "NUDGE_THREADS": "1", "NUDGE_REQUEST_SECONDS": "1"}
+    rows = json.dumps([{"a": 1, "b": 0}] * 100_000).encode()
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    with serving(environment | settings, tmp_path) as (_, port), socket.socket() as greedy:
+        greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        greedy.connect(("127.0.0.1", port))
+        greedy.sendall(head % len(rows) + rows)
+        assert get(port, "/predict?a=1&b=0")[1]["label"] == 1
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as reply:
+            assert reply.status == 200
+
+
 def test_requests_that_come_in_pieces_or_together_are_answered_in_order(two_workers: Service) -> None:
     _, port = two_workers
     body = b'{"a":1,"b":1}'
