@@ -48,13 +48,11 @@ class Model:
 
 @dataclass
 class Registry:
-    """The models of a directory. A request takes its model once: each change replaces
-    them whole.
+    """The models of a directory. A request takes its model once: each change replaces them whole.
 
-    default: the name of the model of /predict, None where none is named and there was none to choose. models: by name.
-    failures: why the file of a name is not served, without its directory. on_load, on_failure, on_retire: called
-    after each, with the model, the name, the model. on_look: called twice a second
-    or so, while the directory is watched.
+    default: the name of the model of /predict, None until `start`. models: by name. failures: why the file of a name is
+    not served, without its directory. on_load, on_failure, on_retire: called after each, with the model, the name, the
+    model. on_look: called twice a second or so, while the directory is watched.
     """
 
     settings: Settings

@@ -50,7 +50,7 @@ class InputTensor(msgspec.Struct):
 
 
 class OutputTensor(msgspec.Struct, omit_defaults=True):
-    """A tensor of an answer. data: as nested lists, unless its bytes follow the JSON of the answer."""
+    """A tensor of an answer. data: flat, row by row, unless its bytes follow the JSON of the answer."""
 
     name: str
     datatype: str

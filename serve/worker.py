@@ -15,14 +15,13 @@ import sys
 import threading
 import time
 from functools import partial
-from http import HTTPStatus
 from typing import Any
 
 from gunicorn import util
 from gunicorn.http import errors, get_parser
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from serve.answers import encode
+from serve.refusals import FAILURE, refusal
 
 # Seconds that a client may take to send the head of a request; and that a request in a thread may take to its end.
 REQUEST_SECONDS = int(os.environ.get("NUDGE_REQUEST_SECONDS") or 30)
@@ -38,21 +37,6 @@ LONGEST_QUICK = 32_768
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r\n", re.IGNORECASE)
 # What is compressed may be long once it is not.
 BODY = re.compile(rb"\r\n(?:content-length|content-encoding|transfer-encoding|expect):", re.IGNORECASE)
-
-# What gunicorn refuses before the application sees it: the status and what was expected.
-REFUSALS: dict[type[Exception], tuple[int, str]] = {
-    errors.LimitRequestLine: (414, "a shorter request line was expected"),
-    errors.LimitRequestHeaders: (431, "fewer or shorter header fields were expected"),
-    errors.InvalidRequestLine: (400, "a request line of HTTP/1.1 was expected"),
-    errors.InvalidRequestMethod: (400, "a method such as GET was expected"),
-    errors.InvalidHTTPVersion: (400, "a version of HTTP such as HTTP/1.1 was expected"),
-    errors.InvalidHeader: (400, "header fields of HTTP/1.1 were expected"),
-    errors.InvalidHeaderName: (400, "names of header fields of HTTP/1.1 were expected"),
-    errors.ObsoleteFolding: (400, "header fields on a line each were expected"),
-    errors.UnsupportedTransferCoding: (501, "the transfer coding chunked was expected"),
-    errors.ExpectationFailed: (417, "100-continue was expected as the expectation"),
-    errors.ParseException: (400, "a request of HTTP/1.1 was expected"),
-}
 
 
 class Connection(TConn):
@@ -328,16 +312,9 @@ class Worker(ThreadWorker):
             self.log.debug("A client was gone: %s", error)
 
     def _refusal(self, exc: Exception) -> bytes:
-        kind = next((kind for kind in type(exc).__mro__ if kind in REFUSALS), None)
-        if kind is None:
+        answer = refusal(exc)
+        if answer is None:
             self.log.error("A request was not answered", exc_info=exc)
-            status, message = 500, "the service failed to answer; its log says why"
-        else:
-            status, expected = REFUSALS[kind]
-            message = f"{expected}, and something else was found"
-            self.log.debug("A request is refused: %s", exc)
-        body = encode({"error": message})
-        head = (
-            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nConnection: close\r\nContent-Type: application/json\r\n"
-        )
-        return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+            return FAILURE
+        self.log.debug("A request is refused: %s", exc)
+        return answer
