@@ -21,9 +21,9 @@ import jax.test_util
 import numpy as np
 
 from model import Network, chain_rule, check_gradients, init_params, loss, truth_table
-from model.evaluation import is_floating
-from model.pictures import error_against_epsilon
-from model.text import aligned
+from model.checking.checked_function import is_floating
+from model.checking.epsilon_plot import error_against_epsilon
+from model.messages import aligned
 from tests import corpus
 from tests.corpus import Case
 

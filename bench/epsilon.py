@@ -16,13 +16,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from model import Network, Params, init_params, loss, nudge
-from model.checking import TOLERANCE
+from model.checking.check import TOLERANCE
+from model.checking.epsilon_plot import BOTTOM, LEFT, RIGHT, TOP, Chart, Curve
+from model.checking.report import FLOOR
+from model.commands.svg import BLUE, BOLD, INK, ORANGE, SOFT, line, text
 from model.gradients import EPSILON, one_at_a_time
+from model.messages import aligned
 from model.network import ACTIVATIONS, preactivations
-from model.pictures import BOTTOM, LEFT, RIGHT, TOP, Chart, Curve
-from model.reports import FLOOR
-from model.svg import BLUE, BOLD, INK, ORANGE, SOFT, line, text
-from model.text import aligned
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "error-against-epsilon.svg"
 

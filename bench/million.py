@@ -103,10 +103,10 @@ def memory(name: str) -> float:
 def ours(path: str, batch: int) -> dict[str, float]:
     import jax
 
-    import model.reading  # noqa: F401
+    import model.tables.reading  # noqa: F401
     from model.hyperparameters import default_network
-    from model.tables import read_table
-    from model.training import train
+    from model.tables.table import read_table
+    from model.training.fit import train
 
     watch = Watch()
     table = read_table(path, TARGET)

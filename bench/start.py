@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from model.text import aligned
+from model.messages import aligned
 
 ROOT = Path(__file__).resolve().parent.parent
 TURNS = 5

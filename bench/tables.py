@@ -34,8 +34,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from model.estimators import NudgeClassifier, NudgeRegressor
-from model.reading import read_frame
-from model.tables import table_of
+from model.tables.reading import read_frame
+from model.tables.table import table_of
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDS, TARGET = 5, "target"

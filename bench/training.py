@@ -28,11 +28,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from model import Network, Result, fit, truth_table
-from model.cli import configure_jax
+from model.commands.cli import configure_jax
 from model.hyperparameters import GUIDE, Hyperparameters
-from model.optimizers import make_optimizer
-from model.stretches import CAPACITY, State, advance, initial_state
-from model.text import aligned
+from model.messages import aligned
+from model.training.optimizers import make_optimizer
+from model.training.stretches import CAPACITY, State, advance, initial_state
 
 NETWORK, TABLE = Network((2, 2, 1)), truth_table("xor")
 RATE, LOG_EVERY = GUIDE.learning_rate, GUIDE.log_every

@@ -8,30 +8,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from model.checking import assert_gradients, check_gradients
+    from model.checking.check import assert_gradients, check_gradients
+    from model.checking.report import Report
     from model.checkpoint import Checkpoint, CheckpointError, Training, load, save
-    from model.columns import Category, Number, TableError, encode
     from model.ensembles import predict_ensemble
     from model.gradients import chain_rule, jvp, nudge
     from model.hyperparameters import Hyperparameters, default_network
     from model.inference import Predictor
     from model.network import Layer, Network, Params, init_params, logits, loss, predict
-    from model.reports import Report
-    from model.tables import Table, read_table, table_of_arrays, truth_table
-    from model.training import DivergedError, History, Progress, Result, fit, train
+    from model.tables.columns import Category, Number, TableError, encode
+    from model.tables.table import Table, read_table, table_of_arrays, truth_table
+    from model.training.fit import DivergedError, History, Progress, Result, fit, train
 else:
     MODULES = (
         "network",
-        "columns",
-        "tables",
+        "tables.columns",
+        "tables.table",
         "hyperparameters",
         "checkpoint",
         "ensembles",
         "inference",
         "gradients",
-        "reports",
-        "checking",
-        "training",
+        "checking.report",
+        "checking.check",
+        "training.fit",
     )
 
     def __getattr__(name: str) -> object:

@@ -2,13 +2,13 @@
 
 from typing import NoReturn
 
-from model.interrupts import interrupts
+from model.commands.interrupts import interrupts
 
 
 def main() -> NoReturn:
     """Run the command line."""
     interrupts.listen()
-    from model import cli
+    from model.commands import cli
 
     cli.main()
 

@@ -17,13 +17,13 @@ import msgspec
 import numpy as np
 import safetensors.numpy
 
-from model.atomic import beside
-from model.columns import PLAIN, Number, Scaling, width
+from model.atomic_write import beside
 from model.hyperparameters import Hyperparameters
+from model.messages import reason, refused, shown
 from model.metrics import Metrics
 from model.network import Layer, Network, Params
-from model.targets import Class
-from model.text import reason, refused, shown
+from model.tables.columns import PLAIN, Number, Scaling, width
+from model.tables.targets import Class
 
 FORMAT = 2
 SUFFIX = ".safetensors"

@@ -13,11 +13,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from model.columns import encode
 from model.ensembles import predict_rows
 from model.hyperparameters import HIDDEN, TABLES, default_network
-from model.tables import Table, table_of_arrays
-from model.training import fit
+from model.tables.columns import encode
+from model.tables.table import Table, table_of_arrays
+from model.training.fit import fit
 
 Matrix = Num[np.ndarray, "rows columns"]
 

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from model.network import INITS, Network, is_count
-from model.tables import Table
+from model.tables.table import Table
 
 SCHEDULES = ("constant", "cosine")
 OPTIMIZERS = ("sgd", "momentum", "adam")
@@ -119,7 +119,7 @@ BATCH_SHARE, LARGEST_BATCH = 128, 1024
 def defaults(table: Table) -> Hyperparameters:
     """The hyperparameters that a table is trained with unless others are named.
 
-    >>> from model.tables import truth_table
+    >>> from model.tables.table import truth_table
     >>> defaults(truth_table("xor")).epochs
     100000
     """
@@ -143,7 +143,7 @@ def for_rows(rows: int) -> Hyperparameters:
 def default_network(table: Table, hidden: tuple[int, ...] | None = None, activation: str = "relu") -> Network:
     """A network for a table: its inputs, the hidden layers, and as many outputs as its task needs.
 
-    >>> from model.tables import truth_table
+    >>> from model.tables.table import truth_table
     >>> default_network(truth_table("xor"))
     Network(sizes=(2, 2, 1), activation='relu', task='binary')
     """

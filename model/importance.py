@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Float, Num
 
 from model.checkpoint import Checkpoint
-from model.columns import Number, encode
 from model.ensembles import BATCH, predict_ensemble, predict_rows
 from model.metrics import metrics
 from model.network import Network, Params
+from model.tables.columns import Number, encode
 
 SHUFFLES = 5
 

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float
 
 from model.checkpoint import Checkpoint
-from model.columns import encode
 from model.ensembles import Prediction, of_numpy, predict_ensemble
 from model.network import FEW
+from model.tables.columns import encode
 
 Answer = dict[str, Any]
 

@@ -32,7 +32,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     Traceback (most recent call last):
     model.checkpoint.CheckpointError: /nowhere: expected a checkpoint in it, found none; write one with ...
     """
-    from serve import edge, errors, health, inference, metrics, openapi, predict, settings
+    from serve import edge, errors, health, metrics, openapi, predict, settings
+    from serve import open_inference as inference
     from serve.registry import Registry
 
     variables = {name: value for name, value in os.environ.items() if name.startswith("NUDGE_")}

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from flask import request
 
-from serve.answers import encode
 from serve.metrics import count_request
+from serve.open_inference_codec import JSON_LENGTH, infer
 from serve.predict import answers
-from serve.protocol import JSON_LENGTH, infer
 from serve.registry import Registry
+from serve.responses import encode
 
 Environ = dict[str, Any]
 Headers = list[tuple[str, str]]

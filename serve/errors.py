@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
 
-from model.text import shown
-from serve.answers import answer
+from model.messages import shown
+from serve.responses import answer
 
 
 class RequestError(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from serve.models import default_model
+from serve.model_lookup import default_model
 
 blueprint = Blueprint("health", __name__, url_prefix="/v2/health")
 

@@ -10,12 +10,12 @@ from urllib.parse import quote
 import msgspec
 from flask import Blueprint, Response
 
-from model.columns import BEYOND_FLOAT32, Category, Number
-from model.values import MISSING
-from serve.answers import answer
-from serve.models import registry
-from serve.protocol import JSON_LENGTH, InferRequest, InferResponse, metadata_of
+from model.tables.columns import BEYOND_FLOAT32, Category, Number
+from model.tables.parsing import MISSING
+from serve.model_lookup import registry
+from serve.open_inference_codec import JSON_LENGTH, InferRequest, InferResponse, metadata_of
 from serve.registry import Model, Registry
+from serve.responses import answer
 from serve.tensors import DATATYPES
 
 blueprint = Blueprint("openapi", __name__)

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from flask import Blueprint, Response, request
 
-from model.text import shown
-from model.values import from_text
-from serve.answers import answer
-from serve.bodies import whole_body
+from model.messages import shown
+from model.tables.parsing import from_text
 from serve.errors import RequestError, check_rows
 from serve.metrics import count_rows
-from serve.models import default_model, model_named, settings
+from serve.model_lookup import default_model, model_named, settings
 from serve.registry import Model
+from serve.request_body import whole_body
+from serve.responses import answer
 
 blueprint = Blueprint("predict", __name__)
 

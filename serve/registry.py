@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from model.atomic import beside
+from model.atomic_write import beside
 from model.checkpoint import SUFFIX, Checkpoint, CheckpointError, default_checkpoint, parse, read
 from model.inference import Predictor
-from model.text import reason, shown
-from serve.rows import RowsDecoder
+from model.messages import reason, shown
+from serve.row_decoder import RowsDecoder
 from serve.settings import Settings
 
 log = logging.getLogger("gunicorn.error")

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from model.text import shown
+from model.messages import shown
 from serve.errors import RequestError
 
 # The datatypes of the protocol. BYTES has texts of any length, and so no type of NumPy's.

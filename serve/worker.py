@@ -21,7 +21,7 @@ from gunicorn import util
 from gunicorn.http import errors, get_parser
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from serve.refusals import FAILURE, refusal
+from serve.gunicorn_errors import FAILURE, refusal
 
 # Seconds that a client may take to send the head of a request; and that a request in a thread may take to its end.
 REQUEST_SECONDS = int(os.environ.get("NUDGE_REQUEST_SECONDS") or 30)

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from model.pictures import error_against_epsilon
+from model.checking.epsilon_plot import error_against_epsilon
 from tests.conftest import ROOT, Nudge
 
 MODULE = """

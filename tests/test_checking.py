@@ -26,10 +26,10 @@ from model import (
     check_gradients,
     init_params,
     loss,
-    programs,
     truth_table,
 )
-from model.verdicts import Verdict
+from model.checking import evaluator as programs
+from model.checking.verdicts import Verdict
 from tests import corpus
 from tests.corpus import Case
 

@@ -237,9 +237,10 @@ def test_ctrl_c_after_the_training_says_what_is_kept(environment: dict[str, str]
 
 CHECKING = """
 import sys
-from model.interrupts import interrupts
+from model.commands.interrupts import interrupts
 interrupts.listen()
-from model import check_command, cli
+from model.commands import check as check_command
+from model.commands import cli
 def check_gradients(*args, **options):
     print("checking", flush=True)
     sys.stdin.read()
@@ -262,7 +263,7 @@ def test_a_second_ctrl_c_stops_at_once(environment: dict[str, str], tmp_path: Pa
 
 BUSY = """
 import ctypes, time
-from model.interrupts import interrupts
+from model.commands.interrupts import interrupts
 interrupts.listen()
 interrupts.hold()
 print("held", flush=True)
@@ -284,7 +285,7 @@ def test_a_second_ctrl_c_lets_a_file_be_written_whole(environment: dict[str, str
 
 WRITING = """
 import pathlib, signal, sys, time
-from model.interrupts import interrupts
+from model.commands.interrupts import interrupts
 interrupts.listen()
 interrupts.hold()
 interrupts.pressed = True
@@ -405,7 +406,7 @@ def test_a_closed_pipe_is_no_traceback(environment: dict[str, str], checkpoints:
 
 
 def test_the_defaults_stand_in_one_place() -> None:
-    from model.cli import cli
+    from model.commands.cli import cli
 
     texts = {parameter.name: getattr(parameter, "help", "") for parameter in cli.commands["train"].params}
     assert (EPOCHS, RESTARTS, LEARNING_RATE) == (100_000, 64, 0.01)

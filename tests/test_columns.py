@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from model.columns import Category, Number, encode, number, width
-from model.values import MISSING, from_json, from_series, from_text, known, parse_number
+from model.tables.columns import Category, Number, encode, number, width
+from model.tables.parsing import MISSING, from_json, from_series, from_text, known, parse_number
 
 FLOATS = st.floats(-3e38, 3e38, allow_nan=False)
 COLOURS = ("blue", "green", "red")
@@ -69,7 +69,7 @@ def test_a_long_table_is_encoded_as_its_rows_are(monkeypatch: pytest.MonkeyPatch
     values = [rng.normal(size=23), rng.integers(0, 3, 23).astype(float), rng.normal(size=23)]
     values[0][::4] = np.nan
     alone = np.concatenate([encode(scaling, [column[row : row + 1] for column in values]) for row in range(23)])
-    monkeypatch.setattr("model.columns.BLOCK", 5)
+    monkeypatch.setattr("model.tables.columns.BLOCK", 5)
     assert encode(scaling, values).tolist() == alone.tolist()
     assert width(scaling) == alone.shape[1] == 6
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model import Network, chain_rule, check_gradients, init_params, jvp, loss, nudge, truth_table
+from model.checking.verdicts import Verdict
 from model.network import ACTIVATIONS
-from model.verdicts import Verdict
 
 pytestmark = pytest.mark.core
 

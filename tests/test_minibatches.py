@@ -10,11 +10,11 @@ import optax
 import pytest
 
 from model import Hyperparameters, Layer, Network, fit, init_params, loss, table_of_arrays, train, truth_table
-from model import training as training_module
-from model.optimizers import decayed, make_optimizer, scheduled
-from model.runs import SHUFFLE, SPLIT
-from model.shuffling import shuffled
-from model.splitting import hold_out
+from model.training import fit as training_module
+from model.training.optimizers import decayed, make_optimizer, scheduled
+from model.training.run import SHUFFLE, SPLIT
+from model.training.shuffle import shuffled
+from model.training.validation_split import hold_out
 
 pytestmark = pytest.mark.core
 

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from model import Category, Checkpoint, Network, Number, load, save
-from model.columns import width
+from model.tables.columns import width
 from serve import create_app
 from tests.test_ensembles import RECORD, ensemble_of
 

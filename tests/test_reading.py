@@ -16,11 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model import csv_bytes, csv_files, memory
-from model.columns import TableError
-from model.memory import memory_available
-from model.reading import frame_batches, read_frame, read_names
-from model.values import MISSING
+from model.tables import csv_bytes, csv_files, memory
+from model.tables.columns import TableError
+from model.tables.memory import memory_available
+from model.tables.parsing import MISSING
+from model.tables.reading import frame_batches, read_frame, read_names
 
 Write = Callable[..., Path]
 

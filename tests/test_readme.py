@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from model.cli import main
+from model.commands.cli import main
 from serve import create_app
 from serve.settings import Settings
 from tests.conftest import ROOT
@@ -149,7 +149,7 @@ def test_the_manifests_are_yaml_with_paths_that_answer(checkpoints: Path) -> Non
 
 
 def test_every_command_and_target_is_in_the_readme() -> None:
-    from model.cli import cli
+    from model.commands.cli import cli
 
     for name in cli.commands:
         assert f"`{name} [" in README, name

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from model import Category, Number
 from serve.errors import RequestError
-from serve.rows import RowsDecoder
+from serve.row_decoder import RowsDecoder
 
 pytestmark = pytest.mark.core
 

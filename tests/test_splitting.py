@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model import Network, init_params, loss, table_of_arrays
-from model import splitting as splitting_module
-from model.shuffling import shuffled
-from model.splitting import balanced, filled_up, hold_out, split
-from model.tables import Table
+from model.tables.table import Table
+from model.training import validation_split as splitting_module
+from model.training.shuffle import shuffled
+from model.training.validation_split import balanced, filled_up, hold_out, split
 
 KEY = jax.random.key(0)
 

@@ -18,7 +18,7 @@ import polars as pl
 import pytest
 
 from model import load
-from model.cli import main
+from model.commands.cli import main
 from model.inference import BATCHES
 from serve import create_app
 from tests.conftest import Nudge

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model import truth_table
-from model.tables import TRUTH_TABLES
-from model.values import parse_number
+from model.tables.parsing import parse_number
+from model.tables.table import TRUTH_TABLES
 
 GATES: dict[str, Callable[[int, int], int]] = {
     "xor": operator.xor,

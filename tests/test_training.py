@@ -13,8 +13,8 @@ import optax
 import pytest
 
 from model import DivergedError, Network, Table, chain_rule, fit, init_params, logits, loss, train, truth_table
-from model import training as training_module
-from model.stretches import initial_state
+from model.training import fit as training_module
+from model.training.stretches import initial_state
 
 pytestmark = pytest.mark.core
 

@@ -28,7 +28,7 @@ from safetensors.numpy import load_file
 from bench.serving.forward import Forward
 from bench.serving.questions import BINARY, JSON, ONE, RANDOM_ROWS, Question, questions
 from bench.serving.servers import PEERS, ROOT, TOLERANCE, NotRight, Server
-from model.text import aligned
+from model.messages import aligned
 
 # Nudge's requests a second over the constant route's, over every peer's, and over MLServer's.
 CONSTANT_BAR, PEER_BAR, JSON_BAR, BINARY_BAR = 0.90, 1.0, 1.3, 3.0

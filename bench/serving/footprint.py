@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.serving.__main__ import compile_load
-from model.text import aligned
+from model.messages import aligned
 
 TIME_BAR, MEMORY_BAR, GROWTH_BAR = 2.0, 1.3, 1.05
 REQUESTS = 200_000

@@ -1,0 +1,256 @@
+"""A function of a pytree made ready to be evaluated at many points, in float64, however it is written.
+
+What JAX can trace is compiled; what branches on its values in Python, or is plain NumPy, is called point by point. Only
+the floating-point leaves of params move. All else in params, and args, stay as they are, but that floating-point arrays
+are taken as float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from model.checking.rounding import Precision, inspect
+
+Tree = Any
+Leaves = list[Any]  # of arrays, NumPy's or traced ones
+Flat = Float[np.ndarray, " size"]
+
+
+class NotCheckableError(ValueError):
+    """What was given cannot be checked: one sentence with what was expected and what was found."""
+
+
+def place(path: tuple[Any, ...]) -> str:
+    """The name of a leaf's place in a pytree, such as 0.weight; params for a pytree that is one leaf."""
+    return jax.tree_util.keystr(path, simple=True, separator=".") or "params"
+
+
+def entry_names(tree: Tree) -> list[str]:
+    """One name for each entry of each leaf, in the order of the pytree: its place and index, such as 0.weight[0,1].
+
+    >>> entry_names({"w": np.zeros((1, 2)), "b": np.zeros(())})
+    ['b', 'w[0,0]', 'w[0,1]']
+    """
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return [_entry_name(place(path), index) for path, leaf in leaves for index in np.ndindex(np.shape(leaf))]
+
+
+def _entry_name(name: str, index: Sequence[Any]) -> str:
+    return f"{name}[{','.join(map(str, index))}]" if len(index) else name
+
+
+def is_floating(leaf: Any) -> bool:
+    """Whether a leaf of params moves: a floating-point number or array."""
+    return isinstance(leaf, float) or jnp.issubdtype(getattr(leaf, "dtype", np.bool_), jnp.floating)
+
+
+def is_whole(leaf: Any) -> bool:
+    """Whether a leaf of params is a whole number or an array of them, which has no derivative."""
+    dtype = getattr(leaf, "dtype", None)
+    if dtype is None:
+        return isinstance(leaf, int)
+    return bool(jnp.issubdtype(dtype, jnp.integer) or jnp.issubdtype(dtype, np.bool_))
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A function at a point, and the way in which it can be evaluated.
+
+    leaves, paths: every leaf of params, and where it is. moving: which of them are floating-point. how: traced, with
+    the arrays in args as inputs; constant, traced with args as they are; numpy, called with NumPy arrays; or jax,
+    called with its arrays. double: in float64; else in the dtypes of the leaves themselves. weights: for a function
+    that returns no scalar, one array for each leaf of its result, by which it is summed up to one.
+    """
+
+    fun: Callable[..., Any]
+    leaves: tuple[Any, ...]
+    paths: tuple[Any, ...]
+    structure: jax.tree_util.PyTreeDef
+    moving: tuple[int, ...]
+    args: tuple[Any, ...]
+    how: str
+    double: bool
+    weights: tuple[np.ndarray, ...] | None = None
+
+    def setting(self) -> ExitStack:
+        """Enter the settings of JAX in which this problem is evaluated, and leave them as the stack closes."""
+        stack = ExitStack()
+        for setting in (jax.debug_nans(False), jax.debug_infs(False), jax.disable_jit(False)):
+            stack.enter_context(setting)
+        if self.double:
+            stack.enter_context(jax.enable_x64(True))
+        return stack
+
+    @cached_property
+    def point(self) -> Leaves:
+        """The floating-point leaves of params."""
+        return [self._array(self.leaves[index]) for index in self.moving]
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """The shapes of the floating-point leaves."""
+        return [leaf.shape for leaf in self.point]
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """How many numbers each floating-point leaf has."""
+        return [leaf.size for leaf in self.point]
+
+    @cached_property
+    def flat(self) -> Flat:
+        """The point as one row of numbers."""
+        return flatten(self.point)
+
+    def values(self, flat: np.ndarray) -> list[Any]:
+        """A row of numbers as the floating-point leaves, in the kind of array with which the function is called."""
+        leaves = [leaf.astype(own.dtype) for leaf, own in zip(self.split(flat), self.point, strict=True)]
+        convert = jnp.asarray if self.how == "jax" else lambda leaf: leaf if leaf.ndim else leaf[()]
+        return [convert(leaf) for leaf in leaves]
+
+    def moved(self, directions: Float[np.ndarray, "lines size"], steps: Float[np.ndarray, "lines points"]) -> Leaves:
+        """Every point + step · direction, as leaves [lines · points, *shape]."""
+        flat = self.flat + steps[..., None] * directions[:, None]
+        leaves = self.split(flat.reshape(-1, self.flat.size))
+        return [leaf.astype(own.dtype) for leaf, own in zip(leaves, self.point, strict=True)]
+
+    @property
+    def shapes_of_args(self) -> list[tuple[int, ...]]:
+        """The shapes of the arrays in args that are inputs of the traced program."""
+        return [np.shape(leaf) for leaf in self.arrays]
+
+    def entry_names(self, entries: Sequence[int] | np.ndarray) -> list[str]:
+        """Names of single parameters by their places in `flat`, such as 0.weight[0,1]."""
+        bounds = np.cumsum([0, *self.sizes])
+        names = []
+        for entry in entries:
+            leaf = int(np.searchsorted(bounds, entry, side="right")) - 1
+            name, shape = self.names[self.moving[leaf]], self.shapes[leaf]
+            index = np.unravel_index(entry - bounds[leaf], shape) if shape else ()
+            names.append(_entry_name(name, index))
+        return names
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The names of the leaves' places."""
+        return [place(path) for path in self.paths]
+
+    @property
+    def traced(self) -> bool:
+        """Whether JAX can trace the function."""
+        return self.how in ("traced", "constant")
+
+    def split(self, flat: np.ndarray) -> Leaves:
+        """[..., size] -> one [..., *shape] for each leaf."""
+        parts = np.split(flat, np.cumsum(self.sizes)[:-1], axis=-1)
+        return [part.reshape(flat.shape[:-1] + shape) for part, shape in zip(parts, self.shapes, strict=True)]
+
+    def params(self, point: Sequence[Any]) -> Tree:
+        """The pytree of params with these floating-point leaves."""
+        leaves = list(self.leaves)
+        for index, leaf in zip(self.moving, point, strict=True):
+            leaves[index] = leaf
+        return jax.tree.unflatten(self.structure, leaves)
+
+    def _array(self, leaf: Any) -> np.ndarray:
+        return np.asarray(leaf, np.float64) if self.double else np.asarray(leaf)
+
+    @cached_property
+    def arrays(self) -> list[np.ndarray]:
+        """The arrays in args that are inputs of the traced program."""
+        return (
+            [self._input(leaf) for leaf in jax.tree.leaves(self.args) if _is_array(leaf)]
+            if self.how == "traced"
+            else []
+        )
+
+    def _input(self, leaf: Any) -> Any:
+        return self._array(leaf) if is_floating(leaf) else leaf
+
+    def arguments(self, arrays: Sequence[Any]) -> tuple[Any, ...]:
+        """The args with these arrays."""
+        leaves, structure = jax.tree.flatten(self.args)
+        rest = iter(arrays)
+        if self.how == "traced":
+            leaves = [next(rest) if _is_array(leaf) else leaf for leaf in leaves]
+        else:
+            leaves = [self._input(leaf) if _is_array(leaf) else leaf for leaf in leaves]
+        arguments: tuple[Any, ...] = jax.tree.unflatten(structure, leaves)
+        return arguments
+
+    def output(self, point: Sequence[Any], arrays: Sequence[Any]) -> list[Any]:
+        """The leaves of what the function returns, checked to be floating-point."""
+        leaves = jax.tree.leaves(self.fun(self.params(point), *self.arguments(arrays)))
+        wrong = [leaf for leaf in leaves if not is_floating(leaf)]
+        if wrong or not leaves:
+            found = described(wrong[0]) if wrong else "nothing"
+            raise NotCheckableError(
+                f"fun must return a floating-point number, or arrays of them, but it returned {found}; "
+                "return the loss alone"
+            )
+        return leaves
+
+    def scalar(self, point: Sequence[Any], arrays: Sequence[Any]) -> Any:
+        """The function's value, or the sum of its results by weights."""
+        return self.total(self.output(point, arrays))
+
+    def total(self, leaves: Sequence[Any]) -> Any:
+        """The sum of a result's leaves by weights; a scalar is its own."""
+        if self.weights is None:
+            return leaves[0]
+        return sum((weight * leaf).sum() for weight, leaf in zip(self.weights, leaves, strict=True))
+
+    @cached_property
+    def program(self) -> Callable[..., jax.Array]:
+        """`scalar`, traced once for all that is made of it."""
+        return jax.jit(lambda point, arrays: self.scalar(point, arrays))
+
+    @cached_property
+    def precision(self) -> Precision | None:
+        """What the traced function says of itself; None where it cannot be traced."""
+        if not self.traced:
+            return None
+        return inspect(jax.make_jaxpr(self.program)(self.point, self.arrays), inputs=len(self.point))
+
+
+def flatten(leaves: Sequence[Any]) -> Flat:
+    """The numbers of all leaves in one row, in float64."""
+    return np.concatenate([np.ravel(np.asarray(leaf, np.float64)) for leaf in leaves] or [np.zeros(0)])
+
+
+def _is_array(leaf: Any) -> bool:
+    return isinstance(leaf, np.ndarray | np.generic | jax.Array)
+
+
+def described(value: Any) -> str:
+    """A value as it stands in a message: its dtype and shape, or itself and its type."""
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return f"{value.dtype}{list(value.shape)}"
+    return f"{value!r:.40}, a {type(value).__name__}"
+
+
+# What a function raises that JAX cannot trace, as its values are wanted in Python.
+TRACING_ERRORS = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.TracerBoolConversionError,
+    jax.errors.NonConcreteBooleanIndexError,
+    jax.errors.UnexpectedTracerError,
+)
+
+
+def sentence(error: BaseException) -> str:
+    """What an exception says, in its first line and without the full stop."""
+    if isinstance(error, TRACING_ERRORS):
+        return f"JAX cannot trace it, as it wants values in NumPy or Python ({type(error).__name__})"
+    first = next(iter(str(error).strip().splitlines()), "")
+    return f"{type(error).__name__}: {first[:200].rstrip('.')}" if first else type(error).__name__

@@ -1,0 +1,103 @@
+"""A CSV file -> columns of guessed types, or batches of text."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from model.tables.column_selection import Choice
+from model.tables.csv_blocks import Block, blocks, parse_block
+from model.tables.csv_header import Layout, layout_of
+from model.tables.files import File
+from model.tables.frames import Types, pl
+from model.tables.memory import check_memory
+from model.tables.type_inference import clean
+
+SAMPLE = 10_000  # rows from which types are guessed
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+def read_csv(path: File, size: int, choose: Choice) -> list[pl.Series]:
+    """The chosen columns of a CSV file. Their types are guessed from the first rows, and where later ones belie that,
+    the file is read once more with those columns as text.
+
+    size: of the file, in bytes. Raises TableError where it is no table or larger than the memory.
+    """
+    check_memory(path, size, "a file")
+    layout = layout_of(path)
+    wanted = choose(layout.names)
+    types = _guessed(path, layout, wanted, size)
+    frames, misfits = _parsed(path, layout, types)
+    if misfits:
+        frames, _ = _parsed(path, layout, types | dict.fromkeys(misfits, pl.String))
+    whole = pl.concat(frames, rechunk=False)
+    return [whole.get_column(name) for name in wanted]
+
+
+def csv_batches(path: File) -> Iterator[tuple[pl.DataFrame, int]]:
+    """The blocks of a CSV file as frames of the text as it stands there, each with the byte of the file after it.
+
+    Raises TableError, at once or on the way, where the file is no table.
+    """
+    layout = layout_of(path)
+    types: Types = dict.fromkeys(layout.names, pl.String)
+
+    def parse(block: Block) -> tuple[pl.DataFrame, int]:
+        return parse_block(path, block, layout, types, raw=True), block.end
+
+    return _ahead(parse, blocks(path, layout))
+
+
+def _guessed(path: File, layout: Layout, wanted: Sequence[str], size: int) -> Types:
+    """The types of the columns by the first rows. Raises TableError where all rows would not fit into the memory."""
+    block = next(blocks(path, layout))
+    frame = parse_block(path, block, layout, dict.fromkeys(wanted, pl.String))
+    sample = [clean(column) for column in frame.head(SAMPLE).get_columns()]
+    height = frame.height * (size - layout.start) // (block.end - layout.start)
+    width = sum(column.estimated_size() for column in sample) / min(SAMPLE, frame.height)
+    check_memory(path, int(height * width), f"about {height:,} rows")
+    return {column.name: column.dtype for column in sample}
+
+
+def _parsed(path: File, layout: Layout, types: Types) -> tuple[list[pl.DataFrame], set[str]]:
+    """All rows; or none of them, and the columns with values that are not of their types."""
+    frames: list[pl.DataFrame] = []
+    misfits: set[str] = set()
+
+    def parse(block: Block) -> pl.DataFrame | set[str]:
+        try:
+            return parse_block(path, block, layout, types)
+        except pl.exceptions.PolarsError:
+            return _misfits(path, block, layout, types)
+
+    for part in _ahead(parse, blocks(path, layout)):
+        if isinstance(part, set):
+            misfits |= part
+            frames.clear()
+        elif not misfits:
+            frames.append(part)
+    return frames, misfits
+
+
+def _misfits(path: File, block: Block, layout: Layout, types: Types) -> set[str]:
+    """The columns whose values in the block are not of their types; all columns where none is found."""
+    frame = parse_block(path, block, layout, dict.fromkeys(types, pl.String))
+    found = {column.name: column.dtype for column in map(clean, frame.get_columns()) if column.count()}
+    fitting = {name: (dtype, pl.String, pl.Float64 if dtype == pl.Int64 else dtype) for name, dtype in found.items()}
+    return {name for name in found if types[name] not in fitting[name]} or set(types)
+
+
+def _ahead(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
+    """The function of each item, computed in a thread while the next item is made."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting: deque[Future[Out]] = deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > 1:
+                yield waiting.popleft().result()
+        for future in waiting:
+            yield future.result()

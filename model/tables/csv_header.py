@@ -1,0 +1,70 @@
+"""A CSV file's header: the names of its columns, and by what its fields are separated."""
+
+from __future__ import annotations
+
+import csv
+import io
+from contextlib import suppress
+from dataclasses import dataclass
+
+from model.tables.column_selection import check_names
+from model.tables.csv_bytes import SEPARATORS, check_text, whole_rows
+from model.tables.files import File, opened, refusal
+
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A CSV file's header. start: the byte at which the rows begin. line: the line at which they do, from 1."""
+
+    names: tuple[str, ...]
+    separator: str
+    start: int
+    line: int
+
+
+def layout_of(path: File) -> Layout:
+    """The header of a CSV file. Raises TableError where there is none, and where names are empty or the same."""
+    with opened(path) as file:
+        data = next(whole_rows(path, file, 0, 1))[0]
+    skip = len(_BOM) if data.startswith(_BOM) else 0
+    end = _first_row(data)
+    check_text(path, data[:end], 1)
+    separator = _separator(data[skip : max(end, 1 << 16)], end - skip)
+    if separator is None or not data[skip:end].strip():
+        found = "a blank line" if separator else f"{end:,} bytes that cannot be split"
+        raise refusal(path, "the names of the columns in line 1", found, "put them there")
+    names = _first_rows(data[skip:end], separator)[0]
+    check_names(path, names)
+    return Layout(tuple(names), separator, end, 1 + data.count(b"\n", 0, end))
+
+
+def _first_row(data: bytes) -> int:
+    """How many bytes the first row has, its newline included."""
+    end = 0
+    while end := data.find(b"\n", end) + 1:
+        if data.count(b'"', 0, end) % 2 == 0:
+            return end
+    return len(data)
+
+
+def _separator(data: bytes, header: int) -> str | None:
+    """The separator by which most of the first rows have as many fields as the header, and then the most of them.
+
+    header: its length in bytes. None where no separator makes fields that the csv module takes.
+    """
+    scores = {}
+    for separator in SEPARATORS:
+        with suppress(csv.Error):
+            rows = _first_rows(data, separator)
+            fields = max(map(len, _first_rows(data[:header], separator)), default=0)
+            scores[separator] = (fields > 1) * sum(len(row) == fields for row in rows), fields
+    return max(scores, key=scores.__getitem__, default=None)
+
+
+def _first_rows(data: bytes, separator: str, count: int = 20) -> list[list[str]]:
+    """The first rows but the blank ones, as Python's csv module reads them. The data end in a newline, or are cut."""
+    whole = data[: data.rfind(b"\n") + 1] or data
+    reader = csv.reader(io.StringIO(whole.decode(errors="replace"), newline=""), delimiter=separator)
+    return [row for row, _ in zip(filter(None, reader), range(count), strict=False)]
