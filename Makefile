@@ -33,7 +33,7 @@ ask: $(runtime) ## ask a checkpoint for predictions, row by row
 serve: $(runtime) ## serve the checkpoints over HTTP, on HOST and PORT
 	@$(python) serve/gunicorn_conf.py
 	@test -n "$$NUDGE_CHECKPOINTS" || ls checkpoints/*.safetensors >/dev/null 2>&1 || $(python) -m model train
-	@export WEB_CONCURRENCY="$${WEB_CONCURRENCY:-1}"; exec "$(VENV)/bin/gunicorn" -c serve/gunicorn_conf.py -b "$(HOST):$(PORT)" $(ARGS) 'serve:create_app()'
+	@exec $(python) -m model serve --host "$(HOST)" --port "$(PORT)" $(ARGS)
 
 test: lint ## run lint, then all tests
 	@$(pytest) $(ARGS)

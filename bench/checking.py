@@ -21,11 +21,12 @@ import jax.test_util
 import numpy as np
 
 from model import Network, chain_rule, check_gradients, init_params, loss, truth_table
-from model.checking.checked_function import is_floating
-from model.checking.epsilon_plot import error_against_epsilon
-from model.messages import aligned
-from tests import corpus
-from tests.corpus import Case
+from model.checking.epsilon_errors import measure_epsilon_errors
+from model.checking.epsilon_plot import draw_epsilon_errors
+from model.messages import align_columns
+from model.pytrees import is_floating
+from tests.checking import corpus
+from tests.checking.corpus import Case
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "checking.svg"
 Judge = Callable[[Case], bool | None]
@@ -132,7 +133,7 @@ def judge(seed: int) -> None:
         cells = [count[False, True], count[False, False], count[True, False], count[True, True]]
         skipped = count[False, None] + count[True, None]
         rows.append([name, *map(str, cells), str(skipped), f"{seconds:.0f}"])
-    print(aligned(rows))
+    print(align_columns(rows))
 
 
 def cost() -> None:
@@ -165,7 +166,8 @@ def cost() -> None:
 def picture() -> None:
     network, table = Network((2, 2, 1), "tanh"), truth_table("xor")
     params = init_params(network, key=jax.random.key(0))
-    PICTURE.write_text(error_against_epsilon(loss, params, table.x, table.y, network, parameter="0.weight[0,1]"))
+    found = measure_epsilon_errors(loss, params, table.x, table.y, network, parameter="0.weight[0,1]")
+    draw_epsilon_errors(found).savefig(PICTURE)
 
 
 if __name__ == "__main__":

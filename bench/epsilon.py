@@ -14,14 +14,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from matplotlib.figure import Figure
 
 from model import Network, Params, init_params, loss, nudge
 from model.checking.check import TOLERANCE
-from model.checking.epsilon_plot import BOTTOM, LEFT, RIGHT, TOP, Chart, Curve
+from model.checking.epsilon_plot import BLUE, GRAY, ORANGE, epsilon_axes
 from model.checking.report import FLOOR
-from model.commands.svg import BLUE, BOLD, INK, ORANGE, SOFT, line, text
 from model.gradients import EPSILON, one_at_a_time
-from model.messages import aligned
+from model.messages import align_columns
 from model.network import ACTIVATIONS, preactivations
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "error-against-epsilon.svg"
@@ -84,39 +84,29 @@ def main() -> None:
             quantiles = np.percentile(error[:, index], [10, 50, 90, 100])
             rows.append([f"{name}, {remark}", f"{EPSILONS[index]:.1e}", *(f"{value:.1e}" for value in quantiles)])
     print(f"The largest relative error in each of {len(measured)} random networks:\n")
-    print(aligned(rows))
-    PICTURE.write_text(picture(plain, extrapolated))
+    print(align_columns(rows))
+    draw(plain, extrapolated).savefig(PICTURE)
     print(f"\nWritten: docs/{PICTURE.name}")
 
 
-def picture(plain: np.ndarray, extrapolated: np.ndarray) -> str:
-    """The SVG of the medians, and of the bands from 10 to 90 %."""
-    chart = Chart(
-        title="The error of the nudge against epsilon",
-        subtitle=f"Largest relative error in each of {len(plain)} random networks, in float64: median, and 10 to 90 %",
-        description="On logarithmic axes. Towards large epsilon the error grows by truncation: as its square for one "
-        "central difference, as its sixth power for the extrapolated nudge; towards small epsilon it grows by "
-        "rounding, as one over epsilon. The nudge's error is smallest near the default, 0.01.",
-        x=(float(EPSILONS[0]), float(EPSILONS[-1])),
-        y=(1e-14, 1.0),
-        x_label="epsilon, the nudge",
-        y_label="relative error",
+def draw(plain: np.ndarray, extrapolated: np.ndarray) -> Figure:
+    """The medians, and the bands from 10 to 90 %."""
+    subtitle = f"Largest relative error in each of {len(plain)} random networks, in float64: median, and 10 to 90 %"
+    figure, axes = epsilon_axes("The error of the nudge against epsilon", subtitle)
+    curves = (
+        (plain, ORANGE, "one central difference, truncation ∝ ε²"),
+        (extrapolated, BLUE, "extrapolated nudge, truncation ∝ ε⁶"),
     )
-    tolerance, default = chart.down(TOLERANCE), chart.across(EPSILON)
-    extra = [
-        line(LEFT, tolerance, RIGHT, tolerance, SOFT, ' stroke-dasharray="2 4"'),
-        text(chart.across(1.7e-3), tolerance - 6, "tolerance", SOFT, 12),
-        line(default, TOP, default, BOTTOM, INK, ' stroke-width="1.2" stroke-dasharray="5 4"'),
-        text(default + 8, TOP + 18, f"default, {EPSILON:g}"),
-        text(chart.across(1.4e-8), chart.down(4e-10), "rounding ∝ 1/ε", more=BOLD),
-    ]
-    words = ("one central difference", "truncation ∝ ε²"), ("extrapolated nudge", "truncation ∝ ε⁶")
-    places = (4e-6, 3e-3), (0.8, 6e-14)
-    curves = []
-    for errors, colour, label, at in zip((plain, extrapolated), (ORANGE, BLUE), words, places, strict=True):
+    for errors, color, label in curves:
         low, middle, high = (np.percentile(errors, percent, axis=0) for percent in (10, 50, 90))
-        curves.append(Curve(EPSILONS, middle, colour, label, at, low, high))
-    return chart.draw(curves, extra)
+        axes.plot(EPSILONS, middle, color=color, label=label)
+        axes.fill_between(EPSILONS, low, high, color=color, alpha=0.14)
+    axes.axhline(TOLERANCE, color=GRAY, linestyle=":", label="tolerance")
+    axes.axvline(EPSILON, color="black", linestyle="--", label=f"default, {EPSILON:g}")
+    axes.text(1.4e-8, 4e-10, "rounding ∝ 1/ε", fontweight="bold")
+    axes.set(xlim=(EPSILONS[0], EPSILONS[-1]), ylim=(1e-14, 1.0))
+    axes.legend(loc="upper left", bbox_to_anchor=(0.28, 1.0))
+    return figure
 
 
 if __name__ == "__main__":

@@ -104,8 +104,8 @@ def ours(path: str, batch: int) -> dict[str, float]:
     import jax
 
     import model.tables.reading  # noqa: F401
-    from model.hyperparameters import default_network
-    from model.tables.table import read_table
+    from model.tables.from_file import read_table
+    from model.training.defaults import default_network
     from model.training.fit import train
 
     watch = Watch()
@@ -117,7 +117,7 @@ def ours(path: str, batch: int) -> dict[str, float]:
     watch.lap("epoch")
     progress.result()
     watch.lap("metrics")
-    return watch.found(progress.records[-1].training[-1, 0])
+    return watch.found(progress.records[-1].losses[-1, 0])
 
 
 def torch_(path: str, batch: int) -> dict[str, float]:

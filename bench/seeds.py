@@ -11,7 +11,7 @@ import sys
 import jax
 
 from model import Network, fit, predict, truth_table
-from model.commands.cli import configure_jax
+from model.commands.jax_setup import configure_jax
 
 SEEDS = 200
 LOSS_BAR = 0.01

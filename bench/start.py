@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from model.messages import aligned
+from model.messages import align_columns
 
 ROOT = Path(__file__).resolve().parent.parent
 TURNS = 5
@@ -38,7 +38,7 @@ def main() -> None:
         ["train, nothing in cache", *against(cold, base, *COLD_BAR)],
         ["train, programs in cache", *against(warm, base, *WARM_BAR)],
     ]
-    print(aligned(rows))
+    print(align_columns(rows))
     print(f"\nMedians of {TURNS} runs in turns, Python {sys.version.split()[0]}.")
 
 

@@ -34,8 +34,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from model.estimators import NudgeClassifier, NudgeRegressor
+from model.tables.from_file import table_from_frame
 from model.tables.reading import read_frame
-from model.tables.table import table_of
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDS, TARGET = 5, "target"
@@ -103,7 +103,7 @@ def through_csv(load: Callable[[], Any]) -> Data:
         columns = dict(zip(map(str, bunch.feature_names), bunch.data.T, strict=True))
         pl.DataFrame(columns | {TARGET: targets}).write_csv(path)
         frame = read_frame(path)
-        table = table_of(frame, path, TARGET)
+        table = table_from_frame(frame, TARGET)
     x = frame.select(table.columns).cast(pl.Float64).to_numpy()
     assert np.array_equal(x, bunch.data)
     return Data(x, frame[TARGET].to_numpy(), table.task == "regression")

@@ -28,14 +28,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from model import Network, Result, fit, truth_table
-from model.commands.cli import configure_jax
-from model.hyperparameters import GUIDE, Hyperparameters
-from model.messages import aligned
+from model.commands.jax_setup import configure_jax
+from model.hyperparameters import Hyperparameters
+from model.messages import align_columns
+from model.training.defaults import TRUTH_TABLE_DEFAULTS
+from model.training.full_batch import FullBatchSettings, train_full_batch
 from model.training.optimizers import make_optimizer
-from model.training.stretches import CAPACITY, State, advance, initial_state
+from model.training.state import RECORD_CAPACITY, State, initial_state
 
 NETWORK, TABLE = Network((2, 2, 1)), truth_table("xor")
-RATE, LOG_EVERY = GUIDE.learning_rate, GUIDE.log_every
+RATE, LOG_EVERY = TRUTH_TABLE_DEFAULTS.learning_rate, TRUTH_TABLE_DEFAULTS.log_every
 
 STARTS = 16  # single networks: C branches at a ReLU, so that its time depends on the start (JAX's does not)
 ONE_EPOCHS, MANY, MANY_EPOCHS, NUMPY_EPOCHS, COMPARED_EPOCHS = 100_000, 1024, 2_000, 1_000, 300
@@ -60,31 +62,31 @@ def main() -> None:
         alone = [
             in_turns(
                 C=lambda one=one: run_c(limit, one.start, ONE_EPOCHS, RUNS).seconds,
-                advance=lambda one=one: timed(lambda: one.advance(ONE_EPOCHS)),
+                train=lambda one=one: timed(lambda: one.train(ONE_EPOCHS)),
                 fit=lambda one=one: timed(lambda: one.fit(ONE_EPOCHS)),
             )
             for one in ones
         ]
         together = in_turns(
             C=lambda: run_c(limit, many.start, MANY_EPOCHS, RUNS).seconds,
-            advance=lambda: timed(lambda: many.advance(MANY_EPOCHS)),
+            train=lambda: timed(lambda: many.train(MANY_EPOCHS)),
         )
     nudges = timed(lambda: nudge_loop(ones[0].start[0], NUMPY_EPOCHS))
 
-    c, jax_one, jax_fit = (per_step([a[name] for a in alone], ONE_EPOCHS) for name in ("C", "advance", "fit"))
-    c_simd, jax_many = (per_step([together[name]], MANY_EPOCHS * MANY) for name in ("C", "advance"))
+    c, jax_one, jax_fit = (per_step([a[name] for a in alone], ONE_EPOCHS) for name in ("C", "train", "fit"))
+    c_simd, jax_many = (per_step([together[name]], MANY_EPOCHS * MANY) for name in ("C", "train"))
     numpy = per_step([nudges], NUMPY_EPOCHS)
     rows = [
         ["one network, 100,000 epochs", "best", "median", "ratio", "bar"],
         ["  C", *c.text(), "", ""],
-        ["  JAX, on the device (advance)", *jax_one.text(), *at_most(jax_one.best / c.best, ONE_BAR)],
+        ["  JAX, on the device", *jax_one.text(), *at_most(jax_one.best / c.best, ONE_BAR)],
         ["  JAX, the whole call (fit)", *jax_fit.text(), f"{jax_fit.best / c.best:.2f} × C", ""],
         ["  NumPy, nudges", *numpy.text(), *at_least(numpy.best / jax_one.best, NUMPY_BAR)],
         ["1,024 restarts, 2,000 epochs", "", "", "", ""],
         [f"  C, SIMD over blocks of {block}", *c_simd.text(), "", ""],
-        ["  JAX, on the device (advance)", *jax_many.text(), *at_most(jax_many.best / c_simd.best, MANY_BAR)],
+        ["  JAX, on the device", *jax_many.text(), *at_most(jax_many.best / c_simd.best, MANY_BAR)],
     ]
-    print(aligned(rows))
+    print(align_columns(rows))
     print(
         f"\nNanoseconds an epoch of one network, on one core, {TURNS * RUNS} runs in turns; the ratio is of the best.\n"
         f"One network: the mean over {STARTS} starts. Python {sys.version.split()[0]}, JAX {jax.__version__}, "
@@ -104,19 +106,20 @@ class Jax:
         self.state = initial_state(self.key, NETWORK, self.optimizer, restarts)
         self.start = flat(self.state.params, restarts)
 
-    def advance(self, epochs: int) -> tuple[State, jax.Array]:
+    def train(self, epochs: int) -> tuple[State, jax.Array]:
         """Train for a number of epochs, with a record every LOG_EVERY, and wait for the end."""
-        blocks = epochs // LOG_EVERY
-        assert blocks <= CAPACITY
-        advanced = advance(self.state, self.x, self.y, NETWORK, self.optimizer, blocks, LOG_EVERY)
-        return jax.block_until_ready(advanced)
+        records = epochs // LOG_EVERY
+        assert records <= RECORD_CAPACITY
+        settings = FullBatchSettings(NETWORK, self.optimizer)
+        trained = train_full_batch(self.state, self.x, self.y, settings, records, LOG_EVERY)
+        return jax.block_until_ready(trained)
 
     def fit(self, epochs: int) -> Result:
         return fit(NETWORK, TABLE, key=self.key, epochs=epochs, restarts=self.restarts)
 
     def trained(self, epochs: int) -> np.ndarray:
         """[restarts, 9 + 1]: the parameters and the last recorded loss."""
-        state, recorded = self.advance(epochs)
+        state, recorded = self.train(epochs)
         losses = np.asarray(recorded)[:, epochs // LOG_EVERY - 1].reshape(self.restarts, 1)
         return np.hstack([flat(state.params, self.restarts), losses])
 

@@ -1,7 +1,7 @@
-"""Small neural networks as pure functions on pytrees, with gradients that are proven.
+"""Small neural networks as pure functions on pytrees, with gradients that are checked.
 
-A name is imported when it is first asked for, so that the command line hears Ctrl-C before JAX is loaded, and the
-service does without what only training needs.
+Each name is imported when it is first used. So the command line listens for Ctrl-C before JAX is loaded, and the
+service never loads what only training needs.
 """
 
 from importlib import import_module
@@ -10,32 +10,43 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from model.checking.check import assert_gradients, check_gradients
     from model.checking.report import Report
-    from model.checkpoint import Checkpoint, CheckpointError, Training, load, save
+    from model.checkpoint import Checkpoint, CheckpointError, TrainingRecord, load, save
     from model.ensembles import predict_ensemble
     from model.gradients import chain_rule, jvp, nudge
-    from model.hyperparameters import Hyperparameters, default_network
+    from model.hyperparameters import Hyperparameters
     from model.inference import Predictor
     from model.network import Layer, Network, Params, init_params, logits, loss, predict
-    from model.tables.columns import Category, Number, TableError, encode
-    from model.tables.table import Table, read_table, table_of_arrays, truth_table
-    from model.training.fit import DivergedError, History, Progress, Result, fit, train
+    from model.tables.columns import CategoricalColumn, NumericColumn, encode
+    from model.tables.errors import TableError
+    from model.tables.from_file import read_table
+    from model.tables.table import Table, table_from_arrays
+    from model.tables.truth_tables import truth_table
+    from model.training.defaults import default_network
+    from model.training.fit import fit, train
+    from model.training.result import DivergedError, History, Progress, Result, make_checkpoint
 else:
+    # The modules that define the public names; those that load least come first.
     MODULES = (
         "network",
+        "tables.errors",
         "tables.columns",
         "tables.table",
+        "tables.truth_tables",
+        "tables.from_file",
         "hyperparameters",
+        "training.defaults",
         "checkpoint",
         "ensembles",
         "inference",
         "gradients",
         "checking.report",
         "checking.check",
+        "training.result",
         "training.fit",
     )
 
     def __getattr__(name: str) -> object:
-        """The public name, from the first module that has it; those that load least come first."""
+        """The public name, from the first module that has it."""
         if name in __all__:
             for module in MODULES:
                 names = vars(import_module(f"model.{module}"))
@@ -45,7 +56,7 @@ else:
 
 
 __all__ = [
-    "Category",
+    "CategoricalColumn",
     "Checkpoint",
     "CheckpointError",
     "DivergedError",
@@ -53,7 +64,7 @@ __all__ = [
     "Hyperparameters",
     "Layer",
     "Network",
-    "Number",
+    "NumericColumn",
     "Params",
     "Predictor",
     "Progress",
@@ -61,7 +72,7 @@ __all__ = [
     "Result",
     "Table",
     "TableError",
-    "Training",
+    "TrainingRecord",
     "assert_gradients",
     "chain_rule",
     "check_gradients",
@@ -73,12 +84,13 @@ __all__ = [
     "load",
     "logits",
     "loss",
+    "make_checkpoint",
     "nudge",
     "predict",
     "predict_ensemble",
     "read_table",
     "save",
-    "table_of_arrays",
+    "table_from_arrays",
     "train",
     "truth_table",
 ]

@@ -1,4 +1,4 @@
-"""`python -m model` is `nudge`. Ctrl-C is heard before the commands, and JAX with them, are imported."""
+"""`python -m model` is `nudge`. It listens for Ctrl-C before it imports the commands, and JAX with them."""
 
 from typing import NoReturn
 

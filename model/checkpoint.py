@@ -2,76 +2,63 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 import os
-import re
 import stat
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import jax
-import msgspec
 import numpy as np
-import safetensors.numpy
 
-from model.atomic_write import beside
-from model.hyperparameters import Hyperparameters
-from model.messages import reason, refused, shown
-from model.metrics import Metrics
-from model.network import Layer, Network, Params
-from model.tables.columns import PLAIN, Number, Scaling, width
+from model.atomic_write import atomic_write
+from model.checkpoint_format import (
+    FORMAT,
+    NO_DIGEST,
+    FormatError,
+    Metadata,
+    TrainingRecord,
+    deserialize,
+    serialize,
+)
+from model.messages import RefusalError, describe_error, refusal_sentence
+from model.network import Network, Params
+from model.tables.columns import IDENTITY, ColumnSpecs, NumericColumn
 from model.tables.targets import Class
 
-FORMAT = 2
 SUFFIX = ".safetensors"
-STATE = "state."
+# The checkpoint that is meant if none is named and there are several.
 DEFAULT = "xor"
-ELSEWHERE = f"name another, such as checkpoints/{DEFAULT}{SUFFIX}"
-UNWRITTEN = "nothing was written"
+ANOTHER_NAME = f"name another, such as checkpoints/{DEFAULT}{SUFFIX}"
+
+PathLike = str | os.PathLike[str]
+
+__all__ = ["Checkpoint", "CheckpointError", "TrainingRecord", "default_checkpoint", "load", "save"]
 
 
-class CheckpointError(ValueError):
-    """A file that cannot be used, or a checkpoint that must not be written: which, what was expected, what was found,
-    and what mends it.
+class CheckpointError(RefusalError):
+    """A file that cannot be used as a checkpoint, or a checkpoint that must not be written.
+
+    The message is one sentence: which file, what was expected, what was found, and what to do.
     """
-
-
-class Training(Hyperparameters, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How the parameters came about: the hyperparameters, and what they led to.
-
-    table: what they were trained on. epoch: how many were done. loss: the best restart's, of validation where rows were
-    held out. solved: how many restarts had every row of a truth table right. seed: of the random key.
-
-    rows, held_out, dropped: how many the table had, those held out among them, and those without a target besides.
-    table_digest: its SHA-256. metrics, baseline: how right the predictions are, and those of a guess that knows the
-    targets alone, on the rows held out, or on at most 10,000 others.
-    """
-
-    table: str
-    epoch: int
-    loss: float
-    seed: int
-    solved: int = 0
-    rows: int = 0
-    held_out: int = 0
-    dropped: int = 0
-    table_digest: str = ""
-    metrics: Metrics = msgspec.field(default_factory=dict)
-    baseline: Metrics = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A trained network and what belongs to it.
+    """A trained network, and everything that a prediction needs besides.
 
-    params: one network's, or those of an ensemble on a leading axis of every leaf. columns: their names, in order.
-    target: what is predicted. classes: what a label of 0, 1, … stands for; none in a regression. scaling: how each
-    column becomes inputs, by default as it is. unit: of a regression's target. temperature: by which logits are
-    divided. state: where every restart stands, to resume from; its leaves. digest: SHA-256 over the file with the
-    digest's own 64 characters set to zero; empty until it is saved.
+    Attributes:
+        network: the description of the network, or of each member of an ensemble.
+        params: of the network, or of an ensemble, with the members on a leading axis of every leaf.
+        columns: the names of the columns, in the order in which they are encoded.
+        target: the name of what is predicted.
+        classes: what class 0, 1, … stands for; empty in a regression.
+        training: how the parameters came about.
+        column_specs: how each column becomes inputs; by default as it is.
+        target_scaling: how the target of a regression was scaled.
+        temperature: the logits are divided by it.
+        state: the leaves of the state of training, to resume from.
+        digest: SHA-256 over the file with the digest's own 64 characters set to zero; empty until it is saved.
     """
 
     network: Network
@@ -79,20 +66,20 @@ class Checkpoint:
     columns: tuple[str, ...]
     target: str
     classes: tuple[Class, ...]
-    training: Training
-    scaling: Scaling = ()
-    unit: Number = PLAIN
+    training: TrainingRecord
+    column_specs: ColumnSpecs = ()
+    target_scaling: NumericColumn = IDENTITY
     temperature: float = 1.0
     state: tuple[np.ndarray, ...] = ()
     digest: str = ""
 
     def __post_init__(self) -> None:
-        if not self.scaling:
-            object.__setattr__(self, "scaling", (PLAIN,) * len(self.columns))
+        if not self.column_specs:
+            object.__setattr__(self, "column_specs", (IDENTITY,) * len(self.columns))
 
     @property
     def version(self) -> str:
-        """The first 12 characters of the digest, by which answers name the checkpoint they come from."""
+        """The first 12 characters of the digest; every answer names the checkpoint that it comes from by them."""
         return self.digest[:12]
 
     @property
@@ -102,158 +89,128 @@ class Checkpoint:
         return int(bias.shape[0]) if bias.ndim > 1 else 1
 
 
-class _Metadata(msgspec.Struct, forbid_unknown_fields=True):
-    """The JSON under the key `nudge`, its fields in the order in which they are written."""
-
-    format: int
-    network: Network
-    columns: tuple[str, ...]
-    target: str
-    classes: tuple[Class, ...]
-    scaling: Scaling
-    unit: Number
-    temperature: float
-    members: int
-    training: Training
-    digest: str
+# What a checkpoint and its metadata share.
+_SHARED = tuple(
+    field.name for field in fields(Checkpoint) if field.name in Metadata.__struct_fields__ and field.name != "digest"
+)
 
 
-# The digest as it stands in the file: JSON within a JSON string, so that its quotes are escaped and no column's name
-# can look the same.
-_DIGEST = re.compile(rb'\\"digest\\":\\"([0-9a-f]{64})\\"')
-_ZEROS = "0" * 64
+def save(path: PathLike, checkpoint: Checkpoint) -> Checkpoint:
+    """Write a checkpoint.
 
+    The file appears whole or not at all, even if the process is killed: it is written next to its place, synced, and
+    moved there.
 
-def save(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Checkpoint:
-    """Write the checkpoint and return it with its digest.
+    Args:
+        path: the file, whose name ends in .safetensors. Its directory is made if it is not there.
+        checkpoint: what to write. Its digest is ignored.
 
-    The file appears whole or not at all, also when the process is killed: it is written beside its place, synced, and
-    then moved there. Raises CheckpointError for all that `load` would refuse, where the name does not end in
-    .safetensors, and where the file cannot be written.
+    Returns:
+        The checkpoint with its digest.
 
-    >>> import jax, tempfile
-    >>> from model.network import init_params
-    >>> network = Network((2, 2, 1))
-    >>> params = init_params(network, key=jax.random.key(0))
-    >>> training = Training(table="xor", epoch=0, loss=0.7, seed=0)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     saved = save(f"{folder}/xor.safetensors", Checkpoint(network, params, ("a", "b"), "xor", (0, 1), training))
-    ...     loaded = load(f"{folder}/xor.safetensors")
-    >>> loaded.version == saved.version, bool((loaded.params[0].weight == params[0].weight).all())
-    (True, True)
+    Raises:
+        CheckpointError: if `load` would refuse the file, or if it cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from model.network import init_params
+        >>> network = Network((2, 2, 1))
+        >>> params = init_params(network, key=jax.random.key(0))
+        >>> record = TrainingRecord(table="xor", epoch=0, loss=0.7, seed=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     saved = save(
+        ...         f"{folder}/xor.safetensors", Checkpoint(network, params, ("a", "b"), "xor", (0, 1), record)
+        ...     )
+        ...     loaded = load(f"{folder}/xor.safetensors")
+        >>> loaded.version == saved.version, bool((loaded.params[0].weight == params[0].weight).all())
+        (True, True)
     """
-    place = _place(path)
-    metadata = _Metadata(
-        format=FORMAT,
-        network=checkpoint.network,
-        columns=checkpoint.columns,
-        target=checkpoint.target,
-        classes=checkpoint.classes,
-        scaling=checkpoint.scaling,
-        unit=checkpoint.unit,
-        temperature=checkpoint.temperature,
-        members=checkpoint.members,
-        training=checkpoint.training,
-        digest=_ZEROS,
-    )
+    place = _resolve(path)
+    shared: dict[str, Any] = {name: getattr(checkpoint, name) for name in _SHARED}
+    metadata = Metadata(format=FORMAT, members=checkpoint.members, digest=NO_DIGEST, **shared)
     try:
-        text = msgspec.json.encode(metadata, enc_hook=_plain).decode()
-    except (TypeError, ValueError, OverflowError) as error:
-        raise _refusal(path, "a checkpoint that JSON can hold", str(error), UNWRITTEN) from None
-    blank = safetensors.numpy.save(_tensors(checkpoint), {"nudge": text})
-    digest = hashlib.sha256(blank).hexdigest()
-    data = _with_digest(blank, digest)
-    _parse(path, data, UNWRITTEN)
-    with beside(place, ELSEWHERE, CheckpointError) as (file, finish):
+        data, digest = serialize(metadata, checkpoint.params, checkpoint.state)
+        deserialize(data)
+    except FormatError as error:
+        raise _refusal(path, error.expected, error.found, "nothing was written") from None
+    with atomic_write(place, ANOTHER_NAME, CheckpointError) as (file, finish):
         file.write(data)
         finish()
     return replace(checkpoint, digest=digest)
 
 
-def _plain(value: Any) -> Any:
-    """The number in a scalar of NumPy or JAX, for JSON."""
-    if getattr(value, "shape", None) == ():
-        return value.item()
-    raise TypeError(f"a value of the type {type(value).__name__}")
+def load(path: PathLike) -> Checkpoint:
+    """Read a checkpoint that `save` wrote.
 
+    Args:
+        path: the file.
 
-def load(path: str | os.PathLike[str]) -> Checkpoint:
-    """Read a checkpoint that `save` wrote, its params as float32 arrays.
+    Returns:
+        The checkpoint, its params as JAX's arrays in float32.
 
-    Raises CheckpointError where there is no such file, where a single byte of it is not as it was written, and where
-    its format, shapes or numbers are not those of a checkpoint.
+    Raises:
+        CheckpointError: if there is no such file, if a byte of it was changed, or if its format, shapes or numbers are
+            not those of a checkpoint.
     """
     checkpoint = parse(path, read(path))
     return replace(checkpoint, params=jax.device_put(checkpoint.params))
 
 
-def read(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a checkpoint's file. Raises CheckpointError where there is none, or it cannot be read."""
+def read(path: PathLike) -> bytes:
+    """The bytes of a checkpoint's file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        All its bytes.
+
+    Raises:
+        CheckpointError: if there is no such file, or if it cannot be read.
+    """
     try:
         mode = os.stat(path).st_mode
-        if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode):  # which could be waited for in vain
+        if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode):  # reading one could wait for ever
             raise OSError("it is no regular file")
         return Path(path).read_bytes()
     except FileNotFoundError:
         raise _refusal(path, "a checkpoint", "no file", "write one with `nudge train`") from None
     except (OSError, ValueError) as error:
-        raise _refusal(path, "a readable file", reason(error), "name another file") from None
+        raise _refusal(path, "a readable file", describe_error(error), "name another file") from None
 
 
-def parse(path: str | os.PathLike[str], data: bytes) -> Checkpoint:
-    """The checkpoint in the bytes of a file, which path only names, its params as NumPy arrays: none needs a device.
+def parse(path: PathLike, data: bytes) -> Checkpoint:
+    """The checkpoint in the bytes of a file.
 
-    Raises CheckpointError as `load` does.
+    Args:
+        path: the file, which is only named in messages.
+        data: its bytes.
+
+    Returns:
+        The checkpoint, its params as NumPy arrays, so that no device is needed.
+
+    Raises:
+        CheckpointError: as `load` does.
     """
-    metadata, tensors = _parse(path, data, f"train it again with `nudge train --out {path}`")
-    return Checkpoint(
-        network=metadata.network,
-        params=_params(tensors, metadata.network),
-        state=tuple(tensors[name] for name in sorted(tensors) if name.startswith(STATE)),
-        columns=metadata.columns,
-        target=metadata.target,
-        classes=metadata.classes,
-        training=metadata.training,
-        scaling=metadata.scaling,
-        unit=metadata.unit,
-        temperature=metadata.temperature,
-        digest=metadata.digest,
-    )
-
-
-def _parse(path: str | os.PathLike[str], data: bytes, remedy: str) -> tuple[_Metadata, dict[str, np.ndarray]]:
-    """What the bytes of a file hold. Raises CheckpointError where it is not a whole and sound checkpoint."""
     try:
-        header_size = int.from_bytes(data[:8], "little")
-        header = msgspec.json.decode(data[8 : 8 + header_size], type=dict[str, Any])
-        text = header["__metadata__"]["nudge"]
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, OverflowError):
-        raise _refusal(path, "a safetensors file with nudge's metadata", f"{len(data)} other bytes", remedy) from None
-    _check_digest(path, data, remedy)
-    try:
-        metadata = msgspec.json.decode(text, type=_Metadata)
-        tensors = safetensors.numpy.load(data)
-    except (msgspec.DecodeError, ValueError, safetensors.SafetensorError) as error:
-        raise _refusal(path, f"a checkpoint of format {FORMAT}", str(error), remedy) from None
-    if metadata.format != FORMAT:
-        raise _refusal(path, f"format {FORMAT}", f"format {metadata.format}", remedy)
-    _check_tensors(path, tensors, metadata, remedy)
-    network, columns, classes = metadata.network, metadata.columns, metadata.classes
-    outputs = {"binary": 2, "multiclass": network.sizes[-1], "regression": 0}[network.task]
-    for name, values, count in (("columns", columns, len(metadata.scaling)), ("classes", classes, outputs)):
-        if not len(values) == len(set(values)) == count:
-            raise _refusal(path, f"{count} different {name}", shown(", ".join(map(str, values))), remedy)
-    if width(metadata.scaling) != network.sizes[0]:
-        raise _refusal(path, f"columns of {network.sizes[0]} inputs", f"{width(metadata.scaling)}", remedy)
-    if not 0 < metadata.temperature < math.inf:
-        raise _refusal(path, "a temperature above 0", f"{metadata.temperature}", remedy)
-    return metadata, tensors
+        metadata, params, state = deserialize(data)
+    except FormatError as error:
+        raise _refusal(path, error.expected, error.found, f"train it again with `nudge train --out {path}`") from None
+    shared: dict[str, Any] = {name: getattr(metadata, name) for name in _SHARED}
+    return Checkpoint(params=params, state=state, digest=metadata.digest, **shared)
 
 
-def default_checkpoint(directory: str | os.PathLike[str]) -> Path:
-    """The checkpoint that is meant where none is named: the only one in the directory, or xor among several.
+def default_checkpoint(directory: PathLike) -> Path:
+    """The checkpoint that is meant if none is named: the only one in a directory, or xor if there are several.
 
-    Raises CheckpointError where there is none, or several without xor.
+    Args:
+        directory: the directory with the checkpoints.
+
+    Returns:
+        The path of the checkpoint.
+
+    Raises:
+        CheckpointError: if there is none, or if there are several and none is xor.
     """
     places = sorted(Path(directory).glob(f"[!.]*{SUFFIX}"))
     names = [place.stem for place in places]
@@ -264,72 +221,33 @@ def default_checkpoint(directory: str | os.PathLike[str]) -> Path:
     return places[0] if len(places) == 1 else places[names.index(DEFAULT)]
 
 
-def check_path(path: str | os.PathLike[str]) -> None:
-    """Raise CheckpointError where `save` could not put a file, so that this is known before training.
+def check_path(path: PathLike) -> None:
+    """Check, before training, that `save` can write a file.
 
-    It is tried: a file is made there and removed again, and the directory stays.
+    It is tried: a file is made and removed again. A directory that is made for it stays.
+
+    Args:
+        path: the file.
+
+    Raises:
+        CheckpointError: if `save` could not write it.
     """
-    with beside(_place(path), ELSEWHERE, CheckpointError):
+    with atomic_write(_resolve(path), ANOTHER_NAME, CheckpointError):
         pass
 
 
-def _place(path: str | os.PathLike[str]) -> Path:
-    """Where the file goes, links followed. Raises CheckpointError where the name is not a checkpoint's."""
+def _resolve(path: PathLike) -> Path:
+    """Where the file goes, with links followed. Raises CheckpointError if the name is not a checkpoint's."""
     try:
         place = Path(os.path.realpath(path))
     except ValueError as error:
-        raise _refusal(path, "a name for a file", reason(error), ELSEWHERE) from None
+        raise _refusal(path, "a name for a file", describe_error(error), ANOTHER_NAME) from None
     if place.suffix != SUFFIX:
-        raise _refusal(path, f"a name that ends in {SUFFIX}", repr(place.name), ELSEWHERE)
+        raise _refusal(path, f"a name that ends in {SUFFIX}", repr(place.name), ANOTHER_NAME)
     if os.path.isdir(place):
-        raise _refusal(path, "a file", "a directory", ELSEWHERE)
+        raise _refusal(path, "a file", "a directory", ANOTHER_NAME)
     return place
 
 
-def _check_digest(path: str | os.PathLike[str], data: bytes, remedy: str) -> None:
-    stored = _DIGEST.search(data)
-    if stored is None:
-        raise _refusal(path, "a digest of 64 hexadecimal characters", "none", remedy)
-    expected, found = stored[1].decode(), hashlib.sha256(_with_digest(data, _ZEROS)).hexdigest()
-    if found != expected:
-        raise _refusal(path, f"the digest {expected[:12]}", f"{found[:12]}: it was changed or cut off", remedy)
-
-
-def _with_digest(data: bytes, digest: str) -> bytes:
-    return _DIGEST.sub(rb'\\"digest\\":\\"' + digest.encode() + rb'\\"', data, count=1)
-
-
-def _tensors(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
-    params = {
-        f"params.{index}.{name}": np.ascontiguousarray(value, np.float32)
-        for index, layer in enumerate(checkpoint.params)
-        for name, value in layer._asdict().items()
-    }
-    return params | {f"{STATE}{index:04d}": np.ascontiguousarray(leaf) for index, leaf in enumerate(checkpoint.state)}
-
-
-def _params(tensors: dict[str, np.ndarray], network: Network) -> Params:
-    layers = range(len(network.sizes) - 1)
-    return [Layer(*(tensors[f"params.{i}.{name}"] for name in Layer._fields)) for i in layers]
-
-
-def _check_tensors(
-    path: str | os.PathLike[str], tensors: dict[str, np.ndarray], metadata: _Metadata, remedy: str
-) -> None:
-    members = () if metadata.members == 1 else (metadata.members,)
-    expected: dict[str, tuple[int, ...]] = {}
-    for index, (inputs, outputs) in enumerate(pairwise(metadata.network.sizes)):
-        expected |= {f"params.{index}.weight": (*members, inputs, outputs), f"params.{index}.bias": (*members, outputs)}
-    params = {name: value for name, value in tensors.items() if not name.startswith(STATE)}
-    found = {name: value.shape for name, value in params.items()}
-    if found != expected:
-        raise _refusal(path, f"the tensors {expected}", f"{found}", remedy)
-    for name, value in params.items():
-        if value.dtype != np.float32:
-            raise _refusal(path, f"{name} in float32", str(value.dtype), remedy)
-        if not np.isfinite(value).all():
-            raise _refusal(path, f"finite numbers in {name}", f"{value[~np.isfinite(value)][0]}", remedy)
-
-
-def _refusal(path: str | os.PathLike[str], expected: str, found: str, remedy: str) -> CheckpointError:
-    return CheckpointError(refused(path, expected, found, remedy))
+def _refusal(path: PathLike, expected: str, found: str, remedy: str) -> CheckpointError:
+    return CheckpointError(refusal_sentence(path, expected, found, remedy))

@@ -14,9 +14,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from model.ensembles import predict_rows
-from model.hyperparameters import HIDDEN, TABLES, default_network
 from model.tables.columns import encode
-from model.tables.table import Table, table_of_arrays
+from model.tables.table import Table, table_from_arrays
+from model.training.defaults import FILE_DEFAULTS, FILE_HIDDEN, default_network
 from model.training.fit import fit
 
 Matrix = Num[np.ndarray, "rows columns"]
@@ -27,22 +27,22 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        hidden: Sequence[int] = HIDDEN[False],
+        hidden: Sequence[int] = FILE_HIDDEN,
         activation: str = "relu",
         *,
-        epochs: int = TABLES.epochs,
-        restarts: int = TABLES.restarts,
-        ensemble: int = TABLES.ensemble,
-        init: str = TABLES.init,
-        optimizer: str = TABLES.optimizer,
-        learning_rate: float = TABLES.learning_rate,
-        schedule: str = TABLES.schedule,
+        epochs: int = FILE_DEFAULTS.epochs,
+        restarts: int = FILE_DEFAULTS.restarts,
+        ensemble: int = FILE_DEFAULTS.ensemble,
+        init: str = FILE_DEFAULTS.init,
+        optimizer: str = FILE_DEFAULTS.optimizer,
+        learning_rate: float = FILE_DEFAULTS.learning_rate,
+        schedule: str = FILE_DEFAULTS.schedule,
         weight_decay: Sequence[float] | None = None,
-        clip: float = TABLES.clip,
+        clip: float = FILE_DEFAULTS.clip,
         batch_size: int | None = None,
-        validation: float = TABLES.validation,
-        patience: int = TABLES.patience,
-        class_weights: bool = TABLES.class_weights,
+        validation: float = FILE_DEFAULTS.validation,
+        patience: int = FILE_DEFAULTS.patience,
+        class_weights: bool = FILE_DEFAULTS.class_weights,
         random_state: Any = 0,
     ) -> None:
         self.hidden = hidden
@@ -63,12 +63,12 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def _fit(self, table: Table) -> Self:
-        fields = TABLES.__struct_fields__
+        fields = FILE_DEFAULTS.__struct_fields__
         options = {name: value for name, value in self.get_params().items() if name in fields and value is not None}
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         network = default_network(table, tuple(self.hidden), self.activation)
         result = fit(network, table, key=jax.random.key(seed), **options)
-        self.network_, self.scaling_, self.unit_ = network, table.scaling, table.unit
+        self.network_, self.scaling_, self.unit_ = network, table.column_specs, table.target_scaling
         self.params_ = jax.device_get(result.params)
         self.temperature_ = result.temperature
         self.metrics_ = result.metrics
@@ -103,7 +103,7 @@ class NudgeClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         self.classes_, codes = np.unique(targets, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y must have at least two classes, and has one class, {self.classes_[0]!r}")
-        return self._fit(table_of_arrays(x, codes, self.classes_.tolist()))
+        return self._fit(table_from_arrays(x, codes, self.classes_.tolist()))
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each of `classes_` for each row of X, [rows, classes] float64."""
@@ -134,10 +134,10 @@ class NudgeRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
     def fit(self, X: Any, y: Any) -> Self:
         """Learn from X [rows, columns] and y [rows], both finite numbers."""
         x, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        return self._fit(table_of_arrays(x, np.asarray(targets, np.float64)))
+        return self._fit(table_from_arrays(x, np.asarray(targets, np.float64)))
 
     def predict(self, X: Any) -> np.ndarray:
         """The number for each row of X, [rows] float64."""
         check_is_fitted(self)
-        restored: np.ndarray = self.unit_.restored(self._predict(X))
+        restored: np.ndarray = self.unit_.unscale(self._predict(X))
         return restored

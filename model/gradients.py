@@ -15,8 +15,9 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Float, Num
 
+from model.arrays import Array
 from model.network import ACTIVATIONS, Layer, Network, Params, preactivations, targets_for
-from model.tasks import TASKS, Array
+from model.tasks import TASKS
 
 Tree = Any
 Scalar = Callable[..., jax.Array]

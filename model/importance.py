@@ -1,4 +1,4 @@
-"""Which columns a prediction hangs on: by shuffling a column, and by the prediction's gradient."""
+"""Which columns a prediction depends on: by shuffling each column, and by the gradient of the prediction."""
 
 from __future__ import annotations
 
@@ -10,75 +10,111 @@ import numpy as np
 from jaxtyping import Float, Num
 
 from model.checkpoint import Checkpoint
-from model.ensembles import BATCH, predict_ensemble, predict_rows
+from model.ensembles import predict_ensemble, predict_rows
 from model.metrics import metrics
 from model.network import Network, Params
-from model.tables.columns import Number, encode
+from model.tables.columns import NumericColumn, encode
+from model.tasks import TASKS
 
+# How often each column is shuffled.
 SHUFFLES = 5
+# Rows whose gradients are computed at a time.
+BATCH_ROWS = 16_384
 
 
 @dataclass(frozen=True)
 class Importance:
-    """A column's. rise, spread: by how much the log loss (or the RMSE) rises when its values are shuffled among the
-    rows, the mean over five shuffles and its standard deviation. gradient: the mean absolute derivative of the
-    prediction, a probability or the number itself, by the column: for one standard deviation of a number, and over all
-    categories of a text.
+    """How much predictions depend on one column.
+
+    Attributes:
+        name: the column's.
+        loss_rise: by how much the log loss, or the RMSE, rises if the column's values are shuffled among the rows: the
+            mean over five shuffles.
+        spread: the standard deviation over those shuffles.
+        gradient: the mean absolute derivative of the prediction by the column. The prediction is a probability or the
+            number itself; the derivative is per standard deviation of a numeric column, or summed over the categories
+            of a text column.
     """
 
     name: str
-    rise: float
+    loss_rise: float
     spread: float
     gradient: float
 
 
-def importances(
+def column_importances(
     checkpoint: Checkpoint, values: Float[np.ndarray, "rows columns"], y: Num[np.ndarray, " rows"], *, seed: int = 0
 ) -> list[Importance]:
-    """Every column's importance on rows with known targets, the most important by shuffling first (Breiman, Machine
-    Learning 45, 2001, 10; Fisher et al., JMLR 20:177, 2019).
+    """The importance of every column, on rows with known targets.
 
-    values: as `from_series` gives them. y: as of `loss`, but in the target's own unit.
+    Shuffling follows Breiman (Machine Learning 45, 2001, 10) and Fisher et al. (JMLR 20:177, 2019).
+
+    Args:
+        checkpoint: what predicts.
+        values: [rows, columns] float64, as `parse_series` gives them.
+        y: [rows], as `loss` takes it, but in the target's own unit.
+        seed: of the shuffles, from 0.
+
+    Returns:
+        One Importance for each column, the one with the largest `loss_rise` first.
+
+    Example:
+        >>> from model.checkpoint import TrainingRecord
+        >>> from model.network import Layer
+        >>> record = TrainingRecord(table="b", epoch=0, loss=0.0, seed=0)
+        >>> params = [Layer(np.array([[0.0], [9.0]], np.float32), np.zeros(1, np.float32))]
+        >>> copies_b = Checkpoint(Network((2, 1)), params, ("a", "b"), "b", (0, 1), record)
+        >>> values = np.array([[0.0, -1.0], [0.0, 1.0]] * 8)
+        >>> [each.name for each in column_importances(copies_b, values, np.array([0, 1] * 8))]
+        ['b', 'a']
     """
-    draw = np.random.default_rng(seed)
-    whole = _loss(checkpoint, values, y)
-    by_input = gradient_sizes(checkpoint, encode(checkpoint.scaling, list(values.T)))
+    rng = np.random.default_rng(seed)
+    loss = _loss(checkpoint, values, y)
+    input_gradients = input_gradient_sizes(checkpoint, encode(checkpoint.column_specs, list(values.T)))
     found, first = [], 0
-    for index, (name, column) in enumerate(zip(checkpoint.columns, checkpoint.scaling, strict=True)):
+    for index, (name, column) in enumerate(zip(checkpoint.columns, checkpoint.column_specs, strict=True)):
         rises = []
         for _ in range(SHUFFLES):
             shuffled = values.copy()
-            shuffled[:, index] = draw.permutation(shuffled[:, index])
-            rises.append(_loss(checkpoint, shuffled, y) - whole)
-        constant = isinstance(column, Number) and not column.scale
-        gradient = 0.0 if constant else float(by_input[first : first + column.width].sum())
+            shuffled[:, index] = rng.permutation(shuffled[:, index])
+            rises.append(_loss(checkpoint, shuffled, y) - loss)
+        is_constant = isinstance(column, NumericColumn) and not column.scale
+        gradient = 0.0 if is_constant else float(input_gradients[first : first + column.input_count].sum())
         found.append(Importance(name, float(np.mean(rises)), float(np.std(rises)), gradient))
-        first += column.width
-    return sorted(found, key=lambda each: -each.rise)
+        first += column.input_count
+    return sorted(found, key=lambda each: -each.loss_rise)
 
 
 def _loss(checkpoint: Checkpoint, values: np.ndarray, y: np.ndarray) -> float:
-    x = encode(checkpoint.scaling, list(values.T))
+    x = encode(checkpoint.column_specs, list(values.T))
     mean = np.asarray(predict_rows(checkpoint.params, x, checkpoint.network, checkpoint.temperature).mean)
-    if checkpoint.network.task == "regression":
-        return metrics("regression", checkpoint.unit.restored(mean), y)["RMSE"]
-    return metrics(checkpoint.network.task, mean, y)["log loss"]
+    task = checkpoint.network.task
+    return metrics(task, checkpoint.target_scaling.unscale(mean), y)[TASKS[task].score]
 
 
-def gradient_sizes(checkpoint: Checkpoint, x: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, " inputs"]:
-    """The mean over rows of the absolute derivative of the prediction by each input: of the probability (binary), of
-    that of the likeliest class (multiclass), or of the number in its own unit (regression).
+def input_gradient_sizes(
+    checkpoint: Checkpoint, x: Float[np.ndarray, "rows inputs"], batch_rows: int = BATCH_ROWS
+) -> Float[np.ndarray, " inputs"]:
+    """The mean over rows of the absolute derivative of the prediction by each input.
+
+    Args:
+        checkpoint: what predicts.
+        x: [rows, inputs], at least one row.
+        batch_rows: how many rows are computed at a time.
+
+    Returns:
+        [inputs]: derivatives of the probability (binary), of the probability of the likeliest class (multiclass), or of
+        the number in its own unit (regression).
     """
     total = np.zeros(x.shape[1])
-    for start in range(0, len(x), BATCH):
-        rows = x[start : start + BATCH]
-        total += _gradients(checkpoint.params, rows, checkpoint.network, checkpoint.temperature)
-    scale = checkpoint.unit.scale if checkpoint.network.task == "regression" else 1.0
-    return total / len(x) * scale
+    for start in range(0, len(x), batch_rows):
+        rows = x[start : start + batch_rows]
+        total += _summed_gradients(checkpoint.params, rows, checkpoint.network, checkpoint.temperature)
+    return total / len(x) * checkpoint.target_scaling.scale
 
 
 @jax.jit
-def _gradients(params: Params, x: jax.Array, network: Network, temperature: float) -> jax.Array:
+def _summed_gradients(params: Params, x: jax.Array, network: Network, temperature: float) -> jax.Array:
     def prediction(row: jax.Array) -> jax.Array:
         return jnp.max(predict_ensemble(params, row[None], network, temperature).mean)
 

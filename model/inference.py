@@ -1,109 +1,148 @@
-"""From rows of columns to answers: the one way in which scoring, asking and serving predict."""
+"""From rows of columns to answers: scoring, asking and serving all predict with this module."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from model.checkpoint import Checkpoint
-from model.ensembles import Prediction, of_numpy, predict_ensemble
+from model.ensembles import Prediction, concatenate, padded_batches, predict_ensemble, to_numpy
 from model.network import FEW
 from model.tables.columns import encode
+from model.tasks import TASKS
 
 Answer = dict[str, Any]
 
-# Rows times units up to which NumPy is done before JAX is; for networks whose layers all have few units it always is.
-FEW_VALUES = 8192
-# More rows are filled up to the next of these, or go in pieces of the last, so that few programs compile.
-BATCHES = (256, 1024, 4096)
+# NumPy predicts up to so many rows × units faster than JAX. If all layers have few units, it always does.
+NUMPY_VALUES = 8192
+# Rows in a batch of a compiled program.
+BATCH_SIZES = (256, 1024, 4096)
 
 
 class Predictor:
-    """A checkpoint that predicts. Programs are compiled when they are first needed, or all by `compile`."""
+    """A checkpoint that predicts.
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    NumPy predicts few rows. For more, JAX compiles a program for each batch size when it is first needed, or all of
+    them in `compile`.
+
+    Args:
+        checkpoint: what predicts.
+        numpy_values: up to so many rows × units NumPy predicts.
+        batch_sizes: the rows of the compiled programs' batches, in ascending order.
+
+    Example:
+        >>> from model.checkpoint import TrainingRecord
+        >>> from model.network import Layer, Network
+        >>> record = TrainingRecord(table="a gate", epoch=0, loss=0.0, seed=0)
+        >>> params = [Layer(np.array([[2.0]], np.float32), np.zeros(1, np.float32))]
+        >>> predictor = Predictor(Checkpoint(Network((1, 1)), params, ("a",), "b", (0, 1), record))
+        >>> predictor.answers(np.array([[0.0]]))
+        [{'prediction': 0.5, 'label': 1}]
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, numpy_values: int = NUMPY_VALUES, batch_sizes: Sequence[int] = BATCH_SIZES
+    ) -> None:
         self.checkpoint = checkpoint
-        self._params = of_numpy(checkpoint.params)
+        self.batch_sizes = batch_sizes
+        self._params = to_numpy(checkpoint.params)
         sizes = checkpoint.network.sizes
         units = sum(sizes[1:]) * checkpoint.members
-        self._few = BATCHES[-1] if max(sizes) <= FEW else FEW_VALUES // units
-        # On the device only where it computes: starting JAX's takes 30 MB.
-        self._on_device = jax.device_put(checkpoint.params) if self._few < BATCHES[-1] else None
-        self._names = [str(name) for name in checkpoint.classes]
+        self._numpy_rows = batch_sizes[-1] if max(sizes) <= FEW else numpy_values // units
+        # The parameters go to a device only if it computes: starting JAX's takes 30 MB.
+        self._device_params = jax.device_put(checkpoint.params) if self._compiles else None
+        self._class_names = [str(name) for name in checkpoint.classes]
+
+    @property
+    def _compiles(self) -> bool:
+        return self._numpy_rows < self.batch_sizes[-1]
 
     def compile(self) -> None:
-        """Compile and run every program, after which no number of rows compiles anything."""
-        for batch in BATCHES if self._few < BATCHES[-1] else ():
-            self._predict_part(np.zeros((batch, self.checkpoint.network.sizes[0]), np.float32))
+        """Compile and run every program, so that no later prediction compiles anything."""
+        for size in self.batch_sizes if self._compiles else ():
+            self._predict_inputs(np.zeros((size, self.checkpoint.network.sizes[0]), np.float32))
 
     def predict(self, values: Float[np.ndarray, "rows columns"]) -> Prediction:
-        """The prediction for rows of values as `from_text` and `from_series` give them; a number's in its own unit.
+        """The prediction for rows of values, as `parse_text` and `parse_series` give them.
 
-        mean [rows] or [rows, classes], and spread [rows]; float64 for a regression and else float32. Raises ValueError
-        where a row overflows float32, and for other columns.
+        Args:
+            values: [rows, columns] float64, NaN where a value is missing.
+
+        Returns:
+            The mean [rows] or [rows, classes], and the spread [rows]: probabilities in float32, or numbers in the
+            target's own unit in float64.
+
+        Raises:
+            ValueError: if values has other columns, or if a row overflows float32.
         """
         checkpoint = self.checkpoint
         if values.ndim != 2 or values.shape[1] != len(checkpoint.columns):
             raise ValueError(f"values must have {len(checkpoint.columns)} columns, not {list(values.shape)}")
-        x = encode(checkpoint.scaling, list(values.T))
-        if len(x) <= BATCHES[-1]:
-            mean, spread = self._predict_part(x)
-        else:
-            starts = range(0, len(x), BATCHES[-1])
-            parts = [self._predict_part(x[start : start + BATCHES[-1]]) for start in starts]
-            mean, spread = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        x = encode(checkpoint.column_specs, list(values.T))
+        largest = self.batch_sizes[-1]
+        parts = [self._predict_inputs(x[start : start + largest]) for start in range(0, max(len(x), 1), largest)]
+        mean, spread = parts[0] if len(parts) == 1 else concatenate(parts)
         if not (np.isfinite(x).all() and np.isfinite(mean).all()):
             finite = np.isfinite(x).all(axis=1) & np.isfinite(mean).all(axis=tuple(range(1, mean.ndim)))
             row = values[int(np.argmin(finite))].tolist()
             raise ValueError(f"values within the network's range were expected, and {row} overflows in it")
-        if checkpoint.network.task == "regression":
-            scale = checkpoint.unit.scale
-            return Prediction(checkpoint.unit.restored(np.asarray(mean)), np.asarray(spread, np.float64) * scale)
-        return Prediction(mean, spread)
+        if TASKS[checkpoint.network.task].has_classes:
+            return Prediction(mean, spread)
+        scaling = checkpoint.target_scaling
+        return Prediction(scaling.unscale(np.asarray(mean)), np.asarray(spread, np.float64) * scaling.scale)
 
-    def places(self, mean: np.ndarray) -> np.ndarray:
-        """The place among the classes of each row's likeliest."""
-        return (mean >= 0.5).astype(int) if mean.ndim == 1 else mean.argmax(axis=1)
+    def class_indices(self, mean: Float[np.ndarray, "rows *classes"]) -> Int[np.ndarray, " rows"]:
+        """The index of each row's likeliest class among `checkpoint.classes`."""
+        return TASKS[self.checkpoint.network.task].class_indices(mean)
 
-    def labels(self, mean: np.ndarray) -> list[Any]:
-        """The class of each row that is likeliest, none in a regression."""
+    def labels(self, mean: Float[np.ndarray, "rows *classes"]) -> list[Any]:
+        """The likeliest class of each row; no classes at all in a regression."""
         classes = self.checkpoint.classes
-        return [classes[place] for place in self.places(mean)] if classes else []
+        return [classes[index] for index in self.class_indices(mean)] if classes else []
 
     def answers(self, values: Float[np.ndarray, "rows columns"]) -> list[Answer]:
-        """A row's prediction, a number or a dict of the classes' probabilities; its label, but in a regression; and of
-        an ensemble, its spread. Raises ValueError as `predict` does.
+        """An answer for each row, as the service sends it.
+
+        Args:
+            values: as of `predict`.
+
+        Returns:
+            For each row `prediction`, a number or a dict with the probability of each class; unless it is a regression,
+            `label`, the likeliest class; and of an ensemble, `spread`.
+
+        Raises:
+            ValueError: as `predict` does.
         """
         mean, spread = self.predict(values)
-        classes, of_rows = self.checkpoint.classes, np.asarray(mean).tolist()
+        classes, predictions = self.checkpoint.classes, np.asarray(mean).tolist()
         answers: list[Answer]
         if not classes:
-            answers = [{"prediction": number} for number in of_rows]
+            answers = [{"prediction": number} for number in predictions]
         elif mean.ndim == 1:
-            answers = [{"prediction": chance, "label": classes[chance >= 0.5]} for chance in of_rows]
+            answers = [{"prediction": probability, "label": classes[probability >= 0.5]} for probability in predictions]
         else:
-            named = [dict(zip(self._names, chances, strict=True)) for chances in of_rows]
+            named = [dict(zip(self._class_names, probabilities, strict=True)) for probabilities in predictions]
             labels = self.labels(np.asarray(mean))
             answers = [{"prediction": each, "label": label} for each, label in zip(named, labels, strict=True)]
         if self.checkpoint.members > 1:
-            for answer, apart in zip(answers, np.asarray(spread).tolist(), strict=True):
-                answer["spread"] = apart
+            for answer, deviation in zip(answers, np.asarray(spread).tolist(), strict=True):
+                answer["spread"] = deviation
         return answers
 
-    def _predict_part(self, x: np.ndarray) -> Prediction:
+    def _predict_inputs(self, x: np.ndarray) -> Prediction:
+        """The prediction for at most a batch of the network's inputs."""
         checkpoint = self.checkpoint
         network, temperature = checkpoint.network, checkpoint.temperature
-        if len(x) <= self._few:
+        if len(x) <= self._numpy_rows:
             return predict_ensemble(self._params, x, network, temperature)
-        batch = next(size for size in BATCHES if size >= len(x))
-        filled = np.zeros((batch, x.shape[1]), np.float32)
-        filled[: len(x)] = x
-        mean, spread = jax.device_get(_predict_ensemble(self._on_device, filled, network, temperature))
-        return Prediction(mean[: len(x)], spread[: len(x)])
+        ((batch, count),) = padded_batches(x, self.batch_sizes)
+        mean, spread = jax.device_get(_compiled_predict_ensemble(self._device_params, batch, network, temperature))
+        return Prediction(mean[:count], spread[:count])
 
 
 # Compiled once for all checkpoints of one network.
-_predict_ensemble = jax.jit(predict_ensemble)
+_compiled_predict_ensemble = jax.jit(predict_ensemble)

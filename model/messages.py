@@ -1,4 +1,4 @@
-"""Values and tables as plain text."""
+"""Words for people: errors in one sentence, and values and tables as plain text."""
 
 from __future__ import annotations
 
@@ -8,83 +8,157 @@ import os
 import shlex
 from collections.abc import Sequence
 
-# Names that a message lists.
-LISTED = 10
+# Names that a message lists, and characters that it shows of one.
+MAX_LISTED_NAMES = 10
+MAX_SHOWN_CHARACTERS = 40
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """The rows, of one length, with their columns aligned to the left.
+class RefusalError(ValueError):
+    """What was asked for cannot be done. The message is one sentence: what was expected, what was found, what to do.
 
-    >>> print(aligned([["a", "prediction"], ["0.5", "1"]]))
-    a    prediction
-    0.5  1
+    The command line prints it as it is.
+    """
+
+
+def align_columns(rows: Sequence[Sequence[str]]) -> str:
+    """A table as text.
+
+    Args:
+        rows: the cells of each row, as many in every row.
+
+    Returns:
+        One line for each row, with the columns aligned to the left.
+
+    Example:
+        >>> print(align_columns([["a", "prediction"], ["0.5", "1"]]))
+        a    prediction
+        0.5  1
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
-def shown(value: object, longest: int = 40) -> str:
-    """A value that somebody sent, as it stands in a message: quoted, cut where it is long, `nothing` where empty.
+def quote(value: object, max_characters: int = MAX_SHOWN_CHARACTERS) -> str:
+    """A value that a user wrote, as a message shows it.
 
-    >>> print(shown("abc"), shown(""), shown("a" * 50, longest=3))
-    'abc' nothing 'aaa…'
+    Args:
+        value: any object.
+        max_characters: where it is cut.
+
+    Returns:
+        The text of the value in quotes; `nothing` if it is empty.
+
+    Example:
+        >>> print(quote("abc"), quote(""), quote("a" * 50, max_characters=3))
+        'abc' nothing 'aaa…'
     """
     text = str(value)
-    return repr(text if len(text) <= longest else f"{text[:longest]}…") if text else "nothing"
+    return repr(text if len(text) <= max_characters else f"{text[:max_characters]}…") if text else "nothing"
 
 
-def reason(error: Exception) -> str:
-    """Why something failed, to stand within a sentence: an OSError's own words, without its number and its file.
+def describe_error(error: Exception) -> str:
+    """Why something failed, to stand within a sentence.
 
-    >>> reason(FileNotFoundError(2, "No such file or directory"))
-    'no such file or directory'
+    Args:
+        error: what was raised.
+
+    Returns:
+        Its message in lower case; of an OSError without its number and its file.
+
+    Example:
+        >>> describe_error(FileNotFoundError(2, "No such file or directory"))
+        'no such file or directory'
     """
     return (getattr(error, "strerror", None) or str(error)).lower()
 
 
-def refused(path: str | os.PathLike[str], expected: str, found: str, remedy: str) -> str:
-    """What is wrong with a file, in one sentence.
+def refusal_sentence(path: str | os.PathLike[str] | None, expected: str, found: str, remedy: str) -> str:
+    """What is wrong, in one sentence.
 
-    >>> print(refused("table.csv", "a table", "no file", "name one that is there"))
-    table.csv: expected a table, found no file; name one that is there
+    Args:
+        path: the file that it is about, or None.
+        expected: what was expected.
+        found: what was found instead.
+        remedy: what to do.
+
+    Returns:
+        The sentence.
+
+    Example:
+        >>> print(refusal_sentence("table.csv", "a table", "no file", "name one that is there"))
+        table.csv: expected a table, found no file; name one that is there
     """
-    return f"{os.fspath(path)}: expected {expected}, found {found}; {remedy}"
+    file = "" if path is None else f"{os.fspath(path)}: "
+    return f"{file}expected {expected}, found {found}; {remedy}"
 
 
-def listed(names: Sequence[str], most: int = LISTED) -> str:
-    """The names, up to so many of them.
+def join_names(names: Sequence[str], max_names: int = MAX_LISTED_NAMES) -> str:
+    """Names in a sentence.
 
-    >>> listed(["a", "b", "c"], most=2)
-    'a, b and 1 more'
+    Args:
+        names: any number of them.
+        max_names: how many are listed; of the others, the number is.
+
+    Returns:
+        The names, separated by commas.
+
+    Example:
+        >>> join_names(["a", "b", "c"], max_names=2)
+        'a, b and 1 more'
     """
-    rest = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(name if len(name) <= 40 else f"{name[:40]}…" for name in names[:most]) + rest
+    rest = f" and {len(names) - max_names:,} more" if len(names) > max_names else ""
+    shown = (name if len(name) <= MAX_SHOWN_CHARACTERS else f"{name[:MAX_SHOWN_CHARACTERS]}…" for name in names)
+    return ", ".join(list(shown)[:max_names]) + rest
 
 
-def as_option(names: Sequence[str]) -> str:
-    """Names of columns as an option of the command line takes them: a line of CSV, quoted for the shell.
+def quote_names(names: Sequence[str]) -> str:
+    """Names of columns as an option of the command line takes them.
 
-    >>> print(as_option(["age", "when, start"]))
-    'age,"when, start"'
+    Args:
+        names: any names.
+
+    Returns:
+        A line of CSV, quoted for the shell; `split_names` reads it.
+
+    Example:
+        >>> print(quote_names(["age", "when, start"]))
+        'age,"when, start"'
     """
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(names)
     return shlex.quote(line.getvalue())
 
 
-def as_names(option: str) -> tuple[str, ...]:
+def split_names(option: str) -> tuple[str, ...]:
     """The names in a line of CSV.
 
-    >>> as_names('age,"when, start"')
-    ('age', 'when, start')
+    Args:
+        option: the line.
+
+    Returns:
+        The names, in order.
+
+    Raises:
+        csv.Error: if the quotes in it do not match.
+
+    Example:
+        >>> split_names('age,"when, start"')
+        ('age', 'when, start')
     """
     return tuple(next(csv.reader([option], strict=True), ()))
 
 
-def printable(text: str) -> str:
-    r"""The text on one line, with what a terminal would not show or obey written out.
+def escape_unprintable(text: str) -> str:
+    r"""A text on one line, with every character that a terminal would obey, or not show, written as an escape.
 
-    >>> printable("a\nb")
-    'a\\nb'
+    Args:
+        text: any text.
+
+    Returns:
+        The text with such characters escaped.
+
+    Example:
+        >>> escape_unprintable("a\nb")
+        'a\\nb'
     """
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

@@ -13,7 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Key, Num
 
-from model.tasks import TASKS, Array, either, sigmoid
+from model.arguments import is_count, shape_of
+from model.arrays import Array, jax_or_numpy
+from model.tasks import TASKS, sigmoid
 
 
 def _gelu(z: np.ndarray) -> np.ndarray:
@@ -25,9 +27,9 @@ def _gelu(z: np.ndarray) -> np.ndarray:
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": lambda z: z * (z > 0),  # fuses best, and lets a NaN through, which tells an overflow
-    "tanh": either(jnp.tanh, np.tanh),
+    "tanh": jax_or_numpy(jnp.tanh, np.tanh),
     "sigmoid": sigmoid,
-    "gelu": either(partial(jax.nn.gelu, approximate=False), _gelu),
+    "gelu": jax_or_numpy(partial(jax.nn.gelu, approximate=False), _gelu),
 }
 INITS = ("normal", "he")
 LAST = 0.1
@@ -76,18 +78,9 @@ class Network:
             raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}")
         if self.task not in TASKS:
             raise ValueError(f"task must be one of {', '.join(TASKS)}, not {self.task!r}")
-        if self.task == "multiclass" and sizes[-1] < 2:
+        if TASKS[self.task].output_per_class and sizes[-1] < 2:
             raise ValueError("a multiclass network must have an output for each class, at least 2, not 1")
         object.__setattr__(self, "sizes", tuple(int(size) for size in sizes))
-
-
-def is_count(value: object, least: int = 1) -> bool:
-    """Whether a value is a whole number of at least 1, or another least one, of Python or NumPy.
-
-    >>> is_count(2), is_count(0), is_count(2.0), is_count(True), is_count(0, least=0)
-    (True, False, False, False, True)
-    """
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= least
 
 
 def init_params(network: Network, *, key: Key[Array, ""], init: str = "normal") -> Params:
@@ -177,19 +170,6 @@ def _check_shapes(params: Params, x: Num[Array, "rows columns"], network: Networ
         raise ValueError(f"x must have the shape [rows, {network.sizes[0]}] for {network}, not {list(x.shape)}")
 
 
-def shape_of(name: str, array: object) -> tuple[int, ...]:
-    """The shape of an array. Raises ValueError, with its name, for a list or anything else that is none.
-
-    >>> shape_of("x", [[1.0, 2.0]])
-    Traceback (most recent call last):
-    ValueError: x must be an array, not a list; numpy.array makes one of it
-    """
-    if not hasattr(array, "shape"):
-        raise ValueError(f"{name} must be an array, not a {type(array).__name__}; numpy.array makes one of it")
-    shape: tuple[int, ...] = array.shape
-    return shape
-
-
 def logits(params: Params, x: Num[Array, "rows columns"], network: Network) -> Float[Any, "rows *rest"]:
     """The network's output before the sigmoid or softmax: [rows] for one output, [rows, outputs] for several (then
     *restarts).
@@ -246,13 +226,11 @@ def targets_for(z: jax.Array, y: Num[Array, " *targets"], network: Network, rest
 
     Raises ValueError where y does not have the shape that the task asks for.
     """
+    task = TASKS[network.task]
     shape = z.shape[: z.ndim - restart_axes]
-    expected = shape[:1] if network.task == "multiclass" else shape
+    expected = shape[:1] if task.output_per_class else shape
     if shape_of("y", y) != expected:
-        raise ValueError(f"y must have the {_Y_SHAPES[network.task]} {list(expected)}, not {list(y.shape)}")
-    if network.task == "multiclass":
+        raise ValueError(f"y must have the {task.target_shape} {list(expected)}, not {list(y.shape)}")
+    if task.output_per_class:
         y = y[:, None] == jnp.arange(shape[1])[None]
     return jnp.asarray(y.reshape(shape + (1,) * restart_axes), z.dtype)
-
-
-_Y_SHAPES = {"binary": "logits' shape", "multiclass": "shape of one class a row,", "regression": "outputs' shape"}

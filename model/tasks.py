@@ -1,33 +1,67 @@
-"""What a network's outputs mean: for each task the prediction, the loss of a target, and its derivative by the logits.
+"""What a network's outputs mean: for each task the prediction, the loss, and the derivative of the loss.
 
-All three losses are negative log-likelihoods (but for a factor) with the link that makes their derivative the
-prediction less the target (Bishop, PRML, 4.3.6).
+The three losses are negative log-likelihoods, up to a factor. Each has the link function for which the derivative by
+the logits is the prediction minus the target (Bishop, PRML, 4.3.6).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Num
+from jaxtyping import Float, Int, Num
 
-Array = jax.Array | np.ndarray
+from model.arrays import Array, jax_or_numpy
 
 
-class Task(NamedTuple):
-    """What distinguishes one task from another. z is [rows, outputs] or [rows], then what restarts there are.
+@dataclass(frozen=True)
+class Task:
+    """What differs between tasks. The network's outputs z are [rows] or [rows, outputs], then restarts, if any.
 
-    predict: z -> what is predicted, of the same shape. losses: z, targets -> the loss of each target. residual: the
-    derivative of the sum of losses by z, written out for the chain rule.
+    Attributes:
+        name: binary, multiclass or regression.
+        has_classes: whether the target is a class; otherwise it is a number.
+        output_per_class: whether the network has one output for each class.
+        target_shape: the shape of y, in words that a message continues with the shape itself.
+        baseline: the simplest prediction that knows only the targets.
+        score: the metric by which a network and its baseline are compared; smaller is better.
+        predict: z -> the predictions, of the same shape.
+        losses: z, targets -> the loss of each target.
+        residual: z, targets -> the derivative of the sum of the losses by z.
     """
 
+    name: str
+    has_classes: bool
+    output_per_class: bool
+    target_shape: str
+    baseline: str
+    score: str
     predict: Callable[[Any], Any]
     losses: Callable[[Any, Any], jax.Array]
     residual: Callable[[Any, Any], jax.Array]
+
+    def output_count(self, class_count: int) -> int:
+        """How many outputs a network needs for a target with so many classes."""
+        return class_count if self.output_per_class else 1
+
+    def class_count(self, output_count: int) -> int:
+        """How many classes a network with so many outputs tells apart; 0 in a regression."""
+        if self.output_per_class:
+            return output_count
+        return 2 if self.has_classes else 0
+
+    def class_probabilities(self, predictions: Float[np.ndarray, "rows *classes"]) -> Float[np.ndarray, "rows classes"]:
+        """The probability of every class, from the predictions of a task that has classes."""
+        return predictions if self.output_per_class else np.stack([1 - predictions, predictions], axis=1)
+
+    def class_indices(self, predictions: Float[np.ndarray, "rows *classes"]) -> Int[np.ndarray, " rows"]:
+        """The index of each row's likeliest class, from the predictions of a task that has classes."""
+        return predictions.argmax(axis=1) if self.output_per_class else (predictions >= 0.5).astype(int)
 
 
 @jax.custom_jvp
@@ -47,15 +81,6 @@ def _cross_entropy_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Arra
     return cross_entropy(z, y), residual(z, y) * dz - z * dy
 
 
-def either(of_jax: Callable[[Any], Any], of_numpy: Callable[[np.ndarray], np.ndarray]) -> Callable[[Any], Any]:
-    """One function of both kinds of arrays: a NumPy array is answered with one, without JAX's time for a call.
-
-    >>> type(either(jnp.tanh, np.tanh)(np.zeros(1))).__name__
-    'ndarray'
-    """
-    return lambda z: of_numpy(z) if isinstance(z, np.ndarray) else of_jax(z)
-
-
 def _sigmoid(z: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-z)), 0 where exp(-z) is more than its type can hold."""
     with np.errstate(over="ignore"):
@@ -63,7 +88,7 @@ def _sigmoid(z: np.ndarray) -> np.ndarray:
     return probability
 
 
-sigmoid = either(jax.nn.sigmoid, _sigmoid)
+sigmoid = jax_or_numpy(jax.nn.sigmoid, _sigmoid)
 
 
 def residual(z: Float[Array, "*shape"], y: Num[Array, "*_"]) -> Float[Any, "*shape"]:
@@ -102,7 +127,7 @@ def _softmax_of_numpy(z: np.ndarray) -> np.ndarray:
     return probabilities
 
 
-_softmax = either(partial(jax.nn.softmax, axis=1), _softmax_of_numpy)
+_softmax = jax_or_numpy(partial(jax.nn.softmax, axis=1), _softmax_of_numpy)
 
 
 def softmax(z: Float[Array, "rows classes *rest"]) -> Float[Any, "rows classes *rest"]:
@@ -133,7 +158,40 @@ def squared_error(z: Float[Array, "*shape"], y: Num[Array, "*_"]) -> Float[jax.A
 
 
 TASKS: dict[str, Task] = {
-    "binary": Task(sigmoid, cross_entropy, residual),
-    "multiclass": Task(softmax, softmax_cross_entropy, softmax_residual),
-    "regression": Task(lambda z: z, squared_error, lambda z, y: 2 * (z - y)),
+    task.name: task
+    for task in (
+        Task(
+            name="binary",
+            has_classes=True,
+            output_per_class=False,
+            target_shape="logits' shape",
+            baseline="majority class",
+            score="log loss",
+            predict=sigmoid,
+            losses=cross_entropy,
+            residual=residual,
+        ),
+        Task(
+            name="multiclass",
+            has_classes=True,
+            output_per_class=True,
+            target_shape="shape of one class a row,",
+            baseline="majority class",
+            score="log loss",
+            predict=softmax,
+            losses=softmax_cross_entropy,
+            residual=softmax_residual,
+        ),
+        Task(
+            name="regression",
+            has_classes=False,
+            output_per_class=False,
+            target_shape="outputs' shape",
+            baseline="mean",
+            score="RMSE",
+            predict=lambda z: z,
+            losses=squared_error,
+            residual=lambda z, y: 2 * (z - y),
+        ),
+    )
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
 
-from model.messages import shown
+from model.messages import quote
 from serve.responses import answer
 
 
@@ -38,8 +38,8 @@ def _answer_http_exception(error: HTTPException) -> Response:
     status = error.code or InternalServerError.code
     limit = current_app.config["MAX_CONTENT_LENGTH"]
     sentences = {
-        404: f"there is nothing at {shown(request.path)}; predictions are at /predict",
-        405: f"{shown(request.path)} takes {_methods(error)}, not {shown(request.method)}",
+        404: f"there is nothing at {quote(request.path)}; predictions are at /predict",
+        405: f"{quote(request.path)} takes {_methods(error)}, not {quote(request.method)}",
         413: f"the body must be of at most {limit:,} bytes, and a longer one was found",
         500: "the service failed to answer; its log says why",
     }

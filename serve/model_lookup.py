@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import current_app
 
-from model.messages import shown
-from model.tables.parsing import known
+from model.messages import quote
+from model.tables.parsing import one_of
 from serve.errors import RequestError
 from serve.registry import Model, Registry
 from serve.settings import Settings
@@ -36,11 +36,11 @@ def model_named(name: str, version: str | None = None) -> Model:
     models = registry()
     model = models.models.get(name)
     if model is None and name in models.failures:
-        raise RequestError(f"the model {shown(name)} cannot answer: {models.failures[name]}", 503)
+        raise RequestError(f"the model {quote(name)} cannot answer: {models.failures[name]}", 503)
     if model is None:
         raise RequestError(
-            f"{known(sorted(models.models))} was expected as the model, and {shown(name)} was found", 404
+            f"{one_of(sorted(models.models))} was expected as the model, and {quote(name)} was found", 404
         )
     if version not in (None, model.version, model.checkpoint.digest):
-        raise RequestError(f"version {model.version} of {name} was expected, and {shown(version)} was found", 404)
+        raise RequestError(f"version {model.version} of {name} was expected, and {quote(version)} was found", 404)
     return model

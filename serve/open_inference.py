@@ -21,7 +21,7 @@ EXTENSIONS = ["binary_tensor_data", "model_repository"]
 @blueprint.get("")
 def server() -> Response:
     """What answers, and which extensions it knows."""
-    return answer({"name": "nudge", "version": version_of("nudge"), "extensions": EXTENSIONS})
+    return answer({"name": "nudge", "version": version_of("nudge-jax"), "extensions": EXTENSIONS})
 
 
 @blueprint.get("/models/<name>", defaults={"version": None})

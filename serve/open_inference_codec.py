@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from model.messages import shown
-from model.tables.columns import BEYOND_FLOAT32, Category, Number
-from model.tables.parsing import from_json, from_text
+from model.messages import quote
+from model.tables.columns import BEYOND_FLOAT32, ColumnSpec, NumericColumn
+from model.tables.parsing import parse_json, parse_text
 from serve.errors import RequestError, check_rows
 from serve.metrics import count_rows
 from serve.registry import Model
@@ -64,12 +64,12 @@ def infer(model: Model, body: bytes, json_length: str | None, max_rows: int) -> 
 def metadata_of(model: Model) -> dict[str, Any]:
     """The metadata of a model. One tensor of all columns where they are all numbers, else one for each."""
     checkpoint = model.checkpoint
-    columns = dict(zip(checkpoint.columns, checkpoint.scaling, strict=True))
-    if all(isinstance(column, Number) for column in columns.values()):
+    columns = dict(zip(checkpoint.columns, checkpoint.column_specs, strict=True))
+    if all(isinstance(column, NumericColumn) for column in columns.values()):
         inputs = [{"name": WHOLE, "datatype": "FP32", "shape": [-1, len(columns)]}]
     else:
         inputs = [
-            {"name": name, "datatype": "FP32" if isinstance(column, Number) else "BYTES", "shape": [-1]}
+            {"name": name, "datatype": "FP32" if isinstance(column, NumericColumn) else "BYTES", "shape": [-1]}
             for name, column in columns.items()
         ]
     outputs = [
@@ -93,7 +93,7 @@ def _asked(body: bytes, text: str | None) -> tuple[InferRequest, dict[int, memor
         length = int(text)
     else:
         expected = f"{JSON_LENGTH}: a number of bytes up to the body's {len(body):,} was expected"
-        raise RequestError(f"{expected}, and {shown(text)} was found")
+        raise RequestError(f"{expected}, and {quote(text)} was found")
     asked: InferRequest = decode(_DECODER, body[:length] if length < len(body) else body)
     raws, start = {}, length
     for place, tensor in enumerate(asked.inputs):
@@ -102,7 +102,7 @@ def _asked(body: bytes, text: str | None) -> tuple[InferRequest, dict[int, memor
             continue
         if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= len(body) - start:
             left = f"a binary_data_size up to the {len(body) - start:,} bytes that are left was expected"
-            raise RequestError(f"tensor {shown(tensor.name)}: {left}, and {shown(size)} was found")
+            raise RequestError(f"tensor {quote(tensor.name)}: {left}, and {quote(size)} was found")
         raws[place] = memoryview(body)[start : start + size]
         start += size
     if start != len(body):
@@ -125,7 +125,7 @@ def _values(model: Model, tensors: list[InputTensor], raws: dict[int, memoryview
     arrays: dict[str, np.ndarray] = {}
     for place, tensor in enumerate(tensors):
         if tensor.name in arrays:
-            raise RequestError(f"tensor {shown(tensor.name)} was expected once, and was found more often")
+            raise RequestError(f"tensor {quote(tensor.name)} was expected once, and was found more often")
         arrays[tensor.name] = decoded(tensor, raws.get(place))
     whole = arrays.get(WHOLE)
     if len(arrays) == 1 and whole is not None and whole.ndim == 2 and whole.shape[1] == len(columns):
@@ -138,7 +138,7 @@ def _values(model: Model, tensors: list[InputTensor], raws: dict[int, memoryview
     rows = counts.pop() if counts else 0
     check_rows(rows, max_rows)
     values = np.empty((rows, len(columns)))
-    for place, (name, column) in enumerate(zip(columns, model.checkpoint.scaling, strict=True)):
+    for place, (name, column) in enumerate(zip(columns, model.checkpoint.column_specs, strict=True)):
         if name in by_column:
             values[:, place] = _numbers(name, column, by_column[name])
         elif column.missing and by_column:
@@ -152,18 +152,18 @@ def _values(model: Model, tensors: list[InputTensor], raws: dict[int, memoryview
 def _column(name: str, array: np.ndarray, columns: tuple[str, ...]) -> np.ndarray:
     if name not in columns:
         whole = f"{WHOLE} of the shape [rows, {len(columns)}], or a column's name,"
-        raise RequestError(f"{whole} was expected as a tensor, and {shown(name)} of {list(array.shape)} was found")
+        raise RequestError(f"{whole} was expected as a tensor, and {quote(name)} of {list(array.shape)} was found")
     if array.ndim == 2 and array.shape[1] == 1:
         return array[:, 0]
     if array.ndim != 1:
         shape = list(array.shape)
-        raise RequestError(f"tensor {shown(name)}: the shape [rows] or [rows, 1] was expected, and {shape} was found")
+        raise RequestError(f"tensor {quote(name)}: the shape [rows] or [rows, 1] was expected, and {shape} was found")
     return array
 
 
-def _numbers(name: str, column: Number | Category, array: np.ndarray) -> np.ndarray:
+def _numbers(name: str, column: ColumnSpec, array: np.ndarray) -> np.ndarray:
     """What a column's values of any datatype mean, as from_json and from_text say it value by value."""
-    if isinstance(column, Number) and array.dtype.kind in "fiu":
+    if isinstance(column, NumericColumn) and array.dtype.kind in "fiu":
         values = array.astype(np.float64)
         right = np.abs(values) < BEYOND_FLOAT32
         wrong = ~(right | np.isnan(values)) if column.missing else ~right
@@ -182,10 +182,10 @@ def _numbers(name: str, column: Number | Category, array: np.ndarray) -> np.ndar
     return values
 
 
-def _value(column: Number | Category, value: Any) -> float:
+def _value(column: ColumnSpec, value: Any) -> float:
     if isinstance(value, str):
-        return from_text(column, value)
-    return from_json(column, float(value) if isinstance(value, int) and not isinstance(value, bool) else value)
+        return parse_text(column, value)
+    return parse_json(column, float(value) if isinstance(value, int) and not isinstance(value, bool) else value)
 
 
 def _predicted(model: Model, values: np.ndarray) -> dict[str, np.ndarray]:
@@ -207,7 +207,7 @@ def _labels(model: Model, mean: np.ndarray) -> np.ndarray:
     kinds = {type(each) for each in classes}
     kind = {bool: np.bool_, int: np.int64, float: np.float64}.get(*kinds) if len(kinds) == 1 else None
     named = np.array(classes, kind) if kind else np.array([str(each) for each in classes], object)
-    labels: np.ndarray = named[model.predictor.places(mean)]
+    labels: np.ndarray = named[model.predictor.class_indices(mean)]
     return labels
 
 
@@ -219,12 +219,12 @@ def _answer(model: Model, asked: InferRequest, arrays: dict[str, np.ndarray]) ->
     for output in wanted:
         if output.name not in arrays:
             expected = ", ".join(arrays)
-            raise RequestError(f"one of {expected} was expected as an output, and {shown(output.name)} was found")
+            raise RequestError(f"one of {expected} was expected as an output, and {quote(output.name)} was found")
         array = arrays[output.name]
         tensor = OutputTensor(output.name, datatype_of(array), list(array.shape))
         raw = output.parameters.get("binary_data", raw_by_default)
         if not isinstance(raw, bool):
-            raise RequestError(f"true or false was expected as binary_data, and {shown(raw)} was found")
+            raise RequestError(f"true or false was expected as binary_data, and {quote(raw)} was found")
         if raw:
             raws.append(raw_bytes(array))
             tensor.parameters = {"binary_data_size": len(raws[-1])}

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 from flask import Blueprint, Response
 
-from model.tables.columns import BEYOND_FLOAT32, Category, Number
+from model.tables.columns import BEYOND_FLOAT32, CategoricalColumn, ColumnSpec, NumericColumn
 from model.tables.parsing import MISSING
 from serve.model_lookup import registry
 from serve.open_inference_codec import JSON_LENGTH, InferRequest, InferResponse, metadata_of
@@ -67,7 +67,7 @@ def document(models: Registry) -> Schema:
         "openapi": "3.1.0",
         "info": {
             "title": "Nudge",
-            "version": version_of("nudge"),
+            "version": version_of("nudge-jax"),
             "description": "Predictions of small neural networks, and the Open Inference Protocol, version 2.",
         },
         "paths": paths,
@@ -116,7 +116,7 @@ def _operation(name: str, summary: str, answers: Schema, refusals: tuple[int, ..
 
 
 def _predict(model: Model, component: str, name: str, max_rows: int, refusals: tuple[int, ...]) -> Schema:
-    columns = zip(model.checkpoint.columns, model.checkpoint.scaling, strict=True)
+    columns = zip(model.checkpoint.columns, model.checkpoint.column_specs, strict=True)
     row, answers = _reference(f"{component}.row"), _reference(f"{component}.answer")
     rows = {"oneOf": [row, _array(row, maxItems=max_rows)]}
     return {
@@ -141,7 +141,7 @@ def _predict(model: Model, component: str, name: str, max_rows: int, refusals: t
 
 
 def _schemas(model: Model, component: str) -> Schema:
-    columns = dict(zip(model.checkpoint.columns, model.checkpoint.scaling, strict=True))
+    columns = dict(zip(model.checkpoint.columns, model.checkpoint.column_specs, strict=True))
     row = {
         "type": "object",
         "properties": {name: _json_value(column) for name, column in columns.items()},
@@ -164,24 +164,24 @@ def _schemas(model: Model, component: str) -> Schema:
     return {f"{component}.row": row, f"{component}.answer": answers}
 
 
-def _number(column: Number) -> Schema:
+def _number(column: NumericColumn) -> Schema:
     value: Schema = {"type": "number", "exclusiveMinimum": -BEYOND_FLOAT32, "exclusiveMaximum": BEYOND_FLOAT32}
-    if column.least is not None and column.most is not None:
-        value["description"] = f"{column.least:g} to {column.most:g} in training"
+    if column.minimum is not None and column.maximum is not None:
+        value["description"] = f"{column.minimum:g} to {column.maximum:g} in training"
     return value
 
 
-def _json_value(column: Number | Category) -> Schema:
-    if isinstance(column, Number):
+def _json_value(column: ColumnSpec) -> Schema:
+    if isinstance(column, NumericColumn):
         return {"anyOf": [_number(column), {"type": "null"}]} if column.missing else _number(column)
     texts = [*column.categories, *MISSING] if column.missing else [*column.categories]
     truths = [text == "true" for text in column.categories] if column.boolean else []
     return {"enum": [*texts, *truths, *([None] if column.missing else [])]}
 
 
-def _query_value(column: Number | Category) -> Schema:
+def _query_value(column: ColumnSpec) -> Schema:
     missing = list(MISSING) if column.missing else []
-    if isinstance(column, Category):
+    if isinstance(column, CategoricalColumn):
         return {"type": "string", "enum": [*column.categories, *missing]}
     return {"anyOf": [_number(column), {"enum": missing}]} if missing else _number(column)
 
@@ -223,9 +223,9 @@ def _protocol_schemas() -> Schema:
 
 def _example(model: Model) -> Schema:
     """A request for the prediction of a row."""
-    columns = dict(zip(model.checkpoint.columns, model.checkpoint.scaling, strict=True))
+    columns = dict(zip(model.checkpoint.columns, model.checkpoint.column_specs, strict=True))
     values = {
-        name: column.mean if isinstance(column, Number) else next(iter(column.categories), None)
+        name: column.mean if isinstance(column, NumericColumn) else next(iter(column.categories), None)
         for name, column in columns.items()
     }
     inputs = [

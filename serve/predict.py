@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from flask import Blueprint, Response, request
 
-from model.messages import shown
-from model.tables.parsing import from_text
+from model.messages import quote
+from model.tables.parsing import parse_text
 from serve.errors import RequestError, check_rows
 from serve.metrics import count_rows
 from serve.model_lookup import default_model, model_named, settings
@@ -46,14 +46,14 @@ def model_body(name: str) -> Response:
 def _of_query(model: Model) -> Response:
     for name, values in request.args.lists():
         if len(values) > 1:
-            raise RequestError(f"column {shown(name)} was expected once, and was found {len(values)} times")
-    row = model.rows.of_pairs(request.args.to_dict(), from_text)
+            raise RequestError(f"column {quote(name)} was expected once, and was found {len(values)} times")
+    row = model.rows.of_pairs(request.args.to_dict(), parse_text)
     return answer(answers(model, np.array([row]))[0])
 
 
 def _of_body(model: Model) -> Response:
     if request.mimetype != "application/json":
-        found = shown(request.mimetype) if request.mimetype else "none"
+        found = quote(request.mimetype) if request.mimetype else "none"
         raise RequestError(f"the content type application/json was expected, and {found} was found", 415)
     body = whole_body()
     if not body:

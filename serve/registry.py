@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from model.atomic_write import beside
+from model.atomic_write import atomic_write
 from model.checkpoint import SUFFIX, Checkpoint, CheckpointError, default_checkpoint, parse, read
 from model.inference import Predictor
-from model.messages import reason, shown
+from model.messages import describe_error, quote
 from serve.row_decoder import RowsDecoder
 from serve.settings import Settings
 
@@ -94,7 +94,7 @@ class Registry:
         if "/" in self.default or not _is_model(self.default + SUFFIX):
             raise CheckpointError(
                 f"NUDGE_MODEL: expected the name of a checkpoint in {settings.checkpoints}, found "
-                f"{shown(self.default)}; set NUDGE_CHECKPOINTS to its directory"
+                f"{quote(self.default)}; set NUDGE_CHECKPOINTS to its directory"
             )
         place = self._place(self.default)
         signature = _signature(place)
@@ -136,7 +136,7 @@ class Registry:
             names = [place.removesuffix(SUFFIX) for place in sorted(os.listdir(directory)) if _is_model(place)]
         except OSError as error:
             if not self._unreadable:
-                log.error("%s cannot be read (%s); its models are kept until it can", directory, reason(error))
+                log.error("%s cannot be read (%s); its models are kept until it can", directory, describe_error(error))
             self._unreadable = True
             self._restore_all()
             return
@@ -237,12 +237,12 @@ def _open(path: Path) -> tuple[Model, bytes]:
     checkpoint = parse(path, data)
     predictor = Predictor(checkpoint)
     predictor.compile()
-    rows = RowsDecoder(checkpoint.columns, checkpoint.scaling)
+    rows = RowsDecoder(checkpoint.columns, checkpoint.column_specs)
     return Model(path.stem, checkpoint, predictor, rows, time.time(), time.perf_counter() - started), data
 
 
 def _write(path: Path, data: bytes) -> None:
-    with beside(path, "set TMPDIR to a directory with room", CheckpointError) as (file, finish):
+    with atomic_write(path, "set TMPDIR to a directory with room", CheckpointError) as (file, finish):
         file.write(data)
         finish()
 

@@ -8,7 +8,7 @@ from flask import current_app, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from model.messages import shown
+from model.messages import quote
 from serve.errors import RequestError
 
 # zlib's window for each content coding: of gzip, and of the zlib format that HTTP calls deflate.
@@ -39,7 +39,7 @@ def whole_body() -> bytes:
 def _decompressed(data: bytes, coding: str) -> bytes:
     limit = current_app.config["MAX_CONTENT_LENGTH"]
     if coding not in WINDOWS:
-        raise RequestError(f"the content coding gzip or deflate was expected, and {shown(coding)} was found", 415)
+        raise RequestError(f"the content coding gzip or deflate was expected, and {quote(coding)} was found", 415)
     decompressor = zlib.decompressobj(WINDOWS[coding])
     try:
         plain = decompressor.decompress(data, limit + 1)

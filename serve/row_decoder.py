@@ -13,20 +13,20 @@ from urllib.parse import parse_qsl
 import msgspec
 import numpy as np
 
-from model.messages import listed, shown
-from model.tables.columns import Category, Number, Scaling, held
-from model.tables.parsing import from_json, from_text, kind
+from model.messages import join_names, quote
+from model.tables.columns import CategoricalColumn, ColumnSpec, ColumnSpecs, NumericColumn, fits_float32
+from model.tables.parsing import describe_json, parse_json, parse_text
 from serve.errors import RequestError
 
 Row = list[float]
-Reader = Callable[[Number | Category, Any], float]
+Reader = Callable[[ColumnSpec, Any], float]
 
 
 class RowsDecoder:
     """What turns requests to one model into values [rows, columns], NaN where one is missing."""
 
-    def __init__(self, columns: Sequence[str], scaling: Scaling) -> None:
-        self.columns, self.scaling = tuple(columns), scaling
+    def __init__(self, columns: Sequence[str], scaling: ColumnSpecs) -> None:
+        self.columns, self.column_specs = tuple(columns), scaling
         self._row_type = _row_type(self.columns, scaling)
         self._decoder = msgspec.json.Decoder(list[self._row_type] | self._row_type) if self._row_type else None  # type: ignore[name-defined]
         self._fields = attrgetter(*(f"c{index}" for index in range(len(columns))))
@@ -40,23 +40,23 @@ class RowsDecoder:
         values = dict(pairs)
         if len(values) < len(pairs):
             raise ValueError(text)
-        return self.of_pairs(values, from_text)
+        return self.of_pairs(values, parse_text)
 
     def of_pairs(self, values: Any, read: Reader, where: str = "") -> Row:
         """The columns' values in the model's order. where: names the row in messages, when there are several.
 
         Raises RequestError with the column, what was expected and what was found.
         """
-        expected = listed(self.columns)
+        expected = join_names(self.columns)
         if not isinstance(values, Mapping):
-            raise RequestError(f"an object with {expected} was expected{where}, and {kind(values)} was found")
+            raise RequestError(f"an object with {expected} was expected{where}, and {describe_json(values)} was found")
         for name in values:
             if name not in self.columns:
-                raise RequestError(f"the columns {expected} were expected{where}, and {shown(name)} was found")
+                raise RequestError(f"the columns {expected} were expected{where}, and {quote(name)} was found")
         row = []
-        for name, column in zip(self.columns, self.scaling, strict=True):
+        for name, column in zip(self.columns, self.column_specs, strict=True):
             if name not in values and not column.missing:
-                found = listed(list(values)) or "nothing"
+                found = join_names(list(values)) or "nothing"
                 message = f"the columns {expected} were expected{where}, and {found} was found: {name} is missing"
                 raise RequestError(message)
             try:
@@ -89,30 +89,30 @@ class RowsDecoder:
         if given < len(found) * len(self.columns):
             found = [tuple(None if value is msgspec.UNSET else value for value in row) for row in found]
         values = np.empty((len(found), len(self.columns)))
-        for index, (column, of_column) in enumerate(zip(self.scaling, zip(*found, strict=True), strict=False)):
-            if isinstance(column, Category):
-                values[:, index] = [from_json(column, value) for value in of_column]
+        for index, (column, of_column) in enumerate(zip(self.column_specs, zip(*found, strict=True), strict=False)):
+            if isinstance(column, CategoricalColumn):
+                values[:, index] = [parse_json(column, value) for value in of_column]
             else:
                 values[:, index] = of_column  # None becomes NaN
-        numbers = [index for index, column in enumerate(self.scaling) if isinstance(column, Number)]
-        if not (held(values[:, numbers]) | np.isnan(values[:, numbers])).all():
+        numbers = [index for index, column in enumerate(self.column_specs) if isinstance(column, NumericColumn)]
+        if not (fits_float32(values[:, numbers]) | np.isnan(values[:, numbers])).all():
             raise ValueError(body[:10])
         return values, single
 
     def _of_any_json(self, body: bytes) -> tuple[np.ndarray, bool]:
         decoded = _json(body)
         if isinstance(decoded, list):
-            rows = [self.of_pairs(item, from_json, f" in row {index}") for index, item in enumerate(decoded)]
+            rows = [self.of_pairs(item, parse_json, f" in row {index}") for index, item in enumerate(decoded)]
             return np.array(rows, np.float64).reshape(len(rows), len(self.columns)), False
-        return np.array([self.of_pairs(decoded, from_json)]), True
+        return np.array([self.of_pairs(decoded, parse_json)]), True
 
 
-def _row_type(columns: tuple[str, ...], scaling: Scaling) -> Any:
+def _row_type(columns: tuple[str, ...], scaling: ColumnSpecs) -> Any:
     """The type of a row's JSON object, or None where msgspec cannot spell a column's name."""
     fields: list[Any] = []
     for index, column in enumerate(scaling):
         kind_of_value: Any = float
-        if isinstance(column, Category):
+        if isinstance(column, CategoricalColumn):
             kind_of_value = str | bool if column.boolean else str
         if column.missing:
             fields.append((f"c{index}", kind_of_value | None | msgspec.UnsetType, msgspec.UNSET))
@@ -147,5 +147,5 @@ def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     counts = Counter(name for name, _ in pairs)
     if len(counts) < len(pairs):
         name, count = next((name, count) for name, count in counts.items() if count > 1)
-        raise RequestError(f"column {shown(name)} was expected once, and was found {count} times")
+        raise RequestError(f"column {quote(name)} was expected once, and was found {count} times")
     return dict(pairs)

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from model.messages import shown
+from model.messages import quote
 from serve.errors import RequestError
 
 # The datatypes of the protocol. BYTES has texts of any length, and so no type of NumPy's.
@@ -65,9 +65,9 @@ def decoded(tensor: InputTensor, raw: memoryview | None) -> np.ndarray:
     raw: the bytes that follow the request's JSON for it, if any; a numeric array is a view of them. A null in JSON is
     NaN among floats, and None among texts. Raises RequestError where shape, datatype and data do not agree.
     """
-    name, shape = shown(tensor.name), tensor.shape
+    name, shape = quote(tensor.name), tensor.shape
     if tensor.datatype not in DATATYPES:
-        found = shown(tensor.datatype)
+        found = quote(tensor.datatype)
         raise RequestError(f"tensor {name}: one of {', '.join(DATATYPES)} was expected as the datatype, not {found}")
     if len(shape) > 8 or any(size < 0 for size in shape):
         raise RequestError(

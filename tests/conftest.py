@@ -55,7 +55,7 @@ def solved() -> "model.Checkpoint":
     """A checkpoint that has solved XOR, unsaved."""
     network, table = model.Network((2, 2, 1)), model.truth_table("xor")
     result = model.fit(network, table, key=jax.random.key(0), epochs=20_000)
-    record = model.Training(
+    record = model.TrainingRecord(
         table="xor",
         epoch=result.epoch,
         epochs=result.epoch,

@@ -34,13 +34,23 @@ def test_round_trip_is_exact_to_the_bit(
     network = Network(sizes, activation)
     params = init_params(network, key=jax.random.key(1))
     columns = tuple(f'column "{index}" \\"digest\\":\\"é' for index in range(sizes[0]))
-    checkpoint = replace(solved, network=network, params=params, columns=columns, scaling=())
+    checkpoint = replace(solved, network=network, params=params, columns=columns, column_specs=())
     saved = save(tmp_path / "x.safetensors", checkpoint)
     loaded = load(tmp_path / "x.safetensors")
     for found, expected in zip(jax.tree.leaves(loaded.params), jax.tree.leaves(params), strict=True):
         assert found.dtype == jnp.float32
         assert np.asarray(found).tobytes() == np.asarray(expected).tobytes()
-    for name in ("network", "columns", "target", "classes", "training", "scaling", "unit", "temperature", "digest"):
+    for name in (
+        "network",
+        "columns",
+        "target",
+        "classes",
+        "training",
+        "column_specs",
+        "target_scaling",
+        "temperature",
+        "digest",
+    ):
         assert getattr(loaded, name) == getattr(saved, name)
     assert len(saved.digest) == 64
     assert saved.version == saved.digest[:12]
@@ -52,7 +62,7 @@ def test_the_file_is_plain_safetensors_with_one_key_of_metadata(checkpoints: Pat
         assert list(file.metadata()) == ["nudge"]
         metadata = json.loads(file.metadata()["nudge"])
     expected = {"format", "network", "columns", "target", "classes", "scaling", "training", "digest"}
-    assert expected | {"unit", "temperature", "members"} == set(metadata)
+    assert expected | {"target_scaling", "temperature", "members"} == set(metadata)
     assert metadata["training"]["epoch"] == 20_000
 
 
@@ -214,7 +224,7 @@ def rewrite(path: Path, change: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t, m: m.update(format=3), "expected format 2, found format 3"),
+        (lambda t, m: m.update(format=2), "expected format 3, found format 2"),
         (lambda t, m: m.update(surprise=1), "unknown field `surprise`"),
         (lambda t, m: m["network"].update(activation="elu"), "activation must be one of"),
         (lambda t, m: m["network"].update(sizes=[2, 3, 1]), r"expected the tensors .* found"),

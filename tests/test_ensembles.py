@@ -1,4 +1,4 @@
-"""Ensembles, temperatures, the predictor and importances, each against NumPy in float64."""
+"""Ensembles, temperatures, the predictor and column_importances, each against NumPy in float64."""
 
 from typing import Any
 
@@ -9,13 +9,22 @@ import pytest
 import scipy.optimize
 import scipy.special
 
-from model import Category, Checkpoint, Layer, Network, Number, Predictor, Training, encode, init_params
-from model import ensembles as ensembles_module
+from model import (
+    CategoricalColumn,
+    Checkpoint,
+    Layer,
+    Network,
+    NumericColumn,
+    Predictor,
+    TrainingRecord,
+    encode,
+    init_params,
+)
 from model import inference as inference_module
-from model.ensembles import PRIOR, fit_temperature, predict_ensemble, predict_rows
-from model.importance import gradient_sizes, importances
+from model.ensembles import LOG_TEMPERATURE_DEVIATION, fit_temperature, predict_ensemble, predict_rows
+from model.importance import column_importances, input_gradient_sizes
 
-RECORD = Training(table="a.csv", epoch=1, loss=0.5, seed=0)
+RECORD = TrainingRecord(table="a.csv", epoch=1, loss=0.5, seed=0)
 MEMBERS = 3
 X = np.random.default_rng(0).normal(size=(9, 2)).astype(np.float32)
 NETWORKS = {
@@ -88,7 +97,7 @@ def test_the_fitted_temperature_is_scipys_and_the_one_that_undoes_the_miscalibra
     def cost(log_temperature: float) -> float:
         chances = by_hand(params, x, network, np.exp(log_temperature)).mean(axis=0)
         own = np.where(y == 1, chances, 1 - chances) if task == "binary" else chances[np.arange(rows), y]
-        return float(-np.log(own).sum() + log_temperature**2 / (2 * PRIOR**2))
+        return float(-np.log(own).sum() + log_temperature**2 / (2 * LOG_TEMPERATURE_DEVIATION**2))
 
     best = scipy.optimize.minimize_scalar(cost, bounds=(-2.5, 2.5), method="bounded")
     assert np.log(found) == pytest.approx(best.x, abs=0.011)
@@ -101,7 +110,7 @@ def test_few_rows_leave_the_temperature_near_1() -> None:
     network = Network((2, 1))
     few = fit_temperature(params, x[:8], y[:8].astype(np.float32), network)
     many = fit_temperature(params, x, y.astype(np.float32), network)
-    assert abs(np.log(few)) < PRIOR * 2 < np.log(many)
+    assert abs(np.log(few)) < LOG_TEMPERATURE_DEVIATION * 2 < np.log(many)
 
 
 def test_a_regression_has_no_temperature() -> None:
@@ -112,8 +121,7 @@ def test_a_regression_has_no_temperature() -> None:
     np.testing.assert_allclose(mean, by_hand(params, X, network).mean(axis=0), rtol=1e-5, atol=1e-6)
 
 
-def test_rows_are_predicted_one_by_one_whatever_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ensembles_module, "BATCH", 32)
+def test_rows_are_predicted_one_by_one_whatever_their_number() -> None:
     network = NETWORKS["multiclass"]
     params = ensemble_of(network)
     x = np.random.default_rng(3).normal(size=(71, 2)).astype(np.float32)
@@ -121,13 +129,18 @@ def test_rows_are_predicted_one_by_one_whatever_their_number(monkeypatch: pytest
     whole = predict_ensemble(params, x, network, 2.0)
     np.testing.assert_allclose(whole.mean, each, rtol=1e-5, atol=1e-6)
     for rows in (1, 15, 16, 17, 31, 33, 64, 71):
-        mean, spread = predict_rows(params, x[:rows], network, 2.0)
+        mean, spread = predict_rows(params, x[:rows], network, 2.0, batch_sizes=(16, 32))
         assert (mean.shape, spread.shape) == ((rows, 4), (rows,))
         np.testing.assert_allclose(mean, whole.mean[:rows], rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(spread, whole.spread[:rows], rtol=1e-4, atol=1e-6)
 
 
-SCALING = (Number(10.0, 4.0, missing=True), Category(("blue", "red")), Number(5.0, 0.0), Number(0.0, 2.0))
+SCALING = (
+    NumericColumn(10.0, 4.0, missing=True),
+    CategoricalColumn(("blue", "red")),
+    NumericColumn(5.0, 0.0),
+    NumericColumn(0.0, 2.0),
+)
 INPUTS = 6
 
 
@@ -143,7 +156,7 @@ def checkpoint_of(task: str, params: Any = None) -> Checkpoint:
         classes,
         RECORD,
         SCALING,
-        Number(100.0, 20.0) if task == "regression" else Number(),
+        NumericColumn(100.0, 20.0) if task == "regression" else NumericColumn(),
         1.0 if task == "regression" else 1.7,
     )
 
@@ -155,18 +168,14 @@ def values_of(rows: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_the_predictor_says_what_predict_rows_says_of_the_encoded_rows(
-    task: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(inference_module, "FEW_VALUES", 8)
-    monkeypatch.setattr(inference_module, "BATCHES", (3, 4))
+def test_the_predictor_says_what_predict_rows_says_of_the_encoded_rows(task: str) -> None:
     checkpoint = checkpoint_of(task)
-    predictor = Predictor(checkpoint)
+    predictor = Predictor(checkpoint, numpy_values=8, batch_sizes=(3, 4))
     values = values_of(11)
     assert np.isnan(values).any()
     x = encode(SCALING, list(values.T))
     expected = predict_rows(checkpoint.params, x, checkpoint.network, checkpoint.temperature)
-    unit = checkpoint.unit
+    unit = checkpoint.target_scaling
     for rows in (1, 3, 4, 5, 11):
         mean, spread = predictor.predict(values[:rows])
         np.testing.assert_allclose(mean, unit.mean + unit.scale * expected.mean[:rows], rtol=1e-5, atol=1e-6)
@@ -185,9 +194,7 @@ def test_the_predictor_says_what_predict_rows_says_of_the_encoded_rows(
 
 
 def test_a_predictor_that_was_compiled_never_compiles_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inference_module, "FEW_VALUES", 8)
-    monkeypatch.setattr(inference_module, "BATCHES", (3, 4))
-    predictor = Predictor(checkpoint_of("binary"))
+    predictor = Predictor(checkpoint_of("binary"), numpy_values=8, batch_sizes=(3, 4))
     predictor.compile()
     monkeypatch.setattr(inference_module.jax, "jit", None)
     assert len(predictor.answers(values_of(6))) == 6
@@ -203,8 +210,7 @@ def test_a_row_that_overflows_is_refused() -> None:
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_the_gradient_of_a_prediction_is_a_finite_difference(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.importance.BATCH", 8)
+def test_the_gradient_of_a_prediction_is_a_finite_difference(task: str) -> None:
     checkpoint = checkpoint_of(task)
     x = encode(SCALING, list(values_of(16).T))
     rows = x.astype(np.float64)
@@ -215,8 +221,8 @@ def test_the_gradient_of_a_prediction_is_a_finite_difference(task: str, monkeypa
         step = 1e-5 * np.eye(INPUTS)[index]
         two = [by_hand(checkpoint.params, rows + sign * step, *arguments).mean(axis=0) for sign in (1, -1)]
         upper, lower = (each.reshape(16, -1)[np.arange(16), likeliest] for each in two)
-        expected.append(checkpoint.unit.scale * np.abs((upper - lower) / 2e-5).mean())
-    np.testing.assert_allclose(gradient_sizes(checkpoint, x), expected, rtol=1e-4)
+        expected.append(checkpoint.target_scaling.scale * np.abs((upper - lower) / 2e-5).mean())
+    np.testing.assert_allclose(input_gradient_sizes(checkpoint, x, batch_rows=8), expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("task", ["binary", "regression"])
@@ -232,23 +238,25 @@ def test_an_informative_column_is_ranked_above_a_useless_and_a_constant_one(task
         checkpoint.classes,
         RECORD,
         SCALING,
-        checkpoint.unit,
+        checkpoint.target_scaling,
     )
     values = values_of(200)
     x = encode(SCALING, list(values.T))
     mean = by_hand(checkpoint.params, x, network).mean(axis=0)
-    y = checkpoint.unit.restored(mean) if task == "regression" else (mean >= 0.5).astype(float)
-    found = importances(checkpoint, values, y, seed=3)
+    y = checkpoint.target_scaling.unscale(mean) if task == "regression" else (mean >= 0.5).astype(float)
+    found = column_importances(checkpoint, values, y, seed=3)
     assert [each.name for each in found[:2]] == ["size", "colour"]
     size, colour, *others = found
-    assert size.rise > colour.rise > 0
+    assert size.loss_rise > colour.loss_rise > 0
     assert min(size.spread, colour.spread) > 0
     assert {each.name for each in others} == {"constant", "useless"}
-    assert [(each.rise, each.spread, each.gradient) for each in others] == [(0.0, 0.0, 0.0)] * 2
-    slope = checkpoint.unit.scale if task == "regression" else (mean * (1 - mean)).mean()
+    assert [(each.loss_rise, each.spread, each.gradient) for each in others] == [(0.0, 0.0, 0.0)] * 2
+    slope = checkpoint.target_scaling.scale if task == "regression" else (mean * (1 - mean)).mean()
     assert size.gradient == pytest.approx(slope * (2.0 + 0.5), rel=1e-4)
     assert colour.gradient == pytest.approx(slope * (0.7 + 0.7), rel=1e-4)
-    assert found == importances(checkpoint, values, y, seed=3) != importances(checkpoint, values, y, seed=4)
+    assert (
+        found == column_importances(checkpoint, values, y, seed=3) != column_importances(checkpoint, values, y, seed=4)
+    )
 
 
 def test_a_columns_rise_is_what_shuffling_it_costs() -> None:
@@ -257,5 +265,5 @@ def test_a_columns_rise_is_what_shuffling_it_costs() -> None:
     values = np.random.default_rng(5).normal(size=(4000, 1))
     params = [Layer(jnp.ones((1, 1)), jnp.zeros(1))]
     checkpoint = Checkpoint(network, params, ("a",), "y", (), RECORD)
-    [found] = importances(checkpoint, values, values[:, 0])
-    assert found.rise == pytest.approx(np.sqrt(2) * values.std(), rel=0.03)
+    [found] = column_importances(checkpoint, values, values[:, 0])
+    assert found.loss_rise == pytest.approx(np.sqrt(2) * values.std(), rel=0.03)

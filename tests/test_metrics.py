@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.metrics import auc, baseline, calibration_error, metrics
+from model.metrics import auc, baseline_metrics, calibration_error, metrics
 
 
 @pytest.fixture(scope="module")
@@ -114,17 +114,17 @@ def test_the_baseline_is_scikit_learns_dummy(sklearn: Any, rng: np.random.Genera
         learnt, y = rng.integers(0, classes, 70), rng.integers(0, classes, 40)
         model = dummy.DummyClassifier(strategy="prior").fit(np.zeros((70, 1)), learnt)
         chances = model.predict_proba(np.zeros((40, 1)))
-        found = baseline(task, learnt.astype(np.float32), y.astype(np.float32), classes)
+        found = baseline_metrics(task, learnt.astype(np.float32), y.astype(np.float32), classes)
         assert found["log loss"] == pytest.approx(sklearn.log_loss(y, chances, labels=range(classes)))
         assert found["accuracy"] == pytest.approx(sklearn.accuracy_score(y, chances.argmax(axis=1)))
     learnt, y = rng.normal(5, 1, 70), rng.normal(6, 2, 40)
     guess = dummy.DummyRegressor().fit(np.zeros((70, 1)), learnt).predict(np.zeros((40, 1)))
-    found = baseline("regression", learnt, y, 0)
+    found = baseline_metrics("regression", learnt, y, 0)
     assert found["R²"] == pytest.approx(sklearn.r2_score(y, guess))
     assert found["RMSE"] == pytest.approx(sklearn.root_mean_squared_error(y, guess))
 
 
 def test_a_class_that_was_not_learnt_has_no_chance_in_the_baseline() -> None:
-    found = baseline("multiclass", np.array([0.0, 0.0, 1.0]), np.array([2.0]), classes=3)
+    found = baseline_metrics("multiclass", np.array([0.0, 0.0, 1.0]), np.array([2.0]), class_count=3)
     assert found["log loss"] == pytest.approx(24 * np.log(2))
     assert found["Brier score"] == pytest.approx((2 / 3) ** 2 + (1 / 3) ** 2 + 1)

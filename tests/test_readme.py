@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from model.commands.cli import main
+from model.commands.cli import COMMANDS, main
 from serve import create_app
 from serve.settings import Settings
 from tests.conftest import ROOT
-from tests.test_gunicorn import serving
+from tests.serve.test_gunicorn import serving
 
 README = (ROOT / "README.md").read_text()
 
@@ -149,9 +149,7 @@ def test_the_manifests_are_yaml_with_paths_that_answer(checkpoints: Path) -> Non
 
 
 def test_every_command_and_target_is_in_the_readme() -> None:
-    from model.commands.cli import cli
-
-    for name in cli.commands:
+    for name in COMMANDS:
         assert f"`{name} [" in README, name
     targets = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for target in set(targets) - {"help", "core", "install"}:

@@ -28,7 +28,7 @@ from safetensors.numpy import load_file
 from bench.serving.forward import Forward
 from bench.serving.questions import BINARY, JSON, ONE, RANDOM_ROWS, Question, questions
 from bench.serving.servers import PEERS, ROOT, TOLERANCE, NotRight, Server
-from model.messages import aligned
+from model.messages import align_columns
 
 # Nudge's requests a second over the constant route's, over every peer's, and over MLServer's.
 CONSTANT_BAR, PEER_BAR, JSON_BAR, BINARY_BAR = 0.90, 1.0, 1.3, 3.0
@@ -70,7 +70,7 @@ def main() -> None:
         for _ in range(arguments.turns):
             for question in asked:
                 rates[key(question)].append(client.ask(servers[question.server], question, arguments.seconds))
-    print(aligned(table(rates)))
+    print(align_columns(table(rates)))
     everything = [rate for of_one in rates.values() for rate in of_one]
     print(
         f"\nRequests a second: the median of {arguments.turns} turns of {arguments.seconds:g} s, and the best, "

@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.serving.__main__ import compile_load
-from model.messages import aligned
+from model.messages import align_columns
 
 TIME_BAR, MEMORY_BAR, GROWTH_BAR = 2.0, 1.3, 1.05
 REQUESTS = 200_000
@@ -60,7 +60,7 @@ def main() -> None:
     met = "" if after / before <= GROWTH_BAR else "  MISSED"
     name = f"memory after {asked:,} requests more"
     rows.append([name, f"{before:.2f} MB", f"{after:.2f} MB", f"{after / before:.3f}", f"{GROWTH_BAR}{met}"])
-    print(aligned(rows))
+    print(align_columns(rows))
 
 
 def imported() -> tuple[float, float]:

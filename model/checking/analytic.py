@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.checking.checked_function import Flat, Tree
 from model.checking.evaluator import Evaluator
 from model.checking.rounding import EPS
 from model.checking.verdicts import larger
+from model.pytrees import Flat, Tree
 
 # The distance of the points among which the rounding of a gradient in float64 is seen: too small for anything else.
 CLOSE = 2.0**-40
@@ -22,17 +22,17 @@ SOME = 1e-9
 class Gradients:
     """The gradients of all parameters, [size] each, by the name of their way: grad and by_hand, as far as there are.
 
-    unit: how coarsely each entry is computed. rounding: how far off it may be by that.
+    unit_roundoff: how coarsely each entry is computed. rounding: how far off it may be by that.
     """
 
     written: dict[str, Flat]
-    unit: Flat
+    unit_roundoff: Flat
     rounding: Flat
 
     def apart(self) -> Flat:
         """How far the ways are apart at each entry, relative to their size; 0 where there is one."""
         if len(self.written) < 2:
-            return np.zeros_like(self.unit)
+            return np.zeros_like(self.unit_roundoff)
         one, other = self.written.values()
         with np.errstate(invalid="ignore", divide="ignore"):
             apart = np.abs(one - other) / larger(one, other)

@@ -10,12 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from model.arguments import is_count
 from model.checking.analytic import CLOSE, Gradients, gradients_of
-from model.checking.checked_function import Flat, NotCheckableError, Problem, Tree, is_whole, sentence
+from model.checking.checked_function import Problem
 from model.checking.comparison import make_rows, try_lines
 from model.checking.diagnosis import explain
 from model.checking.directions import LEAVES, every_entry, natural_scale, sample, uphill
 from model.checking.error_patterns import Diagnosis
+from model.checking.errors import NotCheckableError, summarize_error
 from model.checking.evaluator import Evaluator
 from model.checking.finite_differences import LARGEST, LEVELS, NOISE_POINTS, differentiate, ladder
 from model.checking.report import Derivative, Report
@@ -23,7 +25,7 @@ from model.checking.rounding import EPS
 from model.checking.step_search import SPACING, first_step, places
 from model.checking.tracing import prepare
 from model.checking.verdicts import Verdict, judge
-from model.network import is_count
+from model.pytrees import Flat, Tree, is_integral
 
 # Two derivatives that share six digits agree: the constants in people's rules have no more.
 TOLERANCE = 1e-6
@@ -110,7 +112,7 @@ def _check_options(order: Any, tolerance: Any, budget: Any, seed: Any, by_hand: 
         raise NotCheckableError(
             f"tolerance must be a finite number from 0, not {tolerance!r}; leave it out for {TOLERANCE}"
         )
-    if not is_count(seed, least=0):
+    if not is_count(seed, minimum=0):
         raise NotCheckableError(f"seed must be a whole number from 0, not {seed!r:.40}; leave it out for 0")
     if budget is not None and not is_count(budget):
         raise NotCheckableError(f"budget must be a whole number from 1, not {budget!r}; leave it out for the default")
@@ -132,7 +134,7 @@ def _first_that_runs(fun: Any, params: Tree, args: tuple[Any, ...], *options: An
         except jax.errors.JaxRuntimeError as error:
             failure = error
     raise NotCheckableError(
-        f"fun must run at params and around, but it raised {sentence(failure)}; call it there to see where"
+        f"fun must run at params and around, but it raised {summarize_error(failure)}; call it there to see where"
     ) from failure
 
 
@@ -213,7 +215,7 @@ def _results(
         return []
     values = values.T[:MOST_ENTRIES]
     slopes, middle = slopes[:MOST_ENTRIES], values[:, LEVELS]
-    unit = float(np.max(gradients.unit, initial=EPS))
+    unit = float(np.max(gradients.unit_roundoff, initial=EPS))
     coarse = unit if unit > EPS else 0.0
     ladders = np.broadcast_to(steps, (len(values), LEVELS))
     found = differentiate(
@@ -238,7 +240,7 @@ def _times(factor: float, values: np.ndarray) -> np.ndarray:
 def _whole_numbers(problem: Problem) -> list[Derivative]:
     """A row for each leaf of whole numbers."""
     leaves = zip(problem.names, problem.leaves, strict=True)
-    names = [name for name, leaf in leaves if is_whole(leaf)]
+    names = [name for name, leaf in leaves if is_integral(leaf)]
     return [Derivative(name, np.nan, np.inf, None, None, None, Verdict.NOT_DIFFERENTIABLE) for name in names]
 
 

@@ -18,47 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from model.checking.errors import NotCheckableError, describe_value
 from model.checking.rounding import Precision, inspect
-
-Tree = Any
-Leaves = list[Any]  # of arrays, NumPy's or traced ones
-Flat = Float[np.ndarray, " size"]
-
-
-class NotCheckableError(ValueError):
-    """What was given cannot be checked: one sentence with what was expected and what was found."""
-
-
-def place(path: tuple[Any, ...]) -> str:
-    """The name of a leaf's place in a pytree, such as 0.weight; params for a pytree that is one leaf."""
-    return jax.tree_util.keystr(path, simple=True, separator=".") or "params"
-
-
-def entry_names(tree: Tree) -> list[str]:
-    """One name for each entry of each leaf, in the order of the pytree: its place and index, such as 0.weight[0,1].
-
-    >>> entry_names({"w": np.zeros((1, 2)), "b": np.zeros(())})
-    ['b', 'w[0,0]', 'w[0,1]']
-    """
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return [_entry_name(place(path), index) for path, leaf in leaves for index in np.ndindex(np.shape(leaf))]
-
-
-def _entry_name(name: str, index: Sequence[Any]) -> str:
-    return f"{name}[{','.join(map(str, index))}]" if len(index) else name
-
-
-def is_floating(leaf: Any) -> bool:
-    """Whether a leaf of params moves: a floating-point number or array."""
-    return isinstance(leaf, float) or jnp.issubdtype(getattr(leaf, "dtype", np.bool_), jnp.floating)
-
-
-def is_whole(leaf: Any) -> bool:
-    """Whether a leaf of params is a whole number or an array of them, which has no derivative."""
-    dtype = getattr(leaf, "dtype", None)
-    if dtype is None:
-        return isinstance(leaf, int)
-    return bool(jnp.issubdtype(dtype, jnp.integer) or jnp.issubdtype(dtype, np.bool_))
+from model.pytrees import Flat, Leaves, Tree, entry_name, flatten, is_floating, leaf_name
 
 
 @dataclass(frozen=True)
@@ -135,13 +97,13 @@ class Problem:
             leaf = int(np.searchsorted(bounds, entry, side="right")) - 1
             name, shape = self.names[self.moving[leaf]], self.shapes[leaf]
             index = np.unravel_index(entry - bounds[leaf], shape) if shape else ()
-            names.append(_entry_name(name, index))
+            names.append(entry_name(name, index))
         return names
 
     @cached_property
     def names(self) -> list[str]:
         """The names of the leaves' places."""
-        return [place(path) for path in self.paths]
+        return [leaf_name(path) for path in self.paths]
 
     @property
     def traced(self) -> bool:
@@ -191,7 +153,7 @@ class Problem:
         leaves = jax.tree.leaves(self.fun(self.params(point), *self.arguments(arrays)))
         wrong = [leaf for leaf in leaves if not is_floating(leaf)]
         if wrong or not leaves:
-            found = described(wrong[0]) if wrong else "nothing"
+            found = describe_value(wrong[0]) if wrong else "nothing"
             raise NotCheckableError(
                 f"fun must return a floating-point number, or arrays of them, but it returned {found}; "
                 "return the loss alone"
@@ -221,36 +183,5 @@ class Problem:
         return inspect(jax.make_jaxpr(self.program)(self.point, self.arrays), inputs=len(self.point))
 
 
-def flatten(leaves: Sequence[Any]) -> Flat:
-    """The numbers of all leaves in one row, in float64."""
-    return np.concatenate([np.ravel(np.asarray(leaf, np.float64)) for leaf in leaves] or [np.zeros(0)])
-
-
 def _is_array(leaf: Any) -> bool:
     return isinstance(leaf, np.ndarray | np.generic | jax.Array)
-
-
-def described(value: Any) -> str:
-    """A value as it stands in a message: its dtype and shape, or itself and its type."""
-    if hasattr(value, "dtype") and hasattr(value, "shape"):
-        return f"{value.dtype}{list(value.shape)}"
-    return f"{value!r:.40}, a {type(value).__name__}"
-
-
-# What a function raises that JAX cannot trace, as its values are wanted in Python.
-TRACING_ERRORS = (
-    jax.errors.ConcretizationTypeError,
-    jax.errors.TracerArrayConversionError,
-    jax.errors.TracerIntegerConversionError,
-    jax.errors.TracerBoolConversionError,
-    jax.errors.NonConcreteBooleanIndexError,
-    jax.errors.UnexpectedTracerError,
-)
-
-
-def sentence(error: BaseException) -> str:
-    """What an exception says, in its first line and without the full stop."""
-    if isinstance(error, TRACING_ERRORS):
-        return f"JAX cannot trace it, as it wants values in NumPy or Python ({type(error).__name__})"
-    first = next(iter(str(error).strip().splitlines()), "")
-    return f"{type(error).__name__}: {first[:200].rstrip('.')}" if first else type(error).__name__

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from model.checking.analytic import Gradients
-from model.checking.checked_function import Flat, Problem
+from model.checking.checked_function import Problem
 from model.checking.comparison import ULPS, Tried
 from model.checking.error_patterns import LIKE, Candidate, Diagnosis, as_leaves, diagnose, together
 from model.checking.evaluator import Evaluator
@@ -16,6 +16,7 @@ from model.checking.known_mistakes import candidates, counts
 from model.checking.rounding import EPS
 from model.checking.step_search import explore
 from model.checking.verdicts import MARGIN
+from model.pytrees import Flat
 
 
 def explain(evaluator: Evaluator, gradients: Gradients, tried: Tried, name: str, tolerance: float) -> list[Diagnosis]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from model.checking.checked_function import Flat, Problem
+from model.checking.checked_function import Problem
+from model.pytrees import Flat
 
 # Two gradients differ at an entry where they are so far apart, relative to their size.
 APART = 1e-9

@@ -8,7 +8,7 @@ from itertools import permutations
 
 import numpy as np
 
-from model.checking.checked_function import Flat
+from model.pytrees import Flat
 
 # Where the truth is known no better than the first, relative to itself, nothing is read from it; where no better than
 # the second, no factor but -1, 0, 1/2 and 2.

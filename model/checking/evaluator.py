@@ -12,10 +12,12 @@ import numpy as np
 from jaxtyping import Float
 
 from model.checking import user_gradient as by_hand
-from model.checking.checked_function import Flat, Leaves, NotCheckableError, Problem, Tree, flatten, sentence
+from model.checking.checked_function import Problem
 from model.checking.directions import Lines
+from model.checking.errors import NotCheckableError, summarize_error
 from model.checking.finite_differences import LEVELS
 from model.checking.rounding import inspect, rounding
+from model.pytrees import Flat, Leaves, Tree, flatten
 
 # Numbers that may be in memory at once while points are evaluated: 64 MB in float64.
 MEMORY = 2**23
@@ -222,7 +224,7 @@ class Evaluator:
             if not self._forward:
                 raise
             self._forward = False
-            self.notes["jvp"] = sentence(error)
+            self.notes["jvp"] = summarize_error(error)
             return compile_program(program, *inputs, quick=quick)
 
     def _value(self, point: Leaves, arrays: Leaves, direction: Leaves, step: jax.Array) -> jax.Array:
@@ -269,7 +271,7 @@ class Evaluator:
             raise
         except Exception as error:
             self._at_once = True
-            self.notes["grad"] = sentence(error)
+            self.notes["grad"] = summarize_error(error)
             return None
         rows = [np.asarray(leaf, np.float64).reshape(len(steps), -1) for leaf in leaves]
         return np.concatenate(rows, axis=1), coarsest
@@ -351,7 +353,7 @@ class Evaluator:
             slopes = [jax.jvp(lambda point: problem.scalar(point, []), (point,), (t,))[1] for t in tangents]
             return np.array([float(slope) for slope in slopes])
         except Exception as error:
-            self.notes["jvp"] = sentence(error)
+            self.notes["jvp"] = summarize_error(error)
             return None
 
     def _as_jax(self, flat: Flat) -> list[jax.Array]:

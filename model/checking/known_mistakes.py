@@ -11,11 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from model.checking.checked_function import Flat, Leaves, Problem
+from model.checking.checked_function import Problem
 from model.checking.error_patterns import Candidate
 from model.checking.tracing import returned
 from model.gradients import DERIVATIVES, backpropagate
 from model.network import ACTIVATIONS, Network
+from model.pytrees import Flat, Leaves
 from model.tasks import TASKS
 
 # Rows that are tried, the first and the last ones.

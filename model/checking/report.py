@@ -11,7 +11,7 @@ import numpy as np
 
 from model.checking.error_patterns import Diagnosis
 from model.checking.verdicts import Verdict
-from model.messages import aligned
+from model.messages import align_columns
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -129,7 +129,7 @@ class Report:
         }
 
     def __str__(self) -> str:
-        return "\n".join([aligned(self.table()), *self.remarks()])
+        return "\n".join([align_columns(self.table()), *self.remarks()])
 
     def __rich__(self) -> Group:
         """The same for `rich.print`, in colours."""

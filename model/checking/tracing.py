@@ -9,16 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from model.checking.checked_function import (
-    TRACING_ERRORS,
-    NotCheckableError,
-    Problem,
-    Tree,
-    described,
-    is_floating,
-    place,
-    sentence,
-)
+from model.checking.checked_function import Problem
+from model.checking.errors import TRACING_ERRORS, NotCheckableError, describe_value, summarize_error
+from model.pytrees import Tree, is_floating, leaf_name
 
 
 def prepare(fun: Any, params: Tree, args: tuple[Any, ...], double: bool = True) -> Problem:
@@ -28,15 +21,15 @@ def prepare(fun: Any, params: Tree, args: tuple[Any, ...], double: bool = True) 
     """
     if not callable(fun):
         raise NotCheckableError(
-            f"fun must be a function of params, but it is {described(fun)}; pass the function itself"
+            f"fun must be a function of params, but it is {describe_value(fun)}; pass the function itself"
         )
     paths, structure = jax.tree_util.tree_flatten_with_path(params)
-    names, leaves = [place(path) for path, _ in paths], [leaf for _, leaf in paths]
+    names, leaves = [leaf_name(path) for path, _ in paths], [leaf for _, leaf in paths]
     for name, leaf in zip(names, leaves, strict=True):
         _check_leaf(name, leaf)
     moving = tuple(index for index, leaf in enumerate(leaves) if is_floating(leaf))
     if not moving:
-        found = ", ".join(f"{name} {described(leaf)}" for name, leaf in list(zip(names, leaves, strict=True))[:3])
+        found = ", ".join(f"{name} {describe_value(leaf)}" for name, leaf in list(zip(names, leaves, strict=True))[:3])
         raise NotCheckableError(
             f"params must have a floating-point leaf to be nudged, but found {found or 'no leaf'}; convert it to float"
         )
@@ -55,19 +48,17 @@ def prepare(fun: Any, params: Tree, args: tuple[Any, ...], double: bool = True) 
             return _with_weights(candidate, result)
     telling = [error for error in failures if not isinstance(error, TRACING_ERRORS)] or failures
     raise NotCheckableError(
-        f"fun must return a number at params, but it raised {sentence(telling[0])}; "
+        f"fun must return a number at params, but it raised {summarize_error(telling[0])}; "
         "call it with the same arguments to see where"
     ) from telling[0]
 
 
 def _check_leaf(name: str, leaf: Any) -> None:
     if isinstance(leaf, jax.core.Tracer):
-        raise NotCheckableError(
-            f"params must hold numbers, but {name} is a value that is being traced; check outside of jit and grad"
-        )
+        raise NotCheckableError(f"params must hold numbers, but {name} is being traced; check outside of jit and grad")
     if isinstance(leaf, complex) or jnp.issubdtype(getattr(leaf, "dtype", np.bool_), jnp.complexfloating):
         raise NotCheckableError(
-            f"params must be real, but {name} is {described(leaf)}; pass its real and imaginary parts as two leaves"
+            f"params must be real, but {name} is {describe_value(leaf)}; pass its real and imaginary parts"
         )
 
 

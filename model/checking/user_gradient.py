@@ -9,21 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from model.checking.checked_function import (
-    TRACING_ERRORS,
-    Flat,
-    Leaves,
-    NotCheckableError,
-    Problem,
-    Tree,
-    described,
-    flatten,
-    is_floating,
-    is_whole,
-    place,
-    sentence,
-)
+from model.checking.checked_function import Problem
+from model.checking.errors import TRACING_ERRORS, NotCheckableError, describe_value, summarize_error
 from model.checking.rounding import EPS, rounding
+from model.pytrees import Flat, Leaves, Tree, flatten, is_floating, is_integral, leaf_name
 
 
 def traced(problem: Problem, function: Callable[..., Tree], point: Leaves, arrays: Leaves) -> list[jax.Array]:
@@ -52,7 +41,7 @@ def called(
         return flatten(leaves), tuple(rounding(np.asarray(leaf).dtype) or EPS for leaf in leaves)
     telling = [error for error in failures if not isinstance(error, TRACING_ERRORS)] or failures
     raise NotCheckableError(
-        f"by_hand must return a gradient of the shapes of params, but it raised {sentence(telling[-1])}; "
+        f"by_hand must return a gradient of the shapes of params, but it raised {summarize_error(telling[-1])}; "
         "it is called with the arguments of fun"
     ) from telling[-1]
 
@@ -61,10 +50,10 @@ def leaves_of(problem: Problem, written: Tree) -> list[Any]:
     """The leaves of a gradient by hand that belong to the floating-point leaves of params, in their order."""
     found = dict(jax.tree_util.tree_flatten_with_path(written)[0])
     wanted = [problem.paths[index] for index in problem.moving]
-    surplus = next((place(path) for path in found if path not in problem.paths), None)
+    surplus = next((leaf_name(path) for path in found if path not in problem.paths), None)
     remedy = "return one leaf for each of params"
     for path, shape in zip(wanted, problem.shapes, strict=True):
-        name = place(path)
+        name = leaf_name(path)
         if path not in found:
             other = surplus or "no such leaf"
             raise NotCheckableError(
@@ -75,8 +64,10 @@ def leaves_of(problem: Problem, written: Tree) -> list[Any]:
                 f"by_hand must return the shapes of params, but {name} is {list(np.shape(found[path]))} "
                 f"where {list(shape)} was expected; {remedy}"
             )
-        if not (is_floating(found[path]) or is_whole(found[path])):
-            raise NotCheckableError(f"by_hand must return numbers, but {name} is {described(found[path])}; {remedy}")
+        if not (is_floating(found[path]) or is_integral(found[path])):
+            raise NotCheckableError(
+                f"by_hand must return numbers, but {name} is {describe_value(found[path])}; {remedy}"
+            )
     if surplus is not None:
         raise NotCheckableError(
             f"by_hand must return the tree of params, but it has {surplus}, which params has not; {remedy}"

@@ -1,61 +1,60 @@
-"""A picture of columns' importance: bars as SVG."""
+"""A chart of the importance of columns, drawn by matplotlib."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from model.commands.svg import BLUE, BOLD, GRID, INK, ORANGE, SOFT, line, panel, text
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
 from model.importance import Importance
 
-WIDTH, ROW, TOP, BOTTOM = 760, 30, 104, 24
-NAMES, BARS, GAP = 214, 210, 56
-MOST = 40
-LONGEST = 26
+MAX_BARS = 40
+MAX_NAME_CHARACTERS = 26
+BLUE, ORANGE, INK = "#1d5fbf", "#c2570c", "#1f2933"
+# Inches.
+WIDTH, BAR_HEIGHT, MARGINS = 9.0, 0.32, 1.5
 
 
-def importance_picture(found: Sequence[Importance], title: str, unit: str, target: str) -> str:
-    """Two bars for each column, at most 40: what shuffling it does to the loss, and the gradient.
+def draw_importances(importances: Sequence[Importance], title: str, score: str, target: str) -> Figure:
+    """Two bars for each column: how much the loss rises when it is shuffled, and the gradient by it.
 
-    unit: of the loss, such as log loss. target: what is predicted.
+    Args:
+        importances: the most important first, at least one; at most 40 are drawn.
+        title: of the figure.
+        score: the loss, such as log loss.
+        target: what is predicted.
+
+    Returns:
+        The figure.
     """
-    shown = found[:MOST]
-    height = TOP + ROW * len(shown) + BOTTOM
-    first, second = NAMES, NAMES + BARS + GAP
-    rest = f"; the first {MOST} of {len(found)}" if len(found) > MOST else ""
-    rises = [(each.rise, each.spread) for each in shown]
-    gradients = [(each.gradient, 0.0) for each in shown]
-    parts = [
-        *panel(WIDTH, height, title, _description(shown, target)),
-        text(24, 34, title, size=17, more=BOLD),
-        text(24, 54, f"What the prediction of {target} hangs on{rest}", SOFT),
-        text(first, 88, f"rise of the {unit} when shuffled", BLUE, more=BOLD),
-        text(second, 88, "mean |gradient|", ORANGE, more=BOLD),
-    ]
-    for index, each in enumerate(shown):
-        y = TOP + ROW * index
-        name = each.name if len(each.name) <= LONGEST else f"{each.name[: LONGEST - 1]}…"
-        parts += [line(24, y, WIDTH - 24, y, GRID), text(NAMES - 14, y + 20, name, INK, anchor="end")]
-    parts += _bars(first, rises, BLUE)
-    parts += _bars(second, gradients, ORANGE)
-    return "\n".join([*parts, "</svg>", ""])
+    shown = importances[:MAX_BARS]
+    rest = f"; the first {MAX_BARS} of {len(importances)}" if len(importances) > MAX_BARS else ""
+    figure = Figure(figsize=(WIDTH, BAR_HEIGHT * len(shown) + MARGINS), layout="constrained")
+    figure.suptitle(f"{title}\nWhat the prediction of {target} depends on{rest}", x=0.02, ha="left", color=INK)
+    left, right = figure.subplots(1, 2, sharey=True)
+    _draw_bars(left, [each.loss_rise for each in shown], BLUE, f"rise of the {score} when shuffled")
+    left.errorbar(
+        [each.loss_rise for each in shown],
+        range(len(shown)),
+        xerr=[each.spread for each in shown],
+        fmt="none",
+        ecolor=INK,
+        capsize=2,
+    )
+    _draw_bars(right, [each.gradient for each in shown], ORANGE, "mean |gradient|")
+    left.set_yticks(range(len(shown)), [_short(each.name) for each in shown])
+    left.invert_yaxis()
+    return figure
 
 
-def _bars(left: float, values: Sequence[tuple[float, float]], colour: str) -> list[str]:
-    most = max([value + spread for value, spread in values] + [1e-30])
-    parts = []
-    for index, (value, spread) in enumerate(values):
-        y = TOP + ROW * index
-        length = max(BARS * value / most, 1.0) * 0.8
-        parts.append(f'<rect x="{left}" y="{y + 8}" width="{length:.1f}" height="14" rx="2" fill="{colour}"/>')
-        end = left + length
-        if spread:
-            half = 0.8 * BARS * spread / most
-            parts.append(line(max(end - half, left), y + 15, end + half, y + 15, INK))
-            end += half
-        parts.append(text(end + 6, y + 20, f"{value:.3g}", SOFT, size=12))
-    return parts
+def _draw_bars(axes: Axes, values: Sequence[float], color: str, label: str) -> None:
+    bars = axes.barh(range(len(values)), values, color=color, height=0.55)
+    axes.bar_label(bars, fmt="%.3g", padding=12, color=INK, fontsize=8)
+    axes.set_title(label, color=color, loc="left", fontsize=10)
+    axes.margins(x=0.25, y=0.02)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
-def _description(found: Sequence[Importance], target: str) -> str:
-    each = "; ".join(f"{one.name}: {one.rise:.3g} and {one.gradient:.3g}" for one in found)
-    return f"Importance of the columns for {target}, by shuffling and by the gradient. {each}."
+def _short(name: str) -> str:
+    return name if len(name) <= MAX_NAME_CHARACTERS else f"{name[: MAX_NAME_CHARACTERS - 1]}…"

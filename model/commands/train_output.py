@@ -1,9 +1,8 @@
-"""What `nudge train` shows: its progress, and at the end what was learnt."""
+"""What `nudge train` shows: its progress, and at the end what was learned."""
 
 from __future__ import annotations
 
 import json
-import math
 import os
 import shlex
 import sys
@@ -17,19 +16,27 @@ import msgspec
 import numpy as np
 
 from model.checking.report import Report
-from model.checkpoint import Checkpoint, CheckpointError, Training, default_checkpoint
-from model.commands.check import DIRECTORY
-from model.messages import aligned
+from model.checkpoint import Checkpoint, CheckpointError, TrainingRecord, default_checkpoint
+from model.commands.shared import DIRECTORY
+from model.messages import align_columns
 from model.network import predict
 from model.tables.table import Table
-from model.training.fit import Progress
+from model.tasks import TASKS
+from model.training.result import Progress
 
-Show = Callable[[Progress], None]
+ShowProgress = Callable[[Progress], None]
 
 
 @contextmanager
-def shown_progress(as_json: bool) -> Iterator[Show]:
-    """What shows progress: a bar in a terminal, lines elsewhere, nothing with --json."""
+def shown_progress(as_json: bool) -> Iterator[ShowProgress]:
+    """How progress is shown: as a bar in a terminal, as lines elsewhere, and not at all with --json.
+
+    Args:
+        as_json: whether --json was given.
+
+    Yields:
+        A function that shows a snapshot.
+    """
     if as_json or sys.stdout is None:
         yield lambda progress: None
     elif not sys.stdout.isatty():
@@ -47,27 +54,37 @@ def shown_progress(as_json: bool) -> Iterator[Show]:
 
 
 def _losses_text(progress: Progress) -> str:
+    smallest = np.nan if progress.losses is None else np.nanmin(progress.losses)
     if progress.state.best is None:
-        return f"loss {np.nanmin(progress.losses):.4f}"
-    recent = [record.training for record in progress.records if len(record.training)]
-    last = recent[-1][-1] if recent else np.full(1, math.nan)
-    training_loss = math.nan if np.isnan(last).all() else np.nanmin(last)
-    return f"loss {training_loss:.4f}, validation {np.nanmin(progress.losses):.4f}"
+        return f"loss {smallest:.4f}"
+    recorded = [record.losses[-1] for record in progress.records if len(record.losses)]
+    training = np.nanmin(recorded[-1]) if recorded and not np.isnan(recorded[-1]).all() else np.nan
+    return f"loss {training:.4f}, validation {smallest:.4f}"
 
 
 def _print_records(progress: Progress) -> None:
     lines = []
-    for epoch, row, validation in zip(*progress.records[-1], strict=True):
-        if np.isnan(row).all():
+    for epoch, losses, validation in zip(*progress.records[-1], strict=True):
+        if np.isnan(losses).all():
             continue
-        line = f"Epoch {epoch}, Loss: {np.nanmin(row):.4f}"
+        line = f"Epoch {epoch}, Loss: {np.nanmin(losses):.4f}"
         lines.append(line if np.isnan(validation).all() else f"{line}, Validation: {np.nanmin(validation):.4f}")
     if lines:
         click.echo("\n".join(lines))
 
 
 def json_text(checkpoint: Checkpoint, data: Table, report: Report, out: Path) -> str:
-    """The end of training as one JSON object."""
+    """The end of training as one JSON object.
+
+    Args:
+        checkpoint: what was learned.
+        data: what it was learned from.
+        report: of the check of its gradients.
+        out: where it was written.
+
+    Returns:
+        A line of JSON.
+    """
     summary = msgspec.to_builtins(checkpoint.training) | {
         "max_relative_error": report.max_relative_error,
         "out": str(out),
@@ -79,7 +96,17 @@ def json_text(checkpoint: Checkpoint, data: Table, report: Report, out: Path) ->
 
 
 def train_text(checkpoint: Checkpoint, data: Table, report: Report, out: Path) -> str:
-    """The end of training for people."""
+    """The end of training for people.
+
+    Args:
+        checkpoint: what was learned.
+        data: what it was learned from.
+        report: of the check of its gradients.
+        out: where it was written.
+
+    Returns:
+        Several lines, the last of which says how to serve the checkpoint.
+    """
     lines = _truth_table_lines(checkpoint, data) if data.complete else _metrics_lines(checkpoint)
     return "\n".join(
         [
@@ -94,7 +121,7 @@ def train_text(checkpoint: Checkpoint, data: Table, report: Report, out: Path) -
 def _truth_table_lines(checkpoint: Checkpoint, data: Table) -> list[str]:
     record = checkpoint.training
     predictions = np.asarray(jax.jit(predict)(checkpoint.params, data.x, checkpoint.network))
-    labels = (predictions >= 0.5).astype(int)
+    labels = TASKS[data.task].class_indices(predictions)
     rows = [[*data.columns, data.target, "prediction", "label", ""]]
     for x, y, prediction, label in zip(data.x, data.y, predictions, labels, strict=True):
         remark = "" if label == y else "wrong"
@@ -102,7 +129,7 @@ def _truth_table_lines(checkpoint: Checkpoint, data: Table) -> list[str]:
     right = int(np.sum(labels == data.y))
     starts = "start" if record.restarts == 1 else "starts"
     lines = [
-        aligned(rows),
+        align_columns(rows),
         "",
         f"Loss {record.loss:.4f} after {record.epoch:,} epochs; {right} of {len(labels)} rows right.",
         f"{record.solved} of {record.restarts} {starts} solved it; the best one is kept.",
@@ -113,43 +140,47 @@ def _truth_table_lines(checkpoint: Checkpoint, data: Table) -> list[str]:
 
 
 def _metrics_lines(checkpoint: Checkpoint) -> list[str]:
-    record = checkpoint.training
-    guess = "mean" if checkpoint.network.task == "regression" else "majority class"
-    on = f"{record.held_out:,} rows held out" if record.held_out else "rows that were learnt from, none held out"
-    rows = [["", "network", guess]]
+    record, task = checkpoint.training, TASKS[checkpoint.network.task]
+    held_out = f"{record.held_out:,} rows held out"
+    measured = held_out if record.held_out else "rows that were learned from, none held out"
+    rows = [["", "network", task.baseline]]
     for name, value in record.metrics.items():
         rows.append([name, f"{value:.4f}", f"{record.baseline[name]:.4f}" if name in record.baseline else ""])
     dropped = f" {record.dropped:,} rows without a target were left out." if record.dropped else ""
     kept = "the best one is" if checkpoint.members == 1 else f"the best {checkpoint.members} are"
     lines = [
-        aligned(rows),
+        align_columns(rows),
         "",
-        f"On {on}; {checkpoint.network.task}, {record.epoch:,} epochs.{dropped}",
+        f"On {measured}; {task.name}, {record.epoch:,} epochs.{dropped}",
         f"Of {record.restarts} starts {kept} kept.",
     ]
-    if not beats_baseline(record):
+    if not beats_baseline(record, task.score):
         lines.append(
-            f"Warning: the network does not beat the {guess}; what is in the columns may not tell {checkpoint.target}."
+            f"Warning: the network does not beat the {task.baseline}; the columns may not tell {checkpoint.target}."
         )
     return lines
 
 
-def beats_baseline(record: Training) -> bool:
-    """Whether the network's log loss, or error, is below that of the baseline."""
-    name = "log loss" if "log loss" in record.metrics else "RMSE"
-    return record.metrics[name] < record.baseline[name]
+def beats_baseline(record: TrainingRecord, score: str) -> bool:
+    """Whether a network is better than its baseline.
+
+    Args:
+        record: of the training, with metrics.
+        score: the metric that counts; smaller is better.
+
+    Returns:
+        True if the network's score is the smaller one.
+    """
+    return record.metrics[score] < record.baseline[score]
 
 
 def _serve_command(out: Path) -> str:
-    """What serves this file: no more than differs from the defaults."""
+    """The command that serves this file, with no more settings than it needs."""
     settings = [] if out.parent == DIRECTORY else [f"NUDGE_CHECKPOINTS={shlex.quote(str(out.parent))}"]
     try:
-        named = default_checkpoint(out.parent) != out
+        is_default = default_checkpoint(out.parent) == out
     except CheckpointError:
-        named = True
-    if named:
+        is_default = False
+    if not is_default:
         settings.append(f"NUDGE_MODEL={shlex.quote(out.stem)}")
-    command = (
-        "make serve" if os.environ.get("MAKELEVEL") else "gunicorn -c python:serve.gunicorn_conf 'serve:create_app()'"
-    )
-    return " ".join([*settings, command])
+    return " ".join([*settings, "make serve" if os.environ.get("MAKELEVEL") else "nudge serve"])

@@ -1,43 +1,62 @@
-"""The names of a file's columns: checked and chosen."""
+"""The columns of a file: their names checked, and those to read selected."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from model.messages import listed, shown
-from model.tables.files import File, refusal
+from model.messages import join_names, quote
+from model.tables.errors import TableError
 
-# From the names of a file's columns, those to read.
-Choice = Callable[[Iterable[str]], list[str]]
-
-
-def check_names(path: File, names: Sequence[str]) -> None:
-    """Raise TableError where a name is blank, or one is there twice."""
-    empty = [position for position, name in enumerate(names, 1) if not name.strip()]
-    if empty:
-        raise refusal(path, "a name for each column", f"none for column {empty[0]} of {len(names)}", "name it")
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise refusal(path, "different names of columns", f"{listed(twice)} more than once", "rename all but one")
+# From the names of a file's columns to the names of those to read.
+Selection = Callable[[Iterable[str]], list[str]]
 
 
-def chosen(
-    path: File, names: Iterable[str], columns: Sequence[str] | None, target: str | None, drop: Sequence[str]
-) -> list[str]:
-    """The columns to read, each once. names: those of the file. Raises TableError where one that is named is not there,
-    and where none is left.
+def check_names(names: Sequence[str]) -> None:
+    """Check that every column of a file has a name of its own.
 
-    >>> chosen("table.csv", ["when", "a", "b", "c"], ["b", "a", "b"], target="c", drop=["a"])
-    ['b', 'c']
+    Args:
+        names: the names, in the order of the file.
+
+    Raises:
+        TableError: if a name is blank or occurs twice.
     """
-    there = list(names)
+    blank = [position for position, name in enumerate(names, 1) if not name.strip()]
+    if blank:
+        raise TableError("a name for each column", f"none for column {blank[0]} of {len(names)}", "name it")
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise TableError("different names of columns", f"{join_names(repeated)} more than once", "rename all but one")
+
+
+def select_columns(
+    names: Iterable[str], columns: Sequence[str] | None, target: str | None, drop: Sequence[str]
+) -> list[str]:
+    """The columns to read.
+
+    Args:
+        names: those of the file.
+        columns: those that are asked for, in this order; None for all.
+        target: one to read besides, or None.
+        drop: those to leave out.
+
+    Returns:
+        The names of the columns to read, each once.
+
+    Raises:
+        TableError: if one that is named is not in the file, or if none is left.
+
+    Example:
+        >>> select_columns(["when", "a", "b", "c"], ["b", "a", "b"], target="c", drop=["a"])
+        ['b', 'c']
+    """
+    available = list(names)
     target_ = [] if target is None else [target]
     for name in (*(columns or ()), *target_, *drop):
-        if name not in there:
-            raise refusal(path, f"a column {shown(name)}", f"the columns {listed(there)}", "name one of them")
-    kept = (name for name in (there if columns is None else columns) if name not in drop)
-    wanted = list(dict.fromkeys([*kept, *target_]))
-    if not wanted:
-        raise refusal(path, "a column to read", "none", "drop fewer")
-    return wanted
+        if name not in available:
+            raise TableError(f"a column {quote(name)}", f"the columns {join_names(available)}", "name one of them")
+    kept = (name for name in (available if columns is None else columns) if name not in drop)
+    selected = list(dict.fromkeys([*kept, *target_]))
+    if not selected:
+        raise TableError("a column to read", "none", "drop fewer")
+    return selected

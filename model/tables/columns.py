@@ -1,7 +1,7 @@
-"""Columns: how a table's values become the network's inputs, the same way in training, scoring and serving.
+"""How each column of a table becomes inputs of the network, in the same way for training, scoring and serving.
 
-A value goes two steps. The functions of values.py take it as it is written and give a float64: a number itself, a
-category's index, NaN where it is missing. `encode` takes those to the float32 inputs.
+A value takes two steps. `model.tables.parsing` turns it, as it is written, into a float64: a number, the index of a
+category, or NaN if it is missing. `encode` turns those into the float32 inputs.
 """
 
 from __future__ import annotations
@@ -12,44 +12,52 @@ import msgspec
 import numpy as np
 from jaxtyping import Bool, Float
 
+# float32 holds numbers below this one: the largest of them and half a unit of its last place.
+BEYOND_FLOAT32 = 2.0**128 - 2.0**103
+FLOAT32_NUMBERS = "numbers within ±3.4e38"
+# Rows that are encoded at a time: few enough to stay in the cache from one column to the next.
+BLOCK_ROWS = 4096
 
-class TableError(ValueError):
-    """A file that cannot be used as a table: which, what was expected, what was found, and what mends it."""
 
-
-class Number(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="number"):
+class NumericColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="number"):
     """A column of numbers, of which the network sees (value - mean) / scale.
 
-    mean, scale: those of training, scale the standard deviation; 0 where the column was constant: it then always counts
-    as 0. least, most: the range in training. missing: whether values were; they count as the mean, and a second input
-    is 1 for them and else 0.
+    Attributes:
+        mean: of the values in training.
+        scale: their standard deviation; 0 if they are all the same, and then the network always sees 0.
+        minimum: the smallest value in training; None if there was no value.
+        maximum: the largest.
+        missing: whether values were missing. If so, a missing value counts as the mean, and a second input is 1 for it
+            and 0 for others.
     """
 
     mean: float = 0.0
     scale: float = 1.0
-    least: float | None = None
-    most: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
     missing: bool = False
 
     @property
-    def width(self) -> int:
-        """How many inputs it has."""
+    def input_count(self) -> int:
+        """How many inputs the column has."""
         return 2 if self.missing else 1
 
     def scaled(self, values: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
         """The values as the network sees them, in float64."""
         return (values - self.mean) / self.scale if self.scale else np.zeros_like(values)
 
-    def restored(self, scaled: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
-        """The values again, in float64."""
+    def unscale(self, scaled: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+        """The values of what the network sees, in float64: the inverse of `scaled`."""
         return np.asarray(scaled, np.float64) * self.scale + self.mean
 
 
-class Category(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="category"):
-    """A column of texts, of which the network sees one input a category: 1 for the row's own and else 0.
+class CategoricalColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="category"):
+    """A column of texts. The network sees one input for each category: 1 for the category of the row, 0 for the others.
 
-    categories: those of training, sorted. missing: whether values were; they are a category of their own, the last.
-    boolean: whether the texts are true and false, which may then be written in any case.
+    Attributes:
+        categories: the texts in training, sorted.
+        missing: whether values were missing. If so, missing is a category of its own, the last.
+        boolean: whether the texts are true and false, which may then be written in upper and lower case.
     """
 
     categories: tuple[str, ...]
@@ -57,66 +65,85 @@ class Category(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="cat
     boolean: bool = False
 
     @property
-    def width(self) -> int:
-        """How many inputs it has."""
+    def input_count(self) -> int:
+        """How many inputs the column has."""
         return len(self.categories) + self.missing
 
 
-Scaling = tuple[Number | Category, ...]
+ColumnSpec = NumericColumn | CategoricalColumn
+ColumnSpecs = tuple[ColumnSpec, ...]
 
-# What float32 can hold: less than the largest number and half a unit of its last place.
-BEYOND_FLOAT32 = 2.0**128 - 2.0**103
-WITHIN = "numbers within ±3.4e38"
-
-# Numbers as they are.
-PLAIN = Number()
+# A column of numbers that the network sees as they are.
+IDENTITY = NumericColumn()
 
 
-def width(scaling: Scaling) -> int:
+def count_inputs(column_specs: ColumnSpecs) -> int:
     """How many inputs the columns have together.
 
-    >>> width((Number(), Category(("no", "yes"), missing=True)))
-    4
+    Args:
+        column_specs: one for each column.
+
+    Returns:
+        The number of the network's inputs.
+
+    Example:
+        >>> count_inputs((NumericColumn(), CategoricalColumn(("no", "yes"), missing=True)))
+        4
     """
-    return sum(column.width for column in scaling)
+    return sum(column.input_count for column in column_specs)
 
 
-def encode(scaling: Scaling, values: Sequence[Float[np.ndarray, " rows"]]) -> Float[np.ndarray, "rows inputs"]:
-    """The network's inputs, float32, from each column's values: numbers, categories' indices, NaN where missing.
+def encode(
+    column_specs: ColumnSpecs, values: Sequence[Float[np.ndarray, " rows"]], block_rows: int = BLOCK_ROWS
+) -> Float[np.ndarray, "rows inputs"]:
+    """The inputs of the network.
 
-    >>> x = encode((Number(mean=2.0, scale=4.0), Category(("f", "m"))), [np.array([6.0, 2.0]), np.array([1.0, 0.0])])
-    >>> x.tolist()
-    [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
+    Args:
+        column_specs: one for each column.
+        values: [rows] float64 for each column: numbers or the indices of categories, NaN where a value is missing.
+        block_rows: how many rows are encoded at a time.
+
+    Returns:
+        [rows, inputs] float32; infinite where a scaled number is too large for it.
+
+    Example:
+        >>> columns = (NumericColumn(mean=2.0, scale=4.0), CategoricalColumn(("f", "m")))
+        >>> encode(columns, [np.array([6.0, 2.0]), np.array([1.0, 0.0])]).tolist()
+        [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
     """
     rows = len(values[0])
-    x = empty(rows, width(scaling))
+    x = aligned_empty(rows, count_inputs(column_specs))
     with np.errstate(over="ignore"):
-        for start in range(0, rows, BLOCK):
-            block = x[start : start + BLOCK]
+        for start in range(0, rows, block_rows):
+            block = x[start : start + block_rows]
             first = 0
-            for column, column_values in zip(scaling, values, strict=True):
-                _fill(block[:, first : first + column.width], column, column_values[start : start + BLOCK])
-                first += column.width
+            for column, column_values in zip(column_specs, values, strict=True):
+                _fill(block[:, first : first + column.input_count], column, column_values[start : start + block_rows])
+                first += column.input_count
     return x
 
 
-def empty(rows: int, inputs: int) -> Float[np.ndarray, "rows inputs"]:
-    """An array to be filled, that begins where JAX takes it as it is, without a copy: at a multiple of 64 bytes.
+def aligned_empty(rows: int, inputs: int) -> Float[np.ndarray, "rows inputs"]:
+    """An array to be filled, which JAX takes without a copy because it begins at a multiple of 64 bytes.
 
-    >>> empty(3, 2).shape, empty(3, 2).ctypes.data % 64
-    ((3, 2), 0)
+    Args:
+        rows: how many, from 0.
+        inputs: how many, from 1.
+
+    Returns:
+        [rows, inputs] float32, not initialized.
+
+    Example:
+        >>> aligned_empty(3, 2).shape, aligned_empty(3, 2).ctypes.data % 64
+        ((3, 2), 0)
     """
     room = np.empty(rows * inputs + 16, np.float32)
     first = -room.ctypes.data % 64 // room.itemsize
     return room[first : first + rows * inputs].reshape(rows, inputs)
 
 
-# Rows that are encoded at a time: few enough to stay in the cache from one column to the next.
-BLOCK = 4096
-
-
-def _fill(x: np.ndarray, column: Number | Category, values: np.ndarray) -> None:
-    if isinstance(column, Category):
+def _fill(x: np.ndarray, column: ColumnSpec, values: np.ndarray) -> None:
+    if isinstance(column, CategoricalColumn):
         x[:, : len(column.categories)] = values[:, None] == np.arange(len(column.categories))
         if column.missing:
             x[:, -1] = np.isnan(values)
@@ -128,29 +155,46 @@ def _fill(x: np.ndarray, column: Number | Category, values: np.ndarray) -> None:
         x[:, 1] = absent
 
 
-def number(values: Float[np.ndarray, " rows"]) -> Number:
-    """The column of these numbers, NaN where missing. Raises ValueError where float32 cannot hold one.
+def fit_numeric(values: Float[np.ndarray, " rows"]) -> NumericColumn:
+    """The mean, the scale and the range of a column of numbers.
 
-    >>> number(np.array([1.0, 3.0, np.nan]))
-    Number(mean=2.0, scale=1.0, least=1.0, most=3.0, missing=True)
+    Args:
+        values: [rows] float64, NaN where a value is missing.
+
+    Returns:
+        The column.
+
+    Raises:
+        ValueError: if float32 cannot hold one of the values.
+
+    Example:
+        >>> fit_numeric(np.array([1.0, 3.0, np.nan]))
+        NumericColumn(mean=2.0, scale=1.0, minimum=1.0, maximum=3.0, missing=True)
     """
     missing = bool(np.isnan(values).any())
     present = values[~np.isnan(values)] if missing else values
     if not len(present):
-        return Number(missing=missing, scale=0.0)
-    least, most = float(present.min()), float(present.max())
-    if not held(np.array([least, most])).all():
-        raise ValueError(f"{WITHIN} were expected, and {least:g} to {most:g} was found")
-    if least == most:
-        return Number(least, 0.0, least, most, missing)
-    return Number(float(present.mean()), float(present.std()), least, most, missing)
+        return NumericColumn(missing=missing, scale=0.0)
+    minimum, maximum = float(present.min()), float(present.max())
+    if not fits_float32(np.array([minimum, maximum])).all():
+        raise ValueError(f"{FLOAT32_NUMBERS} were expected, and {minimum:g} to {maximum:g} was found")
+    if minimum == maximum:
+        return NumericColumn(minimum, 0.0, minimum, maximum, missing)
+    return NumericColumn(float(present.mean()), float(present.std()), minimum, maximum, missing)
 
 
-def held(values: Float[np.ndarray, "*shape"]) -> Bool[np.ndarray, "*shape"]:
-    """Which values float32 can hold, as finite numbers.
+def fits_float32(values: Float[np.ndarray, "*shape"]) -> Bool[np.ndarray, "*shape"]:
+    """Which numbers float32 can hold as finite numbers.
 
-    >>> held(np.array([1e38, 1e39, np.nan])).tolist()
-    [True, False, False]
+    Args:
+        values: any float64 numbers.
+
+    Returns:
+        Of the same shape; False for numbers beyond ±3.4e38, infinities and NaN.
+
+    Example:
+        >>> fits_float32(np.array([1e38, 1e39, np.nan])).tolist()
+        [True, False, False]
     """
     within: np.ndarray = np.abs(values) < BEYOND_FLOAT32
     return within

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.messages import reason
+from model.messages import describe_error
 from model.tables.csv_bytes import NEWLINE, RETURN, check_quotes, check_text, newlines, quoted, whole_rows
 from model.tables.csv_header import Layout
-from model.tables.files import ANOTHER, File, opened, refusal
+from model.tables.errors import PathLike, TableError
+from model.tables.files import ANOTHER_FILE, opened
 from model.tables.frames import Types, pl
 from model.tables.parsing import MISSING
 
@@ -24,7 +25,7 @@ class Block:
     end: int
 
 
-def blocks(path: File, layout: Layout) -> Iterator[Block]:
+def blocks(path: PathLike, layout: Layout) -> Iterator[Block]:
     """The rows of a CSV file. Raises TableError where they are not text or not of one length, and where none are."""
     place, empty = layout.start, True
     with opened(path) as file:
@@ -37,10 +38,10 @@ def blocks(path: File, layout: Layout) -> Iterator[Block]:
                 yield Block(rows, line, place)
                 empty = False
     if empty:
-        raise refusal(path, "rows below the header", "none", ANOTHER)
+        raise TableError("rows below the header", "none", ANOTHER_FILE)
 
 
-def _checked(path: File, data: bytes, layout: Layout, line: int) -> bytes:
+def _checked(path: PathLike, data: bytes, layout: Layout, line: int) -> bytes:
     """The rows but the blank ones. Raises TableError at the first that has not as many fields as the header.
 
     Nothing is quoted in most data, and separators and newlines alone then tell of all rows at once.
@@ -54,7 +55,7 @@ def _checked(path: File, data: bytes, layout: Layout, line: int) -> bytes:
     return _whole(path, data, layout, line)
 
 
-def _whole(path: File, data: bytes, layout: Layout, line: int) -> bytes:
+def _whole(path: PathLike, data: bytes, layout: Layout, line: int) -> bytes:
     """The rows but the blank ones. Raises TableError at the first that has not as many fields as the header."""
     array = np.frombuffer(data, np.uint8)
     check_quotes(path, array, layout.separator, line)
@@ -69,11 +70,11 @@ def _whole(path: File, data: bytes, layout: Layout, line: int) -> bytes:
     if len(wrong):
         at = line + newlines(data, int(ends[wrong[0]] - lengths[wrong[0]] + 1))
         expected = f"{len(layout.names)} fields in each row, as in the header"
-        raise refusal(path, expected, f"{fields[wrong[0]]} in line {at}", "mend that line")
+        raise TableError(expected, f"{fields[wrong[0]]} in line {at}", "mend that line")
     return array[np.repeat(~blank, lengths)].tobytes() if blank.any() else data
 
 
-def parse_block(path: File, block: Block, layout: Layout, types: Types, raw: bool = False) -> pl.DataFrame:
+def parse_block(path: PathLike, block: Block, layout: Layout, types: Types, raw: bool = False) -> pl.DataFrame:
     """The columns that have a type, in the file's order. raw: leave missing values as they stand.
 
     Raises PolarsError where values are not of their types, and TableError where the rows cannot be split.
@@ -91,5 +92,5 @@ def parse_block(path: File, block: Block, layout: Layout, types: Types, raw: boo
     except pl.exceptions.PolarsError as error:
         if any(dtype != pl.String for dtype in types.values()):
             raise
-        found = f"lines from {block.line} on that cannot be: {reason(error).splitlines()[0]}"
-        raise refusal(path, "rows that can be split into fields", found, "mend them") from None
+        found = f"lines from {block.line} on that cannot be: {describe_error(error).splitlines()[0]}"
+        raise TableError("rows that can be split into fields", found, "mend them") from None

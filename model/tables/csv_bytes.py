@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Bool, UInt8
+from rich.filesize import decimal
 
-from model.tables.columns import TableError
-from model.tables.files import ANOTHER, File, refusal
-from model.tables.memory import shown_bytes
+from model.tables.errors import PathLike, TableError
+from model.tables.files import ANOTHER_FILE
 
 BLOCK = 4 << 20  # bytes of CSV that are read and parsed at once
 LONGEST = 16 << 20  # bytes of the longest row of CSV
@@ -29,7 +29,7 @@ _OTHERS = {
 }
 
 
-def whole_rows(path: File, file: io.FileIO, place: int, line: int) -> Iterator[tuple[bytes, int]]:
+def whole_rows(path: PathLike, file: io.FileIO, place: int, line: int) -> Iterator[tuple[bytes, int]]:
     """The file's bytes from a place on, cut where rows end, each part with the line of its first row.
 
     line: the line at that place.
@@ -53,7 +53,7 @@ def whole_rows(path: File, file: io.FileIO, place: int, line: int) -> Iterator[t
             line += count_of(NEWLINE, data)
         elif count >= LONGEST:
             found = f"a longer one in line {line}"
-            raise refusal(path, f"lines of at most {shown_bytes(LONGEST)}", found, "end each row with a newline")
+            raise TableError(f"lines of at most {decimal(LONGEST)}", found, "end each row with a newline")
         else:
             buffer = bytearray(2 * count)
 
@@ -95,28 +95,28 @@ def quoted(data: UInt8[np.ndarray, " bytes"]) -> Bool[np.ndarray, " bytes"]:
     return np.unpackbits(words.view(np.uint8), bitorder="little", count=len(data)).view(np.bool_)
 
 
-def _check_start(path: File, data: bytes) -> None:
+def _check_start(path: PathLike, data: bytes) -> None:
     """Raise TableError where the first bytes of a file are not those of a text with lines."""
     for start, (found, remedy) in _OTHERS.items():
         if data.startswith(start):
-            raise refusal(path, "a table as CSV or Parquet", found, remedy)
+            raise TableError("a table as CSV or Parquet", found, remedy)
     if b"\0" in data:
-        raise refusal(path, "a table as CSV or Parquet", "a binary file, with a NUL byte", ANOTHER)
+        raise TableError("a table as CSV or Parquet", "a binary file, with a NUL byte", ANOTHER_FILE)
     if b"\n" not in data and b"\r" in data.strip(b"\r"):
-        raise refusal(path, "lines that end in newlines", "carriage returns alone", "save it with newlines")
+        raise TableError("lines that end in newlines", "carriage returns alone", "save it with newlines")
 
 
-def check_text(path: File, data: bytes, line: int) -> None:
+def check_text(path: PathLike, data: bytes, line: int) -> None:
     """Raise TableError where the data, which begin at the line, have a NUL byte or are not UTF-8."""
     nul = data.find(b"\0")
     if nul >= 0:
-        raise refusal(path, "text", f"a NUL byte in line {line + newlines(data, nul)}", "write it again")
+        raise TableError("text", f"a NUL byte in line {line + newlines(data, nul)}", "write it again")
     if not data.isascii():
         try:
             data.decode()
         except UnicodeDecodeError as error:
             found = f"the byte 0x{data[error.start]:02x} in line {line + newlines(data, error.start)}"
-            raise refusal(path, "text in UTF-8", found, "save it as UTF-8") from None
+            raise TableError("text in UTF-8", found, "save it as UTF-8") from None
 
 
 def newlines(data: bytes, end: int) -> int:
@@ -128,7 +128,7 @@ def newlines(data: bytes, end: int) -> int:
     return data.count(b"\n", 0, end)
 
 
-def check_quotes(path: File, data: UInt8[np.ndarray, " bytes"], separators: str, line: int) -> None:
+def check_quotes(path: PathLike, data: UInt8[np.ndarray, " bytes"], separators: str, line: int) -> None:
     """Raise TableError at a quote that is neither at an end of its field nor one of two within quotes.
 
     The data end in a newline.
@@ -142,14 +142,14 @@ def check_quotes(path: File, data: UInt8[np.ndarray, " bytes"], separators: str,
     if bad.any():
         at = line + int(np.count_nonzero(data[: quotes[bad][0]] == NEWLINE))
         remedy = "put the whole field in quotes and double each quote in it"
-        raise refusal(path, "quotes around whole fields", f"one inside a field in line {at}", remedy)
+        raise TableError("quotes around whole fields", f"one inside a field in line {at}", remedy)
 
 
-def _open_quote(path: File, data: bytes, line: int) -> TableError:
+def _open_quote(path: PathLike, data: bytes, line: int) -> TableError:
     """The refusal of data in which one quote is without its other."""
     try:
         check_quotes(path, np.frombuffer(data + b"\n", np.uint8), SEPARATORS, line)
     except TableError as error:
         return error
     at = line + newlines(data, data.rfind(b'"'))
-    return refusal(path, "a closing quote for each opening one", f"none for that in line {at}", "close it")
+    return TableError("a closing quote for each opening one", f"none for that in line {at}", "close it")

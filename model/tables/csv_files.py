@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from model.tables.column_selection import Choice
+from model.tables.column_selection import Selection
 from model.tables.csv_blocks import Block, blocks, parse_block
 from model.tables.csv_header import Layout, layout_of
-from model.tables.files import File
+from model.tables.errors import PathLike
 from model.tables.frames import Types, pl
 from model.tables.memory import check_memory
-from model.tables.type_inference import clean
+from model.tables.type_inference import infer_type
 
 SAMPLE = 10_000  # rows from which types are guessed
 
@@ -21,16 +21,18 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-def read_csv(path: File, size: int, choose: Choice) -> list[pl.Series]:
+def read_csv(path: PathLike, size: int, choose: Selection, memory: int) -> list[pl.Series]:
     """The chosen columns of a CSV file. Their types are guessed from the first rows, and where later ones belie that,
     the file is read once more with those columns as text.
 
-    size: of the file, in bytes. Raises TableError where it is no table or larger than the memory.
+    size: of the file, in bytes. memory: bytes that may be used.
+
+    Raises TableError where it is no table or larger than the memory.
     """
-    check_memory(path, size, "a file")
+    check_memory(size, "a file", memory)
     layout = layout_of(path)
     wanted = choose(layout.names)
-    types = _guessed(path, layout, wanted, size)
+    types = _guessed(path, layout, wanted, size, memory)
     frames, misfits = _parsed(path, layout, types)
     if misfits:
         frames, _ = _parsed(path, layout, types | dict.fromkeys(misfits, pl.String))
@@ -38,7 +40,7 @@ def read_csv(path: File, size: int, choose: Choice) -> list[pl.Series]:
     return [whole.get_column(name) for name in wanted]
 
 
-def csv_batches(path: File) -> Iterator[tuple[pl.DataFrame, int]]:
+def csv_batches(path: PathLike) -> Iterator[tuple[pl.DataFrame, int]]:
     """The blocks of a CSV file as frames of the text as it stands there, each with the byte of the file after it.
 
     Raises TableError, at once or on the way, where the file is no table.
@@ -52,18 +54,18 @@ def csv_batches(path: File) -> Iterator[tuple[pl.DataFrame, int]]:
     return _ahead(parse, blocks(path, layout))
 
 
-def _guessed(path: File, layout: Layout, wanted: Sequence[str], size: int) -> Types:
+def _guessed(path: PathLike, layout: Layout, wanted: Sequence[str], size: int, memory: int) -> Types:
     """The types of the columns by the first rows. Raises TableError where all rows would not fit into the memory."""
     block = next(blocks(path, layout))
     frame = parse_block(path, block, layout, dict.fromkeys(wanted, pl.String))
-    sample = [clean(column) for column in frame.head(SAMPLE).get_columns()]
+    sample = [infer_type(column) for column in frame.head(SAMPLE).get_columns()]
     height = frame.height * (size - layout.start) // (block.end - layout.start)
     width = sum(column.estimated_size() for column in sample) / min(SAMPLE, frame.height)
-    check_memory(path, int(height * width), f"about {height:,} rows")
+    check_memory(int(height * width), f"about {height:,} rows", memory)
     return {column.name: column.dtype for column in sample}
 
 
-def _parsed(path: File, layout: Layout, types: Types) -> tuple[list[pl.DataFrame], set[str]]:
+def _parsed(path: PathLike, layout: Layout, types: Types) -> tuple[list[pl.DataFrame], set[str]]:
     """All rows; or none of them, and the columns with values that are not of their types."""
     frames: list[pl.DataFrame] = []
     misfits: set[str] = set()
@@ -83,10 +85,10 @@ def _parsed(path: File, layout: Layout, types: Types) -> tuple[list[pl.DataFrame
     return frames, misfits
 
 
-def _misfits(path: File, block: Block, layout: Layout, types: Types) -> set[str]:
+def _misfits(path: PathLike, block: Block, layout: Layout, types: Types) -> set[str]:
     """The columns whose values in the block are not of their types; all columns where none is found."""
     frame = parse_block(path, block, layout, dict.fromkeys(types, pl.String))
-    found = {column.name: column.dtype for column in map(clean, frame.get_columns()) if column.count()}
+    found = {column.name: column.dtype for column in map(infer_type, frame.get_columns()) if column.count()}
     fitting = {name: (dtype, pl.String, pl.Float64 if dtype == pl.Int64 else dtype) for name, dtype in found.items()}
     return {name for name in found if types[name] not in fitting[name]} or set(types)
 

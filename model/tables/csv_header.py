@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from model.tables.column_selection import check_names
 from model.tables.csv_bytes import SEPARATORS, check_text, whole_rows
-from model.tables.files import File, opened, refusal
+from model.tables.errors import PathLike, TableError
+from model.tables.files import opened
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -24,7 +25,7 @@ class Layout:
     line: int
 
 
-def layout_of(path: File) -> Layout:
+def layout_of(path: PathLike) -> Layout:
     """The header of a CSV file. Raises TableError where there is none, and where names are empty or the same."""
     with opened(path) as file:
         data = next(whole_rows(path, file, 0, 1))[0]
@@ -34,9 +35,9 @@ def layout_of(path: File) -> Layout:
     separator = _separator(data[skip : max(end, 1 << 16)], end - skip)
     if separator is None or not data[skip:end].strip():
         found = "a blank line" if separator else f"{end:,} bytes that cannot be split"
-        raise refusal(path, "the names of the columns in line 1", found, "put them there")
+        raise TableError("the names of the columns in line 1", found, "put them there")
     names = _first_rows(data[skip:end], separator)[0]
-    check_names(path, names)
+    check_names(names)
     return Layout(tuple(names), separator, end, 1 + data.count(b"\n", 0, end))
 
 

@@ -1,4 +1,4 @@
-"""A file on disk, opened, or one clear sentence that says what is wrong with it."""
+"""A file on disk: opened, or one sentence that says why it cannot be."""
 
 from __future__ import annotations
 
@@ -7,47 +7,71 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
-from model.messages import reason, refused
-from model.tables.columns import TableError
+from model.messages import describe_error
+from model.tables.errors import PathLike, TableError, naming_file
 
-ANOTHER = "name another file"
+ANOTHER_FILE = "name another file"
+PARQUET_MAGIC = b"PAR1"
 
-File = str | os.PathLike[str]
+
+class FileKind(NamedTuple):
+    """What a file is.
+
+    Attributes:
+        size: in bytes, above 0.
+        is_parquet: whether it begins as a Parquet file does; otherwise it is taken for CSV.
+    """
+
+    size: int
+    is_parquet: bool
 
 
-def look(path: File) -> tuple[int, bool]:
-    """The file's size in bytes, and whether it is Parquet. Raises TableError where it is no regular file with bytes."""
-    try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        raise refusal(path, "a table", "no file", "name one that is there") from None
-    except (OSError, ValueError) as error:
-        raise refusal(path, "a readable file", reason(error), ANOTHER) from None
-    if stat.S_ISDIR(status.st_mode):
-        raise refusal(path, "a table", "a directory", "name a file in it")
-    if not stat.S_ISREG(status.st_mode):
-        raise refusal(path, "a regular file", "a pipe or a device", "save the table to a file")
-    if not status.st_size:
-        raise refusal(path, "a table", "an empty file", ANOTHER)
-    with opened(path) as file:
-        return status.st_size, file.read(4) == b"PAR1"
+def sniff_file(path: PathLike) -> FileKind:
+    """The size of a file, and whether it is Parquet.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its kind.
+
+    Raises:
+        TableError: if it is not a regular file with at least one byte.
+    """
+    with naming_file(path):
+        try:
+            status = os.stat(path)
+        except FileNotFoundError:
+            raise TableError("a table", "no file", "name one that is there") from None
+        except (OSError, ValueError) as error:
+            raise TableError("a readable file", describe_error(error), ANOTHER_FILE) from None
+        if stat.S_ISDIR(status.st_mode):
+            raise TableError("a table", "a directory", "name a file in it")
+        if not stat.S_ISREG(status.st_mode):
+            raise TableError("a regular file", "a pipe or a device", "save the table to a file")
+        if not status.st_size:
+            raise TableError("a table", "an empty file", ANOTHER_FILE)
+        with opened(path) as file:
+            return FileKind(status.st_size, file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC)
 
 
 @contextmanager
-def opened(path: File) -> Iterator[io.FileIO]:
-    """The file, open for reading without a buffer. Raises TableError where it cannot be read."""
+def opened(path: PathLike) -> Iterator[io.FileIO]:
+    """A file, open for reading without a buffer.
+
+    Args:
+        path: the file.
+
+    Yields:
+        The open file, which is closed at the end.
+
+    Raises:
+        TableError: if it cannot be opened or read.
+    """
     try:
         with open(path, "rb", buffering=0) as file:
             yield file
     except OSError as error:
-        raise refusal(path, "a readable file", reason(error), ANOTHER) from None
-
-
-def refusal(path: File, expected: str, found: str, remedy: str) -> TableError:
-    """The error that says so of a file, in one sentence.
-
-    >>> print(refusal("table.csv", "a table", "no file", "name one that is there"))
-    table.csv: expected a table, found no file; name one that is there
-    """
-    return TableError(refused(path, expected, found, remedy))
+        raise TableError("a readable file", describe_error(error), ANOTHER_FILE, path) from None

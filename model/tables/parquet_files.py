@@ -6,72 +6,77 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from model.tables.column_selection import Choice, check_names
-from model.tables.files import ANOTHER, File, refusal
+from model.tables.column_selection import Selection, check_names
+from model.tables.errors import PathLike, TableError
+from model.tables.files import ANOTHER_FILE
 from model.tables.frames import pl
 from model.tables.memory import check_memory
-from model.tables.type_inference import check_kinds, kind_of
+from model.tables.type_inference import check_kinds, unlearnable_kind
 
 
-def parquet_schema(path: File) -> tuple[dict[str, pl.DataType], int]:
-    """The columns' types and the number of rows. Raises TableError where there are none."""
-    with _sound(path):
+def parquet_schema(path: PathLike) -> tuple[dict[str, pl.DataType], int]:
+    """The types of a file's columns, by their names, and how many rows it has.
+
+    Raises TableError if there are no columns or no rows.
+    """
+    with _checked():
         schema = dict(_scan(path).collect_schema())
         height = int(_scan(path).select(pl.len()).collect().item())
-    check_names(path, list(schema))
+    check_names(list(schema))
     if not height or not schema:
-        raise refusal(path, "rows and columns", f"{height} rows of {len(schema)} columns", ANOTHER)
+        raise TableError("rows and columns", f"{height} rows of {len(schema)} columns", ANOTHER_FILE)
     return schema, height
 
 
-def read_parquet(path: File, size: int, choose: Choice) -> list[pl.Series]:
-    """The chosen columns of a Parquet file, of types that `clean` takes. size: of the file, in bytes.
+def read_parquet(path: PathLike, size: int, select: Selection, memory: int) -> list[pl.Series]:
+    """The selected columns of a file, of types that `infer_type` takes.
 
-    Raises TableError where it is broken, larger than the memory, or of other types in these columns.
+    size: of the file, in bytes. memory: bytes that may be used. Raises TableError if the file is broken, larger than
+    the memory, or has columns of other types among the selected ones.
     """
     schema, height = parquet_schema(path)
-    wanted = choose(schema)
-    check_kinds(path, {name: kind for name in wanted if (kind := kind_of(schema[name]))})
-    width = sum(16 if schema[name] == pl.String else 8 for name in wanted)
-    check_memory(path, height * width, f"{height:,} rows")
-    places = list(schema)
-    with _sound(path):
+    selected = select(schema)
+    check_kinds({name: kind for name in selected if (kind := unlearnable_kind(schema[name]))})
+    row_bytes = sum(16 if schema[name] == pl.String else 8 for name in selected)
+    check_memory(height * row_bytes, f"{height:,} rows", memory)
+    names = list(schema)
+    with _checked():
         frame = pl.read_parquet(
-            os.path.abspath(path), columns=[places.index(name) for name in wanted], glob=False, hive_partitioning=False
+            os.path.abspath(path), columns=[names.index(name) for name in selected], glob=False, hive_partitioning=False
         )
-    return [frame.get_column(name) for name in wanted]
+    return [frame.get_column(name) for name in selected]
 
 
-def parquet_batches(path: File, height: int, rows: int) -> Iterator[tuple[pl.DataFrame, int]]:
-    """The table in frames of so many rows, each with the number of rows up to its end; height: of all rows.
+def parquet_batches(path: PathLike, height: int, rows: int) -> Iterator[tuple[pl.DataFrame, int]]:
+    """Yield a file in frames of so many rows, each with the number of rows up to its end.
 
-    Raises TableError on the way, where the file is broken.
+    height: how many rows the file has. Raises TableError on the way if the file is broken.
     """
     for start in range(0, height, rows):
-        with _sound(path):
+        with _checked():
             frame = _scan(path).slice(start, rows).collect()
         yield frame, start + frame.height
 
 
-def _scan(path: File) -> pl.LazyFrame:
+def _scan(path: PathLike) -> pl.LazyFrame:
     return pl.scan_parquet(os.path.abspath(path), glob=False, hive_partitioning=False)
 
 
 @contextmanager
-def _sound(path: File) -> Iterator[None]:
-    """Raise TableError where a Parquet file is broken, without what the parser has to say about it."""
+def _checked() -> Iterator[None]:
+    """Raise TableError if a Parquet file is broken, without what the parser says about it."""
     try:
-        with _silent():
+        with _silenced():
             yield
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError):
-        raise refusal(path, "a whole Parquet file", "a broken one", "write it again") from None
+        raise TableError("a whole Parquet file", "a broken one", "write it again") from None
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
-    """Write nothing to the process's standard error: a panic of the parser reports itself there, whoever catches it."""
+def _silenced() -> Iterator[None]:
+    """Write nothing to standard error: a panic of the parser reports itself there, whoever catches it."""
     with ExitStack() as stack:
-        with suppress(OSError):  # where there is no standard error
+        with suppress(OSError):  # there may be no standard error
             kept = os.dup(2)
             stack.callback(os.close, kept)
             stack.callback(os.dup2, kept, 2)

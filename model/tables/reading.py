@@ -1,96 +1,150 @@
-"""Files on disk -> typed polars frames, or one clear sentence."""
+"""Files on disk -> frames of typed columns, or one sentence that says why not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from model.tables.column_selection import chosen
+from model.tables.column_selection import select_columns
 from model.tables.csv_files import csv_batches, read_csv
 from model.tables.csv_header import layout_of
-from model.tables.files import File, look, refusal
+from model.tables.errors import PathLike, TableError, naming_file
+from model.tables.files import sniff_file
 from model.tables.frames import pl
-from model.tables.memory import LESS
+from model.tables.memory import FEWER, available_memory
 from model.tables.parquet_files import parquet_batches, parquet_schema, read_parquet
-from model.tables.type_inference import DATES, are_dates, check_finite, check_kinds, clean
+from model.tables.type_inference import DATES, are_dates, check_finite, check_kinds, infer_type
+
+# Rows of a batch, if no other number is asked for.
+BATCH_ROWS = 65_536
 
 
 def read_frame(
-    path: File, columns: Sequence[str] | None = None, *, target: str | None = None, drop: Sequence[str] = ()
+    path: PathLike,
+    columns: Sequence[str] | None = None,
+    *,
+    target: str | None = None,
+    drop: Sequence[str] = (),
+    memory: int | None = None,
 ) -> pl.DataFrame:
-    r"""The table in a CSV or Parquet file, in columns of Float64, Int64, Boolean and String; missing values are null.
+    r"""The table in a CSV or Parquet file.
 
-    columns: those to read, in this order; None: all. target: one to read besides. drop: those to leave out. A column of
-    texts that all spell numbers, or all true or false, is one of numbers or truth values. Raises TableError where the
-    file is no table, lacks a column, is larger than the memory, or holds dates, times, nested or infinite values in a
-    column that is read.
+    Args:
+        path: the file.
+        columns: the columns to read, in this order; None for all.
+        target: a column to read besides.
+        drop: the columns to leave out.
+        memory: bytes that may be used; by default those that are available.
 
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = Path(folder, "table.csv").write_text("age;city;owner\n41;Oslo;true\n?;Rome;false\n")
-    ...     frame = read_frame(f"{folder}/table.csv")
-    >>> frame.rows(), [str(dtype) for dtype in frame.dtypes]
-    ([(41, 'Oslo', True), (None, 'Rome', False)], ['Int64', 'String', 'Boolean'])
+    Returns:
+        A frame with columns of Float64, Int64, Boolean and String, null where a value is missing. Texts are numbers or
+        truth values if all texts of their column spell such.
+
+    Raises:
+        TableError: if the file is not a table, lacks a column, is larger than the memory, or has dates, times, nested
+            or infinite values in a column that is read.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "table.csv").write_text("age;city;owner\n41;Oslo;true\n?;Rome;false\n")
+        ...     frame = read_frame(f"{folder}/table.csv")
+        >>> frame.rows(), [str(dtype) for dtype in frame.dtypes]
+        ([(41, 'Oslo', True), (None, 'Rome', False)], ['Int64', 'String', 'Boolean'])
     """
-    size, parquet = look(path)
-    read = read_parquet if parquet else read_csv
-    try:
-        series = read(path, size, lambda names: chosen(path, names, columns, target, drop))
-        for index in range(len(series)):  # one by one, so that the texts of one are given back before the next
-            series[index] = clean(series[index])
-    except MemoryError:
-        raise refusal(path, "a table that fits into the memory", "a larger one", LESS) from None
-    check_kinds(path, {column.name: DATES for column in series if are_dates(column)})
-    for column in series:
-        check_finite(path, column)
+    kind = sniff_file(path)
+    read = read_parquet if kind.is_parquet else read_csv
+    memory = available_memory() if memory is None else memory
+    with naming_file(path):
+        try:
+            series = read(path, kind.size, lambda names: select_columns(names, columns, target, drop), memory)
+            for index in range(len(series)):  # one by one, so that the texts of one are freed before the next
+                series[index] = infer_type(series[index])
+        except MemoryError:
+            raise TableError("a table that fits into the memory", "a larger one", FEWER) from None
+        check_kinds({column.name: DATES for column in series if are_dates(column)})
+        for column in series:
+            check_finite(column)
     return pl.DataFrame(series)
 
 
-def read_names(path: File) -> list[str]:
-    """The names of a file's columns. Raises TableError where the file is no table."""
-    _, parquet = look(path)
-    return list(parquet_schema(path)[0] if parquet else layout_of(path).names)
+def read_names(path: PathLike) -> list[str]:
+    """The names of a file's columns.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The names, in the order of the file.
+
+    Raises:
+        TableError: if the file is not a table.
+    """
+    kind = sniff_file(path)
+    with naming_file(path):
+        return list(parquet_schema(path)[0] if kind.is_parquet else layout_of(path).names)
 
 
 @dataclass(eq=False)
 class Batches(Iterator[pl.DataFrame]):
-    """The batches of a file. done of total: how far they are, in bytes of a CSV file or rows of a Parquet file."""
+    """The batches of a file, one after the other.
 
+    Attributes:
+        path: the file.
+        frames: the batches, each with how far the file is read after it.
+        total: the size of the whole: bytes of a CSV file, or rows of a Parquet file.
+        done: how much of it is read.
+        rows: how many rows there are; None if that is not known before the end.
+    """
+
+    path: PathLike
     frames: Iterator[tuple[pl.DataFrame, int]]
     total: int
     done: int = 0
+    rows: int | None = None
 
     def __next__(self) -> pl.DataFrame:
-        """The next batch. Raises TableError where the file turns out to be no table."""
-        frame, self.done = next(self.frames)
+        """The next batch. Raises TableError if the file turns out not to be a table."""
+        with naming_file(self.path):
+            frame, self.done = next(self.frames)
         return frame
 
 
-def frame_batches(path: File, rows: int = 65_536) -> tuple[int | None, Batches]:
-    r"""The number of rows, None where it is not known, and the table in batches of so many rows.
+def read_batches(path: PathLike, rows: int = BATCH_ROWS) -> Batches:
+    r"""The table in a file, in batches, so that the memory is bounded by a batch.
 
-    The columns of a CSV file are the text as it stands there, empty where a field is; those of a Parquet file are of
-    its own types. Memory is bounded by a batch. Raises TableError, at once or on the way, where the file is no table.
+    Args:
+        path: the file.
+        rows: how many rows a batch has, but for the last.
 
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = Path(folder, "table.csv").write_text("a,b\n1,\n02,x\n3,y\n")
-    ...     count, batches = frame_batches(f"{folder}/table.csv", rows=2)
-    ...     parts = [frame.rows() for frame in batches]
-    >>> count, parts, batches.done == batches.total
-    (None, [[('1', ''), ('02', 'x')], [('3', 'y')]], True)
+    Returns:
+        The batches. The columns of a CSV file are its text as it stands there, empty where a field is; those of a
+        Parquet file have its own types.
+
+    Raises:
+        TableError: at once, or from a later batch, if the file is not a table.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "table.csv").write_text("a,b\n1,\n02,x\n3,y\n")
+        ...     batches = read_batches(f"{folder}/table.csv", rows=2)
+        ...     parts = [frame.rows() for frame in batches]
+        >>> parts, batches.done == batches.total
+        ([[('1', ''), ('02', 'x')], [('3', 'y')]], True)
     """
-    size, parquet = look(path)
-    if parquet:
+    kind = sniff_file(path)
+    if not kind.is_parquet:
+        return Batches(path, _regrouped(csv_batches(path), rows), kind.size)
+    with naming_file(path):
         height = parquet_schema(path)[1]
-        return height, Batches(parquet_batches(path, height, rows), height)
-    return None, Batches(_regrouped(csv_batches(path), rows), size)
+    return Batches(path, parquet_batches(path, height, rows), height, rows=height)
 
 
 def _regrouped(frames: Iterable[tuple[pl.DataFrame, int]], rows: int) -> Iterator[tuple[pl.DataFrame, int]]:
-    """The same rows in frames of `rows` each, the last with the rest."""
+    """Yield the same rows in frames of `rows` rows, the last with the rest."""
     waiting: list[pl.DataFrame] = []
     done = height = 0
     for frame, done in frames:

@@ -1,17 +1,18 @@
-"""Targets: what task a column's values make, and which class or number each of them is."""
+"""Targets: the task that a column's values make, and the class or number of each row."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from model.messages import shown
-from model.tables.columns import PLAIN, WITHIN, Number, number
-from model.tables.files import File, refusal
-from model.tables.parsing import MISSING, known
+from model.messages import quote
+from model.tables.columns import FLOAT32_NUMBERS, IDENTITY, NumericColumn, fit_numeric
+from model.tables.errors import TableError
+from model.tables.parsing import MISSING, one_of
+from model.tasks import TASKS
 
 if TYPE_CHECKING:
     import polars
@@ -19,49 +20,78 @@ if TYPE_CHECKING:
 Class = int | float | str | bool
 
 # A target of at most so many different whole numbers, each in so many rows on average, is one of classes.
-FEW_NUMBERS, ROWS_EACH = 20, 5
-MOST_CLASSES = 1_000
-# Up to here float64 has every whole number.
-EXACT = 2**53
+MAX_NUMERIC_CLASSES, ROWS_PER_NUMERIC_CLASS = 20, 5
+MAX_CLASSES = 1_000
+# float64 holds every whole number up to this one.
+EXACT_WHOLE_NUMBERS = 2**53
 
 
-def target_of(
-    series: polars.Series, path: File, task: str | None
-) -> tuple[str, tuple[Class, ...], Number, Float[np.ndarray, " rows"]]:
-    """The task, the classes, the unit, and y, of a target without missing values; as `read_table` says.
+class FittedTarget(NamedTuple):
+    """What a target's column holds.
 
-    Raises TableError where it cannot be learnt. path: named in it.
+    Attributes:
+        task: binary, multiclass or regression.
+        classes: what a target of 0, 1, … stands for; empty in a regression.
+        scaling: how the numbers of a regression are scaled.
+        y: [rows] float32, as `loss` takes it.
     """
-    name, series = series.name, series.alias("")  # polars takes a name as a pattern, in a series too
-    different = series.n_unique()
-    if different == 1:
-        raise refusal(
-            path, f"two different values of {name} or more", f"{shown(series[0])} alone", "name another --target"
+
+    task: str
+    classes: tuple[Class, ...]
+    scaling: NumericColumn
+    y: Float[np.ndarray, " rows"]
+
+
+def fit_target(series: polars.Series, task: str | None) -> FittedTarget:
+    """What the target's column holds, from its values.
+
+    Args:
+        series: the column, without missing values, at least one row.
+        task: binary, multiclass or regression; None to infer it as `read_table` says.
+
+    Returns:
+        The task, the classes or the scaling, and y.
+
+    Raises:
+        TableError: if a network cannot learn to predict these values.
+    """
+    name, series = series.name, series.alias("")  # polars would take a name for a pattern, even a series' own
+    unique = series.n_unique()
+    if unique == 1:
+        raise TableError(
+            f"two different values of {name} or more", f"{quote(series[0])} alone", "name another --target"
         )
     numeric = series.dtype.is_numeric()
-    task = task or _inferred(series, different, numeric)
-    if task == "regression":
+    task = task or _infer_task(series, unique, numeric)
+    if not TASKS[task].has_classes:
         if not numeric:
-            raise refusal(path, f"numbers in {name} for a regression", shown(series[0]), "leave --task out")
-        return task, (), *_numbers(series, name, path)
-    if task == "binary" and different != 2:
-        raise refusal(path, f"two values of {name} for a binary task", f"{different:,}", "try --task multiclass")
-    most = min(MOST_CLASSES, len(series) // 2)
-    if different > most and different > 2:
+            raise TableError(f"numbers in {name} for a regression", quote(series[0]), "leave --task out")
+        return _fit_numbers(series, name)
+    if not TASKS[task].output_per_class and unique != 2:
+        raise TableError(f"two values of {name} for a binary task", f"{unique:,}", "try --task multiclass")
+    most = min(MAX_CLASSES, len(series) // 2)
+    if unique > most and unique > 2:
         remedy = "try --task regression" if numeric else "name another --target"
-        raise refusal(path, f"at most {most:,} classes of {name} in {len(series):,} rows", f"{different:,}", remedy)
-    if numeric and (series.cast(float).abs() >= EXACT).any():
-        raise refusal(
-            path, f"classes of {name} within ±2^53", f"{series.min()!r} to {series.max()!r}", "make them texts"
-        )
-    classes = _classes(series)
-    return task, classes, PLAIN, targets(series.alias(name), classes, path).astype(np.float32)
+        raise TableError(f"at most {most:,} classes of {name} in {len(series):,} rows", f"{unique:,}", remedy)
+    if numeric and (series.cast(float).abs() >= EXACT_WHOLE_NUMBERS).any():
+        found = f"{series.min()!r} to {series.max()!r}"
+        raise TableError(f"classes of {name} within ±2^53", found, "make them texts")
+    classes = _sorted_classes(series)
+    return FittedTarget(task, classes, IDENTITY, encode_target(series.alias(name), classes).astype(np.float32))
 
 
-def targets(series: polars.Series, classes: Sequence[Class], path: File) -> Float[np.ndarray, " rows"]:
-    """The index of each row's class, or where there are no classes its number; NaN where it is missing.
+def encode_target(series: polars.Series, classes: Sequence[Class]) -> Float[np.ndarray, " rows"]:
+    """The target of each row, of a column that may have missing values.
 
-    Raises TableError where it is none of them. path: named in it.
+    Args:
+        series: the target's column, typed or as texts.
+        classes: what a target of 0, 1, … stands for; empty in a regression.
+
+    Returns:
+        [rows] float64: the index of each row's class, or the number in a regression; NaN where it is missing.
+
+    Raises:
+        TableError: if a value is neither a class, or a number in a regression, nor missing.
     """
     import polars as pl
 
@@ -79,39 +109,39 @@ def targets(series: polars.Series, classes: Sequence[Class], path: File) -> Floa
         typed = series.cast(pl.String if exact else pl.Float64, strict=False)
         values = list(classes) if exact else [float(value) for value in classes]
         found = typed.replace_strict(values, list(range(len(classes))), default=None, return_dtype=pl.Float64)
-        expected = f"{known(classes)} in {name}"
+        expected = f"{one_of(classes)} in {name}"
     wrong = found.is_null() & ~absent
     if wrong.any():
         row = int(wrong.arg_max() or 0)
-        raise refusal(path, expected, f"{shown(series[row])} in row {row + 1:,}", "name a file with the same target")
+        raise TableError(expected, f"{quote(series[row])} in row {row + 1:,}", "name a file with the same target")
     return found.fill_null(float("nan")).to_numpy()
 
 
-def _inferred(series: polars.Series, different: int, numeric: bool) -> str:
-    if different == 2:
+def _infer_task(series: polars.Series, unique: int, numeric: bool) -> str:
+    if unique == 2:
         return "binary"
-    few = different <= FEW_NUMBERS and different * ROWS_EACH <= len(series)
-    return "multiclass" if not numeric or (few and _whole(series)) else "regression"
+    few = unique <= MAX_NUMERIC_CLASSES and unique * ROWS_PER_NUMERIC_CLASS <= len(series)
+    return "multiclass" if not numeric or (few and _are_whole(series)) else "regression"
 
 
-def _whole(series: polars.Series) -> bool:
+def _are_whole(series: polars.Series) -> bool:
     return series.dtype.is_integer() or bool((series.round() == series).all())
 
 
-def _classes(series: polars.Series) -> tuple[Class, ...]:
+def _sorted_classes(series: polars.Series) -> tuple[Class, ...]:
     values = series.unique().sort()
-    if series.dtype.is_float() and _whole(series):
+    if series.dtype.is_float() and _are_whole(series):
         return tuple(int(value) for value in values)
     return tuple(values)
 
 
-def _numbers(series: polars.Series, name: str, path: File) -> tuple[Number, np.ndarray]:
+def _fit_numbers(series: polars.Series, name: str) -> FittedTarget:
     import polars as pl
 
     values = series.cast(pl.Float64).to_numpy()
     try:
-        unit = number(values)
+        scaling = fit_numeric(values)
     except ValueError:
         found = f"{series.min()!r} to {series.max()!r}"
-        raise refusal(path, f"{WITHIN} in {name}", found, "name another --target") from None
-    return unit, unit.scaled(values).astype(np.float32)
+        raise TableError(f"{FLOAT32_NUMBERS} in {name}", found, "name another --target") from None
+    return FittedTarget("regression", (), scaling, scaling.scaled(values).astype(np.float32))

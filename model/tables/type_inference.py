@@ -1,13 +1,15 @@
-"""Columns of any type -> Float64, Int64, Boolean or String, and which of them cannot be learned from."""
+"""Columns of any type -> Float64, Int64, Boolean or String, and which columns cannot be learned from."""
 
 from __future__ import annotations
 
-from model.messages import as_option, listed
-from model.tables.files import File, refusal
+from model.messages import join_names, quote_names
+from model.tables.errors import TableError
 from model.tables.frames import pl
 from model.tables.parsing import MISSING
 
 DATES = "dates or times"
+# Values of a column that are tried before all of them are.
+SAMPLED_ROWS = 100
 _NESTED = "nested or binary values"
 # Dates, times of day with seconds, and both together, as most programs write them.
 _DATE = r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})"
@@ -16,23 +18,30 @@ _ZONE = r" ?(Z|UTC|[+-]\d{2}:?\d{2})"
 _WHEN = rf"^({_DATE}([T ]+\d{{1,2}}:\d{{2}}(:\d{{2}}([.,]\d+)?)?({_ZONE})?)?|{_TIME})$"
 
 
-def clean(column: pl.Series) -> pl.Series:
-    """The column as Float64, Int64, Boolean or String, null where a value is missing.
+def infer_type(column: pl.Series) -> pl.Series:
+    """A column as Float64, Int64, Boolean or String.
 
-    It has no name on the way: polars takes one such as ^a$ for a pattern.
+    Texts become numbers or truth values if all of them spell such, apart from spaces around them.
 
-    >>> clean(pl.Series([" 1", "?", "2.5"])).to_list()
-    [1.0, None, 2.5]
+    Args:
+        column: of numbers, texts or truth values.
+
+    Returns:
+        The column, null where a value is missing.
+
+    Example:
+        >>> infer_type(pl.Series([" 1", "?", "2.5"])).to_list()
+        [1.0, None, 2.5]
     """
-    return _cleaned(column.alias("")).alias(column.name)
+    return _inferred(column.alias("")).alias(column.name)  # polars would take a name such as ^a$ for a pattern
 
 
-def _cleaned(column: pl.Series) -> pl.Series:
+def _inferred(column: pl.Series) -> pl.Series:
     dtype = column.dtype
     if dtype in (pl.Categorical, pl.Enum, pl.Null):
         column, dtype = column.cast(pl.String), pl.String()
     if dtype == pl.String:
-        return _typed(column)
+        return _inferred_from_text(column)
     if dtype.is_integer():
         fitting = column.cast(pl.Int64, strict=False)
         return fitting if fitting.null_count() == column.null_count() else column.cast(pl.Float64)
@@ -42,75 +51,102 @@ def _cleaned(column: pl.Series) -> pl.Series:
     return column
 
 
-def _typed(text: pl.Series) -> pl.Series:
-    """The texts as numbers or truth values where all that are there spell such, spaces around them aside."""
+def _inferred_from_text(text: pl.Series) -> pl.Series:
     frame = pl.DataFrame({"text": text, "bare": text.str.strip_chars()})
     frame = frame.select(pl.when(~pl.col("bare").is_in(MISSING)).then(pl.all()))
     bare = frame.get_column("bare")
-    for convert in (_integers, _floats, _truths):
-        # The first ones tell of most columns that they are none.
-        for part in (bare.drop_nulls().head(100), bare):
+    for convert in (_to_integers, _to_floats, _to_booleans):
+        # Most columns show in their first rows that they are not of this type.
+        for part in (bare.drop_nulls().head(SAMPLED_ROWS), bare):
             values = convert(part)
             if values.null_count() > part.null_count() or not values.count():
                 break
         else:
-            return _cleaned(values)
+            return _inferred(values)
     return frame.get_column("text")
 
 
-def _integers(texts: pl.Series) -> pl.Series:
+def _to_integers(texts: pl.Series) -> pl.Series:
     return texts.cast(pl.Int64, strict=False)
 
 
-def _floats(texts: pl.Series) -> pl.Series:
+def _to_floats(texts: pl.Series) -> pl.Series:
     return texts.cast(pl.Float64, strict=False)
 
 
-def _truths(texts: pl.Series) -> pl.Series:
+def _to_booleans(texts: pl.Series) -> pl.Series:
     return texts.str.to_lowercase().replace_strict(
         {"true": True, "false": False}, default=None, return_dtype=pl.Boolean
     )
 
 
 def are_dates(column: pl.Series) -> bool:
-    """Whether all texts of a column that are there, at least one, spell dates or times.
+    """Whether a column holds texts that all spell dates or times.
 
-    >>> are_dates(pl.Series(["2024-01-31", None])), are_dates(pl.Series(["12:30"]))
-    (True, False)
+    Args:
+        column: of any type.
+
+    Returns:
+        True if there is at least one text, and every text is a date, a time of day with seconds, or both.
+
+    Example:
+        >>> are_dates(pl.Series(["2024-01-31", None])), are_dates(pl.Series(["12:30"]))
+        (True, False)
     """
     if column.dtype != pl.String or not column.count():
         return False
     texts = column.alias("").drop_nulls()
-    return all(part.str.strip_chars().str.contains(_WHEN).all() for part in (texts.head(100), texts))
+    return all(part.str.strip_chars().str.contains(_WHEN).all() for part in (texts.head(SAMPLED_ROWS), texts))
 
 
-def kind_of(dtype: pl.DataType) -> str | None:
-    """What a column of a type that cannot be learned from holds; None where it can be.
+def unlearnable_kind(dtype: pl.DataType) -> str | None:
+    """What a column of a type that cannot be learned from holds.
 
-    >>> kind_of(pl.Date()), kind_of(pl.Int8())
-    ('dates or times', None)
+    Args:
+        dtype: the column's type.
+
+    Returns:
+        Words for a message; None if the type can be learned from.
+
+    Example:
+        >>> unlearnable_kind(pl.Date()), unlearnable_kind(pl.Int8())
+        ('dates or times', None)
     """
     if dtype.is_temporal():
         return DATES
-    known = dtype.is_numeric() or dtype in (pl.Boolean, pl.String, pl.Categorical, pl.Enum, pl.Null)
-    return None if known else _NESTED
+    learnable = dtype.is_numeric() or dtype in (pl.Boolean, pl.String, pl.Categorical, pl.Enum, pl.Null)
+    return None if learnable else _NESTED
 
 
-def check_kinds(path: File, kinds: dict[str, str]) -> None:
-    """Raise TableError where there are columns of such kinds. kinds: what each such column holds, by its name."""
+def check_kinds(kinds: dict[str, str]) -> None:
+    """Check that no column holds what cannot be learned from.
+
+    Args:
+        kinds: what each column that cannot be learned from holds, by the column's name.
+
+    Raises:
+        TableError: if there is one.
+    """
     if kinds:
         found = " and ".join(
-            f"{kind} in {listed([name for name in kinds if kinds[name] == kind])}"
+            f"{kind} in {join_names([name for name in kinds if kinds[name] == kind])}"
             for kind in dict.fromkeys(kinds.values())
         )
-        remedy = f"leave them out with `--drop {as_option(list(kinds))}`"
-        raise refusal(path, "numbers, texts or truth values", found, remedy)
+        remedy = f"leave them out with `--drop {quote_names(list(kinds))}`"
+        raise TableError("numbers, texts or truth values", found, remedy)
 
 
-def check_finite(path: File, column: pl.Series) -> None:
-    """Raise TableError at the first value of a column that is infinite."""
+def check_finite(column: pl.Series) -> None:
+    """Check that every value of a column is finite or missing.
+
+    Args:
+        column: of any type.
+
+    Raises:
+        TableError: at the first value that is infinite.
+    """
     infinite = column.alias("").is_infinite() if column.dtype == pl.Float64 else pl.Series([False])
     if infinite.any():
         row = int(infinite.arg_max() or 0)
         found = f"{column[row]} in the column {column.name!r}, row {row + 1}"
-        raise refusal(path, "finite numbers", found, "mend it or leave the field empty")
+        raise TableError("finite numbers", found, "mend it or leave the field empty")

@@ -1,63 +1,93 @@
-"""Optimizers by name, of Optax's parts."""
+"""Optimizers and schedules by name, made of Optax's parts."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import optax
 from jaxtyping import Float
 
+from model.arrays import Array
 from model.hyperparameters import Hyperparameters
 from model.network import Layer, Params
-from model.tasks import Array
+
+MOMENTUM = 0.9
+
+# The factor of the learning rate, from the share of training that is done, 0 to 1.
+SCHEDULES: dict[str, Callable[[Any], Any]] = {
+    "constant": optax.constant_schedule(1.0),
+    "cosine": optax.cosine_decay_schedule(1.0, decay_steps=1),
+}
 
 
 def make_optimizer(hyperparameters: Hyperparameters) -> optax.GradientTransformation:
-    """The optimizer that the hyperparameters describe, but for its schedule and its weight decay.
+    """The optimizer that hyperparameters describe, without its schedule and its weight decay.
 
-    The same ones give the same object, so that programs compiled with it are found again.
+    Args:
+        hyperparameters: of which optimizer, learning_rate, clip and uses_minibatches count.
 
-    >>> optimizer = make_optimizer(Hyperparameters(optimizer="adam"))
-    >>> optimizer is make_optimizer(Hyperparameters(optimizer="adam", epochs=5))
-    True
+    Returns:
+        The optimizer. Equal hyperparameters give the same object, so that JAX finds the programs compiled with it.
+
+    Example:
+        >>> optimizer = make_optimizer(Hyperparameters(optimizer="adam"))
+        >>> optimizer is make_optimizer(Hyperparameters(optimizer="adam", epochs=5))
+        True
     """
     h = hyperparameters
-    return _make_optimizer(h.optimizer, h.learning_rate, h.clip, h.by_batches)
+    return _make_optimizer(h.optimizer, h.learning_rate, h.clip, h.uses_minibatches)
 
 
 @cache
-def _make_optimizer(name: str, learning_rate: float, clip: float, by_batches: bool) -> optax.GradientTransformation:
+def _make_optimizer(name: str, learning_rate: float, clip: float, flatten: bool) -> optax.GradientTransformation:
     parts = [optax.clip_by_global_norm(clip)] if clip else []
-    parts += {"sgd": [], "momentum": [optax.trace(0.9)], "adam": [optax.scale_by_adam()]}[name]
+    parts += {"sgd": [], "momentum": [optax.trace(MOMENTUM)], "adam": [optax.scale_by_adam()]}[name]
     optimizer = optax.chain(*parts, optax.scale(-learning_rate))
-    # All parameters as one vector are quicker to compile, and no slower unless restarts have an axis of their own.
-    return optax.flatten(optimizer) if by_batches else optimizer
+    # All parameters in one vector compile faster, and run as fast unless restarts have an axis of their own.
+    return optax.flatten(optimizer) if flatten else optimizer
 
 
-def decayed(updates: Params, params: Params, decay: float | Float[Array, ""]) -> Params:
-    """The updates, and each weight a share `decay` of itself smaller; biases are not (Loshchilov and Hutter, ICLR 2019,
-    algorithm 2).
+def decay_weights(updates: Params, params: Params, decay: float | Float[Array, ""]) -> Params:
+    """The updates with weight decay (Loshchilov and Hutter, ICLR 2019, algorithm 2).
 
-    >>> ones = [Layer(jnp.ones((1, 1)), jnp.ones(1))]
-    >>> [leaf.tolist() for leaf in decayed(ones, ones, 0.25)[0]]
-    [[[0.75]], [1.0]]
+    Args:
+        updates: what the optimizer adds to params.
+        params: the parameters.
+        decay: the share of itself, from 0, by which each weight shrinks. Biases do not shrink.
+
+    Returns:
+        The updates, of the shapes of params.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> ones = [Layer(jnp.ones((1, 1)), jnp.ones(1))]
+        >>> [leaf.tolist() for leaf in decay_weights(ones, ones, 0.25)[0]]
+        [[[0.75]], [1.0]]
     """
     pairs = zip(updates, params, strict=True)
     return [Layer(update.weight - decay * layer.weight, update.bias) for update, layer in pairs]
 
 
-def scheduled(updates: Any, schedule: str, progress: float | jax.Array) -> Any:
+def apply_schedule(updates: Any, schedule: str, progress: float | jax.Array) -> Any:
     """The updates times the schedule's factor: 1, or (1 + cos(π progress)) / 2.
 
-    progress: the share of all steps that are done, from 0 to 1.
+    Args:
+        updates: a pytree of arrays.
+        schedule: constant or cosine.
+        progress: the share of training that is done, from 0 to 1.
 
-    >>> float(scheduled(jnp.ones(()), "cosine", 1.0)), float(scheduled(jnp.ones(()), "constant", 0.5))
-    (0.0, 1.0)
+    Returns:
+        The updates, of the same shapes.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> float(apply_schedule(jnp.ones(()), "cosine", 1.0)), float(apply_schedule(jnp.ones(()), "constant", 0.5))
+        (0.0, 1.0)
     """
-    if schedule == "constant":
+    if schedule == "constant":  # a factor of 1 would only make the loop's body larger
         return updates
-    factor = (1 + jnp.cos(jnp.pi * progress)) / 2
+    factor = SCHEDULES[schedule](progress)
     return jax.tree.map(lambda update: update * factor, updates)

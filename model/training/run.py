@@ -1,124 +1,230 @@
-"""How a state goes through epochs: which of the device's programs takes it there, with what, in how many threads."""
+"""A training run: its data on the device, and the programs that take a state through epochs."""
 
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+import optax
+from jaxtyping import Float, Key
 
+from model.arrays import Array
 from model.hyperparameters import Hyperparameters
 from model.network import Network
 from model.tables.table import Table
-from model.tasks import Array
-from model.training.stretches import State, advance, advance_by_batches, initial_state, shapes_of_state
-from model.training.validation_split import Rows, hold_out, split
+from model.training.full_batch import FullBatchSettings, train_full_batch
+from model.training.minibatch import EpochCounts, MinibatchSettings, Restarts, train_minibatches
+from model.training.state import State, initial_state, state_shapes
+from model.training.validation_split import hold_out, split_rows
 
-# Folded into the key of training, for what is drawn but the starts.
-SPLIT, SHUFFLE = 2**31, 2**31 + 1
+# Folded into the key of training, for the random draws other than the starts.
+SPLIT_KEY, SHUFFLE_KEY = 2**31, 2**31 + 1
 # The most epochs that the device's whole numbers count.
-MOST = 2**31 - 1
+MAX_COUNTED_EPOCHS = 2**31 - 1
 
 
-class Run:
-    """A way of taking a state through epochs: all rows at once, or by batches.
+class Stretch(NamedTuple):
+    """Epochs that one call of a training program does.
 
-    held: the indices of the rows held out. threads: how many share the restarts of a run by batches.
+    Attributes:
+        records: how many losses are recorded.
+        epochs_per_record: after how many epochs each.
+    """
+
+    records: int
+    epochs_per_record: int
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs there are."""
+        return self.records * self.epochs_per_record
+
+
+class Advanced(NamedTuple):
+    """What a stretch led to.
+
+    Attributes:
+        state: of every restart after it.
+        training: [records, restarts], the training losses.
+        validation: [records, restarts], the validation losses; NaN if no rows are held out or a restart had ended.
+    """
+
+    state: State
+    training: Float[np.ndarray, "records restarts"]
+    validation: Float[np.ndarray, "records restarts"]
+
+
+class TrainingRun(ABC):
+    """The data of a training run, and the programs that take a state through epochs.
+
+    Attributes:
+        network: the description of the network.
+        table: what is learned from.
+        hyperparameters: how.
+        held_out: the indices of the rows held out.
     """
 
     def __init__(
         self, network: Network, table: Table, hyperparameters: Hyperparameters, optimizer: Any, key: Any
     ) -> None:
-        h = self.hyperparameters = hyperparameters
-        self.network, self.optimizer, self.key = network, optimizer, key
-        self.by_batches = h.by_batches
-        self.held = np.zeros(0, int)
-        if self.by_batches:
-            split_key = jax.random.fold_in(key, SPLIT)
-            learn, self.held = hold_out(table, h.validation, key=split_key)
-            self.rows: Rows = split(table, learn, self.held, h.class_weights)
-            decays = np.resize(np.asarray(h.weight_decay, np.float32), h.restarts)
-            self.decay, self.indices = decays * np.float32(h.learning_rate), np.arange(h.restarts, dtype=np.int32)
-            self.shuffle = jax.random.fold_in(key, SHUFFLE)
-            self.threads = threads_for(h.restarts)
-            self.batch = min(h.batch_size or int(self.rows.learnt), int(self.rows.learnt))
-        else:
-            self.x, self.y = jax.device_put((table.x, table.y))
+        self.network, self.table, self.hyperparameters = network, table, hyperparameters
+        self.held_out = np.zeros(0, int)
+        self._optimizer, self._key = optimizer, key
 
-    def initial_state(self) -> State:
-        """The state before the first epoch."""
-        state: State = initial_state(self.key, *self._arguments())
-        return state
+    @abstractmethod
+    def advance(self, state: State, epochs_done: int, stretch: Stretch) -> Advanced:
+        """Take a state through a stretch, after so many epochs."""
 
-    def _shapes(self) -> State:
-        return shapes_of_state(*self._arguments())
-
-    def _arguments(self) -> tuple[Any, ...]:
-        h = self.hyperparameters
-        return self.network, self.optimizer, h.restarts, h.init, self.by_batches, len(self.held) > 0
+    @abstractmethod
+    def _compile(self, state: State) -> None:
+        """Compile the training program for states of these shapes."""
 
     def start(self) -> State:
-        """`initial_state`, drawn while the program that takes it further is compiled."""
+        """The state before the first epoch, drawn while the training program is compiled."""
         with ThreadPoolExecutor(1) as pool:
-            compiled = pool.submit(self.compile, self._shapes())
-            state = self.initial_state()
+            compiled = pool.submit(self._compile, _zeros(state_shapes(*self._state_arguments())))
+            state: State = initial_state(self._key, *self._state_arguments())
             compiled.result()
         return state
 
-    def restored(self, leaves: list[Any]) -> State:
-        """The state of these leaves. Raises ValueError where they are not those of such a run."""
-        expected = self._shapes()
-        wanted = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(expected)]
+    def restore(self, leaves: list[Any]) -> State:
+        """The state that has these leaves. Raises ValueError if they are not those of such a run."""
+        shapes = state_shapes(*self._state_arguments())
+        expected = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(shapes)]
         found = [(leaf.shape, leaf.dtype) for leaf in leaves]
-        if wanted != found:
-            raise ValueError(f"the state must have the shapes {wanted}, not {found}")
-        state: State = jax.tree.unflatten(jax.tree.structure(expected), jax.device_put(leaves))
-        self.compile(state)
+        if expected != found:
+            raise ValueError(f"the state must have the shapes {expected}, not {found}")
+        state: State = jax.tree.unflatten(jax.tree.structure(shapes), jax.device_put(leaves))
+        self._compile(_zeros(shapes))
         return state
 
-    def compile(self, state: State) -> None:
-        """Have the program compiled that takes states of such shapes further."""
-        blank = jax.device_put(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), state))
-        jax.block_until_ready(self(blank, 0, blocks=0, block=0)[1])  # type: ignore[no-untyped-call]
-
-    def __call__(self, state: State, done: int, blocks: int, block: int) -> tuple[State, Array]:
-        """Take the state through blocks of epochs, of which `done` are done. Returns it and what was recorded."""
+    def _state_arguments(self) -> tuple[Any, ...]:
         h = self.hyperparameters
-        if not self.by_batches:
-            of_all_epochs = (0, 1) if h.schedule == "constant" else (done, min(h.epochs, MOST))
-            of_all = (self.x, self.y, self.network, self.optimizer, blocks, block, h.schedule, of_all_epochs)
-            advanced: tuple[State, Array] = advance(state, *of_all)
-            return advanced
-        if not blocks:  # compiles
-            return self._part(state, 0, done, 0)
-        with ThreadPoolExecutor(self.threads) as pool:
-            parts = [pool.submit(self._part, state, part, done, blocks * block) for part in range(self.threads)]
-            advanced = _joined([part.result() for part in parts])
-        return advanced
+        return self.network, self._optimizer, h.restarts, h.init, h.uses_minibatches, len(self.held_out) > 0
 
-    def _part(self, state: State, part: int, done: int, epochs: int) -> tuple[State, Array]:
-        """Take the restarts of one thread through more epochs."""
-        h = self.hyperparameters
-        size = h.restarts // self.threads
-        own = slice(part * size, (part + 1) * size)
-        if self.threads > 1:
-            state = jax.tree.map(lambda leaf: np.asarray(leaf)[own], state)
-        of_all = (self.shuffle, self.network, self.optimizer, self.batch, h.schedule, min(h.patience, MOST))
-        advanced: tuple[State, Array] = advance_by_batches(
-            state, self.rows, self.indices[own], self.decay[own], *of_all, done, min(h.epochs, MOST), epochs
+
+class FullBatchRun(TrainingRun):
+    """A run in which every step takes all rows, and all restarts are trained side by side."""
+
+    def __init__(
+        self, network: Network, table: Table, hyperparameters: Hyperparameters, optimizer: Any, key: Any
+    ) -> None:
+        super().__init__(network, table, hyperparameters, optimizer, key)
+        self._x, self._y = jax.device_put((table.x, table.y))
+        self._settings = FullBatchSettings(network, optimizer, hyperparameters.schedule)
+
+    def advance(self, state: State, epochs_done: int, stretch: Stretch) -> Advanced:
+        """Take a state through a stretch, after so many epochs."""
+        state, recorded = self._train(state, epochs_done, stretch)
+        training = _by_restart(jax.device_get(recorded), stretch.records)[:, : self.hyperparameters.restarts]
+        return Advanced(state, training, np.full_like(training, np.nan))
+
+    def _train(self, state: State, epochs_done: int, stretch: Stretch) -> tuple[State, Array]:
+        is_scheduled = self.hyperparameters.schedule != "constant"
+        done, total = (epochs_done, min(self.hyperparameters.epochs, MAX_COUNTED_EPOCHS)) if is_scheduled else (0, 1)
+        trained: tuple[State, Array] = train_full_batch(
+            state, self._x, self._y, self._settings, *stretch, epochs_done=done, total_epochs=total
         )
-        jax.block_until_ready(advanced[1])  # type: ignore[no-untyped-call]
-        return advanced
+        return trained
 
-    def losses(self, recorded: Array, blocks: int) -> tuple[np.ndarray, np.ndarray]:
-        """The training and the validation losses [blocks, restarts] in what was recorded."""
-        if self.by_batches:
-            both = np.moveaxis(jax.device_get(recorded)[:, :blocks], 0, 1)
-            return both[..., 0], both[..., 1]
-        training = _by_restart(jax.device_get(recorded), blocks)[:, : self.hyperparameters.restarts]
-        return training, np.full_like(training, np.nan)
+    def _compile(self, state: State) -> None:
+        jax.block_until_ready(self._train(state, 0, Stretch(0, 0))[1])  # type: ignore[no-untyped-call]
+
+
+class MinibatchRun(TrainingRun):
+    """A run in which every step takes a minibatch, and each restart ends when its validation loss stops falling."""
+
+    def __init__(
+        self, network: Network, table: Table, hyperparameters: Hyperparameters, optimizer: Any, key: Any
+    ) -> None:
+        super().__init__(network, table, hyperparameters, optimizer, key)
+        h = hyperparameters
+        learn, self.held_out = hold_out(table, h.validation, key=jax.random.fold_in(key, SPLIT_KEY))
+        self._rows = split_rows(table, learn, self.held_out, h.class_weights)
+        decay = np.resize(np.asarray(h.weight_decay, np.float32), h.restarts) * np.float32(h.learning_rate)
+        self._restarts = Restarts(np.arange(h.restarts, dtype=np.int32), decay)
+        self._shuffle_key = jax.random.fold_in(key, SHUFFLE_KEY)
+        self._threads = thread_count(h.restarts)
+        batch_size = min(h.batch_size or len(learn), len(learn))
+        self._settings = MinibatchSettings(network, optimizer, h.schedule, batch_size)
+
+    def advance(self, state: State, epochs_done: int, stretch: Stretch) -> Advanced:
+        """Take a state through a stretch, after so many epochs; threads share the restarts."""
+        with ThreadPoolExecutor(self._threads) as pool:
+            futures = [
+                pool.submit(self._train_share, state, thread, epochs_done, stretch.epochs)
+                for thread in range(self._threads)
+            ]
+            state, recorded = _joined([future.result() for future in futures])
+        losses = np.moveaxis(jax.device_get(recorded)[:, : stretch.epochs], 0, 1)
+        return Advanced(state, losses[..., 0], losses[..., 1])
+
+    def _train_share(self, state: State, thread: int, epochs_done: int, num_epochs: int) -> tuple[State, Array]:
+        """Take one thread's share of the restarts through more epochs."""
+        h = self.hyperparameters
+        size = h.restarts // self._threads
+        share = slice(thread * size, (thread + 1) * size)
+        if self._threads > 1:
+            state = jax.tree.map(lambda leaf: np.asarray(leaf)[share], state)
+        restarts = Restarts(self._restarts.indices[share], self._restarts.decay[share])
+        counts = EpochCounts(epochs_done, min(h.epochs, MAX_COUNTED_EPOCHS), min(h.patience, MAX_COUNTED_EPOCHS))
+        trained: tuple[State, Array] = train_minibatches(
+            state, self._rows, restarts, self._settings, counts, num_epochs, self._shuffle_key
+        )
+        jax.block_until_ready(trained[1])  # type: ignore[no-untyped-call]
+        return trained
+
+    def _compile(self, state: State) -> None:
+        self._train_share(state, 0, 0, 0)
+
+
+def make_run(
+    network: Network,
+    table: Table,
+    hyperparameters: Hyperparameters,
+    optimizer: optax.GradientTransformation,
+    key: Key[Array, ""],
+) -> TrainingRun:
+    """The run that hyperparameters ask for.
+
+    Args:
+        network: the description of the network.
+        table: what is learned from.
+        hyperparameters: how.
+        optimizer: of Optax.
+        key: of all random draws.
+
+    Returns:
+        A run in minibatches or with all rows at once.
+    """
+    kind = MinibatchRun if hyperparameters.uses_minibatches else FullBatchRun
+    return kind(network, table, hyperparameters, optimizer, key)
+
+
+def thread_count(restarts: int) -> int:
+    """How many threads share the restarts evenly: at most one for each core, and one if there is an accelerator.
+
+    Args:
+        restarts: how many there are, from 1.
+
+    Returns:
+        A divisor of restarts.
+
+    Example:
+        >>> thread_count(1)
+        1
+    """
+    cores = (os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
+    return max(count for count in range(1, cores + 1) if restarts % count == 0)
+
+
+def _zeros(shapes: State) -> State:
+    zeros: State = jax.device_put(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes))
+    return zeros
 
 
 def _joined(parts: list[tuple[State, Array]]) -> tuple[State, Array]:
@@ -128,12 +234,6 @@ def _joined(parts: list[tuple[State, Array]]) -> tuple[State, Array]:
     return joined
 
 
-def threads_for(restarts: int) -> int:
-    """How many threads share the restarts evenly: at most one a core, and one where there is an accelerator."""
-    cores = (os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
-    return max(count for count in range(1, cores + 1) if restarts % count == 0)
-
-
-def _by_restart(recorded: np.ndarray, blocks: int) -> np.ndarray:
-    """[chunks, CAPACITY, (restarts of a chunk)] -> [blocks, restarts]."""
-    return np.moveaxis(recorded[:, :blocks].reshape(len(recorded), blocks, -1), 0, 1).reshape(blocks, -1)
+def _by_restart(recorded: np.ndarray, records: int) -> np.ndarray:
+    """[chunks, RECORD_CAPACITY, (restarts of a chunk)] -> [records, restarts]."""
+    return np.moveaxis(recorded[:, :records].reshape(len(recorded), records, -1), 0, 1).reshape(records, -1)

@@ -1,4 +1,4 @@
-"""Rows to learn from and rows held out, in arrays of few different sizes, for each of which programs are compiled."""
+"""Rows to learn from and rows to hold out, in arrays of few different sizes, so that few programs are compiled."""
 
 from __future__ import annotations
 
@@ -8,16 +8,23 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int, Key, Num
 
+from model.arrays import Array
 from model.tables.table import Table
-from model.tasks import Array
+from model.tasks import TASKS
 
-MOST_HELD_OUT = 10_000
-# Up to this many rows, arrays are filled up, so that a few rows more or less are the same program.
-FILLED_UP = 100_000
+MAX_HELD_OUT = 10_000
+# Arrays of up to so many rows are padded, so that a few rows more or less need the same program.
+MAX_PADDED_ROWS = 100_000
 
 
-class Held(NamedTuple):
-    """Rows that validate. weights: for `loss`; 0 where a row only fills up."""
+class HeldOut(NamedTuple):
+    """Rows that validate.
+
+    Attributes:
+        x: [held, inputs].
+        y: [held].
+        weights: [held], as `loss` takes them; 0 for a row of padding.
+    """
 
     x: Num[Array, "held inputs"]
     y: Num[Array, " held"]
@@ -25,39 +32,57 @@ class Held(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """A table on the device. order: the rows to learn from, of which the first `learnt` count. weights: those of
-    `loss`, or None. held: the rows held out, or None.
+    """A table on the device.
+
+    Attributes:
+        x: [rows, inputs].
+        y: [rows].
+        weights: [rows], as `loss` takes them, or None.
+        order: [order], the rows to learn from; only the first `learned` entries count.
+        learned: how many rows are learned from.
+        held_out: the rows held out, or None.
     """
 
     x: Num[Array, "rows inputs"]
     y: Num[Array, " rows"]
     weights: Float[Array, " rows"] | None
     order: Int[Array, " order"]
-    learnt: int | Int[Array, ""]
-    held: Held | None
+    learned: int | Int[Array, ""]
+    held_out: HeldOut | None
 
 
-def hold_out(table: Table, share: float, *, key: Key[jax.Array, ""]) -> tuple[np.ndarray, np.ndarray]:
-    """The indices of rows to learn from, and of the share that is held out: drawn at random, of each class alike, at
-    most 10,000 and always leaving a row.
+def hold_out(
+    table: Table, share: float, *, key: Key[jax.Array, ""], limit: int = MAX_HELD_OUT
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split a table at random into rows to learn from and rows to hold out, with the same share of every class.
 
-    >>> from model.tables.table import truth_table
-    >>> learn, held = hold_out(truth_table("xor"), 0.5, key=jax.random.key(0))
-    >>> len(learn), len(held), truth_table("xor").y[held].tolist()
-    (2, 2, [0.0, 1.0])
+    Args:
+        table: what to split.
+        share: of the rows to hold out, from 0 to 0.5. At least one row is left to learn from.
+        key: of the random draw.
+        limit: how many rows are held out at most.
+
+    Returns:
+        The indices of the rows to learn from, and of those to hold out, both in ascending order.
+
+    Example:
+        >>> from model.tables.truth_tables import truth_table
+        >>> learn, held_out = hold_out(truth_table("xor"), 0.5, key=jax.random.key(0))
+        >>> len(learn), len(held_out), truth_table("xor").y[held_out].tolist()
+        (2, 2, [0.0, 1.0])
     """
     rows = len(table.y)
-    count = min(round(share * rows), MOST_HELD_OUT, rows - 1)
+    count = min(round(share * rows), limit, rows - 1)
     if not count:
         return np.arange(rows), np.zeros(0, int)
     shuffled = np.random.default_rng(np.asarray(jax.random.key_data(key))).permutation(rows)
-    classes = np.zeros(rows) if table.task == "regression" else table.y[shuffled]
+    classes = table.y[shuffled] if TASKS[table.task].has_classes else np.zeros(rows)
     drawn = _of_each_class(classes, count)
     return np.sort(shuffled[~drawn]), np.sort(shuffled[drawn])
 
 
 def _of_each_class(classes: np.ndarray, count: int) -> np.ndarray:
-    """Which rows are drawn: `count` of them, of each class its share to within a row, the first ones."""
+    """Which rows are drawn: `count` of them, the first ones of each class, in its share to within a row."""
     _, inverse, sizes = np.unique(classes, return_inverse=True, return_counts=True)
     shares = count * sizes / len(classes)
     takes = shares.astype(int)
@@ -69,52 +94,79 @@ def _of_each_class(classes: np.ndarray, count: int) -> np.ndarray:
     return drawn
 
 
-def split(table: Table, learn: np.ndarray, held: np.ndarray, class_weights: bool) -> Rows:
-    """The table's rows as `advance_by_batches` takes them. learn, held: as `hold_out` gives them."""
-    size = filled_up(len(table.y))
-    weights = balanced(table.y[learn], table.y) if class_weights else None
-    x, y, weights_of_all, order, held_out = jax.device_put(
+def split_rows(table: Table, learn: np.ndarray, held_out: np.ndarray, class_weights: bool) -> Rows:
+    """The rows of a table on the device.
+
+    Args:
+        table: what to learn from.
+        learn: the indices of the rows to learn from, as `hold_out` gives them.
+        held_out: the indices of the rows held out.
+        class_weights: whether all classes count the same in the loss.
+
+    Returns:
+        The rows, padded to one of few sizes.
+    """
+    size = padded_size(len(table.y))
+    weights = balanced_weights(table.y[learn], table.y) if class_weights else None
+    x, y, padded_weights, order, held_out_rows = jax.device_put(
         (
-            _filled(table.x, size),
-            _filled(table.y, size),
-            None if weights is None else _filled(weights, size),
-            _filled(learn.astype(np.int32), filled_up(len(learn))),
-            _held(table, held, weights) if len(held) else None,
+            _padded(table.x, size),
+            _padded(table.y, size),
+            None if weights is None else _padded(weights, size),
+            _padded(learn.astype(np.int32), padded_size(len(learn))),
+            _held_out_rows(table, held_out, weights) if len(held_out) else None,
         )
     )
-    return Rows(x, y, weights_of_all, order, len(learn), held_out)
+    return Rows(x, y, padded_weights, order, len(learn), held_out_rows)
 
 
-def _held(table: Table, rows: np.ndarray, weights: np.ndarray | None) -> Held:
-    size = filled_up(len(rows))
+def _held_out_rows(table: Table, rows: np.ndarray, weights: np.ndarray | None) -> HeldOut:
+    size = padded_size(len(rows))
     own = np.ones(len(rows), np.float32) if weights is None else weights[rows]
-    scaled = (own * size / len(rows)).astype(np.float32)
-    return Held(*(_filled(values, size) for values in (table.x[rows], table.y[rows], scaled)))
+    scaled = (own * size / len(rows)).astype(np.float32)  # so that the mean over the padded rows is that of the rows
+    return HeldOut(*(_padded(values, size) for values in (table.x[rows], table.y[rows], scaled)))
 
 
-def balanced(learnt: Float[np.ndarray, " learnt"], y: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
-    """Weights with which every class of `learnt` counts the same, their mean over it 1; those of each row of y.
+def balanced_weights(
+    learned: Float[np.ndarray, " learned"], y: Float[np.ndarray, " rows"]
+) -> Float[np.ndarray, " rows"]:
+    """Weights with which all classes count the same, whose mean over the rows to learn from is 1.
 
-    >>> balanced(np.array([0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]), np.array([0.0])).tolist()
-    [4.0]
+    Args:
+        learned: [learned], the classes of the rows to learn from, at least one.
+        y: [rows], the classes of the rows to weigh.
+
+    Returns:
+        [rows] float32, the weight of each row of y.
+
+    Example:
+        >>> balanced_weights(np.array([0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]), np.array([0.0])).tolist()
+        [4.0]
     """
-    classes, counts = np.unique(learnt, return_counts=True)
-    by_class = len(learnt) / (len(classes) * counts)
+    classes, counts = np.unique(learned, return_counts=True)
+    by_class = len(learned) / (len(classes) * counts)
     places = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
     return by_class[places].astype(np.float32)
 
 
-def filled_up(rows: int) -> int:
-    """A size of at least so many rows, at most an eighth (or 16) more.
+def padded_size(rows: int) -> int:
+    """The size to which so many rows are padded.
 
-    >>> filled_up(1437), filled_up(1438), filled_up(5), filled_up(10**6)
-    (1536, 1536, 16, 1000000)
+    Args:
+        rows: how many there are, from 1.
+
+    Returns:
+        At least `rows`, and at most an eighth of it (or 16) more.
+
+    Example:
+        >>> padded_size(1437), padded_size(1438), padded_size(5), padded_size(10**6)
+        (1536, 1536, 16, 1000000)
     """
     step = max(16, 1 << max(rows.bit_length() - 4, 0))
-    return rows if rows > FILLED_UP else -(-rows // step) * step
+    return rows if rows > MAX_PADDED_ROWS else -(-rows // step) * step
 
 
-def _filled(values: np.ndarray, size: int) -> np.ndarray:
+def _padded(values: np.ndarray, size: int) -> np.ndarray:
     if len(values) == size:
         return values
     return np.concatenate([values, np.zeros((size - len(values), *values.shape[1:]), values.dtype)])

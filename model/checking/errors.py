@@ -1,0 +1,62 @@
+"""The error of a check that cannot be made, and words for what was found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+
+from model.messages import RefusalError
+
+
+class NotCheckableError(RefusalError):
+    """The arguments cannot be checked. The message is one sentence: what was expected, what was found, what to do."""
+
+
+# A function raises one of these if JAX cannot trace it, because it needs its values in Python or NumPy.
+TRACING_ERRORS = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.TracerBoolConversionError,
+    jax.errors.NonConcreteBooleanIndexError,
+    jax.errors.UnexpectedTracerError,
+)
+
+
+def describe_value(value: Any) -> str:
+    """A value as a message shows it.
+
+    Args:
+        value: any object.
+
+    Returns:
+        An array's dtype and shape; of anything else its repr, cut to 40 characters, and its type.
+
+    Example:
+        >>> import numpy as np
+        >>> describe_value(np.zeros((2, 3))), describe_value("a")
+        ('float64[2, 3]', "'a', a str")
+    """
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return f"{value.dtype}{list(value.shape)}"
+    return f"{value!r:.40}, a {type(value).__name__}"
+
+
+def summarize_error(error: BaseException) -> str:
+    """What an exception says, short enough to stand within a sentence.
+
+    Args:
+        error: any exception.
+
+    Returns:
+        Its type and the first line of its message, without the full stop. If JAX could not trace the function, that.
+
+    Example:
+        >>> summarize_error(ZeroDivisionError("division by zero."))
+        'ZeroDivisionError: division by zero'
+    """
+    if isinstance(error, TRACING_ERRORS):
+        return f"JAX cannot trace it, because it needs values in NumPy or Python ({type(error).__name__})"
+    first_line = next(iter(str(error).strip().splitlines()), "")
+    return f"{type(error).__name__}: {first_line[:200].rstrip('.')}" if first_line else type(error).__name__

@@ -1,0 +1,223 @@
+"""The bytes of a checkpoint: its metadata as JSON, its tensors, and the digest over both.
+
+A checkpoint is one safetensors file. Its metadata has the key `nudge`, whose value is the JSON of `Metadata`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+import numpy as np
+import safetensors.numpy
+
+from model.hyperparameters import Hyperparameters
+from model.messages import quote
+from model.metrics import Metrics
+from model.network import Layer, Network, Params
+from model.tables.columns import ColumnSpecs, NumericColumn, count_inputs
+from model.tables.targets import Class
+from model.tasks import TASKS
+
+FORMAT = 3
+# Names of tensors begin with one of these.
+PARAMS, STATE = "params.", "state."
+
+Tensors = dict[str, np.ndarray]
+
+
+class FormatError(ValueError):
+    """The bytes are not a whole and sound checkpoint.
+
+    Args:
+        expected: what they should hold.
+        found: what they hold instead.
+    """
+
+    def __init__(self, expected: str, found: str) -> None:
+        super().__init__(f"expected {expected}, found {found}")
+        self.expected, self.found = expected, found
+
+
+class TrainingRecord(Hyperparameters, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the parameters came about: the hyperparameters, and what training with them led to.
+
+    Attributes:
+        table: the name of what the network was trained on.
+        epoch: how many epochs were done.
+        loss: of the best restart; the validation loss if rows were held out.
+        seed: of the random key.
+        solved: how many restarts predict every row of a truth table right.
+        rows: how many rows the table has, without those that were dropped.
+        held_out: how many of them were held out.
+        dropped: how many rows had no target.
+        table_digest: SHA-256 of the table; empty for a truth table.
+        metrics: of the rows held out; if there are none, of at most 10,000 rows that were learned from.
+        baseline: the metrics of a guess that knows only the targets, on the same rows.
+    """
+
+    table: str
+    epoch: int
+    loss: float
+    seed: int
+    solved: int = 0
+    rows: int = 0
+    held_out: int = 0
+    dropped: int = 0
+    table_digest: str = ""
+    metrics: Metrics = msgspec.field(default_factory=dict)
+    baseline: Metrics = msgspec.field(default_factory=dict)
+
+
+class Metadata(msgspec.Struct, forbid_unknown_fields=True):
+    """The JSON of a checkpoint, with its fields in the order in which they are written.
+
+    Attributes:
+        format: the version of this format.
+        members: how many networks the tensors hold.
+        digest: SHA-256 over the whole file with the digest's own 64 characters set to zero.
+
+    The other attributes are those of `model.checkpoint.Checkpoint`.
+    """
+
+    format: int
+    network: Network
+    columns: tuple[str, ...]
+    target: str
+    classes: tuple[Class, ...]
+    column_specs: ColumnSpecs = msgspec.field(name="scaling")
+    target_scaling: NumericColumn
+    temperature: float
+    members: int
+    training: TrainingRecord
+    digest: str
+
+
+# The digest as it stands in the file: JSON in a string of JSON. Its quotes are escaped, so that no column's name can
+# look the same.
+_DIGEST = re.compile(rb'\\"digest\\":\\"([0-9a-f]{64})\\"')
+NO_DIGEST = "0" * 64
+
+
+def serialize(metadata: Metadata, params: Params, state: tuple[np.ndarray, ...]) -> tuple[bytes, str]:
+    """The bytes of a checkpoint, and its digest.
+
+    Args:
+        metadata: with NO_DIGEST as its digest.
+        params: of a network, or of an ensemble on a leading axis.
+        state: the leaves of the state of training, to resume from.
+
+    Returns:
+        The bytes, with the digest in them, and the digest: 64 hexadecimal characters.
+
+    Raises:
+        FormatError: if the metadata has a value that JSON cannot hold.
+    """
+    try:
+        text = msgspec.json.encode(metadata, enc_hook=_scalar).decode()
+    except (TypeError, ValueError, OverflowError) as error:
+        raise FormatError("a checkpoint that JSON can hold", str(error)) from None
+    tensors = {
+        f"{PARAMS}{index}.{name}": np.ascontiguousarray(value, np.float32)
+        for index, layer in enumerate(params)
+        for name, value in layer._asdict().items()
+    }
+    tensors |= {f"{STATE}{index:04d}": np.ascontiguousarray(leaf) for index, leaf in enumerate(state)}
+    blank = safetensors.numpy.save(tensors, {"nudge": text})
+    digest = hashlib.sha256(blank).hexdigest()
+    return _with_digest(blank, digest), digest
+
+
+def _scalar(value: Any) -> Any:
+    """The number in a scalar of NumPy or JAX, for JSON."""
+    if getattr(value, "shape", None) == ():
+        return value.item()
+    raise TypeError(f"a value of the type {type(value).__name__}")
+
+
+def deserialize(data: bytes) -> tuple[Metadata, Params, tuple[np.ndarray, ...]]:
+    """What the bytes of a checkpoint hold.
+
+    Args:
+        data: the whole file.
+
+    Returns:
+        The metadata, the parameters as NumPy arrays in float32, and the leaves of the state of training.
+
+    Raises:
+        FormatError: if a byte was changed, or if the contents are not those of a checkpoint.
+    """
+    text = _metadata_text(data)
+    _check_digest(data)
+    try:
+        metadata = msgspec.json.decode(text, type=Metadata)
+        tensors = safetensors.numpy.load(data)
+    except (msgspec.DecodeError, ValueError, safetensors.SafetensorError) as error:
+        raise FormatError(f"a checkpoint of format {FORMAT}", str(error)) from None
+    if metadata.format != FORMAT:
+        raise FormatError(f"format {FORMAT}", f"format {metadata.format}")
+    _check_metadata(metadata)
+    _check_tensors(tensors, metadata)
+    layers = range(len(metadata.network.sizes) - 1)
+    params = [Layer(*(tensors[f"{PARAMS}{index}.{name}"] for name in Layer._fields)) for index in layers]
+    return metadata, params, tuple(tensors[name] for name in sorted(tensors) if name.startswith(STATE))
+
+
+def _metadata_text(data: bytes) -> str:
+    try:
+        header_size = int.from_bytes(data[:8], "little")
+        header = msgspec.json.decode(data[8 : 8 + header_size], type=dict[str, Any])
+        text: str = header["__metadata__"]["nudge"]
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, OverflowError):
+        raise FormatError("a safetensors file with nudge's metadata", f"{len(data)} other bytes") from None
+    return text
+
+
+def _check_digest(data: bytes) -> None:
+    stored = _DIGEST.search(data)
+    if stored is None:
+        raise FormatError("a digest of 64 hexadecimal characters", "none")
+    expected, found = stored[1].decode(), hashlib.sha256(_with_digest(data, NO_DIGEST)).hexdigest()
+    if found != expected:
+        raise FormatError(f"the digest {expected[:12]}", f"{found[:12]}: it was changed or cut off")
+
+
+def _with_digest(data: bytes, digest: str) -> bytes:
+    return _DIGEST.sub(rb'\\"digest\\":\\"' + digest.encode() + rb'\\"', data, count=1)
+
+
+def _check_metadata(metadata: Metadata) -> None:
+    network = metadata.network
+    class_count = TASKS[network.task].class_count(network.sizes[-1])
+    for name, values, count in (
+        ("columns", metadata.columns, len(metadata.column_specs)),
+        ("classes", metadata.classes, class_count),
+    ):
+        if not len(values) == len(set(values)) == count:
+            raise FormatError(f"{count} different {name}", quote(", ".join(map(str, values))))
+    inputs = count_inputs(metadata.column_specs)
+    if inputs != network.sizes[0]:
+        raise FormatError(f"columns of {network.sizes[0]} inputs", str(inputs))
+    if not 0 < metadata.temperature < math.inf:
+        raise FormatError("a temperature above 0", str(metadata.temperature))
+
+
+def _check_tensors(tensors: Tensors, metadata: Metadata) -> None:
+    members = () if metadata.members == 1 else (metadata.members,)
+    expected: dict[str, tuple[int, ...]] = {}
+    for index, (inputs, outputs) in enumerate(pairwise(metadata.network.sizes)):
+        expected[f"{PARAMS}{index}.weight"] = (*members, inputs, outputs)
+        expected[f"{PARAMS}{index}.bias"] = (*members, outputs)
+    params = {name: value for name, value in tensors.items() if not name.startswith(STATE)}
+    found = {name: value.shape for name, value in params.items()}
+    if found != expected:
+        raise FormatError(f"the tensors {expected}", str(found))
+    for name, value in params.items():
+        if value.dtype != np.float32:
+            raise FormatError(f"{name} in float32", str(value.dtype))
+        if not np.isfinite(value).all():
+            raise FormatError(f"finite numbers in {name}", str(value[~np.isfinite(value)][0]))

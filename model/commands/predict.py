@@ -1,0 +1,197 @@
+"""`nudge predict`: score a whole file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from model.atomic_write import atomic_write
+from model.checkpoint import Checkpoint, load
+from model.commands.shared import required_checkpoint
+from model.inference import Predictor
+from model.messages import join_names
+from model.tables.columns import NumericColumn
+from model.tables.errors import TableError, naming_file
+from model.tables.parsing import ParseError, parse_series
+
+if TYPE_CHECKING:
+    import polars
+
+file_argument = click.argument("file", type=click.Path(path_type=Path))
+SUFFIXES = (".csv", ".parquet")
+MEND = "mend it or leave the row out"
+
+
+@click.command()
+@required_checkpoint
+@file_argument
+@click.option("--out", type=click.Path(path_type=Path), help="A .csv or .parquet file.  [default: CSV to stdout]")
+def predict(checkpoint: Path, file: Path, out: Path | None) -> None:
+    """Score a CSV or Parquet FILE: its rows, with a prediction for each."""
+    predictor = Predictor(load(checkpoint))
+    if out is not None and out.suffix not in SUFFIXES:
+        raise click.UsageError(f"--out: expected a name that ends in .csv or .parquet, found {out.name!r}")
+    to_parquet = out is not None and out.suffix == ".parquet"
+    with naming_file(file), _scored_frames(predictor, file, to_parquet) as frames:
+        if out is None:
+            for index, frame in enumerate(frames):
+                sys.stdout.write(frame.write_csv(include_header=index == 0))
+        else:
+            click.echo(f"Written: {out} ({_write(frames, out):,} rows)")
+
+
+@contextmanager
+def _scored_frames(predictor: Predictor, file: Path, to_parquet: bool) -> Iterator[Iterator[polars.DataFrame]]:
+    """The file's frames with predictions. In a terminal, a bar shows how much is done."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from model.tables.reading import read_batches
+
+    batches = read_batches(file)
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
+        task = bar.add_task("Scoring", total=batches.total)
+
+        def frames() -> Iterator[polars.DataFrame]:
+            first = 0
+            for frame in batches:
+                yield _with_predictions(predictor, frame, first, to_parquet)
+                first += len(frame)
+                bar.update(task, completed=batches.done)
+
+        yield frames()
+
+
+def _with_predictions(predictor: Predictor, frame: polars.DataFrame, first: int, to_parquet: bool) -> polars.DataFrame:
+    """A frame with the columns of the predictions. first: how many rows of the file come before it."""
+    import polars as pl
+
+    values = column_values(predictor.checkpoint, frame, first)
+    added = _prediction_columns(predictor, values, first)
+    _check_columns(frame, added, to_parquet)
+    columns: dict[str, Any] = {name: frame[name] for name in frame.columns}
+    if to_parquet:  # which has types: numbers are written as numbers
+        named = zip(predictor.checkpoint.columns, predictor.checkpoint.column_specs, values.T, strict=True)
+        columns |= {
+            name: pl.Series(given).fill_nan(None) for name, column, given in named if isinstance(column, NumericColumn)
+        }
+    return pl.DataFrame(columns | {name: pl.Series(column) for name, column in added.items()})
+
+
+def _prediction_columns(predictor: Predictor, values: np.ndarray, first: int) -> dict[str, Any]:
+    import polars as pl
+
+    checkpoint = predictor.checkpoint
+    try:
+        mean, spread = (np.asarray(part) for part in predictor.predict(values))
+    except ValueError as error:
+        raise TableError(
+            "values that the network can compute with", f"after row {first:,} that {error}", MEND
+        ) from None
+    added: dict[str, Any] = {"prediction": mean if mean.ndim == 1 else mean.max(axis=1)}
+    if checkpoint.classes:
+        added["label"] = pl.Series(predictor.labels(mean))
+    if mean.ndim > 1:
+        added |= {f"prediction_{name}": mean[:, index] for index, name in enumerate(checkpoint.classes)}
+    if checkpoint.members > 1:
+        added["spread"] = spread
+    return added
+
+
+def _check_columns(frame: polars.DataFrame, added: dict[str, Any], to_parquet: bool) -> None:
+    """Check that a frame can be written with the added columns."""
+    import polars as pl
+
+    for name, dtype in frame.schema.items():
+        if not to_parquet and (dtype.is_nested() or dtype == pl.Binary):
+            raise TableError(f"what CSV can hold in {name}", str(dtype), "use .parquet")
+    for name in added:
+        if name in frame.columns:
+            raise TableError(f"no column {name}, which is to be added", "one", "rename it")
+
+
+def column_values(checkpoint: Checkpoint, frame: polars.DataFrame, first: int = 0) -> np.ndarray:
+    """The values of a checkpoint's columns.
+
+    Args:
+        checkpoint: whose columns they are.
+        frame: rows of a file, typed or as texts.
+        first: how many rows of the file come before the frame.
+
+    Returns:
+        [rows, columns] float64, as `parse_series` gives them.
+
+    Raises:
+        TableError: if a column is missing, or has a value that is not one of it.
+    """
+    import polars as pl
+
+    for name in checkpoint.columns:
+        if name not in frame.columns:
+            expected = f"the columns {join_names(checkpoint.columns)}"
+            raise TableError(expected, f"no {name}", "name a file that has it")
+        dtype = frame[name].dtype
+        if dtype.is_nested() or dtype.is_temporal() or dtype == pl.Binary:
+            raise TableError(f"numbers or texts in {name}", str(dtype), "mend the file")
+    values = np.empty((len(frame), len(checkpoint.columns)))
+    for index, (name, column) in enumerate(zip(checkpoint.columns, checkpoint.column_specs, strict=True)):
+        try:
+            values[:, index] = parse_series(column, frame[name], first)
+        except ParseError as error:
+            expected, found = f"{error.expected} in the column {name}", f"{error.found} in row {error.row:,}"
+            raise TableError(expected, found, MEND) from None
+    return values
+
+
+def _write(frames: Iterator[polars.DataFrame], out: Path) -> int:
+    """Write all frames, whole or not at all, and return how many rows they have."""
+    rows = 0
+
+    def counted() -> Iterator[polars.DataFrame]:
+        nonlocal rows
+        for frame in frames:
+            rows += len(frame)
+            yield frame
+
+    with atomic_write(out, "name another with --out") as (file, finish):
+        if out.suffix == ".csv":
+            for index, frame in enumerate(counted()):
+                frame.write_csv(file, include_header=index == 0)
+        else:
+            write_parquet(counted(), file)
+        finish()
+    return rows
+
+
+def write_parquet(frames: Iterator[polars.DataFrame], file: Any) -> None:
+    """Write frames as a Parquet file, each as it comes.
+
+    Args:
+        frames: of one schema, at least one.
+        file: open for writing.
+    """
+    from polars.io.plugins import register_io_source
+
+    head = next(frames)
+    failure: list[Exception] = []
+
+    def source(*_: Any) -> Iterator[polars.DataFrame]:
+        try:
+            yield head
+            yield from frames
+        except Exception as error:  # polars would wrap it
+            failure.append(error)
+            raise
+
+    try:
+        register_io_source(source, schema=head.schema, is_pure=False).sink_parquet(file.name)
+    except Exception:
+        if failure:
+            raise failure[0] from None
+        raise

@@ -1,0 +1,188 @@
+"""From a file to a table: which columns to learn from, and what each of them is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from model.messages import quote_names
+from model.tables.columns import (
+    FLOAT32_NUMBERS,
+    CategoricalColumn,
+    ColumnSpec,
+    ColumnSpecs,
+    NumericColumn,
+    aligned_empty,
+    count_inputs,
+    encode,
+    fit_numeric,
+)
+from model.tables.errors import PathLike, TableError, naming_file
+from model.tables.parsing import parse_series
+from model.tables.table import Table
+from model.tables.targets import fit_target
+from model.tasks import TASKS
+
+if TYPE_CHECKING:
+    import polars
+
+# Rows that a thread encodes at a time, and how many threads do so; each has copies of the rows that it works on.
+ENCODED_ROWS, THREADS = 16_384, 2
+
+# A text column with more categories than the first limit is refused; so is one with more than the second, if most of
+# its texts occur once.
+MAX_CATEGORIES, MAX_UNIQUE_TEXTS = 1_000, 20
+
+
+def read_table(
+    path: PathLike,
+    target: str,
+    *,
+    columns: Sequence[str] | None = None,
+    drop: Sequence[str] = (),
+    task: str | None = None,
+) -> Table:
+    r"""The table in a CSV or Parquet file.
+
+    Args:
+        path: the file.
+        target: the column to predict. Rows without it are left out and counted.
+        columns: the columns to predict it from, in this order; by default all others.
+        drop: columns to leave out.
+        task: binary, multiclass or regression; by default binary if the target has two values, multiclass if it has
+            texts, booleans or few whole numbers, and regression otherwise.
+
+    Returns:
+        The table, with its columns scaled and encoded.
+
+    Raises:
+        TableError: if a network cannot learn from the file; the message says why and what to do.
+        ValueError: for another task.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
+        ...     _ = file.write("size,color,price\n1,red,10\n2,blue,20\n3,red,35\n")
+        ...     file.flush()
+        ...     table = read_table(file.name, "price")
+        >>> table.columns, table.task, table.x.shape, table.target_scaling.mean
+        (('size', 'color'), 'regression', (3, 3), 21.666666666666668)
+    """
+    from model.tables.reading import read_frame
+
+    if task is not None and task not in TASKS:
+        raise ValueError(f"task must be one of {', '.join(TASKS)}, not {task!r}")
+    with naming_file(path):
+        if columns is not None and not columns:
+            raise TableError("columns to learn from", "none", "name some, or leave --columns out")
+        if target in (*(columns or ()), *drop):
+            raise TableError(f"{target} as the target alone", "it among --columns or --drop", "name it once")
+        return table_from_frame(read_frame(path, columns, target=target, drop=drop), target, task)
+
+
+def table_from_frame(frame: polars.DataFrame, target: str, task: str | None = None) -> Table:
+    """The table of a frame.
+
+    Args:
+        frame: with columns of the types that `infer_type` gives; all but the target are learned from.
+        target: the column to predict.
+        task: as of `read_table`.
+
+    Returns:
+        The table, with its columns scaled and encoded.
+
+    Raises:
+        TableError: if a network cannot learn from the frame.
+    """
+    rows = len(frame)
+    if frame[target].null_count():
+        frame = frame.filter(frame[target].is_not_null())
+    if not len(frame):
+        raise TableError(f"a value of {target} in some row", "none", "name another --target")
+    fitted = fit_target(frame[target], task)
+    names = tuple(name for name in frame.columns if name != target)
+    if not names:
+        raise TableError("a column beside the target", "none", "name a file with more, or other --columns")
+    column_specs = _fit_columns(frame, names)
+    dropped = rows - len(frame)
+    parts = type(frame)([frame[name] for name in names]).iter_slices(ENCODED_ROWS)  # select() would take patterns
+    del frame  # so that the memory of each part is free once it is encoded
+    x = _encode_parts(parts, len(fitted.y), names, column_specs)
+    return Table(
+        x=x,
+        y=fitted.y,
+        columns=names,
+        target=target,
+        classes=fitted.classes,
+        task=fitted.task,
+        column_specs=column_specs,
+        target_scaling=fitted.scaling,
+        dropped=dropped,
+        complete=False,
+    )
+
+
+def _encode_parts(
+    parts: Any, rows: int, names: Sequence[str], column_specs: ColumnSpecs
+) -> Float[np.ndarray, "rows inputs"]:
+    x = aligned_empty(rows, count_inputs(column_specs))
+
+    def fill(first: int, part: polars.DataFrame) -> None:
+        values = [parse_series(column, part[name]) for name, column in zip(names, column_specs, strict=True)]
+        x[first : first + len(part)] = encode(column_specs, values)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for done in [pool.submit(fill, ENCODED_ROWS * index, part) for index, part in enumerate(parts)]:
+            done.result()
+    return x
+
+
+def _fit_columns(frame: polars.DataFrame, names: Sequence[str]) -> ColumnSpecs:
+    def fit(name: str) -> ColumnSpec:
+        series = frame[name].alias("")  # polars would take a name for a pattern, even a series' own
+        return _fit_numeric(series, name) if series.dtype.is_numeric() else _fit_categorical(series)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        column_specs = tuple(pool.map(fit, names))
+    named = zip(names, column_specs, strict=True)
+    free_texts = [
+        name
+        for name, column in named
+        if isinstance(column, CategoricalColumn) and _is_free_text(column, len(frame) - frame[name].null_count())
+    ]
+    if free_texts:
+        counts = ", ".join(f"{frame[name].n_unique():,} in {name}" for name in free_texts)
+        raise TableError(
+            "text columns with few different texts",
+            f"{counts}, of {len(frame):,} rows",
+            f"leave such columns out: --drop {quote_names(free_texts)}",
+        )
+    return column_specs
+
+
+def _is_free_text(column: CategoricalColumn, present: int) -> bool:
+    count = len(column.categories)
+    return count > MAX_CATEGORIES or (count > MAX_UNIQUE_TEXTS and 2 * count > present)
+
+
+def _fit_numeric(series: polars.Series, name: str) -> NumericColumn:
+    import polars as pl
+
+    try:
+        return fit_numeric(series.cast(pl.Float64).fill_null(np.nan).to_numpy())
+    except ValueError:
+        found = f"{series.min()!r} to {series.max()!r}"
+        remedy = f"leave it out: --drop {quote_names([name])}"
+        raise TableError(f"{FLOAT32_NUMBERS} in {name}", found, remedy) from None
+
+
+def _fit_categorical(series: polars.Series) -> CategoricalColumn:
+    import polars as pl
+
+    boolean = series.dtype == pl.Boolean
+    present: Any = series.cast(pl.String).unique().drop_nulls().sort()
+    return CategoricalColumn(tuple(present), bool(series.null_count()), boolean)

@@ -1,0 +1,97 @@
+"""The hyperparameters and the network that a table gets if no others are named."""
+
+from __future__ import annotations
+
+from model.hyperparameters import Hyperparameters, replace
+from model.network import Network
+from model.tables.table import Table
+from model.tasks import TASKS
+
+TRUTH_TABLE_DEFAULTS = Hyperparameters()
+TRUTH_TABLE_HIDDEN = (2,)
+
+# These do well on tables of some hundred to some thousand rows, see docs/tables.md.
+FILE_BATCH_SIZE = 64
+FILE_DEFAULTS = Hyperparameters(
+    epochs=200,
+    restarts=8,
+    ensemble=4,
+    init="he",
+    optimizer="adam",
+    learning_rate=0.01,
+    weight_decay=(3.0, 1.0),
+    clip=1.0,
+    batch_size=FILE_BATCH_SIZE,
+    validation=0.15,
+    patience=10,
+    log_every=10,
+)
+FILE_HIDDEN = (100,)
+
+# Weight decay is prior knowledge, and more rows need less of it. Tables of up to so many rows get all of it.
+FULL_DECAY_ROWS = 1000 / 3
+# A batch has one in so many rows, but not fewer than FILE_BATCH_SIZE and not more than the largest.
+ROWS_PER_BATCH_ROW, LARGEST_BATCH = 128, 1024
+
+
+def default_hyperparameters(table: Table) -> Hyperparameters:
+    """The hyperparameters that a table is trained with if no others are named.
+
+    Args:
+        table: what is learned from.
+
+    Returns:
+        The guide's for a truth table, otherwise those of `file_hyperparameters`.
+
+    Example:
+        >>> from model.tables.truth_tables import truth_table
+        >>> default_hyperparameters(truth_table("xor")).epochs
+        100000
+    """
+    return TRUTH_TABLE_DEFAULTS if table.complete else file_hyperparameters(len(table.y))
+
+
+def file_hyperparameters(rows: int) -> Hyperparameters:
+    """`FILE_DEFAULTS` for a number of rows: the more rows, the smaller the weight decay and the larger the batches.
+
+    Args:
+        rows: how many the table has, from 0.
+
+    Returns:
+        The hyperparameters.
+
+    Example:
+        >>> file_hyperparameters(1000).weight_decay, file_hyperparameters(1_000_000).batch_size
+        ((1.0, 0.3333333333333333), 1024)
+    """
+    batch_size = 1 << max(rows // ROWS_PER_BATCH_ROW, 1).bit_length() - 1
+    return replace(
+        FILE_DEFAULTS,
+        weight_decay=tuple(decay * min(1.0, FULL_DECAY_ROWS / max(rows, 1)) for decay in FILE_DEFAULTS.weight_decay),
+        batch_size=min(max(batch_size, FILE_BATCH_SIZE), LARGEST_BATCH),
+    )
+
+
+def default_network(table: Table, hidden: tuple[int, ...] | None = None, activation: str = "relu") -> Network:
+    """A network for a table.
+
+    Args:
+        table: what is learned from.
+        hidden: the units of each hidden layer; by default 2 for a truth table and 100 for any other.
+        activation: of the hidden layers: relu, tanh, sigmoid or gelu.
+
+    Returns:
+        A network with the table's inputs, these hidden layers, and as many outputs as the task needs.
+
+    Raises:
+        ValueError: if hidden or activation are not those of a Network.
+
+    Example:
+        >>> from model.tables.truth_tables import truth_table
+        >>> default_network(truth_table("xor"))
+        Network(sizes=(2, 2, 1), activation='relu', task='binary')
+    """
+    if hidden is None:
+        hidden = TRUTH_TABLE_HIDDEN if table.complete else FILE_HIDDEN
+    outputs = TASKS[table.task].output_count(len(table.classes))
+    return Network((table.x.shape[1], *hidden, outputs), activation, table.task)

@@ -1,0 +1,95 @@
+"""The training program for all rows at once: restarts side by side, in chunks that fit the processor's cache."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Float, Int
+
+from model.arrays import Array
+from model.network import Network, Params, loss
+from model.training.optimizers import apply_schedule
+from model.training.state import RECORD_CAPACITY, State, map_restarts
+
+
+class FullBatchSettings(NamedTuple):
+    """What a training program is compiled for.
+
+    Attributes:
+        network: the description of the network.
+        optimizer: of Optax.
+        schedule: of the learning rate: constant or cosine.
+    """
+
+    network: Network
+    optimizer: optax.GradientTransformation
+    schedule: str = "constant"
+
+
+@partial(jax.jit, static_argnames="settings")
+def train_full_batch(
+    state: State,
+    x: Float[Array, "rows columns"],
+    y: Float[Array, "rows *outputs"],
+    settings: FullBatchSettings,
+    num_records: int | Int[Array, ""],
+    epochs_per_record: int | Int[Array, ""],
+    epochs_done: int | Int[Array, ""] = 0,
+    total_epochs: int | Int[Array, ""] = 1,
+) -> tuple[State, jax.Array]:
+    """Train every restart for num_records × epochs_per_record epochs, each chunk from start to end before the next.
+
+    The loop's body is a single update, because XLA compiles a small body into one function. Losses that the optimizer
+    does not need are not computed in it.
+
+    Args:
+        state: of every restart, as `initial_state` makes it.
+        x: [rows, columns].
+        y: as `loss` takes it.
+        settings: what the program is compiled for.
+        num_records: how many losses are recorded, from 0 to RECORD_CAPACITY.
+        epochs_per_record: after how many epochs each, from 1.
+        epochs_done: how many epochs were done before; only a schedule needs it.
+        total_epochs: how many epochs training has; only a schedule needs it.
+
+    Returns:
+        The state, and the recorded losses [chunks, RECORD_CAPACITY, (restarts of a chunk)], of which the first
+        num_records are filled.
+    """
+    network, schedule = settings.network, settings.schedule
+    optimizer = optax.with_extra_args_support(settings.optimizer)  # type: ignore[attr-defined]
+
+    def update_one(grads: Params, opt_state: Any, params: Params, value: jax.Array) -> Any:
+        value_fn = partial(loss, x=x, y=y, network=network)
+        return optimizer.update(grads, opt_state, params, value=value, grad=grads, value_fn=value_fn)
+
+    update = map_restarts(update_one, state.params[0].bias.ndim > 2)
+
+    def total_loss(params: Params) -> tuple[jax.Array, jax.Array]:
+        losses = loss(params, x, y, network)
+        return jnp.sum(losses), losses
+
+    def epoch(index: jax.Array, state: State) -> State:
+        params, opt_state, _ = state
+        grads, losses = jax.grad(total_loss, has_aux=True)(params)
+        updates, opt_state = update(grads, opt_state, params, losses)
+        updates = apply_schedule(updates, schedule, index / total_epochs)
+        return State(optax.apply_updates(params, updates), opt_state)  # type: ignore[arg-type]
+
+    def record(index: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
+        state, recorded = carry
+        first = epochs_done + index * epochs_per_record if schedule != "constant" else 0
+        state = jax.lax.fori_loop(first, first + epochs_per_record, epoch, state)
+        return state, recorded.at[index].set(loss(state.params, x, y, network))
+
+    def chunk(state: State) -> tuple[State, jax.Array]:
+        recorded = jnp.zeros((RECORD_CAPACITY, *state.params[0].bias.shape[1:]))
+        carry: tuple[State, jax.Array] = jax.lax.fori_loop(0, num_records, record, (state, recorded))
+        return carry
+
+    result: tuple[State, jax.Array] = jax.lax.map(chunk, state)
+    return result

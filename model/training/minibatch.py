@@ -1,0 +1,159 @@
+"""The training program for minibatches: one restart after the other, each until its validation loss stops falling."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Float, Int, Key
+
+from model.arrays import Array
+from model.network import Network, loss
+from model.training.optimizers import apply_schedule, decay_weights
+from model.training.shuffle import shuffle
+from model.training.state import RECORD_CAPACITY, Best, State
+from model.training.validation_split import Rows
+
+
+class MinibatchSettings(NamedTuple):
+    """What a training program is compiled for.
+
+    Attributes:
+        network: the description of the network.
+        optimizer: of Optax.
+        schedule: of the learning rate: constant or cosine.
+        batch_size: rows in a step, from 1 to the rows that are learned from.
+    """
+
+    network: Network
+    optimizer: optax.GradientTransformation
+    schedule: str
+    batch_size: int
+
+
+class Restarts(NamedTuple):
+    """The restarts that a program trains.
+
+    Attributes:
+        indices: [restarts], which restart each is.
+        decay: [restarts], the share of itself by which each weight shrinks in a step.
+    """
+
+    indices: Int[Array, " restarts"]
+    decay: Float[Array, " restarts"]
+
+
+class EpochCounts(NamedTuple):
+    """How far training is.
+
+    Attributes:
+        done: how many epochs were done before.
+        total: how many epochs training has, for the schedule.
+        patience: a restart ends after so many epochs without a smaller validation loss.
+    """
+
+    done: int | Int[Array, ""]
+    total: int | Int[Array, ""]
+    patience: int | Int[Array, ""]
+
+
+@partial(jax.jit, static_argnames="settings")
+def train_minibatches(
+    state: State,
+    rows: Rows,
+    restarts: Restarts,
+    settings: MinibatchSettings,
+    counts: EpochCounts,
+    num_epochs: int | Int[Array, ""],
+    key: Key[Array, ""],
+) -> tuple[State, jax.Array]:
+    """Train every restart for more epochs. One that has ended stays as it is.
+
+    Args:
+        state: of these restarts, as `initial_state` makes it.
+        rows: to learn from and to validate.
+        restarts: which ones.
+        settings: what the program is compiled for.
+        counts: how far training is.
+        num_epochs: how many epochs to train, from 0 to RECORD_CAPACITY.
+        key: the order of the rows depends on it, on the restart and on the epoch, and on nothing else.
+
+    Returns:
+        The state, and the training and the validation loss after each epoch, [restarts, RECORD_CAPACITY, 2], of which
+        the first num_epochs are filled. A training loss is the mean over the epoch's batches, each before its own
+        step. NaN stands for the losses of a restart that had ended, and for validation if no rows are held out.
+    """
+
+    def restart(arguments: tuple[State, Restarts]) -> tuple[State, jax.Array]:
+        state, restart = arguments
+        step_epoch = partial(_epoch, rows=rows, restart=restart, settings=settings, counts=counts, key=key)
+
+        def record(index: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
+            state, recorded = carry
+            epoch = jnp.asarray(counts.done + index)
+            if state.best is None:
+                state, losses = step_epoch(state, epoch)
+            else:
+                has_ended = epoch - state.best.epoch >= counts.patience
+                unchanged = (state, jnp.full(2, jnp.nan))
+                state, losses = jax.lax.cond(has_ended, lambda: unchanged, lambda: step_epoch(state, epoch))
+            return state, recorded.at[index].set(losses)
+
+        start = (state, jnp.zeros((RECORD_CAPACITY, 2)))
+        result: tuple[State, jax.Array] = jax.lax.fori_loop(0, num_epochs, record, start)
+        return result
+
+    restarts = Restarts(*map(jnp.asarray, restarts))
+    mapped: tuple[State, jax.Array] = jax.lax.map(restart, (state, restarts))
+    return mapped
+
+
+def _epoch(
+    state: State,
+    epoch: jax.Array,
+    *,
+    rows: Rows,
+    restart: Restarts,
+    settings: MinibatchSettings,
+    counts: EpochCounts,
+    key: Key[Array, ""],
+) -> tuple[State, jax.Array]:
+    """One pass over the rows, and the validation after it. Returns the state and both losses."""
+    row_count = jnp.asarray(rows.learned)
+    steps = -(-row_count // settings.batch_size)
+    order = shuffle(rows.order, row_count, key=jax.random.fold_in(jax.random.fold_in(key, restart.indices), epoch))
+
+    def step(index: jax.Array, carry: Any) -> Any:
+        first = jnp.minimum(index * settings.batch_size, row_count - settings.batch_size)
+        batch = jax.lax.dynamic_slice(order, (first,), (settings.batch_size,))
+        progress = (epoch + index / steps) / counts.total
+        return _step(carry, batch, progress, rows, settings, restart.decay)
+
+    start = (state.params, state.opt_state, jnp.zeros(()))
+    params, opt_state, total = jax.lax.fori_loop(0, steps, step, start)
+    if rows.held_out is None or state.best is None:
+        return State(params, opt_state), jnp.stack([total / steps, jnp.nan])
+    held_out = rows.held_out
+    validation = loss(params, held_out.x, held_out.y, settings.network, held_out.weights)
+    is_better = validation < state.best.loss
+    now = Best(params, validation, epoch + 1)
+    best = jax.tree.map(lambda new, old: jnp.where(is_better, new, old), now, state.best)
+    return State(params, opt_state, best), jnp.stack([total / steps, validation])
+
+
+def _step(
+    carry: Any, batch: jax.Array, progress: jax.Array, rows: Rows, settings: MinibatchSettings, decay: Array
+) -> Any:
+    """One update by the rows of a batch. The carry: params, opt_state, and the sum of the batches' losses."""
+    params, opt_state, total = carry
+    optimizer = optax.with_extra_args_support(settings.optimizer)  # type: ignore[attr-defined]
+    weights = None if rows.weights is None else rows.weights[batch]
+    value_fn = partial(loss, x=rows.x[batch], y=rows.y[batch], network=settings.network, weights=weights)
+    value, grads = jax.value_and_grad(value_fn)(params)
+    updates: Any
+    updates, opt_state = optimizer.update(grads, opt_state, params, value=value, grad=grads, value_fn=value_fn)
+    updates = apply_schedule(decay_weights(updates, params, decay), settings.schedule, progress)
+    return optax.apply_updates(params, updates), opt_state, total + value

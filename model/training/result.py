@@ -1,0 +1,277 @@
+"""What training has found: its progress, its result, and the checkpoint of a result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import msgspec
+import numpy as np
+from jaxtyping import Float
+
+from model.arrays import Array
+from model.checkpoint import Checkpoint, TrainingRecord
+from model.ensembles import fit_temperature, predict_rows
+from model.hyperparameters import Hyperparameters
+from model.metrics import Metrics, baseline_metrics, metrics
+from model.network import Layer, Network, Params, logits
+from model.tables.table import Table
+from model.training.run import TrainingRun
+from model.training.state import State
+from model.training.validation_split import MAX_HELD_OUT
+
+
+class DivergedError(ArithmeticError):
+    """Training left the finite numbers.
+
+    Args:
+        epoch: the first epoch after which no restart has a finite loss.
+    """
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(
+            f"training diverged: after epoch {epoch:,} the loss of every restart is no longer a finite number; "
+            "try a smaller learning rate, or columns of a smaller scale"
+        )
+        self.epoch = epoch
+
+
+class History(NamedTuple):
+    """The recorded losses.
+
+    Attributes:
+        epochs: [records], after how many epochs each was recorded.
+        losses: [records, restarts], of training.
+        validation: [records, restarts], of the rows held out; NaN if there are none or a restart had ended.
+    """
+
+    epochs: np.ndarray
+    losses: np.ndarray
+    validation: np.ndarray
+
+
+@dataclass(frozen=True)
+class Result:
+    """What training has found.
+
+    Attributes:
+        network: the description of the network.
+        params: the best restart's parameters; of an ensemble, the best restarts' on a leading axis of every leaf.
+        loss: the best restart's; its smallest validation loss if rows were held out.
+        best: the index of the best restart.
+        epoch: how many epochs were done.
+        history: the losses of every restart, every `log_every` epochs.
+        losses: [restarts], by which the best ones are chosen.
+        solved: how many restarts predict every row of a truth table right; 0 for any other table.
+        temperature: the logits are divided by it.
+        metrics: of the rows held out; if there are none, of at most 10,000 rows. Empty for a truth table.
+        held_out: the indices of the rows held out.
+        state: of every restart, to resume from.
+        hyperparameters: how the network was trained.
+    """
+
+    network: Network
+    params: Params
+    loss: float
+    best: int
+    epoch: int
+    history: History
+    losses: Float[np.ndarray, " restarts"]
+    solved: int
+    temperature: float
+    metrics: Metrics
+    held_out: np.ndarray
+    state: State
+    hyperparameters: Hyperparameters
+
+    @property
+    def restarts(self) -> int:
+        """How many restarts were trained."""
+        return len(self.losses)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands after a stretch. It never changes; the next stretch makes a new one.
+
+    Attributes:
+        run: what is trained, on what, and how.
+        state: of every restart.
+        epoch: how many epochs are done.
+        ended: how many restarts have ended before the last epoch.
+        losses: [restarts], by which the best ones are chosen: the training loss, or the smallest validation loss.
+        records: the recorded losses of each stretch, every log_every epochs.
+    """
+
+    run: TrainingRun
+    state: State
+    epoch: int = 0
+    ended: int = 0
+    losses: Float[np.ndarray, " restarts"] | None = None
+    records: tuple[History, ...] = ()
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs there are to do."""
+        return self.run.hyperparameters.epochs
+
+    @property
+    def restarts(self) -> int:
+        """How many restarts are trained."""
+        return self.run.hyperparameters.restarts
+
+    @property
+    def held_out(self) -> np.ndarray:
+        """The indices of the rows held out."""
+        return self.run.held_out
+
+    def result(self) -> Result:
+        """The best restarts as they stand now."""
+        run, table = self.run, self.run.table
+        losses = np.full(self.restarts, np.nan, np.float32) if self.losses is None else self.losses
+        kept = _best(losses, run.hyperparameters.ensemble)
+        params = _params_of(self.state, kept)
+        measured = self.held_out if len(self.held_out) else evenly_spaced(len(table.y))
+        x, y = table.x[measured], table.y[measured]
+        temperature = fit_temperature(params, x, y, run.network) if len(self.held_out) else 1.0
+        return Result(
+            network=run.network,
+            params=params,
+            loss=float(losses[kept[0]]),
+            best=int(kept[0]),
+            epoch=self.epoch,
+            history=self._history(),
+            losses=losses,
+            solved=self._solved(),
+            temperature=temperature,
+            metrics={} if table.complete else _metrics(params, x, y, run.network, table, temperature),
+            held_out=self.held_out,
+            state=self.state,
+            hyperparameters=run.hyperparameters,
+        )
+
+    def _history(self) -> History:
+        nothing = np.zeros((0, self.restarts), np.float32)
+        records = (History(np.zeros(0, int), nothing, nothing), *self.records)
+        return History(*(np.concatenate(parts) for parts in zip(*records, strict=True)))
+
+    def _solved(self) -> int:
+        table = self.run.table
+        if not table.complete:
+            return 0
+        solved = _solves_every_row(self.state.params, table.x, table.y, self.run.network)
+        return int(np.sum(jax.device_get(solved)[: self.restarts]))
+
+
+def make_checkpoint(result: Result, table: Table, *, table_name: str, seed: int) -> Checkpoint:
+    """The checkpoint of a result, to be saved.
+
+    Args:
+        result: what training has found.
+        table: what it was trained on.
+        table_name: the name of the table, for people.
+        seed: of the random key.
+
+    Returns:
+        The checkpoint, with a record of how its parameters came about.
+
+    Example:
+        >>> from model import fit, truth_table
+        >>> table = truth_table("or")
+        >>> result = fit(Network((2, 1)), table, key=jax.random.key(0), epochs=100, restarts=1)
+        >>> make_checkpoint(result, table, table_name="or", seed=0).training.epoch
+        100
+    """
+    record = TrainingRecord(
+        **msgspec.structs.asdict(result.hyperparameters),
+        table=table_name,
+        epoch=result.epoch,
+        loss=result.loss,
+        seed=seed,
+        solved=result.solved,
+        rows=len(table.y),
+        held_out=len(result.held_out),
+        dropped=table.dropped,
+        table_digest="" if table.complete else table.digest,
+        metrics=result.metrics,
+        baseline=_baseline(table, result.held_out),
+    )
+    return Checkpoint(
+        network=result.network,
+        params=result.params,
+        columns=table.columns,
+        target=table.target,
+        classes=table.classes,
+        training=record,
+        column_specs=table.column_specs,
+        target_scaling=table.target_scaling,
+        temperature=result.temperature,
+        state=tuple(np.asarray(leaf) for leaf in jax.tree.leaves(result.state)),
+    )
+
+
+def evenly_spaced(rows: int) -> np.ndarray:
+    """The indices of all rows, or of 10,000 of them at equal distances.
+
+    Args:
+        rows: how many there are, from 1.
+
+    Returns:
+        [at most 10,000] whole numbers in ascending order.
+
+    Example:
+        >>> evenly_spaced(3).tolist(), len(evenly_spaced(10**6))
+        ([0, 1, 2], 10000)
+    """
+    return np.linspace(0, rows - 1, min(rows, MAX_HELD_OUT)).round().astype(int)
+
+
+def _best(losses: np.ndarray, count: int) -> np.ndarray:
+    finite = np.where(np.isfinite(losses), losses, np.inf)
+    return np.argsort(finite, kind="stable")[:count]
+
+
+def _params_of(state: State, kept: np.ndarray) -> Params:
+    """The parameters of some restarts, from their best validation loss if rows are held out."""
+    trained = jax.device_get(state.params if state.best is None else state.best.params)
+    return [Layer(_pick(layer.weight, 2, kept), _pick(layer.bias, 1, kept)) for layer in trained]
+
+
+def _pick(leaf: np.ndarray, axes: int, kept: np.ndarray) -> jax.Array:
+    """[chunks, …, (restarts of a chunk)] -> [kept, …], or […] of a single one. axes: how many a network's leaf has."""
+    by_restart = leaf if leaf.ndim == axes + 1 else np.moveaxis(leaf, -1, 1).reshape(-1, *leaf.shape[1:-1])
+    picked: jax.Array = jax.device_put(by_restart[kept] if len(kept) > 1 else by_restart[kept[0]])
+    return picked
+
+
+def _metrics(
+    params: Params, x: np.ndarray, y: np.ndarray, network: Network, table: Table, temperature: float
+) -> Metrics:
+    mean = np.asarray(predict_rows(params, x, network, temperature).mean)
+    scaling = table.target_scaling
+    return metrics(table.task, scaling.unscale(mean), scaling.unscale(y))
+
+
+def _baseline(table: Table, held_out: np.ndarray) -> Metrics:
+    if table.complete:
+        return {}
+    y = table.target_scaling.unscale(table.y)
+    measured = held_out if len(held_out) else evenly_spaced(len(y))
+    return baseline_metrics(table.task, np.delete(y, held_out), y[measured], len(table.classes))
+
+
+@jax.jit
+def _solves_every_row(
+    params: Params, x: Float[Array, "rows columns"], y: Float[Array, "rows *outputs"], network: Network
+) -> jax.Array:
+    """For each restart, whether every row is on its target's side."""
+
+    def solves(params: Params) -> jax.Array:
+        z = logits(params, x, network)
+        labels = y.reshape(y.shape + (1,) * (z.ndim - y.ndim))
+        return jnp.all((z > 0) == (labels > 0.5), axis=tuple(range(y.ndim)))
+
+    by_chunk: jax.Array = jax.lax.map(solves, params)
+    return by_chunk.reshape(-1)

@@ -1,0 +1,114 @@
+"""The state of training: what an epoch changes, for every restart."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Key
+
+from model.arrays import Array
+from model.network import Network, Params, as_layers, init_params
+
+# Restarts in a chunk: its parameters, gradients and updates fit the first-level cache.
+CHUNK_RESTARTS = 64
+# Losses that one call of a training program can record.
+RECORD_CAPACITY = 1024
+
+
+class Best(NamedTuple):
+    """Where the validation loss of a restart was smallest.
+
+    Attributes:
+        params: the parameters there.
+        loss: the validation loss.
+        epoch: after which epoch that was, from 1; 0 before the first epoch.
+    """
+
+    params: Params
+    loss: Array
+    epoch: Array
+
+
+class State(NamedTuple):
+    """What an epoch changes.
+
+    Every leaf is [chunks, …, restarts of a chunk]; in chunks of a single restart, [restarts, …].
+
+    Attributes:
+        params: the parameters.
+        opt_state: the optimizer's state.
+        best: where the validation loss was smallest; None if no rows are held out.
+    """
+
+    params: Params
+    opt_state: Any
+    best: Best | None = None
+
+
+@partial(jax.jit, static_argnames=("optimizer", "restarts", "init", "uses_minibatches", "validates"))
+def initial_state(
+    key: Key[Array, ""],
+    network: Network,
+    optimizer: optax.GradientTransformation,
+    restarts: int,
+    init: str = "normal",
+    uses_minibatches: bool = False,
+    validates: bool = False,
+) -> State:
+    """The state before the first epoch.
+
+    Args:
+        key: restart i starts from `init_params` with `jax.random.fold_in(key, i)`.
+        network: the description of the network.
+        optimizer: whose state is made.
+        restarts: how many, from 1.
+        init: normal or he.
+        uses_minibatches: whether every chunk has a single restart.
+        validates: whether rows are held out.
+
+    Returns:
+        The state. A last chunk that is not full is filled with further restarts.
+    """
+    chunks = restarts if uses_minibatches else -(-restarts // CHUNK_RESTARTS)
+    size = -(-restarts // chunks)
+
+    def draw(restart: jax.Array) -> jax.Array:
+        return ravel_pytree(init_params(network, key=jax.random.fold_in(key, restart), init=init))[0]
+
+    flat = jax.lax.map(draw, jnp.arange(chunks * size)).reshape(chunks, size, -1)
+    by_chunk = flat[:, 0] if size == 1 else jnp.moveaxis(flat, 1, -1)
+    params = jax.vmap(partial(as_layers, network=network))(by_chunk)
+    best = Best(params, jnp.full(restarts, jnp.inf, jnp.float32), jnp.zeros(restarts, jnp.int32)) if validates else None
+    return State(params, jax.vmap(map_restarts(optimizer.init, size > 1))(params), best)
+
+
+@cache
+def state_shapes(*arguments: Any) -> State:
+    """The shapes and dtypes of `initial_state`'s result, traced once for each set of arguments.
+
+    Args:
+        arguments: those of `initial_state` after the key.
+
+    Returns:
+        A State whose leaves are `jax.ShapeDtypeStruct`s.
+    """
+    shapes: State = jax.eval_shape(lambda: initial_state(jax.random.key(0), *arguments))
+    return shapes
+
+
+def map_restarts(function: Any, has_axis: bool) -> Any:
+    """Map a function over the trailing axis of restarts, so that it sees one network at a time.
+
+    Args:
+        function: of pytrees of one network.
+        has_axis: whether there is such an axis.
+
+    Returns:
+        The mapped function, or the function itself if there is no axis.
+    """
+    return jax.vmap(function, in_axes=-1, out_axes=-1) if has_axis else function

@@ -1,0 +1,135 @@
+"""`nudge check`, for a checkpoint and for a function of one's own, in a process of its own."""
+
+import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from model.checking.epsilon_errors import measure_epsilon_errors
+from tests.conftest import ROOT, Nudge
+
+MODULE = """
+import numpy as np
+
+
+def loss(params, x, y):
+    return np.mean((np.tanh(x @ params["w"] + params["b"]) - y) ** 2)
+
+
+def make_arguments():
+    rng = np.random.default_rng(0)
+    return {"w": rng.normal(size=(3, 2)), "b": np.zeros(2)}, rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
+
+
+def backpropagation(params, x, y):
+    a = np.tanh(x @ params["w"] + params["b"])
+    delta = 2 * (a - y) * (1 - a**2) / y.size
+    return {"w": x.T @ delta, "b": delta.sum(axis=0)}
+
+
+def turned_round(params, x, y):
+    return {name: -gradient for name, gradient in backpropagation(params, x, y).items()}
+
+
+def square(p):
+    return p**2
+
+
+def two():
+    return 2.0
+
+
+not_a_function = 3
+"""
+OWN = ("check", "--function", "my_module:loss", "--arguments", "my_module:make_arguments")
+
+
+@pytest.fixture(autouse=True)
+def my_module(tmp_path: Path) -> None:
+    (tmp_path / "my_module.py").write_text(MODULE)
+
+
+def test_a_function_of_ones_own(nudge: Nudge) -> None:
+    right = nudge(*OWN, "--by-hand", "my_module:backpropagation")
+    assert right.returncode == 0
+    assert right.stdout.splitlines()[0].split() == ["parameter", "nudge", "±", "backpropagation", "verdict"]
+    assert "The gradients agree: 8 of 8 tried agree" in right.stdout
+    wrong = nudge(*OWN, "--by-hand", "my_module:turned_round")
+    assert wrong.returncode == 1
+    assert "turned_round has the wrong sign, in b and w." in wrong.stdout
+    assert wrong.stderr == ""
+    report = json.loads(nudge(*OWN, "--by-hand", "my_module:turned_round", "--json").stdout)
+    assert report["ok"] is False
+    assert [each["kind"] for each in report["diagnoses"]] == ["sign"]
+    assert report["parameters"][0]["wrong"] == ["by_hand"]
+
+
+def test_one_argument_need_not_be_a_tuple(nudge: Nudge) -> None:
+    run = nudge("check", "--function", "my_module:square", "--arguments", "my_module:two", "--order", "2")
+    assert run.returncode == 0
+    assert "params (2nd)" in run.stdout
+
+
+def test_a_picture_of_one_parameter(nudge: Nudge, tmp_path: Path, checkpoints: Path) -> None:
+    run = nudge("check", str(checkpoints / "xor.safetensors"), "--plot", "a.svg", "--parameter", "1.bias[0]")
+    assert run.returncode == 0
+    words = ["".join(element.itertext()) for element in ElementTree.parse(tmp_path / "a.svg").iter() if element.text]
+    assert "The error of the nudge by 1.bias[0]" in words
+    assert any("rounding" in each for each in words)
+    assert any("truncation" in each for each in words)
+    assert nudge(*OWN, "--by-hand", "my_module:backpropagation", "--plot", "b.svg").returncode == 0
+    assert "The error of the nudge by w[1,1]" in (tmp_path / "b.svg").read_text()
+
+
+def test_without_a_name_the_picture_is_of_the_steepest() -> None:
+    """Not of one that is flat here and steep on the other side of a kink, as many of a trained network are."""
+    found = measure_epsilon_errors(lambda p: 100 * np.maximum(0, p[0] - 0.005) + np.sin(p[1]), np.array([0.004, 0.3]))
+    assert found.parameter == "params[1]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--function", "my_module:loss"), "expected a checkpoint, or both --function and --arguments"),
+        (("x.safetensors", *OWN[1:]), "expected a checkpoint, or both --function and --arguments"),
+        (("--by-hand", "my_module:loss"), "--by-hand belongs to --function"),
+        (("--parameter", "1.bias[0]"), "--parameter belongs to --plot"),
+        (("--function", "my_module"), "'my_module' is not of the form module:function"),
+        (("--function", "nowhere:loss"), "'nowhere:loss' cannot be imported: ModuleNotFoundError: No module named"),
+        (("--function", "my_module:nothing"), "cannot be imported: AttributeError: module 'my_module' has no"),
+        (("--function", "my_module:not_a_function"), "is no function but a int"),
+        ((*OWN[1:3], "--arguments", "my_module:loss"), "--arguments must return the function's arguments, but raised"),
+        (OWN[1:], "there must be a gradient to check, but JAX has none of fun"),
+        ((*OWN[1:], "--by-hand", "my_module:make_arguments"), "by_hand must return a gradient"),
+        ((*OWN[1:], "--by-hand", "my_module:backpropagation", "--order", "2"), "order 2 needs JAX's own gradient"),
+        ((*OWN[1:], "--by-hand", "my_module:backpropagation", "--plot", "no/x.svg"), "--plot: no/x.svg cannot be"),
+        (
+            (*OWN[1:], "--by-hand", "my_module:backpropagation", "--plot", "x.svg", "--parameter", "q"),
+            "parameter must be",
+        ),
+        (
+            (*OWN[1:], "--by-hand", "my_module:backpropagation", "--plot", "x.txt"),
+            "a name that ends in .svg, .png or .pdf, found",
+        ),
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_2(nudge: Nudge, arguments: tuple[str, ...], message: str) -> None:
+    run = nudge("check", *arguments)
+    assert run.returncode == 2
+    assert message in run.stderr
+    assert run.stderr.startswith("nudge: ")
+    assert run.stderr.count("\n") == 1
+    assert run.stdout == ""
+
+
+def test_the_readme_shows_what_is_printed(nudge: Nudge, tmp_path: Path) -> None:
+    (tmp_path / "my_module.py").write_text(MODULE.replace("(a - y)", "(y - a)"))
+    readme = (ROOT / "README.md").read_text()
+    command, printed = re.findall(r"```sh\n(nudge check .*)\n```\n\n```\n(.*?)```", readme, re.DOTALL)[0]
+    run = nudge(*command.split()[1:])
+    assert run.returncode == 1
+    for line in printed.splitlines():
+        assert line == "…" or line in run.stdout.splitlines()
