@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from model import Network, Params, init_params, loss, nudge
 from model.checking.check import TOLERANCE
 from model.checking.epsilon_plot import BLUE, GRAY, ORANGE, epsilon_axes
-from model.checking.report import FLOOR
+from model.checking.report import SIZE_FLOOR
 from model.gradients import EPSILON, one_at_a_time
 from model.messages import align_columns
 from model.network import ACTIVATIONS, preactivations
@@ -60,7 +60,7 @@ def errors(key: jax.Array, network: Network) -> jax.Array:
 
         kink = flat(one_at_a_time(crosses, params)) & (network.activation == "relu")
         ways = jnp.stack([flat(way(loss, params, x, y, network, epsilon=epsilon)) for way in (central, nudge)])
-        size = jnp.maximum(jnp.maximum(jnp.abs(ways), jnp.abs(grads)), FLOOR)
+        size = jnp.maximum(jnp.maximum(jnp.abs(ways), jnp.abs(grads)), SIZE_FLOOR)
         return jnp.max(jnp.where(kink, 0, jnp.abs(ways - grads) / size), axis=1)
 
     return jax.lax.map(at, jnp.asarray(EPSILONS))

@@ -11,18 +11,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from model.arguments import is_count
-from model.checking.analytic import CLOSE, Gradients, gradients_of
-from model.checking.checked_function import Problem
-from model.checking.comparison import make_rows, try_lines
-from model.checking.diagnosis import explain
-from model.checking.directions import LEAVES, every_entry, natural_scale, sample, uphill
+from model.checking.analytic import NEARBY_SPACING, AnalyticGradients, analytic_gradients
+from model.checking.checked_function import CheckedFunction
+from model.checking.comparison import compare_along, make_derivatives
+from model.checking.diagnosis import diagnose_wrong
+from model.checking.directions import LEAVES, all_entries, sample_directions, steepest_directions, typical_scale
 from model.checking.error_patterns import Diagnosis
 from model.checking.errors import NotCheckableError, summarize_error
 from model.checking.evaluator import Evaluator
-from model.checking.finite_differences import LARGEST, LEVELS, NOISE_POINTS, differentiate, ladder
+from model.checking.finite_differences import LADDER_LEVELS, LARGEST_STEP, NOISE_POINTS, differentiate, step_ladder
 from model.checking.report import Derivative, Report
 from model.checking.rounding import EPS
-from model.checking.step_search import SPACING, first_step, places
+from model.checking.step_search import NOISE_SPACING, first_steps, sample_offsets
 from model.checking.tracing import prepare
 from model.checking.verdicts import Verdict, judge
 from model.pytrees import Flat, Tree, is_integral
@@ -31,16 +31,16 @@ from model.pytrees import Flat, Tree, is_integral
 TOLERANCE = 1e-6
 # Up to so many entries are tried one by one, and so many numbers worked out for it; of more, a sample is tried. Of what
 # is large only so many numbers are, which comes to some eighty evaluations.
-MOST_ENTRIES = 4096
-MOST_NUMBERS = 2**29
-MOST_OF_LARGE = 2**28
-FEWEST_ENTRIES = 6
+MAX_ENTRIES = 4096
+MAX_VALUES = 2**29
+MAX_VALUES_OF_LARGE = 2**28
+MIN_ENTRIES = 6
 # Names in a report that a gradient by hand cannot have.
-TAKEN = frozenset({"parameter", "verdict", *(field.name for field in fields(Derivative))})
+RESERVED_NAMES = frozenset({"parameter", "verdict", *(field.name for field in fields(Derivative))})
 # Numbers of an array result that are listed though they agree.
-RESULTS = 4
+LISTED_RESULTS = 4
 # What the arithmetic of a slope in float64 may lose, relative to it.
-LOSS = 1e-13
+SLOPE_ROUNDING = 1e-13
 
 
 def check_gradients(
@@ -122,7 +122,7 @@ def _check_options(order: Any, tolerance: Any, budget: Any, seed: Any, by_hand: 
         )
 
 
-def _first_that_runs(fun: Any, params: Tree, args: tuple[Any, ...], *options: Any) -> tuple[Problem, Report]:
+def _first_that_runs(fun: Any, params: Tree, args: tuple[Any, ...], *options: Any) -> tuple[CheckedFunction, Report]:
     """The report in float64, or, where only running shows that this cannot be, as in a callback, in the own dtypes.
 
     options: those of `_check`.
@@ -139,7 +139,7 @@ def _first_that_runs(fun: Any, params: Tree, args: tuple[Any, ...], *options: An
 
 
 def _check(
-    problem: Problem,
+    problem: CheckedFunction,
     by_hand: Callable[..., Tree] | None,
     tolerance: float,
     budget: int | None,
@@ -149,42 +149,48 @@ def _check(
     if by_hand is not None and problem.weights is not None:
         raise NotCheckableError("by_hand is for a fun that returns a number, but fun returned arrays; return their sum")
     name = getattr(by_hand, "__name__", "")
-    name = name if name.isidentifier() and name not in TAKEN else "by_hand"
+    name = name if name.isidentifier() and name not in RESERVED_NAMES else "by_hand"
     rng = np.random.default_rng(seed)
-    with problem.setting():
+    with problem.jax_settings():
         evaluator, size = Evaluator(problem), problem.flat.size
         if not size:
             return Report(tuple(_whole_numbers(problem)), tolerance=tolerance, by_hand_name=name)
         coarse = np.repeat(evaluator.coarseness(), problem.sizes)
-        around = natural_scale(problem) * rng.choice([-1.0, 1.0], size)
-        near = SPACING * float(coarse.max()) if np.max(coarse, initial=EPS) > EPS else CLOSE
-        offsets = np.zeros(1) if evaluator.large else near * NOISE_POINTS
+        around = typical_scale(problem) * rng.choice([-1.0, 1.0], size)
+        near = NOISE_SPACING * float(coarse.max()) if np.max(coarse, initial=EPS) > EPS else NEARBY_SPACING
+        offsets = np.zeros(1) if evaluator.is_large else near * NOISE_POINTS
         count = budget or _affordable(evaluator)
-        lines = every_entry(problem, rng) if count >= size else None
-        if lines is not None and problem.traced:
-            steps = places(evaluator, lines, first_step(evaluator, lines), lines.most(coarse))
-            evaluator.together(by_hand, around, offsets, lines, steps)
-        gradients = gradients_of(evaluator, by_hand, around, offsets, coarse)
-        named = {name if way == "by_hand" else way: gradient for way, gradient in gradients.written.items()}
+        lines = all_entries(problem, rng) if count >= size else None
+        if lines is not None and problem.is_traced:
+            steps = sample_offsets(evaluator, lines, first_steps(evaluator, lines), lines.max_along(coarse))
+            evaluator.precompute(by_hand, around, offsets, lines, steps)
+        gradients = analytic_gradients(evaluator, by_hand, around, offsets, coarse)
+        named = {name if way == "by_hand" else way: gradient for way, gradient in gradients.by_method.items()}
         if lines is None:
-            lines = sample(problem, count, gradients.apart(), rng, leaves=0 if evaluator.large else LEAVES)
-            lines = lines if evaluator.large else lines.and_(uphill(problem, named))
-        tried = try_lines(evaluator, gradients, lines, coarse, tolerance)
-        if not tried.ways:
+            lines = sample_directions(
+                problem, count, gradients.disagreement(), rng, leaves=0 if evaluator.is_large else LEAVES
+            )
+            lines = lines if evaluator.is_large else lines.concat(steepest_directions(problem, named))
+        tried = compare_along(evaluator, gradients, lines, coarse, tolerance)
+        if not tried.derivatives:
             reason = "; ".join(f"{way}: {text}" for way, text in evaluator.notes.items())
             raise NotCheckableError(
                 f"there must be a gradient to check, but JAX has none of fun ({reason}); give by_hand"
             )
         if count >= size > 1 and any(Verdict.NOISY in verdicts for verdicts in tried.verdicts.values()):
-            steepest = uphill(problem, named)
-            tried = tried.and_(try_lines(evaluator, gradients, steepest, coarse, tolerance)) if len(steepest) else tried
-        rows = tried.rows([*problem.entry_names(tried.lines.entries), *tried.lines.names], order)
-        entries = len(tried.lines.entries)
+            steepest = steepest_directions(problem, named)
+            tried = (
+                tried.concat(compare_along(evaluator, gradients, steepest, coarse, tolerance))
+                if len(steepest)
+                else tried
+            )
+        rows = tried.rows([*problem.entry_names(tried.directions.entries), *tried.directions.names], order)
+        entries = len(tried.directions.entries)
         if problem.weights is not None and len(lines.dense):
             rows += _results(evaluator, lines.dense[0], gradients, tolerance, order)
         diagnoses: list[Diagnosis] = []
         if not all(row.verdict.ok for row in rows):
-            diagnoses = explain(evaluator, gradients, tried, name, tolerance)
+            diagnoses = diagnose_wrong(evaluator, gradients, tried, name, tolerance)
         return Report(
             parameters=(*rows[:entries], *(_whole_numbers(problem) if order == 1 else ())),
             directions=tuple(rows[entries:]),
@@ -193,7 +199,7 @@ def _check(
             diagnoses=tuple(diagnoses),
             taylor_order=tried.taylor_order(),
             adjoint_error=tried.adjoint_error(),
-            visible=tried.visible(tolerance),
+            visible=tried.visible_error(tolerance),
             notes=tuple(evaluator.notes.items()),
             by_hand_name=name,
         )
@@ -201,65 +207,65 @@ def _check(
 
 def _affordable(evaluator: Evaluator) -> int:
     """How many entries are tried one by one."""
-    most = MOST_OF_LARGE if evaluator.large else MOST_NUMBERS
-    return min(MOST_ENTRIES, max(FEWEST_ENTRIES, most // (evaluator.numbers * (2 * LEVELS + 1))))
+    most = MAX_VALUES_OF_LARGE if evaluator.is_large else MAX_VALUES
+    return min(MAX_ENTRIES, max(MIN_ENTRIES, most // (evaluator.value_count * (2 * LADDER_LEVELS + 1))))
 
 
 def _results(
-    evaluator: Evaluator, direction: Flat, gradients: Gradients, tolerance: float, order: int
+    evaluator: Evaluator, direction: Flat, gradients: AnalyticGradients, tolerance: float, order: int
 ) -> list[Derivative]:
     """Forward mode of each number of an array result, along a random direction; all that are wrong, and a few more."""
-    steps = ladder(np.array([LARGEST]))[0]
+    steps = step_ladder(np.array([LARGEST_STEP]))[0]
     values, slopes = evaluator.outputs(direction, np.concatenate([-steps, [0.0], steps]))
     if slopes is None:
         return []
-    values = values.T[:MOST_ENTRIES]
-    slopes, middle = slopes[:MOST_ENTRIES], values[:, LEVELS]
+    values = values.T[:MAX_ENTRIES]
+    slopes, middle = slopes[:MAX_ENTRIES], values[:, LADDER_LEVELS]
     unit = float(np.max(gradients.unit_roundoff, initial=EPS))
     coarse = unit if unit > EPS else 0.0
-    ladders = np.broadcast_to(steps, (len(values), LEVELS))
+    ladders = np.broadcast_to(steps, (len(values), LADDER_LEVELS))
     found = differentiate(
         ladders,
-        values[:, :LEVELS],
-        values[:, LEVELS + 1 :],
+        values[:, :LADDER_LEVELS],
+        values[:, LADDER_LEVELS + 1 :],
         middle,
         _times(coarse, np.abs(middle)),
         np.ones(len(values)),
     )
-    verdicts = judge(found, slopes, _times(LOSS + 4 * coarse, np.abs(slopes)), middle, tolerance)
-    rows = make_rows(
+    verdicts = judge(found, slopes, _times(SLOPE_ROUNDING + 4 * coarse, np.abs(slopes)), middle, tolerance)
+    rows = make_derivatives(
         [f"result {index}" for index in range(len(values))], found, {"jvp": slopes}, {"jvp": verdicts}, order
     )
-    return [row for index, row in enumerate(rows) if index < RESULTS or not row.verdict.ok]
+    return [row for index, row in enumerate(rows) if index < LISTED_RESULTS or not row.verdict.ok]
 
 
 def _times(factor: float, values: np.ndarray) -> np.ndarray:
     return factor * np.where(np.isfinite(values), values, 0.0)
 
 
-def _whole_numbers(problem: Problem) -> list[Derivative]:
+def _whole_numbers(problem: CheckedFunction) -> list[Derivative]:
     """A row for each leaf of whole numbers."""
     leaves = zip(problem.names, problem.leaves, strict=True)
     names = [name for name, leaf in leaves if is_integral(leaf)]
     return [Derivative(name, np.nan, np.inf, None, None, None, Verdict.NOT_DIFFERENTIABLE) for name in names]
 
 
-def hessian_times(problem: Problem, seed: int) -> Callable[..., jax.Array]:
+def hessian_times(problem: CheckedFunction, seed: int) -> Callable[..., jax.Array]:
     """The gradient's derivative along a random direction, as a function: its gradient is the Hessian times that."""
     rng = np.random.default_rng(seed)
-    with problem.setting():
-        direction = problem.split(natural_scale(problem) * rng.choice([-1.0, 1.0], problem.flat.size))
+    with problem.jax_settings():
+        direction = problem.unflatten(typical_scale(problem) * rng.choice([-1.0, 1.0], problem.flat.size))
 
     def product(params: Tree, *args: Any) -> jax.Array:
         leaves, structure = jax.tree.flatten(params)
 
         def scalar(point: list[Any]) -> Any:
             moved = list(leaves)
-            for index, leaf in zip(problem.moving, point, strict=True):
+            for index, leaf in zip(problem.floating, point, strict=True):
                 moved[index] = leaf
-            return problem.total(jax.tree.leaves(problem.fun(jax.tree.unflatten(structure, moved), *args)))
+            return problem.weighted_sum(jax.tree.leaves(problem.fun(jax.tree.unflatten(structure, moved), *args)))
 
-        grads = jax.grad(scalar)([jnp.asarray(leaves[index]) for index in problem.moving])
+        grads = jax.grad(scalar)([jnp.asarray(leaves[index]) for index in problem.floating])
         return jnp.sum(jnp.stack([jnp.sum(grad * d) for grad, d in zip(grads, direction, strict=True)]))
 
     return product

@@ -19,12 +19,12 @@ import numpy as np
 from jaxtyping import Float
 
 from model.checking.errors import NotCheckableError, describe_value
-from model.checking.rounding import Precision, inspect
+from model.checking.rounding import ProgramPrecision, inspect_program
 from model.pytrees import Flat, Leaves, Tree, entry_name, flatten, is_floating, leaf_name
 
 
 @dataclass(frozen=True)
-class Problem:
+class CheckedFunction:
     """A function at a point, and the way in which it can be evaluated.
 
     leaves, paths: every leaf of params, and where it is. moving: which of them are floating-point. how: traced, with
@@ -37,25 +37,25 @@ class Problem:
     leaves: tuple[Any, ...]
     paths: tuple[Any, ...]
     structure: jax.tree_util.PyTreeDef
-    moving: tuple[int, ...]
+    floating: tuple[int, ...]
     args: tuple[Any, ...]
-    how: str
-    double: bool
+    mode: str
+    in_float64: bool
     weights: tuple[np.ndarray, ...] | None = None
 
-    def setting(self) -> ExitStack:
+    def jax_settings(self) -> ExitStack:
         """Enter the settings of JAX in which this problem is evaluated, and leave them as the stack closes."""
         stack = ExitStack()
         for setting in (jax.debug_nans(False), jax.debug_infs(False), jax.disable_jit(False)):
             stack.enter_context(setting)
-        if self.double:
+        if self.in_float64:
             stack.enter_context(jax.enable_x64(True))
         return stack
 
     @cached_property
     def point(self) -> Leaves:
         """The floating-point leaves of params."""
-        return [self._array(self.leaves[index]) for index in self.moving]
+        return [self._array(self.leaves[index]) for index in self.floating]
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -72,33 +72,35 @@ class Problem:
         """The point as one row of numbers."""
         return flatten(self.point)
 
-    def values(self, flat: np.ndarray) -> list[Any]:
+    def to_arguments(self, flat: np.ndarray) -> list[Any]:
         """A row of numbers as the floating-point leaves, in the kind of array with which the function is called."""
-        leaves = [leaf.astype(own.dtype) for leaf, own in zip(self.split(flat), self.point, strict=True)]
-        convert = jnp.asarray if self.how == "jax" else lambda leaf: leaf if leaf.ndim else leaf[()]
+        leaves = [leaf.astype(own.dtype) for leaf, own in zip(self.unflatten(flat), self.point, strict=True)]
+        convert = jnp.asarray if self.mode == "jax" else lambda leaf: leaf if leaf.ndim else leaf[()]
         return [convert(leaf) for leaf in leaves]
 
-    def moved(self, directions: Float[np.ndarray, "lines size"], steps: Float[np.ndarray, "lines points"]) -> Leaves:
+    def points_along(
+        self, directions: Float[np.ndarray, "lines size"], steps: Float[np.ndarray, "lines points"]
+    ) -> Leaves:
         """Every point + step · direction, as leaves [lines · points, *shape]."""
         flat = self.flat + steps[..., None] * directions[:, None]
-        leaves = self.split(flat.reshape(-1, self.flat.size))
+        leaves = self.unflatten(flat.reshape(-1, self.flat.size))
         return [leaf.astype(own.dtype) for leaf, own in zip(leaves, self.point, strict=True)]
 
     @property
-    def shapes_of_args(self) -> list[tuple[int, ...]]:
+    def argument_shapes(self) -> list[tuple[int, ...]]:
         """The shapes of the arrays in args that are inputs of the traced program."""
-        return [np.shape(leaf) for leaf in self.arrays]
+        return [np.shape(leaf) for leaf in self.argument_arrays]
 
     def entry_names(self, entries: Sequence[int] | np.ndarray) -> list[str]:
         """Names of single parameters by their places in `flat`, such as 0.weight[0,1]."""
         bounds = np.cumsum([0, *self.sizes])
-        names = []
+        leaf_names = []
         for entry in entries:
             leaf = int(np.searchsorted(bounds, entry, side="right")) - 1
-            name, shape = self.names[self.moving[leaf]], self.shapes[leaf]
+            name, shape = self.names[self.floating[leaf]], self.shapes[leaf]
             index = np.unravel_index(entry - bounds[leaf], shape) if shape else ()
-            names.append(entry_name(name, index))
-        return names
+            leaf_names.append(entry_name(name, index))
+        return leaf_names
 
     @cached_property
     def names(self) -> list[str]:
@@ -106,11 +108,11 @@ class Problem:
         return [leaf_name(path) for path in self.paths]
 
     @property
-    def traced(self) -> bool:
+    def is_traced(self) -> bool:
         """Whether JAX can trace the function."""
-        return self.how in ("traced", "constant")
+        return self.mode in ("traced", "constant")
 
-    def split(self, flat: np.ndarray) -> Leaves:
+    def unflatten(self, flat: np.ndarray) -> Leaves:
         """[..., size] -> one [..., *shape] for each leaf."""
         parts = np.split(flat, np.cumsum(self.sizes)[:-1], axis=-1)
         return [part.reshape(flat.shape[:-1] + shape) for part, shape in zip(parts, self.shapes, strict=True)]
@@ -118,19 +120,19 @@ class Problem:
     def params(self, point: Sequence[Any]) -> Tree:
         """The pytree of params with these floating-point leaves."""
         leaves = list(self.leaves)
-        for index, leaf in zip(self.moving, point, strict=True):
+        for index, leaf in zip(self.floating, point, strict=True):
             leaves[index] = leaf
         return jax.tree.unflatten(self.structure, leaves)
 
     def _array(self, leaf: Any) -> np.ndarray:
-        return np.asarray(leaf, np.float64) if self.double else np.asarray(leaf)
+        return np.asarray(leaf, np.float64) if self.in_float64 else np.asarray(leaf)
 
     @cached_property
-    def arrays(self) -> list[np.ndarray]:
+    def argument_arrays(self) -> list[np.ndarray]:
         """The arrays in args that are inputs of the traced program."""
         return (
             [self._input(leaf) for leaf in jax.tree.leaves(self.args) if _is_array(leaf)]
-            if self.how == "traced"
+            if self.mode == "traced"
             else []
         )
 
@@ -141,7 +143,7 @@ class Problem:
         """The args with these arrays."""
         leaves, structure = jax.tree.flatten(self.args)
         rest = iter(arrays)
-        if self.how == "traced":
+        if self.mode == "traced":
             leaves = [next(rest) if _is_array(leaf) else leaf for leaf in leaves]
         else:
             leaves = [self._input(leaf) if _is_array(leaf) else leaf for leaf in leaves]
@@ -162,9 +164,9 @@ class Problem:
 
     def scalar(self, point: Sequence[Any], arrays: Sequence[Any]) -> Any:
         """The function's value, or the sum of its results by weights."""
-        return self.total(self.output(point, arrays))
+        return self.weighted_sum(self.output(point, arrays))
 
-    def total(self, leaves: Sequence[Any]) -> Any:
+    def weighted_sum(self, leaves: Sequence[Any]) -> Any:
         """The sum of a result's leaves by weights; a scalar is its own."""
         if self.weights is None:
             return leaves[0]
@@ -176,11 +178,11 @@ class Problem:
         return jax.jit(lambda point, arrays: self.scalar(point, arrays))
 
     @cached_property
-    def precision(self) -> Precision | None:
+    def precision(self) -> ProgramPrecision | None:
         """What the traced function says of itself; None where it cannot be traced."""
-        if not self.traced:
+        if not self.is_traced:
             return None
-        return inspect(jax.make_jaxpr(self.program)(self.point, self.arrays), inputs=len(self.point))
+        return inspect_program(jax.make_jaxpr(self.program)(self.point, self.argument_arrays), inputs=len(self.point))
 
 
 def _is_array(leaf: Any) -> bool:

@@ -7,90 +7,96 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.checking.analytic import Gradients
-from model.checking.directions import Lines
+from model.checking.analytic import AnalyticGradients
+from model.checking.directions import Directions
 from model.checking.evaluator import Evaluator
 from model.checking.finite_differences import Differences
-from model.checking.report import FLOOR, Derivative
+from model.checking.report import SIZE_FLOOR, Derivative
 from model.checking.rounding import EPS
-from model.checking.step_search import Seen, explore, taylor_order
-from model.checking.verdicts import MARGIN, RANKS, Verdict, judge, larger
+from model.checking.step_search import LineSamples, sample_lines, taylor_order
+from model.checking.verdicts import ERROR_MARGIN, SEVERITY, Verdict, judge, larger_magnitude
 
 Ways = dict[str, np.ndarray]
 
 # So many roundings of the steepest slope in sight may be left where derivatives cancel to nothing.
-ULPS = 64
+CANCELLATION_ROUNDINGS = 64
 
 
 @dataclass(frozen=True)
-class Tried:
+class Comparison:
     """What was found along each line.
 
     ways: the derivative by the name of each exact way. rounding: how far off those may be. verdicts: on each.
     """
 
-    lines: Lines
-    seen: Seen
-    ways: Ways
+    directions: Directions
+    samples: LineSamples
+    derivatives: Ways
     rounding: np.ndarray
     verdicts: dict[str, list[Verdict]]
 
-    def and_(self, more: Tried) -> Tried:
+    def concat(self, more: Comparison) -> Comparison:
         """These and more lines, which are along no single entry."""
-        return Tried(
-            lines=self.lines.and_(more.lines),
-            seen=self.seen.and_(more.seen),
-            ways={way: np.concatenate([written, more.ways[way]]) for way, written in self.ways.items()},
+        return Comparison(
+            directions=self.directions.concat(more.directions),
+            samples=self.samples.concat(more.samples),
+            derivatives={
+                way: np.concatenate([written, more.derivatives[way]]) for way, written in self.derivatives.items()
+            },
             rounding=np.concatenate([self.rounding, more.rounding]),
             verdicts={way: [*verdicts, *more.verdicts[way]] for way, verdicts in self.verdicts.items()},
         )
 
     def rows(self, names: list[str], order: int) -> list[Derivative]:
         """A row of the report for each line."""
-        return make_rows(names, self.seen.found, self.ways, self.verdicts, order)
+        return make_derivatives(names, self.samples.differences, self.derivatives, self.verdicts, order)
 
     def taylor_order(self) -> float | None:
         """The order of Taylor's remainder along the first direction through all entries."""
-        at = len(self.lines.entries)
-        if at == len(self.lines):
+        at = len(self.directions.entries)
+        if at == len(self.directions):
             return None
-        return taylor_order(self.seen, at, float(next(iter(self.ways.values()))[at]))
+        return taylor_order(self.samples, at, float(next(iter(self.derivatives.values()))[at]))
 
     def adjoint_error(self) -> float | None:
         """How far forward and reverse mode are apart along that direction, relative to their size."""
-        at = len(self.lines.entries)
-        if "jvp" not in self.ways or "grad" not in self.ways or at == len(self.lines):
+        at = len(self.directions.entries)
+        if "jvp" not in self.derivatives or "grad" not in self.derivatives or at == len(self.directions):
             return None
-        forward, reverse = float(self.ways["jvp"][at]), float(self.ways["grad"][at])
+        forward, reverse = float(self.derivatives["jvp"][at]), float(self.derivatives["grad"][at])
         size = max(abs(forward), abs(reverse))
         return abs(forward - reverse) / size if size > 0 else 0.0
 
-    def visible(self, tolerance: float) -> float | None:
+    def visible_error(self, tolerance: float) -> float | None:
         """The error of a single entry that the random direction would have shown, in 99 of 100 of them."""
-        at, slope = len(self.lines.entries), self.seen.found.slope
-        if at == len(self.lines) or not np.isfinite(slope.error[at]):
+        at, slope = len(self.directions.entries), self.samples.differences.slope
+        if at == len(self.directions) or not np.isfinite(slope.error[at]):
             return None
-        slack = MARGIN * slope.error[at] + self.rounding[at] + tolerance * abs(slope.value[at])
-        return float(slack / np.percentile(np.abs(self.lines.dense[0]), 1))
+        slack = ERROR_MARGIN * slope.error[at] + self.rounding[at] + tolerance * abs(slope.value[at])
+        return float(slack / np.percentile(np.abs(self.directions.dense[0]), 1))
 
 
-def try_lines(evaluator: Evaluator, gradients: Gradients, lines: Lines, coarse: np.ndarray, tolerance: float) -> Tried:
+def compare_along(
+    evaluator: Evaluator, gradients: AnalyticGradients, lines: Directions, coarse: np.ndarray, tolerance: float
+) -> Comparison:
     """Explore the lines and judge each way along them. coarse: how coarsely the function computes along each."""
-    ways = {way: lines.along(gradient) for way, gradient in gradients.written.items()}
+    ways = {way: lines.derivatives_along(gradient) for way, gradient in gradients.by_method.items()}
     steepest = np.max([np.zeros(len(lines)), *map(np.abs, ways.values())], axis=0)
-    seen = explore(evaluator, lines, lines.most(coarse), np.nan_to_num(steepest, posinf=0.0))
+    seen = sample_lines(evaluator, lines, lines.max_along(coarse), np.nan_to_num(steepest, posinf=0.0))
     if seen.slopes is not None:
         ways["jvp"] = seen.slopes
-    rounding = lines.spread(gradients.rounding) + ULPS * EPS * seen.found.ruler
-    verdicts = {way: judge(seen.found, written, rounding, seen.middle, tolerance) for way, written in ways.items()}
-    for line, way in _odd_ones(ways, seen.found, rounding, tolerance):
+    rounding = lines.errors_along(gradients.rounding) + CANCELLATION_ROUNDINGS * EPS * seen.differences.slope_scale
+    verdicts = {
+        way: judge(seen.differences, written, rounding, seen.middle, tolerance) for way, written in ways.items()
+    }
+    for line, way in _odd_ones(ways, seen.differences, rounding, tolerance):
         if verdicts[way][line].ok:
             verdicts[way][line] = Verdict.WRONG
-    _excuse_kinks(ways, seen.found, lines, verdicts)
-    return Tried(lines, seen, ways, rounding, verdicts)
+    _excuse_kinks(ways, seen.differences, lines, verdicts)
+    return Comparison(lines, seen, ways, rounding, verdicts)
 
 
-def _excuse_kinks(ways: Ways, found: Differences, lines: Lines, verdicts: dict[str, list[Verdict]]) -> None:
+def _excuse_kinks(ways: Ways, found: Differences, lines: Directions, verdicts: dict[str, list[Verdict]]) -> None:
     """Any value between two sides is right for each entry, and so the entries need not fit together along a line."""
     broken, entries = found.kink | found.jump, len(lines.entries)
     if not broken.any():
@@ -100,7 +106,7 @@ def _excuse_kinks(ways: Ways, found: Differences, lines: Lines, verdicts: dict[s
     slack = np.abs(lines.dense[:, lines.entries]) @ gaps[:entries] * share + 4 * np.max(gaps[entries:], initial=0.0)
     for way, written in ways.items():
         for line in range(entries, len(lines)):
-            off = abs(written[line] - found.slope.value[line]) - MARGIN * found.slope.error[line]
+            off = abs(written[line] - found.slope.value[line]) - ERROR_MARGIN * found.slope.error[line]
             if verdicts[way][line] == Verdict.WRONG and off <= slack[line - entries]:
                 verdicts[way][line] = Verdict.KINK
 
@@ -115,7 +121,7 @@ def _odd_ones(ways: Ways, found: Differences, rounding: np.ndarray, tolerance: f
 
     def apart(one: str, other: str) -> np.ndarray:
         with np.errstate(invalid="ignore"):
-            slack = 2 * rounding + tolerance * larger(ways[one], ways[other])
+            slack = 2 * rounding + tolerance * larger_magnitude(ways[one], ways[other])
             return np.asarray(np.abs(ways[one] - ways[other]) > slack)
 
     for index, one in enumerate(names):
@@ -132,7 +138,7 @@ def _odd_ones(ways: Ways, found: Differences, rounding: np.ndarray, tolerance: f
                     yield from ((int(line), one), (int(line), other))
 
 
-def make_rows(
+def make_derivatives(
     names: list[str], found: Differences, ways: Ways, verdicts: dict[str, list[Verdict]], order: int
 ) -> list[Derivative]:
     """A row of the report for each line: its numbers each way, and the gravest verdict."""
@@ -141,7 +147,7 @@ def make_rows(
         numbers = {way: float(written[line]) for way, written in ways.items()}
         judged = {way: verdicts[way][line] for way in ways}
         nudge, error = float(found.slope.value[line]), float(found.slope.error[line])
-        verdict = min(judged.values(), key=RANKS.index)
+        verdict = min(judged.values(), key=SEVERITY.index)
         rows.append(
             Derivative(
                 name=name,
@@ -162,7 +168,9 @@ def make_rows(
 def _relative_error(exact: list[float], nudge: float, error: float, verdict: Verdict) -> float:
     if not np.isfinite(exact).all() or verdict == Verdict.NOT_FINITE:
         return np.nan
-    worst = max(abs(a - b) / max(abs(a), abs(b), FLOOR) for a in exact for b in exact)
+    worst = max(abs(a - b) / max(abs(a), abs(b), SIZE_FLOOR) for a in exact for b in exact)
     if verdict in (Verdict.KINK, Verdict.JUMP) or not np.isfinite(error):
         return worst
-    return max(worst, *(max(0.0, abs(a - nudge) - MARGIN * error) / max(abs(a), abs(nudge), FLOOR) for a in exact))
+    return max(
+        worst, *(max(0.0, abs(a - nudge) - ERROR_MARGIN * error) / max(abs(a), abs(nudge), SIZE_FLOOR) for a in exact)
+    )

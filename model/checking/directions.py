@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from model.checking.checked_function import Problem
+from model.checking.checked_function import CheckedFunction
 from model.pytrees import Flat
 
 # Two gradients differ at an entry where they are so far apart, relative to their size.
@@ -20,7 +20,7 @@ LEAVES = 8
 
 
 @dataclass(frozen=True)
-class Lines:
+class Directions:
     """Directions from the point, made only when they are asked for.
 
     entries: the places, in the row of all parameters, of those that are tried one by one. dense [lines, size]: the
@@ -36,9 +36,9 @@ class Lines:
         return len(self.entries) + len(self.dense)
 
     def __iter__(self) -> Iterator[Flat]:
-        return (self.directions(np.array([line]))[0] for line in range(len(self)))
+        return (self.vectors(np.array([line]))[0] for line in range(len(self)))
 
-    def directions(self, chosen: np.ndarray) -> Float[np.ndarray, "chosen size"]:
+    def vectors(self, chosen: np.ndarray) -> Float[np.ndarray, "chosen size"]:
         """Some of the directions."""
         result = np.zeros((len(chosen), len(self.scale)))
         for row, line in enumerate(chosen):
@@ -48,19 +48,19 @@ class Lines:
                 result[row] = self.dense[line - len(self.entries)]
         return result
 
-    def only(self, chosen: np.ndarray) -> Lines:
+    def take(self, chosen: np.ndarray) -> Directions:
         """Some of the lines."""
         tried = chosen[chosen < len(self.entries)]
         rest = chosen[chosen >= len(self.entries)] - len(self.entries)
         names = tuple(self.names[line] for line in rest)
         return replace(self, entries=self.entries[tried], dense=self.dense[rest], names=names)
 
-    def and_(self, more: Lines) -> Lines:
+    def concat(self, more: Directions) -> Directions:
         """These and more lines, which are along no single entry."""
         return replace(self, dense=np.concatenate([self.dense, more.dense]), names=self.names + more.names)
 
     @property
-    def natural(self) -> np.ndarray:
+    def step_scale(self) -> np.ndarray:
         """The natural length of a step along each line."""
         return np.concatenate([self.scale[self.entries], np.ones(len(self.dense))])
 
@@ -68,30 +68,30 @@ class Lines:
         """How large the point's own numbers are along each line, in units of a step."""
         return np.concatenate([np.abs(flat[self.entries]), np.ones(len(self.dense))])
 
-    def along(self, gradient: Flat) -> np.ndarray:
+    def derivatives_along(self, gradient: Flat) -> np.ndarray:
         """The derivative along each line that a gradient stands for."""
         with np.errstate(invalid="ignore", over="ignore"):
             dense = [np.sum(np.where(direction == 0, 0.0, direction * gradient)) for direction in self.dense]
         return np.concatenate([gradient[self.entries], dense])
 
-    def spread(self, each: Flat) -> np.ndarray:
+    def errors_along(self, each: Flat) -> np.ndarray:
         """What independent errors of the entries come to along each line."""
         with np.errstate(over="ignore"):
             return np.concatenate([each[self.entries], np.sqrt(np.square(self.dense) @ np.square(each))])
 
-    def most(self, each: Flat) -> np.ndarray:
+    def max_along(self, each: Flat) -> np.ndarray:
         """The largest value of an entry that each line moves."""
         dense = [np.max(each[direction != 0], initial=0.0) for direction in self.dense]
         return np.concatenate([each[self.entries], dense])
 
 
-def natural_scale(problem: Problem) -> Flat:
+def typical_scale(problem: CheckedFunction) -> Flat:
     """What a step of one is for each parameter: its own size or that of its leaf, whichever is larger; 1 for zeros.
 
     Its own where that is quite another than the leaf's.
 
     >>> from model.checking.tracing import prepare
-    >>> natural_scale(prepare(np.sum, np.array([3.0, 4.0, 0.0, 1e-9]), ())).tolist()
+    >>> typical_scale(prepare(np.sum, np.array([3.0, 4.0, 0.0, 1e-9]), ())).tolist()
     [3.0, 4.0, 2.5, 1e-09]
     """
     scales = []
@@ -103,21 +103,23 @@ def natural_scale(problem: Problem) -> Flat:
     return np.concatenate(scales)
 
 
-def every_entry(problem: Problem, rng: np.random.Generator) -> Lines:
+def all_entries(problem: CheckedFunction, rng: np.random.Generator) -> Directions:
     """Every entry, and one random direction through all of them."""
-    scale = natural_scale(problem)
+    scale = typical_scale(problem)
     size = len(scale)
     if size <= 1:
-        return Lines(np.arange(size), np.zeros((0, size)), (), scale)
-    return Lines(np.arange(size), _at_random(scale, rng)[None], ("all at random",), scale)
+        return Directions(np.arange(size), np.zeros((0, size)), (), scale)
+    return Directions(np.arange(size), _at_random(scale, rng)[None], ("all at random",), scale)
 
 
-def sample(problem: Problem, count: int, apart: Flat, rng: np.random.Generator, leaves: int = LEAVES) -> Lines:
+def sample_directions(
+    problem: CheckedFunction, count: int, apart: Flat, rng: np.random.Generator, leaves: int = LEAVES
+) -> Directions:
     """`count` entries, a share of every leaf's, and random directions through all of them and through each leaf.
 
-    Those entries at which two gradients are furthest `apart` are among them. leaves: up to so many have a direction.
+    The entries at which two gradients disagree most are among them. leaves: up to so many have a direction.
     """
-    scale = natural_scale(problem)
+    scale = typical_scale(problem)
     sizes = np.array(problem.sizes)
     starts = np.cumsum([0, *sizes])[:-1]
     shares = np.zeros(len(sizes), int)
@@ -135,13 +137,13 @@ def sample(problem: Problem, count: int, apart: Flat, rng: np.random.Generator, 
     for leaf in range(min(len(sizes), leaves) if len(sizes) > 1 else 0):
         inside = (np.arange(len(scale)) >= starts[leaf]) & (np.arange(len(scale)) < starts[leaf] + sizes[leaf])
         if inside.any():
-            dense[f"{problem.names[problem.moving[leaf]]} at random"] = np.where(inside, _at_random(scale, rng), 0.0)
-    return Lines(entries, np.stack(list(dense.values())), tuple(dense), scale)
+            dense[f"{problem.names[problem.floating[leaf]]} at random"] = np.where(inside, _at_random(scale, rng), 0.0)
+    return Directions(entries, np.stack(list(dense.values())), tuple(dense), scale)
 
 
-def uphill(problem: Problem, gradients: dict[str, Flat]) -> Lines:
+def steepest_directions(problem: CheckedFunction, gradients: dict[str, Flat]) -> Directions:
     """No entry, and a direction along each of the gradients, by its name, in which the function changes most."""
-    scale = natural_scale(problem)
+    scale = typical_scale(problem)
     dense = {}
     for name, gradient in gradients.items():
         with np.errstate(over="ignore"):
@@ -149,7 +151,9 @@ def uphill(problem: Problem, gradients: dict[str, Flat]) -> Lines:
         steepest = np.max(np.abs(change), initial=0.0)
         if 0 < steepest < np.inf:
             dense[f"along {name}"] = scale * (change / steepest)
-    return Lines(np.zeros(0, int), np.array(list(dense.values())).reshape(len(dense), len(scale)), tuple(dense), scale)
+    return Directions(
+        np.zeros(0, int), np.array(list(dense.values())).reshape(len(dense), len(scale)), tuple(dense), scale
+    )
 
 
 def _at_random(scale: Flat, rng: np.random.Generator) -> Flat:

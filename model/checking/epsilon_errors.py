@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from model.checking.check import MOST_ENTRIES
-from model.checking.checked_function import Problem
-from model.checking.directions import Lines, natural_scale
+from model.checking.check import MAX_ENTRIES
+from model.checking.checked_function import CheckedFunction
+from model.checking.directions import Directions, typical_scale
 from model.checking.errors import NotCheckableError
 from model.checking.evaluator import Evaluator
-from model.checking.step_search import explore
+from model.checking.step_search import sample_lines
 from model.checking.tracing import prepare
-from model.checking.verdicts import MARGIN
+from model.checking.verdicts import ERROR_MARGIN
 from model.pytrees import Tree
 
 # The steps that are tried, in units of the parameter's size.
@@ -70,22 +70,24 @@ def measure_epsilon_errors(
         raise NotCheckableError(
             "the picture needs a fun that returns a number, but it returned arrays; return their sum"
         )
-    with problem.setting():
-        evaluator, scale = Evaluator(problem), natural_scale(problem)
-        lines = Lines(_entries(problem, parameter), np.zeros((0, scale.size)), (), scale)
-        coarse = lines.most(np.repeat(evaluator.coarseness(), problem.sizes))
-        seen = explore(evaluator, lines, coarse, np.zeros(len(lines)))
-        slopes = seen.found.slope
+    with problem.jax_settings():
+        evaluator, scale = Evaluator(problem), typical_scale(problem)
+        lines = Directions(_entries(problem, parameter), np.zeros((0, scale.size)), (), scale)
+        coarse = lines.max_along(np.repeat(evaluator.coarseness(), problem.sizes))
+        seen = sample_lines(evaluator, lines, coarse, np.zeros(len(lines)))
+        slopes = seen.differences.slope
         steepest = int(np.argmax(np.where(np.isfinite(slopes.error), np.abs(slopes.value), -1.0)))
-        seen, lines = seen.only(np.array([steepest])), lines.only(np.array([steepest]))
+        seen, lines = seen.take(np.array([steepest])), lines.take(np.array([steepest]))
         entry = int(lines.entries[0])
         epsilons = RELATIVE_STEPS * scale[entry]
         values = evaluator.along(lines, np.concatenate([-epsilons, epsilons])[None]).values[0]
     name = problem.entry_names([entry])[0]
-    slope, error = float(seen.found.slope.value[0]), float(seen.found.slope.error[0])
+    slope, error = float(seen.differences.slope.value[0]), float(seen.differences.slope.error[0])
     if not np.isfinite(error) or slope == 0:
         raise NotCheckableError(f"there must be a slope to draw, but that by {name} is {slope}; name another")
-    exact = slope if seen.slopes is None or abs(seen.slopes[0] - slope) > MARGIN * error else float(seen.slopes[0])
+    exact = (
+        slope if seen.slopes is None or abs(seen.slopes[0] - slope) > ERROR_MARGIN * error else float(seen.slopes[0])
+    )
     with np.errstate(invalid="ignore"):
         differences = (values[len(epsilons) :] - values[: len(epsilons)]) / (2 * epsilons)
         errors = np.abs(differences - exact) / abs(exact)
@@ -98,9 +100,9 @@ def measure_epsilon_errors(
     return EpsilonErrors(name, slope, epsilons[known], errors, error / abs(exact))
 
 
-def _entries(problem: Problem, parameter: str | None) -> np.ndarray:
+def _entries(problem: CheckedFunction, parameter: str | None) -> np.ndarray:
     """The place of the parameter of a name; without one, the places of all that are tried."""
-    names = problem.entry_names(np.arange(min(problem.flat.size, MOST_ENTRIES)))
+    names = problem.entry_names(np.arange(min(problem.flat.size, MAX_ENTRIES)))
     if parameter is None:
         return np.arange(len(names))
     if parameter not in names:

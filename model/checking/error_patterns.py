@@ -29,7 +29,7 @@ class Diagnosis:
     """
 
     kind: str
-    way: str
+    method: str
     where: str
     sentence: str
 
@@ -42,7 +42,7 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
-class Leaf:
+class LeafComparison:
     """One leaf's numbers, as written and as they truly are, each of its shape; NaN where they are not known.
 
     slack: how far the two may be apart and agree. asked: whether a number was asked for, where it is NaN.
@@ -82,7 +82,7 @@ class Leaf:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class KnownGradient:
     """A whole gradient that a known mistake leads to, one array for each leaf."""
 
     kind: str
@@ -91,14 +91,17 @@ class Candidate:
 
 
 def diagnose(
-    way: str, leaves: Sequence[Leaf], counts: dict[str, int], candidates: Callable[[], Iterator[Candidate]]
+    way: str,
+    leaves: Sequence[LeafComparison],
+    counts: dict[str, int],
+    candidates: Callable[[], Iterator[KnownGradient]],
 ) -> list[Diagnosis]:
     """What is wrong with one way's gradient, from the simplest that explains all of it to a list of what is off.
 
     way: its name in sentences. counts: numbers by which a gradient may be too large or too small, by what they are.
     candidates: gradients to compare it with; made only when nothing simpler explains it.
 
-    >>> leaf = Leaf("w", np.array([1.0, -2.0]), np.array([-1.0, 2.0]), np.full(2, 1e-9))
+    >>> leaf = LeafComparison("w", np.array([1.0, -2.0]), np.array([-1.0, 2.0]), np.full(2, 1e-9))
     >>> print(*diagnose("grad", [leaf], {}, lambda: iter(())))
     grad has the wrong sign, in w.
     """
@@ -123,14 +126,14 @@ def diagnose(
         return _merged([found for leaf in wrong for found in _of_leaf(way, leaf, counts)])
 
 
-def _not_finite(way: str, leaf: Leaf) -> Diagnosis:
+def _not_finite(way: str, leaf: LeafComparison) -> Diagnosis:
     places = np.flatnonzero(leaf.broken)
     where = _entries(leaf, places)
     value = leaf.written.ravel()[places[0]]
     return Diagnosis("not finite", way, where, f"{way} is {value} at {where}.")
 
 
-def _proportional(way: str, leaves: Sequence[Leaf], counts: dict[str, int]) -> Diagnosis | None:
+def _proportional(way: str, leaves: Sequence[LeafComparison], counts: dict[str, int]) -> Diagnosis | None:
     """A factor that these leaves have in common, -1 and 0 among them."""
     where = _listed([leaf.name for leaf in leaves])
     written, truth, slack, known, clear = (
@@ -178,7 +181,7 @@ def _is(value: float, expected: float | int, blur: float) -> bool:
     return bool(abs(value / expected - 1) <= blur)
 
 
-def _swapped(way: str, leaves: Sequence[Leaf]) -> Diagnosis | None:
+def _swapped(way: str, leaves: Sequence[LeafComparison]) -> Diagnosis | None:
     """Two leaves of one shape that have each other's gradient."""
     for one in leaves:
         for other in leaves:
@@ -189,12 +192,12 @@ def _swapped(way: str, leaves: Sequence[Leaf]) -> Diagnosis | None:
     return None
 
 
-def _of_leaf(way: str, leaf: Leaf, counts: dict[str, int]) -> list[Diagnosis]:
+def _of_leaf(way: str, leaf: LeafComparison, counts: dict[str, int]) -> list[Diagnosis]:
     found = _proportional(way, [leaf], counts) or _rearranged(way, leaf) or _in_part(way, leaf, counts)
     return [found or _off(way, leaf)]
 
 
-def _rearranged(way: str, leaf: Leaf) -> Diagnosis | None:
+def _rearranged(way: str, leaf: LeafComparison) -> Diagnosis | None:
     """The right numbers in the wrong places."""
     if not leaf.known.all() or leaf.clear.sum() < 2:
         return None
@@ -218,16 +221,18 @@ def _rearranged(way: str, leaf: Leaf) -> Diagnosis | None:
     return None
 
 
-def _in_part(way: str, leaf: Leaf, counts: dict[str, int]) -> Diagnosis | None:
+def _in_part(way: str, leaf: LeafComparison, counts: dict[str, int]) -> Diagnosis | None:
     """One mistake in some of a leaf's entries, while the others are right."""
     wrong = ~leaf.right
     if wrong.all():
         return None
-    part = Leaf(_entries(leaf, np.flatnonzero(wrong)), leaf.written[wrong], leaf.truth[wrong], leaf.slack[wrong])
+    part = LeafComparison(
+        _entries(leaf, np.flatnonzero(wrong)), leaf.written[wrong], leaf.truth[wrong], leaf.slack[wrong]
+    )
     return _proportional(way, [part], counts)
 
 
-def _off(way: str, leaf: Leaf) -> Diagnosis:
+def _off(way: str, leaf: LeafComparison) -> Diagnosis:
     """The entries that are off, the worst first, with their numbers."""
     relative = np.abs(leaf.written - leaf.truth) / np.maximum(np.abs(leaf.written), np.abs(leaf.truth))
     order = np.argsort(-np.where(leaf.right, -1.0, relative), axis=None)[: int((~leaf.right).sum())]
@@ -239,7 +244,7 @@ def _off(way: str, leaf: Leaf) -> Diagnosis:
     return Diagnosis("off", way, leaf.name, f"{way} is off: {', '.join(parts)}{more}.")
 
 
-def _entries(leaf: Leaf, places: np.ndarray) -> str:
+def _entries(leaf: LeafComparison, places: np.ndarray) -> str:
     names = []
     for place in places[:LISTED]:
         index = np.unravel_index(place, leaf.truth.shape) if leaf.truth.shape else ()
@@ -254,26 +259,26 @@ def _merged(found: Sequence[Diagnosis]) -> list[Diagnosis]:
         key = diagnosis.sentence.replace(diagnosis.where, "…") if diagnosis.kind != "off" else diagnosis.sentence
         if key in merged:
             where = _listed([merged[key].where, diagnosis.where])
-            diagnosis = Diagnosis(diagnosis.kind, diagnosis.way, where, key.replace("…", where))
+            diagnosis = Diagnosis(diagnosis.kind, diagnosis.method, where, key.replace("…", where))
         merged[key] = diagnosis
     return list(merged.values())
 
 
-def together(found: Sequence[Diagnosis]) -> list[Diagnosis]:
+def merge_methods(found: Sequence[Diagnosis]) -> list[Diagnosis]:
     """What is said alike of several ways is said once.
 
-    >>> print(*together([Diagnosis("zero", way, "w", f"{way} is 0, in w.") for way in ("grad", "jvp")]))
+    >>> print(*merge_methods([Diagnosis("zero", way, "w", f"{way} is 0, in w.") for way in ("grad", "jvp")]))
     grad and jvp: 0, in w.
     """
     ways: dict[tuple[str, str, str], list[Diagnosis]] = {}
     for each in found:
-        ways.setdefault((each.kind, each.where, each.sentence.removeprefix(each.way)), []).append(each)
+        ways.setdefault((each.kind, each.where, each.sentence.removeprefix(each.method)), []).append(each)
     result = []
     for (kind, where, rest), alike in ways.items():
         if len(alike) == 1:
             result += alike
             continue
-        way = _listed([each.way for each in alike])
+        way = _listed([each.method for each in alike])
         result.append(Diagnosis(kind, way, where, f"{way}: {rest.removeprefix(' is').strip()}"))
     return result
 
@@ -282,15 +287,15 @@ def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def as_leaves(
+def split_leaves(
     names: Sequence[str],
     shapes: Sequence[tuple[int, ...]],
     written: Flat,
     truth: Flat,
     slack: Flat,
     asked: np.ndarray,
-) -> list[Leaf]:
+) -> list[LeafComparison]:
     """The leaves of rows of numbers."""
     bounds = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
     parts = zip(names, shapes, *(np.split(row, bounds) for row in (written, truth, slack, asked)), strict=True)
-    return [Leaf(name, *(row.reshape(shape) for row in rows)) for name, shape, *rows in parts]
+    return [LeafComparison(name, *(row.reshape(shape) for row in rows)) for name, shape, *rows in parts]

@@ -12,19 +12,19 @@ import numpy as np
 from jaxtyping import Float
 
 from model.checking import user_gradient as by_hand
-from model.checking.checked_function import Problem
-from model.checking.directions import Lines
+from model.checking.checked_function import CheckedFunction
+from model.checking.directions import Directions
 from model.checking.errors import NotCheckableError, summarize_error
-from model.checking.finite_differences import LEVELS
-from model.checking.rounding import inspect, rounding
+from model.checking.finite_differences import LADDER_LEVELS
+from model.checking.rounding import inspect_program, unit_roundoff
 from model.pytrees import Flat, Leaves, Tree, flatten
 
 # Numbers that may be in memory at once while points are evaluated: 64 MB in float64.
-MEMORY = 2**23
+MAX_VALUES_AT_ONCE = 2**23
 
 # A program that works out fewer numbers than this is compiled in the quickest way rather than in the best: with the
 # first of these options that this XLA knows.
-LITTLE = 2**22
+MAX_QUICK_VALUES = 2**22
 QUICK: tuple[dict[str, bool | int | str], ...] = (
     {
         "xla_backend_optimization_level": 0,
@@ -62,7 +62,7 @@ class Evaluator:
     notes: why a derivation is not to be had, by its name.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: CheckedFunction) -> None:
         self.problem = problem
         self.notes: dict[str, str] = {}
         self._compiled: dict[Any, Callable[..., Any]] = {}
@@ -72,10 +72,10 @@ class Evaluator:
         self._batch = 0
         self._hurry = True
 
-    def of(self, problem: Problem) -> Evaluator:
+    def of(self, problem: CheckedFunction) -> Evaluator:
         """An evaluator of the same function with other args of the same shapes, which needs no other programs."""
         other = Evaluator(problem)
-        if problem.how == "traced" and problem.shapes_of_args == self.problem.shapes_of_args:
+        if problem.mode == "traced" and problem.argument_shapes == self.problem.argument_shapes:
             other._compiled, other._forward, other._hurry = self._compiled, self._forward, self._hurry
             other._batch, other._at_once = self._batch, self._at_once
         return other
@@ -84,62 +84,62 @@ class Evaluator:
         """For each leaf, the largest rounding on its way to the function's value."""
         problem = self.problem
         if problem.precision is not None:
-            return problem.precision.through
+            return problem.precision.input_roundoff
         with np.errstate(all="ignore"):
-            leaves = problem.output(problem.values(problem.flat), [])
-        return (max(rounding(np.asarray(leaf).dtype) for leaf in leaves),) * len(problem.point)
+            leaves = problem.output(problem.to_arguments(problem.flat), [])
+        return (max(unit_roundoff(np.asarray(leaf).dtype) for leaf in leaves),) * len(problem.point)
 
     def fits(self, points: int) -> bool:
         """Whether so many points can be evaluated at once."""
         precision = self.problem.precision
-        return self._at_once and precision is not None and points * self.numbers < MEMORY
+        return self._at_once and precision is not None and points * self.value_count < MAX_VALUES_AT_ONCE
 
     @property
-    def numbers(self) -> int:
+    def value_count(self) -> int:
         """How many numbers one evaluation works out, about."""
         precision = self.problem.precision
-        return self.problem.flat.size + (precision.numbers if precision else 0)
+        return self.problem.flat.size + (precision.value_count if precision else 0)
 
     def _is_little(self, points: int) -> bool:
-        return self.problem.traced and points * self.numbers < LITTLE
+        return self.problem.is_traced and points * self.value_count < MAX_QUICK_VALUES
 
     @property
-    def large(self) -> bool:
+    def is_large(self) -> bool:
         """Whether not even one line can be evaluated at once, so that few evaluations must do."""
-        return self.problem.traced and (2 * LEVELS + 1) * self.numbers >= MEMORY
+        return self.problem.is_traced and (2 * LADDER_LEVELS + 1) * self.value_count >= MAX_VALUES_AT_ONCE
 
-    def together(
+    def precompute(
         self,
         written_by: Callable[..., Tree] | None,
         direction: Flat,
         offsets: np.ndarray,
-        lines: Lines,
+        lines: Directions,
         steps: np.ndarray,
     ) -> None:
-        """Compile all that `gradients`, `by_hand` and `along` will want of a small problem into one program.
+        """Compile all that `gradients`, `by_hand` and `along` need for a small problem into one program.
 
         It takes half the time that three take. What it cannot hold each will make for itself, and say why.
         """
         problem = self.problem
         if not self._is_little(steps.size):
             return
-        directions = lines.directions(np.arange(len(lines)))
-        far, near = problem.moved(directions, steps), problem.moved(direction[None], offsets[None])
+        directions = lines.vectors(np.arange(len(lines)))
+        far, near = problem.points_along(directions, steps), problem.points_along(direction[None], offsets[None])
         everywhere = [np.concatenate(both) for both in zip(far, near, strict=True)]
 
         def program(point: Leaves, arrays: Leaves, everywhere: Leaves, directions: Leaves) -> Any:
             values, grads = jax.vmap(lambda point: jax.value_and_grad(problem.program)(point, arrays))(everywhere)
-            written = None if written_by is None else by_hand.traced(problem, written_by, point, arrays)
+            written = None if written_by is None else by_hand.traced_gradient(problem, written_by, point, arrays)
             return values, self._slopes_or_zeros(point, arrays, directions), grads, written
 
-        inputs = (problem.point, problem.arrays, everywhere, problem.split(directions))
+        inputs = (problem.point, problem.argument_arrays, everywhere, problem.unflatten(directions))
         try:
             traced, compiled = self._compile(program, *inputs)
         except Exception:
             self._forward = True
             self.notes.clear()
             return
-        coarsest, leaves = inspect(traced.jaxpr).coarsest[2:], len(problem.point)
+        coarsest, leaves = inspect_program(traced.jaxpr).output_roundoff[2:], len(problem.point)
 
         def along(point: Leaves, arrays: Leaves, far: Leaves, directions: Leaves) -> Any:
             moved = [np.concatenate(both) for both in zip(far, near, strict=True)]
@@ -154,11 +154,11 @@ class Evaluator:
         if written is not None:
             self._kept["by_hand"] = flatten(written), coarsest[leaves:]
 
-    def along(self, lines: Lines, steps: Float[np.ndarray, "lines points"]) -> Along:
+    def along(self, lines: Directions, steps: Float[np.ndarray, "lines points"]) -> Along:
         """The scalar at point + step · direction for each line and step."""
         problem = self.problem
         count, points = steps.shape
-        if not problem.traced:
+        if not problem.is_traced:
             pairs = zip(lines, steps, strict=True)
             rows = [[self._call(problem.flat + step * direction) for step in row] for direction, row in pairs]
             return Along(np.array(rows, np.float64).reshape(steps.shape), self._slopes(lines))
@@ -170,7 +170,7 @@ class Evaluator:
         parts = []
         for start in range(0, count, batch):
             chosen = np.minimum(np.arange(start, start + batch), count - 1)
-            found, tangents = self._run_along(lines.directions(chosen), steps[chosen])
+            found, tangents = self._run_along(lines.vectors(chosen), steps[chosen])
             found = np.asarray(found, np.float64).reshape(batch, points)
             parts.append((found[: count - start], np.asarray(tangents, np.float64)[: count - start]))
         values, slopes = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -184,8 +184,13 @@ class Evaluator:
     def _run_along(self, directions: np.ndarray, steps: np.ndarray) -> tuple[Any, Any]:
         problem = self.problem
         if not self.fits(steps.size):
-            return self._one_by_one(problem.split(directions), steps)
-        inputs = (problem.point, problem.arrays, problem.moved(directions, steps), problem.split(directions))
+            return self._one_by_one(problem.unflatten(directions), steps)
+        inputs = (
+            problem.point,
+            problem.argument_arrays,
+            problem.points_along(directions, steps),
+            problem.unflatten(directions),
+        )
         try:
             found: tuple[jax.Array, jax.Array] = self._program(("along", steps.shape), self._all_at_once, *inputs)
         except jax.errors.JaxRuntimeError:
@@ -193,13 +198,13 @@ class Evaluator:
         except Exception:  # the function cannot be mapped over, as a callback cannot
             self._at_once, self._forward = False, True
             self.notes.pop("jvp", None)
-            return self._one_by_one(problem.split(directions), steps)
+            return self._one_by_one(problem.unflatten(directions), steps)
         return found
 
     def _one_by_one(self, directions: Leaves, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Each point of large problems by itself, so that its matrix products have all processors."""
         problem = self.problem
-        point, arrays = jax.device_put((problem.point, problem.arrays))
+        point, arrays = jax.device_put((problem.point, problem.argument_arrays))
         values = np.zeros(steps.shape)
         slopes = np.zeros(len(steps))
         for line, row in enumerate(steps):
@@ -259,14 +264,14 @@ class Evaluator:
         """
         problem = self.problem
         try:
-            if not problem.traced:
+            if not problem.is_traced:
                 points = [self._as_jax(problem.flat + step * direction) for step in steps]
                 found = [flatten(jax.grad(lambda point: problem.scalar(point, []))(point)) for point in points]
-                return np.stack(found), tuple(rounding(leaf.dtype) for leaf in problem.point)
+                return np.stack(found), tuple(unit_roundoff(leaf.dtype) for leaf in problem.point)
             if "gradients" in self._kept:
                 leaves, coarsest = self._kept["gradients"]
             else:
-                leaves, coarsest = self._run_gradients(problem.split(direction), steps)
+                leaves, coarsest = self._run_gradients(problem.unflatten(direction), steps)
         except jax.errors.JaxRuntimeError:
             raise
         except Exception as error:
@@ -278,7 +283,7 @@ class Evaluator:
 
     def _run_gradients(self, direction: Leaves, steps: np.ndarray) -> tuple[list[Any], tuple[float, ...]]:
         problem = self.problem
-        point, arrays, direction = jax.device_put((problem.point, problem.arrays, direction))
+        point, arrays, direction = jax.device_put((problem.point, problem.argument_arrays, direction))
 
         def at(point: Leaves, arrays: Leaves, direction: Leaves, step: jax.Array) -> Any:
             return jax.grad(problem.program)(_moved(point, direction, step), arrays)
@@ -288,14 +293,14 @@ class Evaluator:
             quick = self._is_little(len(steps))
             try:
                 traced, compiled = compile_program(all_at_once, point, arrays, direction, steps, quick=quick)
-                return compiled(point, arrays, direction, steps), inspect(traced.jaxpr).coarsest
+                return compiled(point, arrays, direction, steps), inspect_program(traced.jaxpr).output_roundoff
             except jax.errors.JaxRuntimeError:
                 raise
             except Exception:  # see below, where each point is evaluated by itself
                 self._at_once = False
         traced, compiled = compile_program(at, point, arrays, direction, steps[0], quick=False)
         found = [compiled(point, arrays, direction, step) for step in steps]
-        return [np.stack(leaves) for leaves in zip(*found, strict=True)], inspect(traced.jaxpr).coarsest
+        return [np.stack(leaves) for leaves in zip(*found, strict=True)], inspect_program(traced.jaxpr).output_roundoff
 
     def by_hand(self, function: Callable[..., Tree]) -> tuple[Flat, tuple[float, ...]]:
         """A gradient that somebody wrote, in one row, and how coarsely each leaf of it is computed.
@@ -306,27 +311,33 @@ class Evaluator:
         if "by_hand" in self._kept:
             kept: tuple[Flat, tuple[float, ...]] = self._kept["by_hand"]
             return kept
-        if problem.traced:
+        if problem.is_traced:
             try:
-                program = partial(by_hand.traced, problem, function)
-                traced, compiled = compile_program(program, problem.point, problem.arrays, quick=self._is_little(1))
-                return flatten(compiled(problem.point, problem.arrays)), inspect(traced.jaxpr).coarsest
+                program = partial(by_hand.traced_gradient, problem, function)
+                traced, compiled = compile_program(
+                    program, problem.point, problem.argument_arrays, quick=self._is_little(1)
+                )
+                return flatten(compiled(problem.point, problem.argument_arrays)), inspect_program(
+                    traced.jaxpr
+                ).output_roundoff
             except NotCheckableError:
                 raise
             except Exception as error:
-                return by_hand.called(problem, function, error)
-        return by_hand.called(problem, function)
+                return by_hand.called_gradient(problem, function, error)
+        return by_hand.called_gradient(problem, function)
 
     def outputs(self, direction: Flat, steps: Float[np.ndarray, " points"]) -> tuple[np.ndarray, np.ndarray | None]:
         """Every number of the function's result along one line, [points, results], and its slope by forward mode."""
         problem = self.problem
 
         def results(step: Any) -> Any:
-            leaves = problem.output(_moved(problem.point, problem.split(direction), step), problem.arrays)
+            leaves = problem.output(_moved(problem.point, problem.unflatten(direction), step), problem.argument_arrays)
             return jnp.concatenate([jnp.ravel(leaf) for leaf in leaves])
 
-        if not problem.traced:
-            values = [flatten(problem.output(problem.values(problem.flat + step * direction), [])) for step in steps]
+        if not problem.is_traced:
+            values = [
+                flatten(problem.output(problem.to_arguments(problem.flat + step * direction), [])) for step in steps
+            ]
             return np.stack(values), None
         values = jax.jit(lambda steps: jax.lax.map(results, steps))(steps)
         slopes = None
@@ -338,18 +349,18 @@ class Evaluator:
         """One value; NaN outside of the function's domain, where Python's arithmetic raises."""
         try:
             with np.errstate(all="ignore"):
-                return float(self.problem.scalar(self.problem.values(flat), []))
+                return float(self.problem.scalar(self.problem.to_arguments(flat), []))
         except (ArithmeticError, ValueError):
             return np.nan
 
-    def _slopes(self, lines: Lines) -> np.ndarray | None:
+    def _slopes(self, lines: Directions) -> np.ndarray | None:
         """Forward mode along each line, of a function that JAX cannot trace but perhaps differentiate."""
         problem = self.problem
         if "jvp" in self.notes:
             return None
         point = self._as_jax(problem.flat)
         try:
-            tangents = [[jnp.asarray(d) for d in problem.split(direction)] for direction in lines]
+            tangents = [[jnp.asarray(d) for d in problem.unflatten(direction)] for direction in lines]
             slopes = [jax.jvp(lambda point: problem.scalar(point, []), (point,), (t,))[1] for t in tangents]
             return np.array([float(slope) for slope in slopes])
         except Exception as error:
@@ -357,7 +368,7 @@ class Evaluator:
             return None
 
     def _as_jax(self, flat: Flat) -> list[jax.Array]:
-        return [jnp.asarray(leaf) for leaf in self.problem.values(flat)]
+        return [jnp.asarray(leaf) for leaf in self.problem.to_arguments(flat)]
 
 
 def _moved(point: Sequence[Any], direction: Sequence[Any], step: Any) -> list[Any]:

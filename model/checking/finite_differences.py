@@ -16,15 +16,15 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 # Levels of a ladder, and the ratio of its steps; and of a short one, where an evaluation takes long.
-LEVELS, RATIO = 14, 4.0
-FEW_LEVELS, LARGE_RATIO = 5, 16.0
+LADDER_LEVELS, LADDER_RATIO = 14, 4.0
+SHORT_LADDER_LEVELS, SHORT_LADDER_RATIO = 5, 16.0
 # The largest step, in units of what is natural for the line.
-LARGEST = 0.6
+LARGEST_STEP = 0.6
 # How often a sequence is extrapolated: after that, nothing is left but rounding.
-DEPTH = 6
+MAX_EXTRAPOLATIONS = 6
 
 # Where values are noisy, polynomials are fitted up to these fractions of the largest step, through so many points.
-FITS = (1.0, 0.25)
+FIT_RANGES = (1.0, 0.25)
 FIT_STEPS = (np.arange(16.0) + 0.81) / 16
 
 # Points around the middle, at equal distances, from which noise is measured.
@@ -57,14 +57,14 @@ class Differences:
     kink: Bool[np.ndarray, " lines"]
     jump: Bool[np.ndarray, " lines"]
     noise: Lines
-    ruler: Lines
+    slope_scale: Lines
 
-    def only(self, lines: np.ndarray) -> Differences:
+    def take(self, lines: np.ndarray) -> Differences:
         """These lines alone."""
         result: Differences = jax.tree.map(lambda values: values[lines], self)
         return result
 
-    def replaced(self, lines: np.ndarray, by: Differences) -> Differences:
+    def with_replaced(self, lines: np.ndarray, by: Differences) -> Differences:
         """These, but for some lines, which are as given."""
 
         def replace(values: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -76,10 +76,10 @@ class Differences:
         return result
 
 
-def ladder(largest: Lines, levels: int = LEVELS, ratio: float = RATIO) -> Levels:
+def step_ladder(largest: Lines, levels: int = LADDER_LEVELS, ratio: float = LADDER_RATIO) -> Levels:
     """The steps of each line, from the largest down.
 
-    >>> ladder(np.array([1.0]))[0, :3].tolist()
+    >>> step_ladder(np.array([1.0]))[0, :3].tolist()
     [1.0, 0.25, 0.0625]
     """
     return largest[:, None] * ratio ** -np.arange(float(levels))
@@ -95,7 +95,7 @@ def differentiate(
     steps: a step is not known better than 2⁻⁵² of that. stairs: whether a staircase of values is meant, as by
     rounding to whole numbers, rather than the noise of coarse arithmetic.
 
-    >>> steps = ladder(np.array([0.5]))
+    >>> steps = step_ladder(np.array([0.5]))
     >>> found = differentiate(steps, np.exp(-steps), np.exp(steps), np.ones(1), np.zeros(1), np.ones(1))
     >>> abs(float(found.slope.value[0]) - 1) <= float(found.slope.error[0]) < 1e-10
     True
@@ -104,7 +104,7 @@ def differentiate(
     """
     with np.errstate(all="ignore"):
         minus, plus = (np.where(np.isfinite(values), values, np.nan) for values in (minus, plus))
-        ratio = float(steps[0, 0] / steps[0, 1]) if len(steps) else RATIO
+        ratio = float(steps[0, 0] / steps[0, 1]) if len(steps) else LADDER_RATIO
         noise = np.maximum(noise, _rounding(steps, minus, plus, middle, reach, ratio))
         if not stairs:
             noise = np.maximum(noise, _stairs(steps, minus, plus, middle))
@@ -125,7 +125,7 @@ def differentiate(
         return Differences(slope, before, after, kink, jump, noise, ruler)
 
 
-def fit(
+def fit_polynomials(
     steps: Float[np.ndarray, " points"],
     minus: Float[np.ndarray, "lines points"],
     plus: Float[np.ndarray, "lines points"],
@@ -135,7 +135,8 @@ def fit(
 ) -> Differences:
     """The slope at the point of each line, where values are noisy: by polynomials through many of them.
 
-    steps: distances to both sides, up to about 1, in units of `natural`. minus, plus [lines, points]: the values there.
+    steps: distances to both sides, up to about 1, in units of `step_scale`.
+    minus, plus [lines, points]: the values there.
     noise: that of a value; what the polynomials leave over counts as noise too. Of a centred polynomial only the odd
     powers matter, of those to one side all. Two degrees are fitted, and what they differ by is an error as well
     (least squares and their covariance: Press et al., Numerical Recipes, 15.4).
@@ -179,14 +180,14 @@ def extrapolate(first: Levels, noise: Levels, ratio: float) -> Slope:
     it was made from differ, as Ridders has it; what noise can do to it; and how far it is from the entries of smaller
     steps, beyond their noise, which unmasks neighbours that agree by chance. The one with the least is the answer.
 
-    >>> steps = ladder(np.array([0.5]))
+    >>> steps = step_ladder(np.array([0.5]))
     >>> value, error = extrapolate(np.sin(steps) / steps, 1e-16 / steps, ratio=16.0)
     >>> bool(abs(value[0] - 1) <= error[0] < 1e-12)
     True
     """
     column, spread = first, noise
     value, error = np.full(len(first), np.nan), np.full(len(first), np.inf)
-    for depth in range(1, min(DEPTH, first.shape[1] - 1) + 1):
+    for depth in range(1, min(MAX_EXTRAPOLATIONS, first.shape[1] - 1) + 1):
         factor = ratio**depth
         fine, coarse = column[:, 1:], column[:, :-1]
         truncation = np.abs(fine - coarse)
@@ -220,7 +221,7 @@ def _rounding(steps: Levels, minus: Levels, plus: Levels, middle: Lines, reach: 
     such remainders the middle one, or of two the smaller, since a kink may lie among them.
     """
     eps = float(np.finfo(float).eps)
-    smallest = 5 if ratio <= RATIO else 3
+    smallest = 5 if ratio <= LADDER_RATIO else 3
     odd = (plus - minus)[:, -smallest:] / 2
     rises = odd[:, :-1] - odd[:, 1:]
     seen = _median(np.abs(rises[:, 1:] - rises[:, :-1] / ratio))

@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from model.checking.checked_function import Problem
-from model.checking.error_patterns import Candidate
+from model.checking.checked_function import CheckedFunction
+from model.checking.error_patterns import KnownGradient
 from model.checking.tracing import returned
 from model.gradients import DERIVATIVES, backpropagate
 from model.network import ACTIVATIONS, Network
@@ -20,16 +20,16 @@ from model.pytrees import Flat, Leaves
 from model.tasks import TASKS
 
 # Rows that are tried, the first and the last ones.
-ROWS = 64
+MAX_TRIED_ROWS = 64
 
 
-def counts(problem: Problem) -> dict[str, int]:
+def data_counts(problem: CheckedFunction) -> dict[str, int]:
     """Numbers by which a gradient may be too large: what the data's arrays have rows, columns and entries.
 
     >>> from model.checking.tracing import prepare
     >>> def fun(p, x):
     ...     return jnp.mean(x @ p)
-    >>> counts(prepare(fun, jnp.ones(3), (jnp.ones((5, 3)),)))
+    >>> data_counts(prepare(fun, jnp.ones(3), (jnp.ones((5, 3)),)))
     {'the number of rows, 5': 5, 'the number of columns, 3': 3, 'the number of entries, 15': 15}
     """
     found: dict[str, int] = {}
@@ -43,7 +43,9 @@ def counts(problem: Problem) -> dict[str, int]:
     return found
 
 
-def candidates(problem: Problem, slopes: Callable[[Problem], Flat | None]) -> Iterator[Candidate]:
+def known_gradients(
+    problem: CheckedFunction, slopes: Callable[[CheckedFunction], Flat | None]
+) -> Iterator[KnownGradient]:
     """The gradient of a single row, and where the network is ours, what a slip in its chain rule leads to.
 
     slopes: the gradient of another problem by differences, NaN where it was not tried; None where it cannot be the one.
@@ -53,7 +55,9 @@ def candidates(problem: Problem, slopes: Callable[[Problem], Flat | None]) -> It
         yield from _of_single_rows(problem, slopes)
 
 
-def _of_single_rows(problem: Problem, slopes: Callable[[Problem], Flat | None]) -> Iterator[Candidate]:
+def _of_single_rows(
+    problem: CheckedFunction, slopes: Callable[[CheckedFunction], Flat | None]
+) -> Iterator[KnownGradient]:
     leaves, structure = jax.tree.flatten(problem.args)
     lengths = Counter(np.shape(leaf)[0] for leaf in leaves if np.ndim(leaf) >= 1)
     if not lengths:
@@ -61,7 +65,7 @@ def _of_single_rows(problem: Problem, slopes: Callable[[Problem], Flat | None]) 
     rows = lengths.most_common(1)[0][0]
     if rows < 2:
         return
-    for row in sorted(range(rows), key=lambda row: min(row, rows - 1 - row))[:ROWS]:
+    for row in sorted(range(rows), key=lambda row: min(row, rows - 1 - row))[:MAX_TRIED_ROWS]:
         one = [leaf[row : row + 1] if np.ndim(leaf) >= 1 and np.shape(leaf)[0] == rows else leaf for leaf in leaves]
         other = replace(problem, args=jax.tree.unflatten(structure, one))
         try:
@@ -71,11 +75,13 @@ def _of_single_rows(problem: Problem, slopes: Callable[[Problem], Flat | None]) 
         gradient = slopes(other)
         if gradient is None:
             continue
-        yield Candidate("row", f"is the gradient of row {row} alone, not of all {rows}", problem.split(gradient))
+        yield KnownGradient(
+            "row", f"is the gradient of row {row} alone, not of all {rows}", problem.unflatten(gradient)
+        )
 
 
-def _of_the_network(problem: Problem) -> Iterator[Candidate]:
-    if not (len(problem.args) == 3 and isinstance(problem.args[2], Network) and problem.double):
+def _of_the_network(problem: CheckedFunction) -> Iterator[KnownGradient]:
+    if not (len(problem.args) == 3 and isinstance(problem.args[2], Network) and problem.in_float64):
         return
     x, y, network = problem.args
     x, y = jnp.asarray(x, float), jnp.asarray(y, float)
@@ -95,13 +101,13 @@ def _of_the_network(problem: Problem) -> Iterator[Candidate]:
     name = network.activation
     if hidden:
         missing = f"lacks the derivative of {name}"
-        yield Candidate("activation", missing, without(set(range(hidden))))
+        yield KnownGradient("activation", missing, without(set(range(hidden))))
         for layer in range(hidden if hidden > 1 else 0):
-            yield Candidate("activation", f"{missing} at layer {layer}", without({layer}))
+            yield KnownGradient("activation", f"{missing} at layer {layer}", without({layer}))
         at_output = f"has the derivative of {name} at its output a, not at its input z"
-        yield Candidate("activation", at_output, backwards(lambda _, z: derivative(jnp.asarray(activate(z)))))
+        yield KnownGradient("activation", at_output, backwards(lambda _, z: derivative(jnp.asarray(activate(z)))))
         doubled = f"has the derivative of {name} twice"
-        yield Candidate("activation", doubled, backwards(lambda _, z: derivative(z) ** 2))
+        yield KnownGradient("activation", doubled, backwards(lambda _, z: derivative(z) ** 2))
 
     if network.task != "binary":
         return
@@ -110,4 +116,4 @@ def _of_the_network(problem: Problem) -> Iterator[Candidate]:
         return residual(z, y) * jax.nn.sigmoid(z) * (1 - jax.nn.sigmoid(z))
 
     squared = "has the derivative of the sigmoid at the output, as a squared error would"
-    yield Candidate("activation", squared, backwards(lambda _, z: derivative(z), with_sigmoid))
+    yield KnownGradient("activation", squared, backwards(lambda _, z: derivative(z), with_sigmoid))

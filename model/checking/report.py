@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from rich.console import Group
 
 # The size below which a derivative is measured against this size rather than its own.
-FLOOR = 1e-6
+SIZE_FLOOR = 1e-6
 # Rows of a printed table; of more, those that do not agree are shown first.
-SHOWN = 60
+MAX_SHOWN_ROWS = 60
 COLOURS = {"agrees": "green", "wrong": "bold red", "not finite": "bold red"}
 
 
@@ -148,14 +148,18 @@ class Report:
 
     def table(self) -> list[list[str]]:
         """The header, a row for each parameter, the worst first if there are many, and one for each direction."""
-        rows = list(self.parameters) if len(self.parameters) <= SHOWN else _worst_first(self.parameters)[:SHOWN]
+        rows = (
+            list(self.parameters)
+            if len(self.parameters) <= MAX_SHOWN_ROWS
+            else _worst_first(self.parameters)[:MAX_SHOWN_ROWS]
+        )
         return [self.header(), *(self.cells(row) for row in [*rows, *self.directions])]
 
     def remarks(self) -> list[str]:
         """What is below the table: what was left out, what is missing, what is wrong, and the summary."""
         lines = [f"{self.named(way)} is not to be had: {reason}." for way, reason in self.notes]
-        if len(self.parameters) > SHOWN:
-            lines.insert(0, f"… and {len(self.parameters) - SHOWN:,} parameters more, none worse.")
+        if len(self.parameters) > MAX_SHOWN_ROWS:
+            lines.insert(0, f"… and {len(self.parameters) - MAX_SHOWN_ROWS:,} parameters more, none worse.")
         return [*lines, *map(str, self.diagnoses), self.summary()]
 
     def header(self) -> list[str]:

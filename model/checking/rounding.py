@@ -15,11 +15,11 @@ import numpy as np
 EPS = float(np.finfo(np.float64).eps)
 
 # Primitives whose values are stairs by intent, and where the slope of a stair, 0, is meant.
-STAIRS = frozenset({"round", "floor", "ceil", "sign", "rem", "argmax", "argmin"})
+QUANTIZING_PRIMITIVES = frozenset({"round", "floor", "ceil", "sign", "rem", "argmax", "argmin"})
 
 
 @dataclass(frozen=True)
-class Precision:
+class ProgramPrecision:
     """What a traced program says of itself.
 
     coarsest: for each output, the largest rounding on its way from an input; EPS where all of it is float64. through:
@@ -28,17 +28,17 @@ class Precision:
     loop that ends when its values say so.
     """
 
-    coarsest: tuple[float, ...]
-    through: tuple[float, ...]
-    numbers: int
-    stairs: bool
-    loops: bool
+    output_roundoff: tuple[float, ...]
+    input_roundoff: tuple[float, ...]
+    value_count: int
+    quantizes: bool
+    has_while_loop: bool
 
 
-def rounding(dtype: Any) -> float:
+def unit_roundoff(dtype: Any) -> float:
     """The distance from 1 to the next number of a floating-point dtype; 0 for any other.
 
-    >>> rounding(np.float64), rounding(jnp.bfloat16), rounding(np.int32)
+    >>> unit_roundoff(np.float64), unit_roundoff(jnp.bfloat16), unit_roundoff(np.int32)
     (2.220446049250313e-16, 0.0078125, 0.0)
     """
     if not jnp.issubdtype(dtype, jnp.floating):
@@ -46,7 +46,7 @@ def rounding(dtype: Any) -> float:
     return float(jnp.finfo(dtype).eps)  # type: ignore[no-untyped-call]
 
 
-def inspect(closed: jax.extend.core.ClosedJaxpr, inputs: int = 0) -> Precision:
+def inspect_program(closed: jax.extend.core.ClosedJaxpr, inputs: int = 0) -> ProgramPrecision:
     """Follow every input of a traced program to its outputs; the first so many one by one.
 
     The body of a loop and the branches of a condition count whole: what is coarse anywhere in one is taken to be coarse
@@ -54,8 +54,8 @@ def inspect(closed: jax.extend.core.ClosedJaxpr, inputs: int = 0) -> Precision:
 
     >>> def fun(p, q):
     ...     return p.astype(jnp.bfloat16).astype(jnp.float32), q * 2
-    >>> seen = inspect(jax.make_jaxpr(fun)(jnp.ones(3), jnp.ones(3)), inputs=1)
-    >>> seen.coarsest, seen.through, seen.numbers, seen.stairs
+    >>> seen = inspect_program(jax.make_jaxpr(fun)(jnp.ones(3), jnp.ones(3)), inputs=1)
+    >>> seen.output_roundoff, seen.input_roundoff, seen.value_count, seen.quantizes
     ((0.0078125, 1.1920928955078125e-07), (0.0078125,), 9, False)
     """
     jaxpr = closed.jaxpr
@@ -63,8 +63,8 @@ def inspect(closed: jax.extend.core.ClosedJaxpr, inputs: int = 0) -> Precision:
     one_by_one = [[EPS if other == one else None for other in range(len(jaxpr.invars))] for one in range(inputs)]
     through = [max(filter(None, _follow(jaxpr, given)), default=EPS) for given in one_by_one]
     names = {equation.primitive.name for equation in _equations(jaxpr)}
-    stairs = bool(names & STAIRS) or any(map(_cuts_to_whole_numbers, _equations(jaxpr)))
-    return Precision(
+    stairs = bool(names & QUANTIZING_PRIMITIVES) or any(map(_cuts_to_whole_numbers, _equations(jaxpr)))
+    return ProgramPrecision(
         tuple(found or EPS for found in coarsest), tuple(through), _numbers(jaxpr), stairs, "while" in names
     )
 
@@ -105,7 +105,7 @@ def _reduced(equation: Any) -> float:
 
 
 def _rounding_of(var: Any) -> float:
-    return rounding(getattr(var.aval, "dtype", np.bool_))
+    return unit_roundoff(getattr(var.aval, "dtype", np.bool_))
 
 
 def _cuts_to_whole_numbers(equation: Any) -> bool:

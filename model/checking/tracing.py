@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from model.checking.checked_function import Problem
+from model.checking.checked_function import CheckedFunction
 from model.checking.errors import TRACING_ERRORS, NotCheckableError, describe_value, summarize_error
 from model.pytrees import Tree, is_floating, leaf_name
 
 
-def prepare(fun: Any, params: Tree, args: tuple[Any, ...], double: bool = True) -> Problem:
+def prepare(fun: Any, params: Tree, args: tuple[Any, ...], double: bool = True) -> CheckedFunction:
     """Find a way to evaluate the function at this point; double: in float64, if it can be.
 
     Raises NotCheckableError, in one sentence, where there is none.
@@ -33,11 +33,13 @@ def prepare(fun: Any, params: Tree, args: tuple[Any, ...], double: bool = True) 
         raise NotCheckableError(
             f"params must have a floating-point leaf to be nudged, but found {found or 'no leaf'}; convert it to float"
         )
-    problem = Problem(fun, tuple(leaves), tuple(path for path, _ in paths), structure, moving, args, "traced", True)
+    problem = CheckedFunction(
+        fun, tuple(leaves), tuple(path for path, _ in paths), structure, moving, args, "traced", True
+    )
     failures: list[Exception] = []
     for precise in (True, False) if double else (False,):
         for how in ("traced", "constant", "numpy", "jax"):
-            candidate = replace(problem, how=how, double=precise)
+            candidate = replace(problem, mode=how, in_float64=precise)
             try:
                 result = returned(candidate)
             except NotCheckableError:
@@ -62,25 +64,25 @@ def _check_leaf(name: str, leaf: Any) -> None:
         )
 
 
-def returned(problem: Problem) -> list[Any]:
+def returned(problem: CheckedFunction) -> list[Any]:
     """The leaves of what the function returns; of a traced one their shapes."""
-    with problem.setting(), np.errstate(all="ignore"):
-        if not problem.traced:
-            return problem.output(problem.values(problem.flat), [])
-        shapes: list[Any] = jax.eval_shape(problem.output, problem.point, problem.arrays)
+    with problem.jax_settings(), np.errstate(all="ignore"):
+        if not problem.is_traced:
+            return problem.output(problem.to_arguments(problem.flat), [])
+        shapes: list[Any] = jax.eval_shape(problem.output, problem.point, problem.argument_arrays)
         return shapes
 
 
-def _with_weights(problem: Problem, returned: list[Any]) -> Problem:
+def _with_weights(problem: CheckedFunction, returned: list[Any]) -> CheckedFunction:
     """The problem, with weights where its function returns no scalar.
 
     They are random, of about the inverse of each leaf's own size, so that a small one counts as a large one.
     """
     if len(returned) == 1 and np.shape(returned[0]) == ():
         return problem
-    if problem.traced:
-        with problem.setting():
-            returned = jax.jit(problem.output)(problem.point, problem.arrays)
+    if problem.is_traced:
+        with problem.jax_settings():
+            returned = jax.jit(problem.output)(problem.point, problem.argument_arrays)
     rng = np.random.default_rng(0)
     weights = []
     for leaf in returned:

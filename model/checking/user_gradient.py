@@ -9,20 +9,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from model.checking.checked_function import Problem
+from model.checking.checked_function import CheckedFunction
 from model.checking.errors import TRACING_ERRORS, NotCheckableError, describe_value, summarize_error
-from model.checking.rounding import EPS, rounding
+from model.checking.rounding import EPS, unit_roundoff
 from model.pytrees import Flat, Leaves, Tree, flatten, is_floating, is_integral, leaf_name
 
 
-def traced(problem: Problem, function: Callable[..., Tree], point: Leaves, arrays: Leaves) -> list[jax.Array]:
+def traced_gradient(
+    problem: CheckedFunction, function: Callable[..., Tree], point: Leaves, arrays: Leaves
+) -> list[jax.Array]:
     """Its leaves at a point, of a function that JAX traces."""
     written = function(problem.params(point), *problem.arguments(arrays))
-    return [jnp.asarray(leaf) for leaf in leaves_of(problem, written)]
+    return [jnp.asarray(leaf) for leaf in gradient_leaves(problem, written)]
 
 
-def called(
-    problem: Problem, function: Callable[..., Tree], failure: Exception | None = None
+def called_gradient(
+    problem: CheckedFunction, function: Callable[..., Tree], failure: Exception | None = None
 ) -> tuple[Flat, tuple[float, ...]]:
     """The gradient at the problem's point, called with NumPy's arrays or else with JAX's, and each leaf's rounding.
 
@@ -30,15 +32,15 @@ def called(
     """
     failures = [failure] if failure else []
     for convert in (np.array, jnp.asarray):
-        point = [convert(leaf) for leaf in problem.values(problem.flat)]
+        point = [convert(leaf) for leaf in problem.to_arguments(problem.flat)]
         try:
             with np.errstate(all="ignore"):
-                written = function(problem.params(point), *problem.arguments(problem.arrays))
+                written = function(problem.params(point), *problem.arguments(problem.argument_arrays))
         except Exception as error:
             failures.append(error)
             continue
-        leaves = leaves_of(problem, written)
-        return flatten(leaves), tuple(rounding(np.asarray(leaf).dtype) or EPS for leaf in leaves)
+        leaves = gradient_leaves(problem, written)
+        return flatten(leaves), tuple(unit_roundoff(np.asarray(leaf).dtype) or EPS for leaf in leaves)
     telling = [error for error in failures if not isinstance(error, TRACING_ERRORS)] or failures
     raise NotCheckableError(
         f"by_hand must return a gradient of the shapes of params, but it raised {summarize_error(telling[-1])}; "
@@ -46,10 +48,10 @@ def called(
     ) from telling[-1]
 
 
-def leaves_of(problem: Problem, written: Tree) -> list[Any]:
+def gradient_leaves(problem: CheckedFunction, written: Tree) -> list[Any]:
     """The leaves of a gradient by hand that belong to the floating-point leaves of params, in their order."""
     found = dict(jax.tree_util.tree_flatten_with_path(written)[0])
-    wanted = [problem.paths[index] for index in problem.moving]
+    wanted = [problem.paths[index] for index in problem.floating]
     surplus = next((leaf_name(path) for path in found if path not in problem.paths), None)
     remedy = "return one leaf for each of params"
     for path, shape in zip(wanted, problem.shapes, strict=True):

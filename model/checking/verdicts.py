@@ -10,12 +10,12 @@ from jaxtyping import Bool, Float
 from model.checking.finite_differences import Differences, Lines
 
 # Errors are bounds that hold in 99 of 100 cases; so many of them hold in all.
-MARGIN = 4.0
+ERROR_MARGIN = 4.0
 # Where less than half of a derivative could be told from none, it is noise; unless it is next to nothing, and the
 # error too, beside the steepest slope around.
-BLURRED = 0.5
-NOTHING = 1e-9
-NEGLIGIBLE = 1e-5
+BLUR_LIMIT = 0.5
+NEGLIGIBLE_SLOPE = 1e-9
+NEGLIGIBLE_ERROR = 1e-5
 
 
 class Verdict(StrEnum):
@@ -36,7 +36,7 @@ class Verdict(StrEnum):
 
 
 # Of several verdicts on one derivative, the first of these is the one that counts.
-RANKS = (
+SEVERITY = (
     Verdict.NOT_FINITE,
     Verdict.WRONG,
     Verdict.JUMP,
@@ -54,12 +54,14 @@ def judge(found: Differences, written: Lines, rounding: Lines, middle: Lines, to
     tolerance: how far the two may be apart, relative to the larger, beyond their errors.
     """
     with np.errstate(all="ignore"):
-        slack = MARGIN * found.slope.error + rounding + tolerance * larger(written, found.slope.value)
+        slack = ERROR_MARGIN * found.slope.error + rounding + tolerance * larger_magnitude(written, found.slope.value)
         finite = np.isfinite(written) & np.isfinite(middle)
         agrees = np.abs(written - found.slope.value) <= slack
         unclear = ~np.isfinite(found.slope.error)
-        blurred = slack > BLURRED * larger(written, found.slope.value)
-        none = (np.abs(written) <= NOTHING * found.ruler) & (MARGIN * found.slope.error <= NEGLIGIBLE * found.ruler)
+        blurred = slack > BLUR_LIMIT * larger_magnitude(written, found.slope.value)
+        none = (np.abs(written) <= NEGLIGIBLE_SLOPE * found.slope_scale) & (
+            ERROR_MARGIN * found.slope.error <= NEGLIGIBLE_ERROR * found.slope_scale
+        )
         noisy = unclear | (blurred & ~none)
         broken = found.kink | found.jump
         between = _between(found, written, rounding, tolerance)
@@ -71,15 +73,15 @@ def judge(found: Differences, written: Lines, rounding: Lines, middle: Lines, to
 
 def _between(found: Differences, written: Lines, rounding: Lines, tolerance: float) -> Bool[np.ndarray, " lines"]:
     """Whether a derivative lies between those of the two sides; a side of which nothing is known sets no limit."""
-    slack = rounding + tolerance * larger(found.before.value, found.after.value)
+    slack = rounding + tolerance * larger_magnitude(found.before.value, found.after.value)
     lows, highs = [], []
     for side in (found.before, found.after):
         known = np.isfinite(side.error)
-        lows.append(np.where(known, side.value - MARGIN * side.error, -np.inf))
-        highs.append(np.where(known, side.value + MARGIN * side.error, np.inf))
+        lows.append(np.where(known, side.value - ERROR_MARGIN * side.error, -np.inf))
+        highs.append(np.where(known, side.value + ERROR_MARGIN * side.error, np.inf))
     return np.asarray((np.minimum(*lows) - slack <= written) & (written <= np.maximum(*highs) + slack))
 
 
-def larger(a: Lines, b: Lines) -> Float[np.ndarray, " lines"]:
+def larger_magnitude(a: Lines, b: Lines) -> Float[np.ndarray, " lines"]:
     """The larger of two absolute values, one of which may not be known."""
     return np.asarray(np.fmax(np.abs(a), np.abs(b)))
