@@ -71,7 +71,7 @@ class Network:
     task: str = "binary"
 
     def __post_init__(self) -> None:
-        sizes = self.sizes
+        sizes: Any = self.sizes  # checked, as it may come from a file
         if not (isinstance(sizes, Sequence) and len(sizes) >= 2 and all(is_count(size) for size in sizes)):
             raise ValueError(f"sizes must be two or more whole numbers of at least 1, such as (2, 2, 1), not {sizes!r}")
         if self.activation not in ACTIVATIONS:

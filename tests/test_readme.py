@@ -93,7 +93,8 @@ def test_a_table_of_ones_own(
 ) -> None:
     """The README's command, query and lines of Python, on a file with the columns that they name."""
     monkeypatch.chdir(tmp_path)
-    train, curl = blocks("sh")[2].strip().splitlines()
+    (block,) = [block for block in blocks("sh") if block.startswith("nudge train")]
+    train, curl = block.strip().splitlines()
     write_penguins(tmp_path / "penguins.csv")
     monkeypatch.setattr("sys.argv", [*train.split(), "--epochs", "20"])
     with pytest.raises(SystemExit) as ended:

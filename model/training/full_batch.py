@@ -60,31 +60,13 @@ def train_full_batch(
         The state, and the recorded losses [chunks, RECORD_CAPACITY, (restarts of a chunk)], of which the first
         num_records are filled.
     """
-    network, schedule = settings.network, settings.schedule
-    optimizer = optax.with_extra_args_support(settings.optimizer)  # type: ignore[attr-defined]
-
-    def update_one(grads: Params, opt_state: Any, params: Params, value: jax.Array) -> Any:
-        value_fn = partial(loss, x=x, y=y, network=network)
-        return optimizer.update(grads, opt_state, params, value=value, grad=grads, value_fn=value_fn)
-
-    update = map_restarts(update_one, state.params[0].bias.ndim > 2)
-
-    def total_loss(params: Params) -> tuple[jax.Array, jax.Array]:
-        losses = loss(params, x, y, network)
-        return jnp.sum(losses), losses
-
-    def epoch(index: jax.Array, state: State) -> State:
-        params, opt_state, _ = state
-        grads, losses = jax.grad(total_loss, has_aux=True)(params)
-        updates, opt_state = update(grads, opt_state, params, losses)
-        updates = apply_schedule(updates, schedule, index / total_epochs)
-        return State(optax.apply_updates(params, updates), opt_state)  # type: ignore[arg-type]
+    step_epoch = partial(_epoch, x=x, y=y, settings=settings, total_epochs=total_epochs)
 
     def record(index: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
         state, recorded = carry
-        first = epochs_done + index * epochs_per_record if schedule != "constant" else 0
-        state = jax.lax.fori_loop(first, first + epochs_per_record, epoch, state)
-        return state, recorded.at[index].set(loss(state.params, x, y, network))
+        first = epochs_done + index * epochs_per_record if settings.schedule != "constant" else 0
+        state = jax.lax.fori_loop(first, first + epochs_per_record, step_epoch, state)
+        return state, recorded.at[index].set(loss(state.params, x, y, settings.network))
 
     def chunk(state: State) -> tuple[State, jax.Array]:
         recorded = jnp.zeros((RECORD_CAPACITY, *state.params[0].bias.shape[1:]))
@@ -93,3 +75,26 @@ def train_full_batch(
 
     result: tuple[State, jax.Array] = jax.lax.map(chunk, state)
     return result
+
+
+def _epoch(
+    index: jax.Array, state: State, *, x: Array, y: Array, settings: FullBatchSettings, total_epochs: int | Array
+) -> State:
+    """One update of every restart of a chunk. index: how many epochs were done before, if there is a schedule."""
+    network = settings.network
+    optimizer = optax.with_extra_args_support(settings.optimizer)  # type: ignore[attr-defined]
+
+    def total_loss(params: Params) -> tuple[jax.Array, jax.Array]:
+        losses = loss(params, x, y, network)
+        return jnp.sum(losses), losses
+
+    def update_one(grads: Params, opt_state: Any, params: Params, value: jax.Array) -> Any:
+        value_fn = partial(loss, x=x, y=y, network=network)
+        return optimizer.update(grads, opt_state, params, value=value, grad=grads, value_fn=value_fn)
+
+    params, opt_state, _ = state
+    grads, losses = jax.grad(total_loss, has_aux=True)(params)
+    update = map_restarts(update_one, params[0].bias.ndim > 1)
+    updates, opt_state = update(grads, opt_state, params, losses)
+    updates = apply_schedule(updates, settings.schedule, index / total_epochs)
+    return State(optax.apply_updates(params, updates), opt_state)  # type: ignore[arg-type]
