@@ -1,28 +1,37 @@
-"""The gradients that are to be judged, and how far rounding may move them."""
+"""The gradients that are judged, computed by exact methods, and how far rounding may move them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from model.checking.evaluator import Evaluator
-from model.checking.rounding import EPS
+from model.checking.gradient_programs import NearbyPoints
+from model.checking.rounding import FLOAT64_ROUNDOFF
+from model.checking.user_gradient import UserGradient
 from model.checking.verdicts import larger_magnitude
-from model.pytrees import Flat, Tree
+from model.pytrees import Flat
 
-# The distance of the points among which the rounding of a gradient in float64 is seen: too small for anything else.
+# The spacing of points at which the rounding of a gradient in float64 shows: too small for anything else to show.
 NEARBY_SPACING = 2.0**-40
-# What rounding may do to a gradient in float64, relative to it, where it is not measured.
+# What rounding is assumed to do to a gradient in float64 if it is not measured, relative to the gradient.
 ASSUMED_ROUNDING = 1e-9
+# The rounding of an entry is at most this times its own scatter plus this times the typical scatter of its leaf.
+OWN_SCATTER, LEAF_SCATTER = 8, 4
+# The rounding of a coarse gradient is at most so many unit roundoffs.
+COARSE_ROUNDINGS = 4
 
 
 @dataclass(frozen=True)
 class AnalyticGradients:
-    """The gradients of all parameters, [size] each, by the name of their way: grad and by_hand, as far as there are.
+    """The gradients of all parameters.
 
-    unit_roundoff: how coarsely each entry is computed. rounding: how far off it may be by that.
+    Attributes:
+        by_method: [size] each, by the method's name: grad and by_hand, as far as there are.
+        unit_roundoff: [size], how coarsely each entry is computed.
+        rounding: [size], how far off each entry may be because of that.
     """
 
     by_method: dict[str, Flat]
@@ -30,47 +39,60 @@ class AnalyticGradients:
     rounding: Flat
 
     def disagreement(self) -> Flat:
-        """How far the ways are apart at each entry, relative to their size; 0 where there is one."""
+        """[size], how far the methods differ at each entry, relative to their size; 0 if there is one method."""
         if len(self.by_method) < 2:
             return np.zeros_like(self.unit_roundoff)
         one, other = self.by_method.values()
         with np.errstate(invalid="ignore", divide="ignore"):
-            apart = np.abs(one - other) / larger_magnitude(one, other)
-        return np.where(np.isfinite(one) & np.isfinite(other), np.nan_to_num(apart), 1.0)
+            difference = np.abs(one - other) / larger_magnitude(one, other)
+        return np.where(np.isfinite(one) & np.isfinite(other), np.nan_to_num(difference), 1.0)
 
 
 def analytic_gradients(
-    evaluator: Evaluator, by_hand: Callable[..., Tree] | None, direction: Flat, offsets: np.ndarray, coarse: Flat
+    evaluator: Evaluator, user_gradient: UserGradient | None, nearby: NearbyPoints, function_roundoff: Flat
 ) -> AnalyticGradients:
-    """Both gradients, and how far rounding may move them, seen at nine points close together along a direction.
+    """The gradients by reverse mode and by hand.
 
-    offsets [9]: how far along. coarse [size]: how coarsely the function itself computes.
+    Args:
+        evaluator: of the function.
+        user_gradient: the gradient by hand, or None.
+        nearby: nine points at which reverse mode shows its rounding, or the point alone.
+        function_roundoff: [size], the unit roundoff on the way from each parameter to the value.
+
+    Returns:
+        The gradients, and how far rounding may move them.
+
+    Raises:
+        NotCheckableError: if the gradient by hand raises, or returns another tree than params.
     """
-    problem = evaluator.problem
-    written: dict[str, Flat] = {}
-    unit, scatter = coarse, np.zeros(direction.size)
-    reverse = evaluator.gradients(direction, offsets)
+    sizes = evaluator.function.sizes
+    by_method: dict[str, Flat] = {}
+    roundoff, scatter = function_roundoff, np.zeros(nearby.vector.size)
+    reverse = evaluator.gradients(nearby)
     if reverse is not None:
-        around, coarsest = reverse
-        written["grad"] = around[len(around) // 2]
-        unit, scatter = np.maximum(unit, np.repeat(coarsest, problem.sizes)), _scatter(around, problem.sizes)
-    if by_hand is not None:
-        written["by_hand"], coarsest = evaluator.by_hand(by_hand)
-        unit = np.maximum(unit, np.repeat(coarsest, problem.sizes))
-    size = np.max([np.zeros(direction.size), *(np.nan_to_num(np.abs(g), posinf=0.0) for g in written.values())], axis=0)
-    return AnalyticGradients(written, unit, scatter + np.where(unit > EPS, 4 * unit, 0.0) * size)
+        by_method["grad"] = reverse.gradients[len(reverse.gradients) // 2]
+        roundoff = np.maximum(roundoff, np.repeat(reverse.roundoff, sizes))
+        scatter = _scatter(reverse.gradients, sizes)
+    if user_gradient is not None:
+        by_method["by_hand"], leaf_roundoff = evaluator.user_gradient(user_gradient)
+        roundoff = np.maximum(roundoff, np.repeat(leaf_roundoff, sizes))
+    magnitudes = [np.nan_to_num(np.abs(gradient), posinf=0.0) for gradient in by_method.values()]
+    size = np.max([np.zeros(nearby.vector.size), *magnitudes], axis=0)
+    coarse = np.where(roundoff > FLOAT64_ROUNDOFF, COARSE_ROUNDINGS * roundoff, 0.0)
+    return AnalyticGradients(by_method, roundoff, scatter + coarse * size)
 
 
-def _scatter(around: np.ndarray, sizes: list[int]) -> Flat:
+def _scatter(gradients: np.ndarray, sizes: Sequence[int]) -> Flat:
     """How far rounding can move each entry of a gradient, from its values at nine points, [9, size], or at one.
 
-    Third differences of the four points to each side, over √20; the smaller of the two, as a kink may lie between.
+    Third differences of the four points on each side, over √20; the smaller of both sides, because a kink may lie on
+    one of them.
     """
-    if len(around) == 1:
-        return np.asarray(ASSUMED_ROUNDING * np.nan_to_num(np.abs(around[0]), posinf=0.0))
+    if len(gradients) == 1:
+        return np.asarray(ASSUMED_ROUNDING * np.nan_to_num(np.abs(gradients[0]), posinf=0.0))
     with np.errstate(invalid="ignore", over="ignore"):
-        sides = [np.abs(np.diff(side, 3, axis=0)[0]) / np.sqrt(20) for side in (around[:4], around[5:])]
+        sides = [np.abs(np.diff(side, 3, axis=0)[0]) / np.sqrt(20) for side in (gradients[:4], gradients[5:])]
         own = np.nan_to_num(np.fmin(*sides), posinf=0.0)
         leaves = np.split(own, np.cumsum(sizes)[:-1])
         typical = [np.median(leaf) if leaf.size else 0.0 for leaf in leaves]
-        return np.asarray(8 * own + 4 * np.repeat(typical, sizes))
+        return np.asarray(OWN_SCATTER * own + LEAF_SCATTER * np.repeat(typical, sizes))

@@ -1,8 +1,7 @@
-"""A function of a pytree made ready to be evaluated at many points, in float64, however it is written.
+"""A function of a pytree at a point, made ready to be evaluated around it, usually in float64.
 
-What JAX can trace is compiled; what branches on its values in Python, or is plain NumPy, is called point by point. Only
-the floating-point leaves of params move. All else in params, and args, stay as they are, but that floating-point arrays
-are taken as float64.
+Only the floating-point leaves of params are nudged. All other leaves and args stay as they are, except that
+floating-point arrays become float64.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 from typing import Any
 
@@ -23,14 +23,30 @@ from model.checking.rounding import ProgramPrecision, inspect_program
 from model.pytrees import Flat, Leaves, Tree, entry_name, flatten, is_floating, leaf_name
 
 
+class EvaluationMode(Enum):
+    """How a function is evaluated. The modes are tried in this order."""
+
+    TRACED = "traced by JAX, with the arrays in args as inputs of the program"
+    TRACED_CONSTANT_ARGS = "traced by JAX, with args as they are"
+    NUMPY = "called with NumPy arrays"
+    JAX = "called with JAX arrays"
+
+
 @dataclass(frozen=True)
 class CheckedFunction:
-    """A function at a point, and the way in which it can be evaluated.
+    """A function at a point, and how it is evaluated.
 
-    leaves, paths: every leaf of params, and where it is. moving: which of them are floating-point. how: traced, with
-    the arrays in args as inputs; constant, traced with args as they are; numpy, called with NumPy arrays; or jax,
-    called with its arrays. double: in float64; else in the dtypes of the leaves themselves. weights: for a function
-    that returns no scalar, one array for each leaf of its result, by which it is summed up to one.
+    Attributes:
+        fun: the user's function of params and args.
+        leaves: all leaves of params.
+        paths: the key path of each leaf.
+        structure: the structure of params.
+        floating: the indices of the floating-point leaves, which are nudged.
+        args: the other arguments of fun.
+        mode: how fun is evaluated.
+        in_float64: whether it is evaluated in float64; otherwise in the dtypes of the leaves.
+        weights: for a function that returns no scalar, one array for each leaf of its result; the checked scalar is
+            the sum of the results times these weights. None for a function that returns a scalar.
     """
 
     fun: Callable[..., Any]
@@ -39,12 +55,12 @@ class CheckedFunction:
     structure: jax.tree_util.PyTreeDef
     floating: tuple[int, ...]
     args: tuple[Any, ...]
-    mode: str
-    in_float64: bool
+    mode: EvaluationMode = EvaluationMode.TRACED
+    in_float64: bool = True
     weights: tuple[np.ndarray, ...] | None = None
 
     def jax_settings(self) -> ExitStack:
-        """Enter the settings of JAX in which this problem is evaluated, and leave them as the stack closes."""
+        """The settings of JAX for this function, entered now and left when the stack closes."""
         stack = ExitStack()
         for setting in (jax.debug_nans(False), jax.debug_infs(False), jax.disable_jit(False)):
             stack.enter_context(setting)
@@ -52,10 +68,20 @@ class CheckedFunction:
             stack.enter_context(jax.enable_x64(True))
         return stack
 
+    @property
+    def is_traced(self) -> bool:
+        """Whether JAX traces the function."""
+        return self.mode in (EvaluationMode.TRACED, EvaluationMode.TRACED_CONSTANT_ARGS)
+
+    @cached_property
+    def leaf_names(self) -> list[str]:
+        """The names of all leaves of params."""
+        return [leaf_name(path) for path in self.paths]
+
     @cached_property
     def point(self) -> Leaves:
         """The floating-point leaves of params."""
-        return [self._array(self.leaves[index]) for index in self.floating]
+        return [self._as_array(self.leaves[index]) for index in self.floating]
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -64,58 +90,43 @@ class CheckedFunction:
 
     @cached_property
     def sizes(self) -> list[int]:
-        """How many numbers each floating-point leaf has."""
+        """The number of entries of each floating-point leaf."""
         return [leaf.size for leaf in self.point]
 
     @cached_property
     def flat(self) -> Flat:
-        """The point as one row of numbers."""
+        """The point as a vector."""
         return flatten(self.point)
 
+    def unflatten(self, flat: np.ndarray) -> Leaves:
+        """[..., size] -> [..., *shape] for each floating-point leaf."""
+        parts = np.split(flat, np.cumsum(self.sizes)[:-1], axis=-1)
+        return [part.reshape(flat.shape[:-1] + shape) for part, shape in zip(parts, self.shapes, strict=True)]
+
     def to_arguments(self, flat: np.ndarray) -> list[Any]:
-        """A row of numbers as the floating-point leaves, in the kind of array with which the function is called."""
+        """A vector as floating-point leaves, in the kind of array that the function is called with."""
         leaves = [leaf.astype(own.dtype) for leaf, own in zip(self.unflatten(flat), self.point, strict=True)]
-        convert = jnp.asarray if self.mode == "jax" else lambda leaf: leaf if leaf.ndim else leaf[()]
-        return [convert(leaf) for leaf in leaves]
+        if self.mode is EvaluationMode.JAX:
+            return [jnp.asarray(leaf) for leaf in leaves]
+        return [leaf if leaf.ndim else leaf[()] for leaf in leaves]
 
     def points_along(
-        self, directions: Float[np.ndarray, "lines size"], steps: Float[np.ndarray, "lines points"]
+        self, vectors: Float[np.ndarray, "lines size"], offsets: Float[np.ndarray, "lines points"]
     ) -> Leaves:
-        """Every point + step · direction, as leaves [lines · points, *shape]."""
-        flat = self.flat + steps[..., None] * directions[:, None]
+        """Every point + offset · vector, as leaves [lines · points, *shape]."""
+        flat = self.flat + offsets[..., None] * vectors[:, None]
         leaves = self.unflatten(flat.reshape(-1, self.flat.size))
         return [leaf.astype(own.dtype) for leaf, own in zip(leaves, self.point, strict=True)]
 
-    @property
-    def argument_shapes(self) -> list[tuple[int, ...]]:
-        """The shapes of the arrays in args that are inputs of the traced program."""
-        return [np.shape(leaf) for leaf in self.argument_arrays]
-
     def entry_names(self, entries: Sequence[int] | np.ndarray) -> list[str]:
-        """Names of single parameters by their places in `flat`, such as 0.weight[0,1]."""
+        """The names of entries, by their positions in `flat`; such as 0.weight[0,1]."""
         bounds = np.cumsum([0, *self.sizes])
-        leaf_names = []
+        names = []
         for entry in entries:
             leaf = int(np.searchsorted(bounds, entry, side="right")) - 1
-            name, shape = self.names[self.floating[leaf]], self.shapes[leaf]
-            index = np.unravel_index(entry - bounds[leaf], shape) if shape else ()
-            leaf_names.append(entry_name(name, index))
-        return leaf_names
-
-    @cached_property
-    def names(self) -> list[str]:
-        """The names of the leaves' places."""
-        return [leaf_name(path) for path in self.paths]
-
-    @property
-    def is_traced(self) -> bool:
-        """Whether JAX can trace the function."""
-        return self.mode in ("traced", "constant")
-
-    def unflatten(self, flat: np.ndarray) -> Leaves:
-        """[..., size] -> one [..., *shape] for each leaf."""
-        parts = np.split(flat, np.cumsum(self.sizes)[:-1], axis=-1)
-        return [part.reshape(flat.shape[:-1] + shape) for part, shape in zip(parts, self.shapes, strict=True)]
+            name, shape = self.leaf_names[self.floating[leaf]], self.shapes[leaf]
+            names.append(entry_name(name, np.unravel_index(entry - bounds[leaf], shape) if shape else ()))
+        return names
 
     def params(self, point: Sequence[Any]) -> Tree:
         """The pytree of params with these floating-point leaves."""
@@ -124,65 +135,87 @@ class CheckedFunction:
             leaves[index] = leaf
         return jax.tree.unflatten(self.structure, leaves)
 
-    def _array(self, leaf: Any) -> np.ndarray:
-        return np.asarray(leaf, np.float64) if self.in_float64 else np.asarray(leaf)
-
     @cached_property
     def argument_arrays(self) -> list[np.ndarray]:
         """The arrays in args that are inputs of the traced program."""
-        return (
-            [self._input(leaf) for leaf in jax.tree.leaves(self.args) if _is_array(leaf)]
-            if self.mode == "traced"
-            else []
-        )
+        if self.mode is not EvaluationMode.TRACED:
+            return []
+        return [self._as_input(leaf) for leaf in jax.tree.leaves(self.args) if _is_array(leaf)]
 
-    def _input(self, leaf: Any) -> Any:
-        return self._array(leaf) if is_floating(leaf) else leaf
+    @property
+    def argument_shapes(self) -> list[tuple[int, ...]]:
+        """The shapes of those arrays."""
+        return [np.shape(leaf) for leaf in self.argument_arrays]
 
     def arguments(self, arrays: Sequence[Any]) -> tuple[Any, ...]:
-        """The args with these arrays."""
+        """The args with these arrays in place of `argument_arrays`."""
         leaves, structure = jax.tree.flatten(self.args)
-        rest = iter(arrays)
-        if self.mode == "traced":
-            leaves = [next(rest) if _is_array(leaf) else leaf for leaf in leaves]
+        remaining = iter(arrays)
+        if self.mode is EvaluationMode.TRACED:
+            leaves = [next(remaining) if _is_array(leaf) else leaf for leaf in leaves]
         else:
-            leaves = [self._input(leaf) if _is_array(leaf) else leaf for leaf in leaves]
+            leaves = [self._as_input(leaf) if _is_array(leaf) else leaf for leaf in leaves]
         arguments: tuple[Any, ...] = jax.tree.unflatten(structure, leaves)
         return arguments
 
+    def _as_array(self, leaf: Any) -> np.ndarray:
+        return np.asarray(leaf, np.float64) if self.in_float64 else np.asarray(leaf)
+
+    def _as_input(self, leaf: Any) -> Any:
+        return self._as_array(leaf) if is_floating(leaf) else leaf
+
     def output(self, point: Sequence[Any], arrays: Sequence[Any]) -> list[Any]:
-        """The leaves of what the function returns, checked to be floating-point."""
-        leaves = jax.tree.leaves(self.fun(self.params(point), *self.arguments(arrays)))
-        wrong = [leaf for leaf in leaves if not is_floating(leaf)]
-        if wrong or not leaves:
-            found = describe_value(wrong[0]) if wrong else "nothing"
-            raise NotCheckableError(
-                f"fun must return a floating-point number, or arrays of them, but it returned {found}; "
-                "return the loss alone"
-            )
-        return leaves
+        """The leaves of what the function returns. Raises NotCheckableError if one is not floating-point."""
+        return checked_output(self.fun(self.params(point), *self.arguments(arrays)))
 
     def scalar(self, point: Sequence[Any], arrays: Sequence[Any]) -> Any:
-        """The function's value, or the sum of its results by weights."""
+        """The value of the function, or the weighted sum of its results."""
         return self.weighted_sum(self.output(point, arrays))
 
     def weighted_sum(self, leaves: Sequence[Any]) -> Any:
-        """The sum of a result's leaves by weights; a scalar is its own."""
+        """The weighted sum of a result's leaves; a scalar result itself."""
         if self.weights is None:
             return leaves[0]
         return sum((weight * leaf).sum() for weight, leaf in zip(self.weights, leaves, strict=True))
 
     @cached_property
     def program(self) -> Callable[..., jax.Array]:
-        """`scalar`, traced once for all that is made of it."""
+        """`scalar` under jit, traced once for everything that is made of it."""
         return jax.jit(lambda point, arrays: self.scalar(point, arrays))
 
     @cached_property
     def precision(self) -> ProgramPrecision | None:
-        """What the traced function says of itself; None where it cannot be traced."""
+        """What the traced program tells about its arithmetic; None if JAX cannot trace the function."""
         if not self.is_traced:
             return None
         return inspect_program(jax.make_jaxpr(self.program)(self.point, self.argument_arrays), inputs=len(self.point))
+
+
+def checked_output(result: Tree) -> list[Any]:
+    """The leaves of what a function returned.
+
+    Args:
+        result: a pytree.
+
+    Returns:
+        Its leaves, all floating-point.
+
+    Raises:
+        NotCheckableError: if there is no leaf, or one that is not floating-point.
+
+    Example:
+        >>> checked_output((1.0, 2.0))
+        [1.0, 2.0]
+    """
+    leaves = jax.tree.leaves(result)
+    wrong = [leaf for leaf in leaves if not is_floating(leaf)]
+    if wrong or not leaves:
+        found = describe_value(wrong[0]) if wrong else "nothing"
+        raise NotCheckableError(
+            f"fun must return a floating-point number, or arrays of them, but it returned {found}; "
+            "return the loss alone"
+        )
+    return leaves
 
 
 def _is_array(leaf: Any) -> bool:

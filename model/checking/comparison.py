@@ -1,152 +1,220 @@
-"""Lines that were tried: every way's derivative along them, held against the differences."""
+"""Every method's derivative along the lines that were tried, compared with the finite differences."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool
 
 from model.checking.analytic import AnalyticGradients
 from model.checking.directions import Directions
 from model.checking.evaluator import Evaluator
 from model.checking.finite_differences import Differences
 from model.checking.report import SIZE_FLOOR, Derivative
-from model.checking.rounding import EPS
+from model.checking.rounding import FLOAT64_ROUNDOFF
 from model.checking.step_search import LineSamples, sample_lines, taylor_order
 from model.checking.verdicts import ERROR_MARGIN, SEVERITY, Verdict, judge, larger_magnitude
 
-Ways = dict[str, np.ndarray]
+Derivatives = dict[str, np.ndarray]
+Verdicts = dict[str, list[Verdict]]
 
-# So many roundings of the steepest slope in sight may be left where derivatives cancel to nothing.
+# So many roundings of the steepest slope in sight may remain if derivatives cancel to nothing.
 CANCELLATION_ROUNDINGS = 64
+# The percentile of a random direction's entries below which an entry's error would not be visible.
+INVISIBLE_PERCENTILE = 1
 
 
 @dataclass(frozen=True)
 class Comparison:
     """What was found along each line.
 
-    ways: the derivative by the name of each exact way. rounding: how far off those may be. verdicts: on each.
+    Attributes:
+        directions: of the lines.
+        samples: what the values tell along each line.
+        derivatives: [lines] each, by the name of each exact method.
+        rounding: [lines], how far off those may be because of rounding.
+        verdicts: on each derivative of each method.
     """
 
     directions: Directions
     samples: LineSamples
-    derivatives: Ways
+    derivatives: Derivatives
     rounding: np.ndarray
-    verdicts: dict[str, list[Verdict]]
+    verdicts: Verdicts
 
     def concat(self, more: Comparison) -> Comparison:
-        """These and more lines, which are along no single entry."""
+        """These lines and more, whose directions must be dense."""
         return Comparison(
             directions=self.directions.concat(more.directions),
             samples=self.samples.concat(more.samples),
             derivatives={
-                way: np.concatenate([written, more.derivatives[way]]) for way, written in self.derivatives.items()
+                method: np.concatenate([values, more.derivatives[method]])
+                for method, values in self.derivatives.items()
             },
             rounding=np.concatenate([self.rounding, more.rounding]),
-            verdicts={way: [*verdicts, *more.verdicts[way]] for way, verdicts in self.verdicts.items()},
+            verdicts={method: [*verdicts, *more.verdicts[method]] for method, verdicts in self.verdicts.items()},
         )
 
-    def rows(self, names: list[str], order: int) -> list[Derivative]:
+    def report_rows(self, names: Sequence[str], order: int) -> list[Derivative]:
         """A row of the report for each line."""
-        return make_derivatives(names, self.samples.differences, self.derivatives, self.verdicts, order)
+        return report_rows(names, self.samples.differences, self.derivatives, self.verdicts, order)
+
+    @property
+    def first_dense(self) -> int | None:
+        """The index of the random direction through all entries; None if there is none."""
+        index = len(self.directions.entries)
+        return index if index < len(self.directions) else None
 
     def taylor_order(self) -> float | None:
-        """The order of Taylor's remainder along the first direction through all entries."""
-        at = len(self.directions.entries)
-        if at == len(self.directions):
+        """The order of Taylor's remainder along that direction."""
+        line = self.first_dense
+        if line is None:
             return None
-        return taylor_order(self.samples, at, float(next(iter(self.derivatives.values()))[at]))
+        return taylor_order(self.samples, line, float(next(iter(self.derivatives.values()))[line]))
 
     def adjoint_error(self) -> float | None:
-        """How far forward and reverse mode are apart along that direction, relative to their size."""
-        at = len(self.directions.entries)
-        if "jvp" not in self.derivatives or "grad" not in self.derivatives or at == len(self.directions):
+        """How far forward and reverse mode differ along that direction, relative to their size."""
+        line = self.first_dense
+        if line is None or not {"jvp", "grad"} <= self.derivatives.keys():
             return None
-        forward, reverse = float(self.derivatives["jvp"][at]), float(self.derivatives["grad"][at])
+        forward, reverse = float(self.derivatives["jvp"][line]), float(self.derivatives["grad"][line])
         size = max(abs(forward), abs(reverse))
         return abs(forward - reverse) / size if size > 0 else 0.0
 
     def visible_error(self, tolerance: float) -> float | None:
-        """The error of a single entry that the random direction would have shown, in 99 of 100 of them."""
-        at, slope = len(self.directions.entries), self.samples.differences.slope
-        if at == len(self.directions) or not np.isfinite(slope.error[at]):
+        """The error of a single entry that this direction would have shown, for 99 of 100 entries."""
+        line, slope = self.first_dense, self.samples.differences.slope
+        if line is None or not np.isfinite(slope.error[line]):
             return None
-        slack = ERROR_MARGIN * slope.error[at] + self.rounding[at] + tolerance * abs(slope.value[at])
-        return float(slack / np.percentile(np.abs(self.directions.dense[0]), 1))
+        allowed = ERROR_MARGIN * slope.error[line] + self.rounding[line] + tolerance * abs(slope.value[line])
+        return float(allowed / np.percentile(np.abs(self.directions.dense[0]), INVISIBLE_PERCENTILE))
 
 
 def compare_along(
-    evaluator: Evaluator, gradients: AnalyticGradients, lines: Directions, coarse: np.ndarray, tolerance: float
+    evaluator: Evaluator,
+    gradients: AnalyticGradients,
+    directions: Directions,
+    entry_roundoff: np.ndarray,
+    tolerance: float,
 ) -> Comparison:
-    """Explore the lines and judge each way along them. coarse: how coarsely the function computes along each."""
-    ways = {way: lines.derivatives_along(gradient) for way, gradient in gradients.by_method.items()}
-    steepest = np.max([np.zeros(len(lines)), *map(np.abs, ways.values())], axis=0)
-    seen = sample_lines(evaluator, lines, lines.max_along(coarse), np.nan_to_num(steepest, posinf=0.0))
-    if seen.slopes is not None:
-        ways["jvp"] = seen.slopes
-    rounding = lines.errors_along(gradients.rounding) + CANCELLATION_ROUNDINGS * EPS * seen.differences.slope_scale
-    verdicts = {
-        way: judge(seen.differences, written, rounding, seen.middle, tolerance) for way, written in ways.items()
-    }
-    for line, way in _odd_ones(ways, seen.differences, rounding, tolerance):
-        if verdicts[way][line].ok:
-            verdicts[way][line] = Verdict.WRONG
-    _excuse_kinks(ways, seen.differences, lines, verdicts)
-    return Comparison(lines, seen, ways, rounding, verdicts)
+    """Sample the function along lines, and judge each method's derivative along them.
 
+    Args:
+        evaluator: of the function.
+        gradients: to be judged.
+        directions: of the lines.
+        entry_roundoff: [size], the unit roundoff on the way from each parameter to the value.
+        tolerance: how far two derivatives may differ beyond their errors, relative to the larger one.
 
-def _excuse_kinks(ways: Ways, found: Differences, lines: Directions, verdicts: dict[str, list[Verdict]]) -> None:
-    """Any value between two sides is right for each entry, and so the entries need not fit together along a line."""
-    broken, entries = found.kink | found.jump, len(lines.entries)
-    if not broken.any():
-        return
-    gaps = np.where(broken, np.abs(found.after.value - found.before.value), 0.0)
-    share = len(lines.scale) / max(1, entries)
-    slack = np.abs(lines.dense[:, lines.entries]) @ gaps[:entries] * share + 4 * np.max(gaps[entries:], initial=0.0)
-    for way, written in ways.items():
-        for line in range(entries, len(lines)):
-            off = abs(written[line] - found.slope.value[line]) - ERROR_MARGIN * found.slope.error[line]
-            if verdicts[way][line] == Verdict.WRONG and off <= slack[line - entries]:
-                verdicts[way][line] = Verdict.KINK
-
-
-def _odd_ones(ways: Ways, found: Differences, rounding: np.ndarray, tolerance: float) -> Iterator[tuple[int, str]]:
-    """Lines where exact ways differ, which cannot be but at a kink, and the one that is wrong.
-
-    Of three it is the one that the other two outvote; else the one further from the differences, or both where the
-    differences cannot tell.
+    Returns:
+        What was found, and the verdicts.
     """
-    names, slope = list(ways), found.slope
+    derivatives = {method: directions.derivatives_along(gradient) for method, gradient in gradients.by_method.items()}
+    steepest = np.max([np.zeros(len(directions)), *map(np.abs, derivatives.values())], axis=0)
+    roundoff = directions.max_along(entry_roundoff)
+    samples = sample_lines(evaluator, directions, roundoff, np.nan_to_num(steepest, posinf=0.0))
+    if samples.slopes is not None:
+        derivatives["jvp"] = samples.slopes
+    differences = samples.differences
+    cancellation = CANCELLATION_ROUNDINGS * FLOAT64_ROUNDOFF * differences.slope_scale
+    rounding = directions.errors_along(gradients.rounding) + cancellation
+    verdicts = {
+        method: judge(differences, values, rounding, samples.middle, tolerance)
+        for method, values in derivatives.items()
+    }
+    comparison = Comparison(directions, samples, derivatives, rounding, verdicts)
+    _convict_outvoted(comparison, tolerance)
+    _excuse_kinks(comparison)
+    return comparison
 
-    def apart(one: str, other: str) -> np.ndarray:
-        with np.errstate(invalid="ignore"):
-            slack = 2 * rounding + tolerance * larger_magnitude(ways[one], ways[other])
-            return np.asarray(np.abs(ways[one] - ways[other]) > slack)
 
-    for index, one in enumerate(names):
-        for other in names[index + 1 :]:
-            differ = apart(one, other) & ~found.kink & ~found.jump
-            rest = [name for name in names if name not in (one, other)]
+def _convict_outvoted(comparison: Comparison, tolerance: float) -> None:
+    """Exact methods cannot differ, except at a kink. One that differs is wrong."""
+    for line, method in _outvoted(comparison, tolerance):
+        if comparison.verdicts[method][line].ok:
+            comparison.verdicts[method][line] = Verdict.WRONG
+
+
+def _excuse_kinks(comparison: Comparison) -> None:
+    """For entries at a kink any value between the two sides is right, so they need not add up along a line."""
+    differences, directions = comparison.samples.differences, comparison.directions
+    is_broken, entries = differences.kink | differences.jump, len(directions.entries)
+    if not is_broken.any():
+        return
+    gaps = np.where(is_broken, np.abs(differences.after.value - differences.before.value), 0.0)
+    untried = len(directions.scale) / max(1, entries)
+    from_entries = np.abs(directions.dense[:, directions.entries]) @ gaps[:entries] * untried
+    allowed = from_entries + 4 * np.max(gaps[entries:], initial=0.0)
+    slope = differences.slope
+    for method, values in comparison.derivatives.items():
+        verdicts = comparison.verdicts[method]
+        for line in range(entries, len(directions)):
+            excess = abs(values[line] - slope.value[line]) - ERROR_MARGIN * slope.error[line]
+            if verdicts[line] == Verdict.WRONG and excess <= allowed[line - entries]:
+                verdicts[line] = Verdict.KINK
+
+
+def _outvoted(comparison: Comparison, tolerance: float) -> Iterator[tuple[int, str]]:
+    """Yield each line along which two methods differ, and the one that is wrong.
+
+    Of three methods it is the one that the other two outvote. Of two it is the one further from the differences, or
+    both if the differences cannot tell.
+    """
+    derivatives, differences = comparison.derivatives, comparison.samples.differences
+    methods = list(derivatives)
+    for index, one in enumerate(methods):
+        for other in methods[index + 1 :]:
+            differ = _differ(comparison, one, other, tolerance) & ~differences.kink & ~differences.jump
+            third = next((method for method in methods if method not in (one, other)), None)
             for line in np.flatnonzero(differ):
-                off = {way: abs(ways[way][line] - slope.value[line]) for way in (one, other)}
-                if rest and apart(one, rest[0])[line] != apart(other, rest[0])[line]:
-                    yield int(line), one if apart(one, rest[0])[line] else other
-                elif abs(off[one] - off[other]) > slope.error[line]:
-                    yield int(line), max(off, key=lambda way: off[way])
-                else:
-                    yield from ((int(line), one), (int(line), other))
+                yield from (
+                    (int(line), method) for method in _wrong_ones(comparison, int(line), one, other, third, tolerance)
+                )
 
 
-def make_derivatives(
-    names: list[str], found: Differences, ways: Ways, verdicts: dict[str, list[Verdict]], order: int
+def _wrong_ones(
+    comparison: Comparison, line: int, one: str, other: str, third: str | None, tolerance: float
+) -> tuple[str, ...]:
+    if third is not None:
+        one_differs = _differ(comparison, one, third, tolerance)[line]
+        if one_differs != _differ(comparison, other, third, tolerance)[line]:
+            return (one if one_differs else other,)
+    slope = comparison.samples.differences.slope
+    distance = {method: abs(comparison.derivatives[method][line] - slope.value[line]) for method in (one, other)}
+    if abs(distance[one] - distance[other]) > slope.error[line]:
+        return (max(distance, key=lambda method: distance[method]),)
+    return one, other
+
+
+def _differ(comparison: Comparison, one: str, other: str, tolerance: float) -> Bool[np.ndarray, " lines"]:
+    """Whether two exact methods differ along each line, beyond their rounding."""
+    a, b = comparison.derivatives[one], comparison.derivatives[other]
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.abs(a - b) > 2 * comparison.rounding + tolerance * larger_magnitude(a, b))
+
+
+def report_rows(
+    names: Sequence[str], differences: Differences, derivatives: Derivatives, verdicts: Verdicts, order: int
 ) -> list[Derivative]:
-    """A row of the report for each line: its numbers each way, and the gravest verdict."""
+    """A row of the report for each line: its derivative by each method, and the gravest verdict.
+
+    Args:
+        names: of the lines.
+        differences: along each line.
+        derivatives: [lines] each, by the method's name.
+        verdicts: on each of them.
+        order: 1, or 2 for derivatives of Hessian-vector products.
+
+    Returns:
+        The rows.
+    """
     rows = []
     for line, name in enumerate(names):
-        numbers = {way: float(written[line]) for way, written in ways.items()}
-        judged = {way: verdicts[way][line] for way in ways}
-        nudge, error = float(found.slope.value[line]), float(found.slope.error[line])
+        numbers = {method: float(values[line]) for method, values in derivatives.items()}
+        judged = {method: verdicts[method][line] for method in derivatives}
+        nudge, error = float(differences.slope.value[line]), float(differences.slope.error[line])
         verdict = min(judged.values(), key=SEVERITY.index)
         rows.append(
             Derivative(
@@ -157,7 +225,7 @@ def make_derivatives(
                 by_hand=numbers.get("by_hand"),
                 grad=numbers.get("grad"),
                 verdict=verdict,
-                wrong=tuple(way for way, each in judged.items() if not each.ok),
+                wrong=tuple(method for method, each in judged.items() if not each.ok),
                 relative_error=_relative_error(list(numbers.values()), nudge, error, verdict),
                 order=order,
             )
@@ -171,6 +239,5 @@ def _relative_error(exact: list[float], nudge: float, error: float, verdict: Ver
     worst = max(abs(a - b) / max(abs(a), abs(b), SIZE_FLOOR) for a in exact for b in exact)
     if verdict in (Verdict.KINK, Verdict.JUMP) or not np.isfinite(error):
         return worst
-    return max(
-        worst, *(max(0.0, abs(a - nudge) - ERROR_MARGIN * error) / max(abs(a), abs(nudge), SIZE_FLOOR) for a in exact)
-    )
+    unexplained = (max(0.0, abs(a - nudge) - ERROR_MARGIN * error) / max(abs(a), abs(nudge), SIZE_FLOOR) for a in exact)
+    return max(worst, *unexplained)

@@ -13,7 +13,7 @@ from model.checking.comparison import CANCELLATION_ROUNDINGS, Comparison
 from model.checking.error_patterns import LIKE, Diagnosis, KnownGradient, diagnose, merge_methods, split_leaves
 from model.checking.evaluator import Evaluator
 from model.checking.known_mistakes import data_counts, known_gradients
-from model.checking.rounding import EPS
+from model.checking.rounding import FLOAT64_ROUNDOFF
 from model.checking.step_search import sample_lines
 from model.checking.verdicts import ERROR_MARGIN
 from model.pytrees import Flat
@@ -26,10 +26,10 @@ def diagnose_wrong(
 
     name: that of the gradient by hand.
     """
-    problem, entries, found = evaluator.problem, tried.directions.entries, tried.samples.differences
+    problem, entries, found = evaluator.function, tried.directions.entries, tried.samples.differences
     wrong = [way for way in tried.derivatives if not all(verdict.ok for verdict in tried.verdicts[way])]
     right = [way for way in gradients.by_method if way not in wrong]
-    names, shapes = [problem.names[index] for index in problem.floating], problem.shapes
+    names, shapes = [problem.leaf_names[index] for index in problem.floating], problem.shapes
 
     def whole(values: np.ndarray) -> Flat:
         row = np.full(problem.flat.size, np.nan)
@@ -43,17 +43,17 @@ def diagnose_wrong(
     truth, slack = whole(np.where(clean, found.slope.value, np.nan)), whole(ERROR_MARGIN * found.slope.error)
     if right:
         truth, slack = gradients.by_method[right[0]], np.zeros(problem.flat.size)
-    floor = np.nan_to_num(whole(CANCELLATION_ROUNDINGS * EPS * found.slope_scale))
+    floor = np.nan_to_num(whole(CANCELLATION_ROUNDINGS * FLOAT64_ROUNDOFF * found.slope_scale))
     with np.errstate(invalid="ignore"):
         slack = slack + gradients.rounding + floor + tolerance * np.abs(truth)
     tried_at = np.isin(np.arange(problem.flat.size), entries)
 
-    single, coarse = Evaluator(problem), np.repeat(evaluator.coarseness(), problem.sizes)
+    single, coarse = Evaluator(problem), np.repeat(evaluator.input_roundoff(), problem.sizes)
 
     def slopes(way: str, other: CheckedFunction) -> Flat | None:
         """The gradient of another problem by differences, if it is the way's along the first direction, or entry."""
         nonlocal single
-        single = single.of(other)
+        single = single.for_args_of(other)
         at = min(len(entries), len(tried.directions) - 1)
         with other.jax_settings():
             first = tried.directions.take(np.array([at]))

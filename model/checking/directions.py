@@ -1,34 +1,39 @@
-"""The lines along which a function is nudged: one through each entry that is tried, and some through all of them."""
+"""The directions along which a function is nudged: one for each entry that is tried, and some through many entries."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from model.checking.checked_function import CheckedFunction
 from model.pytrees import Flat
 
-# Two gradients differ at an entry where they are so far apart, relative to their size.
-APART = 1e-9
-# An entry is of another size than its leaf where it is smaller than that by this.
-FAR = 1e-4
-# Leaves that get a random direction of their own where not every entry is tried.
-LEAVES = 8
+# Two gradients disagree at an entry if they differ by this, relative to their size.
+DISAGREEMENT = 1e-9
+# An entry has a scale of its own if it is smaller than its leaf by this factor.
+SMALL_ENTRY = 1e-4
+# Leaves that get a random direction of their own if not every entry is tried.
+MAX_LEAF_DIRECTIONS = 8
+# Entries of a random direction are ± the scale of the entry times a number in this range.
+RANDOM_RANGE = (0.6, 1.4)
 
 
 @dataclass(frozen=True)
 class Directions:
-    """Directions from the point, made only when they are asked for.
+    """Directions from the point. Their vectors are made only when they are needed.
 
-    entries: the places, in the row of all parameters, of those that are tried one by one. dense [lines, size]: the
-    other directions; names: what they are. scale [size]: what is natural for each parameter.
+    Attributes:
+        entries: [entries], the positions, in the vector of all parameters, of those that are tried one by one.
+        dense: [dense, size], the other directions.
+        names: of the dense directions.
+        scale: [size], the typical scale of each parameter.
     """
 
-    entries: np.ndarray
-    dense: Float[np.ndarray, "lines size"]
+    entries: Int[np.ndarray, " entries"]
+    dense: Float[np.ndarray, "dense size"]
     names: tuple[str, ...]
     scale: Flat
 
@@ -36,125 +41,167 @@ class Directions:
         return len(self.entries) + len(self.dense)
 
     def __iter__(self) -> Iterator[Flat]:
-        return (self.vectors(np.array([line]))[0] for line in range(len(self)))
+        return (self.vectors(np.array([index]))[0] for index in range(len(self)))
 
-    def vectors(self, chosen: np.ndarray) -> Float[np.ndarray, "chosen size"]:
-        """Some of the directions."""
-        result = np.zeros((len(chosen), len(self.scale)))
-        for row, line in enumerate(chosen):
-            if line < len(self.entries):
-                result[row, self.entries[line]] = 1.0
+    def vectors(self, indices: np.ndarray) -> Float[np.ndarray, "indices size"]:
+        """The vectors of some directions."""
+        vectors = np.zeros((len(indices), len(self.scale)))
+        for row, index in enumerate(indices):
+            if index < len(self.entries):
+                vectors[row, self.entries[index]] = 1.0
             else:
-                result[row] = self.dense[line - len(self.entries)]
-        return result
+                vectors[row] = self.dense[index - len(self.entries)]
+        return vectors
 
-    def take(self, chosen: np.ndarray) -> Directions:
-        """Some of the lines."""
-        tried = chosen[chosen < len(self.entries)]
-        rest = chosen[chosen >= len(self.entries)] - len(self.entries)
-        names = tuple(self.names[line] for line in rest)
-        return replace(self, entries=self.entries[tried], dense=self.dense[rest], names=names)
+    def take(self, indices: np.ndarray) -> Directions:
+        """Some of the directions."""
+        entries = indices[indices < len(self.entries)]
+        dense = indices[indices >= len(self.entries)] - len(self.entries)
+        names = tuple(self.names[index] for index in dense)
+        return replace(self, entries=self.entries[entries], dense=self.dense[dense], names=names)
 
     def concat(self, more: Directions) -> Directions:
-        """These and more lines, which are along no single entry."""
+        """These directions and more, which must all be dense."""
         return replace(self, dense=np.concatenate([self.dense, more.dense]), names=self.names + more.names)
 
     @property
     def step_scale(self) -> np.ndarray:
-        """The natural length of a step along each line."""
+        """[directions], the length of a step of typical size along each direction."""
         return np.concatenate([self.scale[self.entries], np.ones(len(self.dense))])
 
-    def reach(self, flat: Flat) -> np.ndarray:
-        """How large the point's own numbers are along each line, in units of a step."""
+    def magnitudes(self, flat: Flat) -> np.ndarray:
+        """[directions], how large the point's numbers are along each direction, in units of a step."""
         return np.concatenate([np.abs(flat[self.entries]), np.ones(len(self.dense))])
 
     def derivatives_along(self, gradient: Flat) -> np.ndarray:
-        """The derivative along each line that a gradient stands for."""
+        """[directions], the derivative along each direction according to a gradient."""
         with np.errstate(invalid="ignore", over="ignore"):
-            dense = [np.sum(np.where(direction == 0, 0.0, direction * gradient)) for direction in self.dense]
+            dense = [np.sum(np.where(vector == 0, 0.0, vector * gradient)) for vector in self.dense]
         return np.concatenate([gradient[self.entries], dense])
 
-    def errors_along(self, each: Flat) -> np.ndarray:
-        """What independent errors of the entries come to along each line."""
+    def errors_along(self, entry_errors: Flat) -> np.ndarray:
+        """[directions], the error along each direction that independent errors of the entries cause."""
         with np.errstate(over="ignore"):
-            return np.concatenate([each[self.entries], np.sqrt(np.square(self.dense) @ np.square(each))])
+            dense = np.sqrt(np.square(self.dense) @ np.square(entry_errors))
+        return np.concatenate([entry_errors[self.entries], dense])
 
-    def max_along(self, each: Flat) -> np.ndarray:
-        """The largest value of an entry that each line moves."""
-        dense = [np.max(each[direction != 0], initial=0.0) for direction in self.dense]
-        return np.concatenate([each[self.entries], dense])
+    def max_along(self, entry_values: Flat) -> np.ndarray:
+        """[directions], the largest value of the entries that each direction moves."""
+        dense = [np.max(entry_values[vector != 0], initial=0.0) for vector in self.dense]
+        return np.concatenate([entry_values[self.entries], dense])
 
 
-def typical_scale(problem: CheckedFunction) -> Flat:
-    """What a step of one is for each parameter: its own size or that of its leaf, whichever is larger; 1 for zeros.
+def typical_scale(function: CheckedFunction) -> Flat:
+    """The size of a typical step for each parameter.
 
-    Its own where that is quite another than the leaf's.
+    Args:
+        function: at its point.
 
-    >>> from model.checking.tracing import prepare
-    >>> typical_scale(prepare(np.sum, np.array([3.0, 4.0, 0.0, 1e-9]), ())).tolist()
-    [3.0, 4.0, 2.5, 1e-09]
+    Returns:
+        [size]: the parameter's own size or the root mean square of its leaf, whichever is larger; its own size if that
+        is much smaller than its leaf's; 1 in a leaf of zeros.
+
+    Example:
+        >>> from model.checking.tracing import prepare
+        >>> typical_scale(prepare(np.sum, np.array([3.0, 4.0, 0.0, 1e-9]), ())).tolist()
+        [3.0, 4.0, 2.5, 1e-09]
     """
     scales = []
-    for leaf in problem.point:
-        values = np.ravel(np.nan_to_num(np.abs(np.asarray(leaf, np.float64)), posinf=0.0))
-        typical = np.sqrt(np.mean(np.square(values))) if values.size else 0.0
-        larger = np.maximum(values, typical) if typical > 0 else np.ones_like(values)
-        scales.append(np.where((values > 0) & (values < FAR * typical), values, larger))
+    for leaf in function.point:
+        sizes = np.ravel(np.nan_to_num(np.abs(np.asarray(leaf, np.float64)), posinf=0.0))
+        root_mean_square = np.sqrt(np.mean(np.square(sizes))) if sizes.size else 0.0
+        larger = np.maximum(sizes, root_mean_square) if root_mean_square > 0 else np.ones_like(sizes)
+        scales.append(np.where((sizes > 0) & (sizes < SMALL_ENTRY * root_mean_square), sizes, larger))
     return np.concatenate(scales)
 
 
-def all_entries(problem: CheckedFunction, rng: np.random.Generator) -> Directions:
-    """Every entry, and one random direction through all of them."""
-    scale = typical_scale(problem)
-    size = len(scale)
+def all_entries(function: CheckedFunction, rng: np.random.Generator) -> Directions:
+    """A direction for every entry, and a random one through all of them.
+
+    Args:
+        function: at its point.
+        rng: for the random direction.
+
+    Returns:
+        The directions; without a random one if there is a single entry.
+    """
+    scale = typical_scale(function)
+    entries, size = np.arange(len(scale)), len(scale)
     if size <= 1:
-        return Directions(np.arange(size), np.zeros((0, size)), (), scale)
-    return Directions(np.arange(size), _at_random(scale, rng)[None], ("all at random",), scale)
+        return Directions(entries, np.zeros((0, size)), (), scale)
+    return Directions(entries, _random_vector(scale, rng)[None], ("all at random",), scale)
 
 
 def sample_directions(
-    problem: CheckedFunction, count: int, apart: Flat, rng: np.random.Generator, leaves: int = LEAVES
+    function: CheckedFunction,
+    count: int,
+    disagreement: Flat,
+    rng: np.random.Generator,
+    max_leaf_directions: int = MAX_LEAF_DIRECTIONS,
 ) -> Directions:
-    """`count` entries, a share of every leaf's, and random directions through all of them and through each leaf.
+    """Directions for a sample of entries, and random ones through all entries and through each leaf.
 
-    The entries at which two gradients disagree most are among them. leaves: up to so many have a direction.
+    Args:
+        function: at its point.
+        count: how many entries are drawn; every leaf gets its share.
+        disagreement: [size], how far two gradients differ at each entry. The entries at which they disagree most are
+            in the sample.
+        rng: for the sample and the random directions.
+        max_leaf_directions: how many leaves get a direction of their own.
+
+    Returns:
+        The directions.
     """
-    scale = typical_scale(problem)
-    sizes = np.array(problem.sizes)
-    starts = np.cumsum([0, *sizes])[:-1]
-    shares = np.zeros(len(sizes), int)
-    shares[rng.permutation(np.flatnonzero(sizes))[:count]] = 1
-    shares += np.floor((count - shares.sum()) * sizes / sizes.sum()).astype(int)
-    shares = np.minimum(sizes, shares)
-    drawn = [
-        start + rng.choice(size, share, replace=False)
-        for start, size, share in zip(starts, sizes, shares, strict=True)
-        if size
-    ]
-    furthest = np.argsort(-apart, kind="stable")[: max(1, count // 4)]
-    entries = np.unique(np.concatenate([*drawn, furthest[apart[furthest] > APART]]))
-    dense = {"all at random": _at_random(scale, rng)}
-    for leaf in range(min(len(sizes), leaves) if len(sizes) > 1 else 0):
-        inside = (np.arange(len(scale)) >= starts[leaf]) & (np.arange(len(scale)) < starts[leaf] + sizes[leaf])
-        if inside.any():
-            dense[f"{problem.names[problem.floating[leaf]]} at random"] = np.where(inside, _at_random(scale, rng), 0.0)
+    scale = typical_scale(function)
+    entries = _sample_entries(np.array(function.sizes), count, disagreement, rng)
+    dense = {"all at random": _random_vector(scale, rng)}
+    positions, starts = np.arange(len(scale)), np.cumsum([0, *function.sizes])
+    for leaf in range(min(len(function.sizes), max_leaf_directions) if len(function.sizes) > 1 else 0):
+        is_inside = (positions >= starts[leaf]) & (positions < starts[leaf + 1])
+        if is_inside.any():
+            name = function.leaf_names[function.floating[leaf]]
+            dense[f"{name} at random"] = np.where(is_inside, _random_vector(scale, rng), 0.0)
     return Directions(entries, np.stack(list(dense.values())), tuple(dense), scale)
 
 
-def steepest_directions(problem: CheckedFunction, gradients: dict[str, Flat]) -> Directions:
-    """No entry, and a direction along each of the gradients, by its name, in which the function changes most."""
-    scale = typical_scale(problem)
+def _sample_entries(
+    sizes: np.ndarray, count: int, disagreement: Flat, rng: np.random.Generator
+) -> Int[np.ndarray, " entries"]:
+    """Positions of `count` entries, a share of every leaf's, and of a quarter as many that disagree most."""
+    shares = np.zeros(len(sizes), int)
+    shares[rng.permutation(np.flatnonzero(sizes))[:count]] = 1
+    shares += np.floor((count - shares.sum()) * sizes / sizes.sum()).astype(int)
+    starts = np.cumsum([0, *sizes])[:-1]
+    drawn = [
+        start + rng.choice(size, share, replace=False)
+        for start, size, share in zip(starts, sizes, np.minimum(sizes, shares), strict=True)
+        if size
+    ]
+    worst = np.argsort(-disagreement, kind="stable")[: max(1, count // 4)]
+    return np.unique(np.concatenate([*drawn, worst[disagreement[worst] > DISAGREEMENT]]))
+
+
+def steepest_directions(function: CheckedFunction, gradients: Mapping[str, Flat]) -> Directions:
+    """A direction along each gradient, in which the function changes most.
+
+    Args:
+        function: at its point.
+        gradients: [size] each, by the name of their method.
+
+    Returns:
+        Dense directions only; none for a gradient that is zero or infinite.
+    """
+    scale = typical_scale(function)
     dense = {}
     for name, gradient in gradients.items():
         with np.errstate(over="ignore"):
             change = np.nan_to_num(gradient, posinf=0.0, neginf=0.0) * scale
-        steepest = np.max(np.abs(change), initial=0.0)
-        if 0 < steepest < np.inf:
-            dense[f"along {name}"] = scale * (change / steepest)
-    return Directions(
-        np.zeros(0, int), np.array(list(dense.values())).reshape(len(dense), len(scale)), tuple(dense), scale
-    )
+        largest = np.max(np.abs(change), initial=0.0)
+        if 0 < largest < np.inf:
+            dense[f"along {name}"] = scale * (change / largest)
+    vectors = np.array(list(dense.values())).reshape(len(dense), len(scale))
+    return Directions(np.zeros(0, int), vectors, tuple(dense), scale)
 
 
-def _at_random(scale: Flat, rng: np.random.Generator) -> Flat:
-    return np.asarray(scale * rng.choice([-1.0, 1.0], len(scale)) * rng.uniform(0.6, 1.4, len(scale)))
+def _random_vector(scale: Flat, rng: np.random.Generator) -> Flat:
+    return np.asarray(scale * rng.choice([-1.0, 1.0], len(scale)) * rng.uniform(*RANDOM_RANGE, len(scale)))

@@ -65,23 +65,23 @@ def measure_epsilon_errors(
         >>> round(found.derivative, 6), bool(found.errors.min() < 1e-9 < found.errors[-1])
         (0.764842, True)
     """
-    problem = prepare(fun, params, args)
-    if problem.weights is not None:
+    function = prepare(fun, params, args)
+    if function.weights is not None:
         raise NotCheckableError(
             "the picture needs a fun that returns a number, but it returned arrays; return their sum"
         )
-    with problem.jax_settings():
-        evaluator, scale = Evaluator(problem), typical_scale(problem)
-        lines = Directions(_entries(problem, parameter), np.zeros((0, scale.size)), (), scale)
-        coarse = lines.max_along(np.repeat(evaluator.coarseness(), problem.sizes))
-        seen = sample_lines(evaluator, lines, coarse, np.zeros(len(lines)))
+    with function.jax_settings():
+        evaluator, scale = Evaluator(function), typical_scale(function)
+        lines = Directions(_entries(function, parameter), np.zeros((0, scale.size)), (), scale)
+        roundoff = lines.max_along(np.repeat(evaluator.input_roundoff(), function.sizes))
+        seen = sample_lines(evaluator, lines, roundoff, np.zeros(len(lines)))
         slopes = seen.differences.slope
         steepest = int(np.argmax(np.where(np.isfinite(slopes.error), np.abs(slopes.value), -1.0)))
         seen, lines = seen.take(np.array([steepest])), lines.take(np.array([steepest]))
         entry = int(lines.entries[0])
         epsilons = RELATIVE_STEPS * scale[entry]
         values = evaluator.along(lines, np.concatenate([-epsilons, epsilons])[None]).values[0]
-    name = problem.entry_names([entry])[0]
+    name = function.entry_names([entry])[0]
     slope, error = float(seen.differences.slope.value[0]), float(seen.differences.slope.error[0])
     if not np.isfinite(error) or slope == 0:
         raise NotCheckableError(f"there must be a slope to draw, but that by {name} is {slope}; name another")
@@ -100,9 +100,9 @@ def measure_epsilon_errors(
     return EpsilonErrors(name, slope, epsilons[known], errors, error / abs(exact))
 
 
-def _entries(problem: CheckedFunction, parameter: str | None) -> np.ndarray:
+def _entries(function: CheckedFunction, parameter: str | None) -> np.ndarray:
     """The place of the parameter of a name; without one, the places of all that are tried."""
-    names = problem.entry_names(np.arange(min(problem.flat.size, MAX_ENTRIES)))
+    names = function.entry_names(np.arange(min(function.flat.size, MAX_ENTRIES)))
     if parameter is None:
         return np.arange(len(names))
     if parameter not in names:

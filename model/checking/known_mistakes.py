@@ -13,7 +13,7 @@ import numpy as np
 
 from model.checking.checked_function import CheckedFunction
 from model.checking.error_patterns import KnownGradient
-from model.checking.tracing import returned
+from model.checking.tracing import returned_leaves
 from model.gradients import DERIVATIVES, backpropagate
 from model.network import ACTIVATIONS, Network
 from model.pytrees import Flat, Leaves
@@ -69,7 +69,7 @@ def _of_single_rows(
         one = [leaf[row : row + 1] if np.ndim(leaf) >= 1 and np.shape(leaf)[0] == rows else leaf for leaf in leaves]
         other = replace(problem, args=jax.tree.unflatten(structure, one))
         try:
-            returned(other)
+            returned_leaves(other)
         except Exception:
             return  # the function does not take a single row, and may raise anything
         gradient = slopes(other)

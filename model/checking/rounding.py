@@ -1,8 +1,8 @@
-"""What a traced program says of itself before it runs: how coarsely it rounds, how much it computes, and with what."""
+"""What a traced program tells about its arithmetic before it runs: how coarsely it rounds, and how much it computes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,21 +11,25 @@ import jax.extend
 import jax.numpy as jnp
 import numpy as np
 
-# The distance from 1 to the next number, in float64.
-EPS = float(np.finfo(np.float64).eps)
+# The unit roundoff of float64, as the distance from 1 to the next number.
+FLOAT64_ROUNDOFF = float(np.finfo(np.float64).eps)
 
-# Primitives whose values are stairs by intent, and where the slope of a stair, 0, is meant.
+# Primitives whose values are steps on purpose. The slope of a step, 0, is what is meant.
 QUANTIZING_PRIMITIVES = frozenset({"round", "floor", "ceil", "sign", "rem", "argmax", "argmin"})
+# Primitives whose inner programs have other inputs or outputs than the equation itself.
+CONTROL_FLOW_PRIMITIVES = ("scan", "while", "cond")
 
 
 @dataclass(frozen=True)
 class ProgramPrecision:
-    """What a traced program says of itself.
+    """What a traced program tells about its arithmetic.
 
-    coarsest: for each output, the largest rounding on its way from an input; EPS where all of it is float64. through:
-    for each input, the largest rounding on its way to an output. numbers: how many there are in all results, an upper
-    bound of what is in memory at once. stairs: whether values are cut to stairs on purpose. loops: whether there is a
-    loop that ends when its values say so.
+    Attributes:
+        output_roundoff: for each output, the coarsest unit roundoff on any path from an input to it.
+        input_roundoff: for each input, the coarsest unit roundoff on any path from it to an output.
+        value_count: the number of values in all intermediate results: an upper bound of what is in memory at once.
+        quantizes: whether values are quantized on purpose, as by `round`.
+        has_while_loop: whether there is a loop that ends when its values say so.
     """
 
     output_roundoff: tuple[float, ...]
@@ -36,10 +40,17 @@ class ProgramPrecision:
 
 
 def unit_roundoff(dtype: Any) -> float:
-    """The distance from 1 to the next number of a floating-point dtype; 0 for any other.
+    """The distance from 1 to the next number of a floating-point dtype.
 
-    >>> unit_roundoff(np.float64), unit_roundoff(jnp.bfloat16), unit_roundoff(np.int32)
-    (2.220446049250313e-16, 0.0078125, 0.0)
+    Args:
+        dtype: of JAX or NumPy.
+
+    Returns:
+        The distance; 0 for a dtype that is not floating-point.
+
+    Example:
+        >>> unit_roundoff(np.float64), unit_roundoff(jnp.bfloat16), unit_roundoff(np.int32)
+        (2.220446049250313e-16, 0.0078125, 0.0)
     """
     if not jnp.issubdtype(dtype, jnp.floating):
         return 0.0
@@ -47,76 +58,91 @@ def unit_roundoff(dtype: Any) -> float:
 
 
 def inspect_program(closed: jax.extend.core.ClosedJaxpr, inputs: int = 0) -> ProgramPrecision:
-    """Follow every input of a traced program to its outputs; the first so many one by one.
+    """Follow the values of a traced program from its inputs to its outputs.
 
-    The body of a loop and the branches of a condition count whole: what is coarse anywhere in one is taken to be coarse
-    on every way through it.
+    A loop's body and a condition's branches count as a whole: what is coarse anywhere in one counts as coarse on every
+    path through it.
 
-    >>> def fun(p, q):
-    ...     return p.astype(jnp.bfloat16).astype(jnp.float32), q * 2
-    >>> seen = inspect_program(jax.make_jaxpr(fun)(jnp.ones(3), jnp.ones(3)), inputs=1)
-    >>> seen.output_roundoff, seen.input_roundoff, seen.value_count, seen.quantizes
-    ((0.0078125, 1.1920928955078125e-07), (0.0078125,), 9, False)
+    Args:
+        closed: the traced program.
+        inputs: how many of its first inputs are followed one by one, for `input_roundoff`.
+
+    Returns:
+        What the program tells.
+
+    Example:
+        >>> def fun(p, q):
+        ...     return p.astype(jnp.bfloat16).astype(jnp.float32), q * 2
+        >>> found = inspect_program(jax.make_jaxpr(fun)(jnp.ones(3), jnp.ones(3)), inputs=1)
+        >>> found.output_roundoff, found.input_roundoff, found.value_count, found.quantizes
+        ((0.0078125, 1.1920928955078125e-07), (0.0078125,), 9, False)
     """
     jaxpr = closed.jaxpr
-    coarsest = _follow(jaxpr, [EPS] * len(jaxpr.invars))
-    one_by_one = [[EPS if other == one else None for other in range(len(jaxpr.invars))] for one in range(inputs)]
-    through = [max(filter(None, _follow(jaxpr, given)), default=EPS) for given in one_by_one]
-    names = {equation.primitive.name for equation in _equations(jaxpr)}
-    stairs = bool(names & QUANTIZING_PRIMITIVES) or any(map(_cuts_to_whole_numbers, _equations(jaxpr)))
+    indices = range(len(jaxpr.invars))
+    from_all = _propagate(jaxpr, [FLOAT64_ROUNDOFF] * len(jaxpr.invars))
+    from_each = [
+        _propagate(jaxpr, [FLOAT64_ROUNDOFF if other == index else None for other in indices])
+        for index in range(inputs)
+    ]
+    primitives = {equation.primitive.name for equation in _equations(jaxpr)}
     return ProgramPrecision(
-        tuple(found or EPS for found in coarsest), tuple(through), _numbers(jaxpr), stairs, "while" in names
+        output_roundoff=tuple(roundoff or FLOAT64_ROUNDOFF for roundoff in from_all),
+        input_roundoff=tuple(max(filter(None, outputs), default=FLOAT64_ROUNDOFF) for outputs in from_each),
+        value_count=_count_values(jaxpr),
+        quantizes=bool(primitives & QUANTIZING_PRIMITIVES) or any(map(_converts_to_integers, _equations(jaxpr))),
+        has_while_loop="while" in primitives,
     )
 
 
-def _follow(jaxpr: Any, given: list[float | None]) -> list[float | None]:
-    """The coarsest rounding on the way to each output; None for one that does not depend on a given input."""
-    known = {var: found for var, found in zip(jaxpr.invars, given, strict=True) if found}
+def _propagate(jaxpr: Any, inputs: Sequence[float | None]) -> list[float | None]:
+    """The coarsest roundoff on the paths to each output; None if it depends on no input that is given."""
+    known = {var: roundoff for var, roundoff in zip(jaxpr.invars, inputs, strict=True) if roundoff}
 
-    def of(var: Any) -> float | None:
+    def roundoff_of(var: Any) -> float | None:
         return None if isinstance(var, jax.extend.core.Literal) else known.get(var)
 
     for equation in jaxpr.eqns:
-        ways = [of(var) for var in equation.invars]
-        if not any(ways):
+        operands = [roundoff_of(var) for var in equation.invars]
+        if not any(operands):
             continue
-        programs = list(_programs(equation))
-        if (
-            len(programs) == 1
-            and equation.primitive.name not in ("scan", "while", "cond")
-            and _same_ends(equation, programs[0])
-        ):
-            results = _follow(programs[0], ways)
-        else:
-            results = [max(filter(None, [*ways, *map(_coarsest_within, programs)]))] * len(equation.outvars)
+        results = _propagate_equation(equation, operands)
         for var, result in zip(equation.outvars, results, strict=True):
             if result:
-                known[var] = max(result, _rounding_of(var), _reduced(equation))
-    return [of(var) for var in jaxpr.outvars]
+                known[var] = max(result, _roundoff_of_dtype(var), _reduced_roundoff(equation))
+    return [roundoff_of(var) for var in jaxpr.outvars]
 
 
-def _same_ends(equation: Any, program: Any) -> bool:
+def _propagate_equation(equation: Any, operands: list[float | None]) -> list[float | None]:
+    programs = list(_inner_programs(equation))
+    is_call = len(programs) == 1 and equation.primitive.name not in CONTROL_FLOW_PRIMITIVES
+    if is_call and _has_same_arguments(equation, programs[0]):
+        return _propagate(programs[0], operands)
+    coarsest = max(filter(None, [*operands, *map(_coarsest_within, programs)]))
+    return [coarsest] * len(equation.outvars)
+
+
+def _has_same_arguments(equation: Any, program: Any) -> bool:
     return len(program.invars) == len(equation.invars) and len(program.outvars) == len(equation.outvars)
 
 
-def _reduced(equation: Any) -> float:
-    """The rounding of a value that is cut to fewer digits without another dtype."""
+def _reduced_roundoff(equation: Any) -> float:
+    """The roundoff of a value that is cut to fewer digits without another dtype."""
     return float(2.0 ** -equation.params["mantissa_bits"]) if equation.primitive.name == "reduce_precision" else 0.0
 
 
-def _rounding_of(var: Any) -> float:
+def _roundoff_of_dtype(var: Any) -> float:
     return unit_roundoff(getattr(var.aval, "dtype", np.bool_))
 
 
-def _cuts_to_whole_numbers(equation: Any) -> bool:
+def _converts_to_integers(equation: Any) -> bool:
     if equation.primitive.name != "convert_element_type":
         return False
     (before,), (after,) = equation.invars, equation.outvars
-    return bool(_rounding_of(before)) and jnp.issubdtype(after.aval.dtype, jnp.integer)
+    return bool(_roundoff_of_dtype(before)) and jnp.issubdtype(after.aval.dtype, jnp.integer)
 
 
-def _programs(equation: Any) -> Iterator[Any]:
-    """The programs that an equation holds: the body of a loop, the branches of a condition, a function's own."""
+def _inner_programs(equation: Any) -> Iterator[Any]:
+    """Yield the programs that an equation holds: a loop's body, a condition's branches, a function's own program."""
     for value in equation.params.values():
         for item in value if isinstance(value, tuple | list) else [value]:
             inner = getattr(item, "jaxpr", item)
@@ -125,19 +151,25 @@ def _programs(equation: Any) -> Iterator[Any]:
 
 
 def _equations(jaxpr: Any) -> Iterator[Any]:
+    """Yield all equations of a program and of the programs in it."""
     for equation in jaxpr.eqns:
         yield equation
-        for program in _programs(equation):
+        for program in _inner_programs(equation):
             yield from _equations(program)
 
 
 def _coarsest_within(jaxpr: Any) -> float:
-    return max((max(_rounding_of(var), _reduced(eqn)) for eqn in _equations(jaxpr) for var in eqn.outvars), default=0.0)
+    roundoffs = (
+        max(_roundoff_of_dtype(var), _reduced_roundoff(equation))
+        for equation in _equations(jaxpr)
+        for var in equation.outvars
+    )
+    return max(roundoffs, default=0.0)
 
 
-def _numbers(jaxpr: Any) -> int:
+def _count_values(jaxpr: Any) -> int:
     total = 0
     for equation in jaxpr.eqns:
         total += sum(int(np.prod(getattr(var.aval, "shape", ()))) for var in equation.outvars)
-        total += sum(map(_numbers, _programs(equation)))
+        total += sum(map(_count_values, _inner_programs(equation)))
     return total

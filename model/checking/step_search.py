@@ -1,4 +1,4 @@
-"""The step chosen by the data: a ladder of steps along each line, and further ones where the first does not tell."""
+"""The steps are chosen by the data: a ladder of steps along each line, and other ladders if the first is not enough."""
 
 from __future__ import annotations
 
@@ -6,43 +6,51 @@ from dataclasses import dataclass
 
 import jax
 import numpy as np
+from jaxtyping import Bool, Float
 
 from model.checking.directions import Directions
 from model.checking.evaluator import Evaluator
 from model.checking.finite_differences import (
-    FIT_RANGES,
-    FIT_STEPS,
     LARGEST_STEP,
-    NOISE_POINTS,
     SHORT_LADDER_LEVELS,
     SHORT_LADDER_RATIO,
     Differences,
+    Levels,
+    Lines,
+    LineValues,
     differentiate,
-    fit_polynomials,
-    measure_noise,
     step_ladder,
 )
-from model.checking.rounding import EPS
+from model.checking.polynomial_fits import FIT_OFFSETS, FIT_RANGES, fit_polynomials
+from model.checking.rounding import FLOAT64_ROUNDOFF
+from model.checking.value_noise import NOISE_OFFSETS, measure_noise
 from model.checking.verdicts import ERROR_MARGIN, NEGLIGIBLE_SLOPE
 
-# A function that loops until its values say so is not taken far: it may never end there.
-CAUTIOUS = 2.0**-6
-# Along a line that moves a great many parameters kinks lie close together, if there are any.
-CROWDED = 2.0**-11
-# Where the steps of the first ladder do not tell, they are moved by these factors.
-SHIFTS = (4.0**-11, 4.0**8, 4.0**16)
-# A derivative is told where its error is below this, relative to the steepest one in question.
-TOLD = 1e-5
-# The distance of the points among which noise is measured, in units of the rounding.
+# The largest step of a function that loops until its values say so: further away it may never end.
+LARGEST_STEP_WITH_LOOP = 2.0**-6
+# The factor of the largest step along a line that moves a great many parameters: if there are kinks, they lie close.
+CROWDED_STEP_FACTOR = 2.0**-11
+# If a ladder is not enough, others begin at these multiples of its largest step.
+LADDER_SHIFTS = (4.0**-11, 4.0**8, 4.0**16)
+# A derivative is known if its error is below this share of the steepest derivative in question.
+KNOWN_ERROR = 1e-5
+# The spacing of the points at which noise is measured, in units of the roundoff.
 NOISE_SPACING = 2.37
+# A noise above so many roundings of the values may be the function itself, on a smaller scale.
+SUSPICIOUS_ROUNDINGS = 1e4
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class LineSamples:
-    """What was seen along each line: the differences, the slope by forward mode or None, the value in the middle.
+    """What was found along each line.
 
-    steps, rises [lines, levels]: those of the first ladder, and how far the value rose at each.
+    Attributes:
+        differences: what the values tell about the slope.
+        slopes: [lines], by forward mode; None if there is no forward mode.
+        middle: [lines], the values at the point.
+        steps: [lines, levels], of the first ladder.
+        rises: [lines, levels], how far the value rose at each step to the right.
     """
 
     differences: Differences
@@ -52,154 +60,206 @@ class LineSamples:
     rises: np.ndarray
 
     def take(self, lines: np.ndarray) -> LineSamples:
-        """What was seen along these lines alone."""
-        result: LineSamples = jax.tree.map(lambda values: values[lines], self)
-        return result
+        """Some of the lines."""
+        taken: LineSamples = jax.tree.map(lambda values: values[lines], self)
+        return taken
 
     def concat(self, more: LineSamples) -> LineSamples:
-        """What was seen along these and along more lines."""
-        result: LineSamples = jax.tree.map(lambda *parts: np.concatenate(parts), self, more)
-        return result
+        """These lines and more."""
+        joined: LineSamples = jax.tree.map(lambda *parts: np.concatenate(parts), self, more)
+        return joined
 
 
-def sample_lines(evaluator: Evaluator, lines: Directions, coarse: np.ndarray, steepest: np.ndarray) -> LineSamples:
-    """Evaluate the function along the lines until the differences tell the slopes, or cannot.
+def sample_lines(evaluator: Evaluator, directions: Directions, roundoff: Lines, steepest: Lines) -> LineSamples:
+    """Evaluate the function along lines until the differences tell the slopes, or cannot.
 
-    coarse: how coarsely the function computes along each line. steepest: the largest derivative in question along each
-    line; it is told where the error is small beside it.
+    Args:
+        evaluator: of the function.
+        directions: of the lines.
+        roundoff: [lines], the unit roundoff with which the function computes along each line.
+        steepest: [lines], the largest derivative in question. A slope is known if its error is small next to it.
+
+    Returns:
+        What was found.
     """
-    precision = evaluator.problem.precision
-    largest = first_steps(evaluator, lines)
-    seen = _climb(evaluator, lines, coarse, np.arange(len(lines)), largest)
-    found = seen.differences
-    for shift in SHIFTS:
-        if evaluator.is_large or (shift > 1 and precision and precision.has_while_loop):
+    precision = evaluator.function.precision
+    has_loop, quantizes = (precision.has_while_loop, precision.quantizes) if precision else (False, False)
+    largest = first_steps(evaluator, directions)
+    samples = _sample_ladder(evaluator, directions, roundoff, largest)
+    differences = samples.differences
+    for shift in LADDER_SHIFTS:
+        is_smaller = shift < 1
+        if evaluator.is_large or (has_loop and not is_smaller):
             break
-        told = found.slope.error <= TOLD * np.fmax(steepest, np.abs(found.slope.value))
-        beside = ERROR_MARGIN * found.slope.error
-        told |= (
-            (steepest <= beside)
-            & (np.abs(found.slope.value) <= beside)
-            & (beside <= NEGLIGIBLE_SLOPE * found.slope_scale)
-        )
-        untold = ~told & ((found.noise > 0) | ~np.isfinite(found.slope.error))
-        if shift < 1:
-            chosen = np.flatnonzero((untold | found.kink | found.jump | _suspicious(found, seen)) & (coarse <= EPS))
+        is_unknown = _is_unknown(differences, steepest)
+        is_broken = differences.kink | differences.jump
+        if is_smaller:
+            is_in_doubt = is_unknown | is_broken | _is_suspicious(differences, samples)
+            lines = np.flatnonzero(is_in_doubt & (roundoff <= FLOAT64_ROUNDOFF))
         else:
-            chosen = np.flatnonzero(untold & ~found.kink & ~found.jump)
-        if len(chosen):
-            again = _climb(evaluator, lines, coarse, chosen, largest * shift).differences
-            stairs = bool(precision and precision.quantizes)
-            found = _finer(found, again, chosen, stairs) if shift < 1 else _coarser(found, again, chosen)
-    return LineSamples(found, seen.slopes, seen.middle, seen.steps, seen.rises)
+            lines = np.flatnonzero(is_unknown & ~is_broken)
+        if len(lines):
+            other = _sample_ladder(evaluator, directions.take(lines), roundoff[lines], largest[lines] * shift)
+            choose = _prefer_smaller_steps if is_smaller else _prefer_larger_steps
+            better = choose(differences.take(lines), other.differences, quantizes)
+            differences = differences.with_replaced(lines[better], other.differences.take(np.flatnonzero(better)))
+    return LineSamples(differences, samples.slopes, samples.middle, samples.steps, samples.rises)
 
 
-def first_steps(evaluator: Evaluator, lines: Directions) -> np.ndarray:
-    """The largest step of the first ladder along each line."""
-    precision = evaluator.problem.precision
-    largest = (CAUTIOUS if precision and precision.has_while_loop else LARGEST_STEP) * lines.step_scale
+def first_steps(evaluator: Evaluator, directions: Directions) -> Lines:
+    """The largest step of the first ladder along each line.
+
+    Args:
+        evaluator: of the function.
+        directions: of the lines.
+
+    Returns:
+        [lines], above 0.
+    """
+    precision = evaluator.function.precision
+    has_loop = precision is not None and precision.has_while_loop
+    largest = (LARGEST_STEP_WITH_LOOP if has_loop else LARGEST_STEP) * directions.step_scale
     if evaluator.is_large:
-        largest[len(lines.entries) :] *= CROWDED
+        largest[len(directions.entries) :] *= CROWDED_STEP_FACTOR
     return largest
 
 
-def sample_offsets(evaluator: Evaluator, lines: Directions, largest: np.ndarray, coarse: np.ndarray) -> np.ndarray:
-    """Where to evaluate along each line: down the ladder to both sides, in the middle, and where there is noise, at
-    points among which it is measured, and at those that polynomials are fitted to.
+def sample_offsets(
+    evaluator: Evaluator, directions: Directions, largest: Lines, roundoff: Lines
+) -> Float[np.ndarray, "lines points"]:
+    """Where to evaluate along each line.
+
+    Args:
+        evaluator: of the function.
+        directions: of the lines.
+        largest: [lines], the largest step.
+        roundoff: [lines], the unit roundoff along each line.
+
+    Returns:
+        [lines, points]: the steps of the ladder on both sides and the point itself. If the arithmetic is coarser than
+        float64 along any line, also the points at which noise is measured, and those that polynomials are fitted to.
     """
     steps = _ladder(evaluator, largest)
     parts = [-steps, 0 * steps[:, :1], steps]
-    if np.max(coarse, initial=EPS) > EPS:
-        fits = [scale * steps[:, :1] * sign * FIT_STEPS for scale in FIT_RANGES for sign in (-1, 1)]
-        parts += [(NOISE_SPACING * coarse * lines.step_scale)[:, None] * NOISE_POINTS, *fits]
+    if _is_coarse(roundoff):
+        spacing = (NOISE_SPACING * roundoff * directions.step_scale)[:, None]
+        fits = [part * steps[:, :1] * sign * FIT_OFFSETS for part in FIT_RANGES for sign in (-1, 1)]
+        parts += [spacing * NOISE_OFFSETS, *fits]
     return np.concatenate(parts, axis=1)
 
 
-def _ladder(evaluator: Evaluator, largest: np.ndarray) -> np.ndarray:
-    """A ladder of many steps, or of a few where even one line of many is too much to be evaluated at once."""
+def _is_coarse(roundoff: Lines) -> bool:
+    return bool(np.max(roundoff, initial=FLOAT64_ROUNDOFF) > FLOAT64_ROUNDOFF)
+
+
+def _ladder(evaluator: Evaluator, largest: Lines) -> Levels:
+    """A ladder of many steps, or of few if a line of many points does not fit into memory."""
     if evaluator.is_large:
         return step_ladder(largest / SHORT_LADDER_RATIO, SHORT_LADDER_LEVELS, SHORT_LADDER_RATIO)
     return step_ladder(largest)
 
 
-def _climb(
-    evaluator: Evaluator, lines: Directions, coarse: np.ndarray, chosen: np.ndarray, largest: np.ndarray
-) -> LineSamples:
-    """One ladder along the chosen lines, and where arithmetic is coarse, points among which its noise is measured."""
-    precision = evaluator.problem.precision
-    lines, coarse = lines.take(chosen), coarse[chosen]
-    noisy = np.max(coarse, initial=EPS) > EPS
-    steps = _ladder(evaluator, largest[chosen])
+def _sample_ladder(evaluator: Evaluator, directions: Directions, roundoff: Lines, largest: Lines) -> LineSamples:
+    """Evaluate one ladder along each line."""
+    precision = evaluator.function.precision
+    steps = _ladder(evaluator, largest)
     levels = steps.shape[1]
-    values, slopes = evaluator.along(lines, sample_offsets(evaluator, lines, largest[chosen], coarse))
-    minus, middle, plus, rest = np.split(values, [levels, levels + 1, 2 * levels + 1], axis=1)
-    middle = middle[:, 0]
-    probes, rest = rest[:, : len(NOISE_POINTS)], rest[:, len(NOISE_POINTS) :]
-    noise = np.where(coarse > EPS, measure_noise(probes, coarse, middle), 0.0) if noisy else np.zeros(len(lines))
-    reach = lines.reach(evaluator.problem.flat)
-    found = differentiate(steps, minus, plus, middle, noise, reach, stairs=bool(precision and precision.quantizes))
-    if noisy:
-        sides = np.split(rest, 2 * len(FIT_RANGES), axis=1)
-        for scale, left, right in zip(FIT_RANGES, sides[::2], sides[1::2], strict=True):
-            fitted = fit_polynomials(FIT_STEPS, left, right, middle, noise, scale * steps[:, 0])
-            better = np.flatnonzero((coarse > EPS) & (fitted.slope.error < found.slope.error) & ~found.jump)
-            found = found.with_replaced(better, fitted.take(better))
+    found, slopes = evaluator.along(directions, sample_offsets(evaluator, directions, largest, roundoff))
+    minus, point, plus, extra = np.split(found, [levels, levels + 1, 2 * levels + 1], axis=1)
+    values = LineValues(steps, minus, plus, middle=point[:, 0])
+    noise = np.zeros(len(directions))
+    if _is_coarse(roundoff):
+        measured = measure_noise(extra[:, : len(NOISE_OFFSETS)], roundoff, values.middle)
+        noise = np.where(roundoff > FLOAT64_ROUNDOFF, measured, 0.0)
+    magnitudes = directions.magnitudes(evaluator.function.flat)
+    differences = differentiate(values, noise, magnitudes, bool(precision and precision.quantizes))
+    if _is_coarse(roundoff):
+        differences = _with_fits(differences, values, extra[:, len(NOISE_OFFSETS) :], noise, roundoff)
     with np.errstate(invalid="ignore"):
-        return LineSamples(found, slopes, middle, steps, plus - middle[:, None])
+        return LineSamples(differences, slopes, values.middle, steps, plus - point)
 
 
-def _suspicious(found: Differences, seen: LineSamples) -> np.ndarray:
-    """Where there is more noise than rounding explains: it may be the function itself, on a smaller scale."""
+def _with_fits(
+    differences: Differences, values: LineValues, fitted_values: np.ndarray, noise: Lines, roundoff: Lines
+) -> Differences:
+    """The differences; along lines of coarse arithmetic the slopes of fitted polynomials, if their error is smaller."""
+    sides = np.split(fitted_values, 2 * len(FIT_RANGES), axis=1)
+    for part, minus, plus in zip(FIT_RANGES, sides[::2], sides[1::2], strict=True):
+        fitted = fit_polynomials(minus, plus, values.middle, noise, part * values.steps[:, 0])
+        is_better = (fitted.slope.error < differences.slope.error) & ~differences.jump
+        better = np.flatnonzero((roundoff > FLOAT64_ROUNDOFF) & is_better)
+        differences = differences.with_replaced(better, fitted.take(better))
+    return differences
+
+
+def _is_unknown(differences: Differences, steepest: Lines) -> Bool[np.ndarray, " lines"]:
+    """Whether the error of a slope is too large, and other steps may make it smaller."""
+    slope = differences.slope
+    is_known = slope.error <= KNOWN_ERROR * np.fmax(steepest, np.abs(slope.value))
+    bound = ERROR_MARGIN * slope.error
+    is_zero = (steepest <= bound) & (np.abs(slope.value) <= bound)
+    is_zero &= bound <= NEGLIGIBLE_SLOPE * differences.slope_scale
+    return np.asarray(~(is_known | is_zero) & ((differences.noise > 0) | ~np.isfinite(slope.error)))
+
+
+def _is_suspicious(differences: Differences, samples: LineSamples) -> Bool[np.ndarray, " lines"]:
+    """Whether there is more noise than rounding explains."""
     with np.errstate(invalid="ignore"):
-        size = np.fmax(np.abs(seen.middle), np.max(np.abs(np.nan_to_num(seen.rises[:, -4:])), axis=1))
-    return np.asarray(found.noise > 1e4 * EPS * size)
+        small_rises = np.max(np.abs(np.nan_to_num(samples.rises[:, -4:])), axis=1)
+        size = np.fmax(np.abs(samples.middle), small_rises)
+    return np.asarray(differences.noise > SUSPICIOUS_ROUNDINGS * FLOAT64_ROUNDOFF * size)
 
 
-def _finer(found: Differences, again: Differences, chosen: np.ndarray, stairs: bool) -> Differences:
-    """Take over what a ladder of smaller steps tells: it is right where the two disagree.
+def _prefer_smaller_steps(before: Differences, smaller: Differences, quantizes: bool) -> Bool[np.ndarray, " lines"]:
+    """Whether a ladder of smaller steps is to be believed: it is right where the two disagree.
 
-    What looked like noise was none where smaller steps do not show it, and what looked like a kink or a jump was a
-    bend where they follow it. But where nothing moves any more, unless stairs are meant, the value has no more digits.
+    What looked like noise was none if smaller steps do not show it, and what looked like a kink or a jump was a bend if
+    they follow it. But if nothing moves any more, unless values are quantized on purpose, the value has no more digits.
     """
-    before = found.take(chosen)
     with np.errstate(invalid="ignore", over="ignore"):
-        apart = np.abs(before.slope.value - again.slope.value)
-        disagree = ~(apart <= ERROR_MARGIN * (before.slope.error + again.slope.error))
+        difference = np.abs(before.slope.value - smaller.slope.value)
+        disagrees = ~(difference <= ERROR_MARGIN * (before.slope.error + smaller.slope.error))
         gap = np.where(before.jump, np.inf, np.abs(before.after.value - before.before.value))
-    better = (again.slope.error < before.slope.error) | disagree | (again.noise < 0.01 * before.noise)
-    still = (again.slope.value == 0) & (again.before.value == 0) & (again.after.value == 0)
-    better &= ~still | stairs | (before.slope.value == 0)
-    bend = ~again.kink & ~again.jump & (ERROR_MARGIN * again.slope.error < 0.1 * np.nan_to_num(gap, nan=np.inf))
-    better = np.where(before.kink | before.jump, bend, better) & np.isfinite(again.slope.error)
-    return found.with_replaced(chosen[better], again.take(np.flatnonzero(better)))
+    better = (smaller.slope.error < before.slope.error) | disagrees | (smaller.noise < 0.01 * before.noise)
+    is_still = (smaller.slope.value == 0) & (smaller.before.value == 0) & (smaller.after.value == 0)
+    better &= ~is_still | quantizes | (before.slope.value == 0)
+    is_bend = ~smaller.kink & ~smaller.jump
+    is_bend &= ERROR_MARGIN * smaller.slope.error < 0.1 * np.nan_to_num(gap, nan=np.inf)
+    return np.asarray(np.where(before.kink | before.jump, is_bend, better) & np.isfinite(smaller.slope.error))
 
 
-def _coarser(found: Differences, again: Differences, chosen: np.ndarray) -> Differences:
-    """Take over what a ladder of larger steps tells more exactly, where it agrees and shows a slope at all.
+def _prefer_larger_steps(before: Differences, larger: Differences, quantizes: bool) -> Bool[np.ndarray, " lines"]:
+    """Whether a ladder of larger steps is to be believed: if it agrees, is more exact, and shows a slope at all.
 
-    Larger steps along a function that is bounded show none, however exactly.
+    Larger steps along a bounded function show no slope, however exactly.
     """
-    before = found.take(chosen)
     with np.errstate(invalid="ignore", over="ignore"):
-        agree = np.abs(before.slope.value - again.slope.value) <= ERROR_MARGIN * (
-            before.slope.error + again.slope.error
-        )
-        better = agree & (again.slope.error < before.slope.error) & (np.abs(again.slope.value) > 10 * again.slope.error)
-    better = (better & ~again.kink & ~again.jump) | ~np.isfinite(before.slope.error)
-    better &= np.isfinite(again.slope.error)
-    return found.with_replaced(chosen[better], again.take(np.flatnonzero(better)))
+        difference = np.abs(before.slope.value - larger.slope.value)
+        better = difference <= ERROR_MARGIN * (before.slope.error + larger.slope.error)
+        better &= larger.slope.error < before.slope.error
+        better &= np.abs(larger.slope.value) > 10 * larger.slope.error
+    better = (better & ~larger.kink & ~larger.jump) | ~np.isfinite(before.slope.error)
+    return np.asarray(better & np.isfinite(larger.slope.error))
 
 
-def taylor_order(seen: LineSamples, line: int, slope: float) -> float | None:
-    """The power with which the remainder f(p + t d) - f(p) - t g·d falls with t: 2 where g is right, 1 where it is not.
+def taylor_order(samples: LineSamples, line: int, slope: float) -> float | None:
+    """The power of t with which the remainder f(p + t d) - f(p) - t g·d falls.
 
-    None where too little of it stands out from rounding (Griewank and Walther, Evaluating Derivatives, 2.1).
+    It is 2 if the gradient g is right, and 1 if it is not (Griewank and Walther, Evaluating Derivatives, 2.1).
+
+    Args:
+        samples: of the lines.
+        line: which line counts.
+        slope: g·d, the derivative along it.
+
+    Returns:
+        The order; None if too little of the remainder stands out from rounding.
     """
-    steps = seen.steps[line]
+    steps = samples.steps[line]
     with np.errstate(invalid="ignore"):
-        remainder = np.abs(seen.rises[line] - steps * slope)
-    clear = np.isfinite(remainder) & (remainder > 1e3 * seen.differences.noise[line]) & (steps < 0.1 * steps[0])
-    levels = np.flatnonzero(clear)[-3:]
+        remainder = np.abs(samples.rises[line] - steps * slope)
+    is_clear = np.isfinite(remainder) & (remainder > 1e3 * samples.differences.noise[line]) & (steps < 0.1 * steps[0])
+    levels = np.flatnonzero(is_clear)[-3:]
     if len(levels) < 2:
         return None
     return float(np.polyfit(np.log(steps[levels]), np.log(remainder[levels]), 1)[0])

@@ -1,9 +1,9 @@
-"""A gradient that somebody wrote, in JAX or in NumPy, as a row of numbers; its tree is checked against params."""
+"""A gradient that somebody wrote, in JAX or in NumPy, compared with params in its tree and its shapes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,36 +11,74 @@ import numpy as np
 
 from model.checking.checked_function import CheckedFunction
 from model.checking.errors import TRACING_ERRORS, NotCheckableError, describe_value, summarize_error
-from model.checking.rounding import EPS, unit_roundoff
+from model.checking.rounding import FLOAT64_ROUNDOFF, unit_roundoff
 from model.pytrees import Flat, Leaves, Tree, flatten, is_floating, is_integral, leaf_name
+
+UserGradient = Callable[..., Tree]
+REMEDY = "return one leaf for each of params"
+
+
+class RoundedGradient(NamedTuple):
+    """A gradient, and how coarsely it was computed.
+
+    Attributes:
+        gradient: [size], the derivatives by all floating-point entries of params.
+        roundoff: the unit roundoff of each leaf.
+    """
+
+    gradient: Flat
+    roundoff: tuple[float, ...]
 
 
 def traced_gradient(
-    problem: CheckedFunction, function: Callable[..., Tree], point: Leaves, arrays: Leaves
+    function: CheckedFunction, user_gradient: UserGradient, point: Leaves, arrays: Leaves
 ) -> list[jax.Array]:
-    """Its leaves at a point, of a function that JAX traces."""
-    written = function(problem.params(point), *problem.arguments(arrays))
-    return [jnp.asarray(leaf) for leaf in gradient_leaves(problem, written)]
+    """The leaves of a gradient that JAX traces.
+
+    Args:
+        function: whose gradient it is.
+        user_gradient: called with the arguments of fun.
+        point: the floating-point leaves of params.
+        arrays: the arrays in args.
+
+    Returns:
+        One array for each floating-point leaf of params.
+
+    Raises:
+        NotCheckableError: if it returns another tree than params.
+    """
+    returned = user_gradient(function.params(point), *function.arguments(arrays))
+    return [jnp.asarray(leaf) for leaf in gradient_leaves(function, returned)]
 
 
 def called_gradient(
-    problem: CheckedFunction, function: Callable[..., Tree], failure: Exception | None = None
-) -> tuple[Flat, tuple[float, ...]]:
-    """The gradient at the problem's point, called with NumPy's arrays or else with JAX's, and each leaf's rounding.
+    function: CheckedFunction, user_gradient: UserGradient, failure: Exception | None = None
+) -> RoundedGradient:
+    """A gradient that is called, with NumPy arrays or, if that fails, with JAX's.
 
-    failure: why it could not be traced. Raises NotCheckableError where it raises, or returns another tree than params.
+    Args:
+        function: whose gradient it is.
+        user_gradient: called with the arguments of fun.
+        failure: why it could not be traced, if that was tried.
+
+    Returns:
+        The gradient at the point.
+
+    Raises:
+        NotCheckableError: if it raises, or if it returns another tree than params.
     """
     failures = [failure] if failure else []
     for convert in (np.array, jnp.asarray):
-        point = [convert(leaf) for leaf in problem.to_arguments(problem.flat)]
+        point = [convert(leaf) for leaf in function.to_arguments(function.flat)]
         try:
             with np.errstate(all="ignore"):
-                written = function(problem.params(point), *problem.arguments(problem.argument_arrays))
-        except Exception as error:
+                returned = user_gradient(function.params(point), *function.arguments(function.argument_arrays))
+        except Exception as error:  # a user's function may raise anything
             failures.append(error)
             continue
-        leaves = gradient_leaves(problem, written)
-        return flatten(leaves), tuple(unit_roundoff(np.asarray(leaf).dtype) or EPS for leaf in leaves)
+        leaves = gradient_leaves(function, returned)
+        roundoff = tuple(unit_roundoff(np.asarray(leaf).dtype) or FLOAT64_ROUNDOFF for leaf in leaves)
+        return RoundedGradient(flatten(leaves), roundoff)
     telling = [error for error in failures if not isinstance(error, TRACING_ERRORS)] or failures
     raise NotCheckableError(
         f"by_hand must return a gradient of the shapes of params, but it raised {summarize_error(telling[-1])}; "
@@ -48,30 +86,42 @@ def called_gradient(
     ) from telling[-1]
 
 
-def gradient_leaves(problem: CheckedFunction, written: Tree) -> list[Any]:
-    """The leaves of a gradient by hand that belong to the floating-point leaves of params, in their order."""
-    found = dict(jax.tree_util.tree_flatten_with_path(written)[0])
-    wanted = [problem.paths[index] for index in problem.floating]
-    surplus = next((leaf_name(path) for path in found if path not in problem.paths), None)
-    remedy = "return one leaf for each of params"
-    for path, shape in zip(wanted, problem.shapes, strict=True):
-        name = leaf_name(path)
-        if path not in found:
-            other = surplus or "no such leaf"
+def gradient_leaves(function: CheckedFunction, gradient: Tree) -> list[Any]:
+    """The leaves of a gradient that belong to the floating-point leaves of params, in their order.
+
+    Args:
+        function: whose gradient it is.
+        gradient: what a user's function returned.
+
+    Returns:
+        One leaf for each floating-point leaf of params.
+
+    Raises:
+        NotCheckableError: if a leaf is missing, superfluous, of another shape, or not a number.
+    """
+    returned = dict(jax.tree_util.tree_flatten_with_path(gradient)[0])
+    paths = [function.paths[index] for index in function.floating]
+    superfluous = next((leaf_name(path) for path in returned if path not in function.paths), None)
+    for path, shape in zip(paths, function.shapes, strict=True):
+        if path not in returned:
+            found = superfluous or "no such leaf"
             raise NotCheckableError(
-                f"by_hand must return the tree of params, but where {name} was expected it has {other}; {remedy}"
+                f"by_hand must return the tree of params, but where {leaf_name(path)} was expected it has {found}; "
+                f"{REMEDY}"
             )
-        if np.shape(found[path]) != shape:
-            raise NotCheckableError(
-                f"by_hand must return the shapes of params, but {name} is {list(np.shape(found[path]))} "
-                f"where {list(shape)} was expected; {remedy}"
-            )
-        if not (is_floating(found[path]) or is_integral(found[path])):
-            raise NotCheckableError(
-                f"by_hand must return numbers, but {name} is {describe_value(found[path])}; {remedy}"
-            )
-    if surplus is not None:
+        _check_leaf(leaf_name(path), returned[path], shape)
+    if superfluous is not None:
         raise NotCheckableError(
-            f"by_hand must return the tree of params, but it has {surplus}, which params has not; {remedy}"
+            f"by_hand must return the tree of params, but it has {superfluous}, which params has not; {REMEDY}"
         )
-    return [found[path] for path in wanted]
+    return [returned[path] for path in paths]
+
+
+def _check_leaf(name: str, leaf: Any, shape: Sequence[int]) -> None:
+    if np.shape(leaf) != shape:
+        raise NotCheckableError(
+            f"by_hand must return the shapes of params, but {name} is {list(np.shape(leaf))} "
+            f"where {list(shape)} was expected; {REMEDY}"
+        )
+    if not (is_floating(leaf) or is_integral(leaf)):
+        raise NotCheckableError(f"by_hand must return numbers, but {name} is {describe_value(leaf)}; {REMEDY}")

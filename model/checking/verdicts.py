@@ -1,4 +1,4 @@
-"""What the numbers say of a derivative: whether it agrees with the differences of values, allowing for their errors."""
+"""The verdict on a derivative: whether it agrees with the finite differences, given the errors of both."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from jaxtyping import Bool, Float
 
 from model.checking.finite_differences import Differences, Lines
 
-# Errors are bounds that hold in 99 of 100 cases; so many of them hold in all.
+# Errors are bounds that hold in 99 of 100 cases. This many times the error holds in all.
 ERROR_MARGIN = 4.0
-# Where less than half of a derivative could be told from none, it is noise; unless it is next to nothing, and the
-# error too, beside the steepest slope around.
+# A slope is noise if its allowed error is more than this share of it …
 BLUR_LIMIT = 0.5
-NEGLIGIBLE_SLOPE = 1e-9
-NEGLIGIBLE_ERROR = 1e-5
+# … unless it is below this share of the steepest slope in sight, and its error is below the next.
+NEGLIGIBLE_SLOPE, NEGLIGIBLE_ERROR = 1e-9, 1e-5
 
 
 class Verdict(StrEnum):
-    """What is to be said of one derivative."""
+    """What the numbers tell about one derivative."""
 
     AGREES = "agrees"
     WRONG = "wrong"
@@ -31,11 +30,11 @@ class Verdict(StrEnum):
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong as far as can be told."""
+        """Whether nothing is known to be wrong."""
         return self not in (Verdict.WRONG, Verdict.NOT_FINITE)
 
 
-# Of several verdicts on one derivative, the first of these is the one that counts.
+# If there are several verdicts on one derivative, the first of these counts.
 SEVERITY = (
     Verdict.NOT_FINITE,
     Verdict.WRONG,
@@ -47,41 +46,63 @@ SEVERITY = (
 )
 
 
-def judge(found: Differences, written: Lines, rounding: Lines, middle: Lines, tolerance: float) -> list[Verdict]:
-    """Hold a derivative of each line, worked out in some exact way, against the differences.
+def judge(
+    differences: Differences, derivatives: Lines, rounding: Lines, middle: Lines, tolerance: float
+) -> list[Verdict]:
+    """Compare derivatives with finite differences.
 
-    rounding: how far off the written one may be by its own arithmetic. middle: the value at the point itself.
-    tolerance: how far the two may be apart, relative to the larger, beyond their errors.
+    Args:
+        differences: along each line.
+        derivatives: [lines], computed by some exact method.
+        rounding: [lines], how far off they may be because of their own arithmetic.
+        middle: [lines], the values at the point.
+        tolerance: how far the two may differ beyond their errors, relative to the larger one.
+
+    Returns:
+        A verdict for each line.
     """
+    slope, scale = differences.slope, differences.slope_scale
     with np.errstate(all="ignore"):
-        slack = ERROR_MARGIN * found.slope.error + rounding + tolerance * larger_magnitude(written, found.slope.value)
-        finite = np.isfinite(written) & np.isfinite(middle)
-        agrees = np.abs(written - found.slope.value) <= slack
-        unclear = ~np.isfinite(found.slope.error)
-        blurred = slack > BLUR_LIMIT * larger_magnitude(written, found.slope.value)
-        none = (np.abs(written) <= NEGLIGIBLE_SLOPE * found.slope_scale) & (
-            ERROR_MARGIN * found.slope.error <= NEGLIGIBLE_ERROR * found.slope_scale
-        )
-        noisy = unclear | (blurred & ~none)
-        broken = found.kink | found.jump
-        between = _between(found, written, rounding, tolerance)
-        names = np.where(found.jump, Verdict.JUMP, Verdict.KINK)
-        verdicts = np.where(agrees | unclear, np.where(noisy, Verdict.NOISY, Verdict.AGREES), Verdict.WRONG)
-        verdicts = np.where(broken, np.where(between, names, Verdict.WRONG), verdicts)
-        return [Verdict(verdict) for verdict in np.where(finite, verdicts, Verdict.NOT_FINITE)]
+        size = larger_magnitude(derivatives, slope.value)
+        allowed = ERROR_MARGIN * slope.error + rounding + tolerance * size
+        agrees = np.abs(derivatives - slope.value) <= allowed
+        is_unknown = ~np.isfinite(slope.error)
+        is_negligible = np.abs(derivatives) <= NEGLIGIBLE_SLOPE * scale
+        is_negligible &= ERROR_MARGIN * slope.error <= NEGLIGIBLE_ERROR * scale
+        is_noisy = is_unknown | ((allowed > BLUR_LIMIT * size) & ~is_negligible)
+        verdicts = np.where(agrees | is_unknown, np.where(is_noisy, Verdict.NOISY, Verdict.AGREES), Verdict.WRONG)
+        broken = np.where(differences.jump, Verdict.JUMP, Verdict.KINK)
+        broken = np.where(_is_between(differences, derivatives, rounding, tolerance), broken, Verdict.WRONG)
+        verdicts = np.where(differences.kink | differences.jump, broken, verdicts)
+        is_finite = np.isfinite(derivatives) & np.isfinite(middle)
+        return [Verdict(verdict) for verdict in np.where(is_finite, verdicts, Verdict.NOT_FINITE)]
 
 
-def _between(found: Differences, written: Lines, rounding: Lines, tolerance: float) -> Bool[np.ndarray, " lines"]:
-    """Whether a derivative lies between those of the two sides; a side of which nothing is known sets no limit."""
-    slack = rounding + tolerance * larger_magnitude(found.before.value, found.after.value)
+def _is_between(
+    differences: Differences, derivatives: Lines, rounding: Lines, tolerance: float
+) -> Bool[np.ndarray, " lines"]:
+    """Whether a derivative lies between those of the two sides. A side that is unknown sets no limit."""
+    allowed = rounding + tolerance * larger_magnitude(differences.before.value, differences.after.value)
     lows, highs = [], []
-    for side in (found.before, found.after):
-        known = np.isfinite(side.error)
-        lows.append(np.where(known, side.value - ERROR_MARGIN * side.error, -np.inf))
-        highs.append(np.where(known, side.value + ERROR_MARGIN * side.error, np.inf))
-    return np.asarray((np.minimum(*lows) - slack <= written) & (written <= np.maximum(*highs) + slack))
+    for side in (differences.before, differences.after):
+        is_known = np.isfinite(side.error)
+        lows.append(np.where(is_known, side.value - ERROR_MARGIN * side.error, -np.inf))
+        highs.append(np.where(is_known, side.value + ERROR_MARGIN * side.error, np.inf))
+    return np.asarray((np.minimum(*lows) - allowed <= derivatives) & (derivatives <= np.maximum(*highs) + allowed))
 
 
 def larger_magnitude(a: Lines, b: Lines) -> Float[np.ndarray, " lines"]:
-    """The larger of two absolute values, one of which may not be known."""
+    """The larger of two absolute values, one of which may be NaN.
+
+    Args:
+        a: [lines].
+        b: [lines].
+
+    Returns:
+        [lines], from 0.
+
+    Example:
+        >>> larger_magnitude(np.array([-3.0, np.nan]), np.array([2.0, 1.0])).tolist()
+        [3.0, 1.0]
+    """
     return np.asarray(np.fmax(np.abs(a), np.abs(b)))
