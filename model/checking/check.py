@@ -24,9 +24,10 @@ from model.checking.directions import (
 )
 from model.checking.errors import NotCheckableError, summarize_error
 from model.checking.evaluator import Evaluator
+from model.checking.findings import Derivative
 from model.checking.finite_differences import LADDER_LEVELS
 from model.checking.gradient_programs import NearbyPoints
-from model.checking.report import Derivative, Report
+from model.checking.report import Report
 from model.checking.results import check_results
 from model.checking.rounding import FLOAT64_ROUNDOFF
 from model.checking.second_order import hessian_vector_product

@@ -11,8 +11,8 @@ from jaxtyping import Bool
 from model.checking.analytic import AnalyticGradients
 from model.checking.directions import Directions
 from model.checking.evaluator import Evaluator
+from model.checking.findings import SIZE_FLOOR, Derivative
 from model.checking.finite_differences import Differences
-from model.checking.report import SIZE_FLOOR, Derivative
 from model.checking.rounding import FLOAT64_ROUNDOFF
 from model.checking.step_search import LineSamples, sample_lines, taylor_order
 from model.checking.verdicts import ERROR_MARGIN, SEVERITY, Verdict, judge, larger_magnitude

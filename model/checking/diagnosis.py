@@ -1,8 +1,9 @@
-"""From the verdicts to words: every way that is wrong, diagnosed against what is known to be true."""
+"""From verdicts to words: each method that is wrong is diagnosed by comparison with what is known to be true."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -10,85 +11,147 @@ import numpy as np
 from model.checking.analytic import AnalyticGradients
 from model.checking.checked_function import CheckedFunction
 from model.checking.comparison import CANCELLATION_ROUNDINGS, Comparison
-from model.checking.error_patterns import LIKE, Diagnosis, KnownGradient, diagnose, merge_methods, split_leaves
+from model.checking.error_patterns import Diagnosis, KnownGradient, diagnose_method, merge_methods
 from model.checking.evaluator import Evaluator
 from model.checking.known_mistakes import data_counts, known_gradients
+from model.checking.leaf_comparison import LIKENESS, LeafComparison, split_leaves
 from model.checking.rounding import FLOAT64_ROUNDOFF
-from model.checking.step_search import sample_lines
+from model.checking.step_search import LineSamples, sample_lines
 from model.checking.verdicts import ERROR_MARGIN
 from model.pytrees import Flat
 
 
 def diagnose_wrong(
-    evaluator: Evaluator, gradients: AnalyticGradients, tried: Comparison, name: str, tolerance: float
+    evaluator: Evaluator,
+    gradients: AnalyticGradients,
+    comparison: Comparison,
+    by_hand_name: str,
+    tolerance: float,
 ) -> list[Diagnosis]:
-    """What is wrong with each way that is, held against one that is not, or else against the differences.
+    """What is wrong with each method that is.
 
-    name: that of the gradient by hand.
+    Args:
+        evaluator: of the function.
+        gradients: of the function.
+        comparison: with the verdicts.
+        by_hand_name: the name of the gradient by hand in sentences.
+        tolerance: how far two derivatives may differ beyond their errors, relative to the larger one.
+
+    Returns:
+        The diagnoses.
     """
-    problem, entries, found = evaluator.function, tried.directions.entries, tried.samples.differences
-    wrong = [way for way in tried.derivatives if not all(verdict.ok for verdict in tried.verdicts[way])]
-    right = [way for way in gradients.by_method if way not in wrong]
-    names, shapes = [problem.leaf_names[index] for index in problem.floating], problem.shapes
-
-    def whole(values: np.ndarray) -> Flat:
-        row = np.full(problem.flat.size, np.nan)
-        row[entries] = values[: len(entries)]
-        return row
-
-    if not np.isfinite(tried.samples.middle).all():
-        value = tried.samples.middle[0]
+    if not np.isfinite(comparison.samples.middle).all():
+        value = comparison.samples.middle[0]
         return [Diagnosis("not finite", "fun", "params", f"fun is {value} at params, and has no derivative there.")]
-    clean = ~found.kink & ~found.jump & np.isfinite(found.slope.error)
-    truth, slack = whole(np.where(clean, found.slope.value, np.nan)), whole(ERROR_MARGIN * found.slope.error)
-    if right:
-        truth, slack = gradients.by_method[right[0]], np.zeros(problem.flat.size)
-    floor = np.nan_to_num(whole(CANCELLATION_ROUNDINGS * FLOAT64_ROUNDOFF * found.slope_scale))
-    with np.errstate(invalid="ignore"):
-        slack = slack + gradients.rounding + floor + tolerance * np.abs(truth)
-    tried_at = np.isin(np.arange(problem.flat.size), entries)
-
-    single, coarse = Evaluator(problem), np.repeat(evaluator.input_roundoff(), problem.sizes)
-
-    def slopes(way: str, other: CheckedFunction) -> Flat | None:
-        """The gradient of another problem by differences, if it is the way's along the first direction, or entry."""
-        nonlocal single
-        single = single.for_args_of(other)
-        at = min(len(entries), len(tried.directions) - 1)
-        with other.jax_settings():
-            first = tried.directions.take(np.array([at]))
-            slope = sample_lines(single, first, first.max_along(coarse), np.full(1, np.inf)).differences.slope
-            off = np.abs(slope.value[0] - tried.derivatives[way][at])
-            if not off <= ERROR_MARGIN * slope.error[0] + tried.rounding[at] + LIKE * np.abs(slope.value[0]):
-                return None
-            lines = tried.directions.take(np.arange(len(entries)))
-            return whole(
-                sample_lines(
-                    single, lines, lines.max_along(coarse), np.full(len(lines), np.inf)
-                ).differences.slope.value
-            )
-
-    def compared(way: str) -> Iterator[KnownGradient]:
-        return known_gradients(problem, partial(slopes, way))
-
+    wrong = [method for method, verdicts in comparison.verdicts.items() if not all(each.ok for each in verdicts)]
+    truth = _truth(gradients, comparison, wrong, tolerance)
+    entry_roundoff = np.repeat(evaluator.input_roundoff(), evaluator.function.sizes)
+    mistakes = _Mistakes(evaluator.function, Evaluator(evaluator.function), comparison, entry_roundoff)
     diagnoses: list[Diagnosis] = []
-    for way in wrong:
-        written = gradients.by_method.get(way)
-        asked = tried_at if written is None else np.full(problem.flat.size, True)
-        written = whole(tried.derivatives[way]) if written is None else written
-        leaves = split_leaves(names, shapes, written, truth, slack, asked)
-        diagnoses += diagnose(name if way == "by_hand" else way, leaves, data_counts(problem), partial(compared, way))
+    for method in wrong:
+        name = by_hand_name if method == "by_hand" else method
+        leaves = _leaves(evaluator.function, gradients, comparison, method, truth)
+        known = partial(mistakes.gradients_like, method)
+        diagnoses += diagnose_method(name, leaves, data_counts(evaluator.function), known)
     if not diagnoses and wrong:
-        diagnoses.append(_unseen(problem, tried, wrong[0], name))
+        name = by_hand_name if wrong[0] == "by_hand" else wrong[0]
+        diagnoses.append(_wrong_direction(evaluator.function, comparison, wrong[0], name))
     return merge_methods(diagnoses)
 
 
-def _unseen(problem: CheckedFunction, tried: Comparison, way: str, name: str) -> Diagnosis:
-    """What is to be said where no entry that was tried is clearly wrong, but a line is, mostly one through many."""
-    line = next(line for line, verdict in enumerate(tried.verdicts[way]) if not verdict.ok)
-    slope, named = tried.samples.differences.slope, name if way == "by_hand" else way
-    where = [*problem.entry_names(tried.directions.entries), *tried.directions.names][line]
-    numbers = f"{tried.derivatives[way][line]:.6g} for {slope.value[line]:.6g} ± {slope.error[line]:.0e}"
-    return Diagnosis(
-        "off", named, where, f"{named} is off along a line, {where}: {numbers}; a larger budget may tell where."
-    )
+@dataclass(frozen=True)
+class _Truth:
+    """The true gradient [size], NaN where it is not known, and how far a right one may differ from it [size]."""
+
+    gradient: Flat
+    allowed: Flat
+
+
+def _truth(gradients: AnalyticGradients, comparison: Comparison, wrong: list[str], tolerance: float) -> _Truth:
+    """The gradient of a method that is right; if there is none, the differences where they are clean."""
+    differences, size = comparison.samples.differences, gradients.rounding.size
+    entries = comparison.directions.entries
+    right = [method for method in gradients.by_method if method not in wrong]
+    if right:
+        truth, allowed = gradients.by_method[right[0]], np.zeros(size)
+    else:
+        slope = differences.slope
+        is_clean = ~differences.kink & ~differences.jump & np.isfinite(slope.error)
+        truth = _scattered(np.where(is_clean, slope.value, np.nan), entries, size)
+        allowed = _scattered(ERROR_MARGIN * slope.error, entries, size)
+    cancellation = CANCELLATION_ROUNDINGS * FLOAT64_ROUNDOFF * differences.slope_scale
+    with np.errstate(invalid="ignore"):
+        allowed = allowed + gradients.rounding + np.nan_to_num(_scattered(cancellation, entries, size))
+        return _Truth(truth, allowed + tolerance * np.abs(truth))
+
+
+def _scattered(values: np.ndarray, entries: np.ndarray, size: int) -> Flat:
+    """[lines] -> [size]: the values of the entries at their positions, NaN elsewhere."""
+    vector = np.full(size, np.nan)
+    vector[entries] = values[: len(entries)]
+    return vector
+
+
+def _leaves(
+    function: CheckedFunction, gradients: AnalyticGradients, comparison: Comparison, method: str, truth: _Truth
+) -> list[LeafComparison]:
+    """The leaves of a method's gradient next to the true ones. Forward mode has only the entries that were tried."""
+    size, entries = function.flat.size, comparison.directions.entries
+    judged = gradients.by_method.get(method)
+    is_given = np.full(size, True)
+    if judged is None:
+        judged = _scattered(comparison.derivatives[method], entries, size)
+        is_given = np.isin(np.arange(size), entries)
+    names = [function.leaf_names[index] for index in function.floating]
+    return split_leaves(names, function.shapes, judged, truth.gradient, truth.allowed, is_given)
+
+
+@dataclass
+class _Mistakes:
+    """The gradients of known mistakes, as far as they resemble a wrong one.
+
+    Attributes:
+        function: whose gradient is wrong.
+        evaluator: of the last variant of it; its programs serve the next variant.
+        comparison: with the wrong derivatives.
+        entry_roundoff: [size], the unit roundoff on the way from each parameter to the value.
+    """
+
+    function: CheckedFunction
+    evaluator: Evaluator
+    comparison: Comparison
+    entry_roundoff: np.ndarray
+
+    def gradients_like(self, method: str) -> Iterator[KnownGradient]:
+        """Yield the gradients of known mistakes that may be this method's."""
+        return known_gradients(self.function, partial(self._slopes_if_like, method))
+
+    def _slopes_if_like(self, method: str, variant: CheckedFunction) -> Flat | None:
+        """The gradient of a variant by differences, if it resembles the method's along one direction."""
+        self.evaluator = self.evaluator.for_args_of(variant)
+        directions, derivatives = self.comparison.directions, self.comparison.derivatives[method]
+        first = min(len(directions.entries), len(directions) - 1)
+        with variant.jax_settings():
+            slope = self._sample(np.array([first])).differences.slope
+            difference = np.abs(slope.value[0] - derivatives[first])
+            allowed = ERROR_MARGIN * slope.error[0] + self.comparison.rounding[first]
+            if not difference <= allowed + LIKENESS * np.abs(slope.value[0]):
+                return None
+            slopes = self._sample(np.arange(len(directions.entries))).differences.slope.value
+            return _scattered(slopes, directions.entries, self.function.flat.size)
+
+    def _sample(self, lines: np.ndarray) -> LineSamples:
+        directions = self.comparison.directions.take(lines)
+        unlimited = np.full(len(lines), np.inf)
+        return sample_lines(self.evaluator, directions, directions.max_along(self.entry_roundoff), unlimited)
+
+
+def _wrong_direction(function: CheckedFunction, comparison: Comparison, method: str, name: str) -> Diagnosis:
+    """What is said if no entry that was tried is clearly wrong, but a line is, mostly one through many entries."""
+    line = next(line for line, verdict in enumerate(comparison.verdicts[method]) if not verdict.ok)
+    slope = comparison.samples.differences.slope
+    where = [*function.entry_names(comparison.directions.entries), *comparison.directions.names][line]
+    numbers = f"{comparison.derivatives[method][line]:.6g} for {slope.value[line]:.6g} ± {slope.error[line]:.0e}"
+    is_sample = len(comparison.directions.entries) < function.flat.size
+    advice = "; a larger budget may tell where" if is_sample else ""
+    return Diagnosis("off", name, where, f"{name} is off along a line, {where}: {numbers}{advice}.")

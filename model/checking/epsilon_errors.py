@@ -71,33 +71,44 @@ def measure_epsilon_errors(
             "the picture needs a fun that returns a number, but it returned arrays; return their sum"
         )
     with function.jax_settings():
-        evaluator, scale = Evaluator(function), typical_scale(function)
-        lines = Directions(_entries(function, parameter), np.zeros((0, scale.size)), (), scale)
-        roundoff = lines.max_along(np.repeat(evaluator.input_roundoff(), function.sizes))
-        seen = sample_lines(evaluator, lines, roundoff, np.zeros(len(lines)))
-        slopes = seen.differences.slope
-        steepest = int(np.argmax(np.where(np.isfinite(slopes.error), np.abs(slopes.value), -1.0)))
-        seen, lines = seen.take(np.array([steepest])), lines.take(np.array([steepest]))
-        entry = int(lines.entries[0])
-        epsilons = RELATIVE_STEPS * scale[entry]
-        values = evaluator.along(lines, np.concatenate([-epsilons, epsilons])[None]).values[0]
+        return _measure(function, Evaluator(function), _entries(function, parameter))
+
+
+def _measure(function: CheckedFunction, evaluator: Evaluator, entries: np.ndarray) -> EpsilonErrors:
+    """Measure the errors of the entry with the largest derivative."""
+    scale = typical_scale(function)
+    directions = Directions(entries, np.zeros((0, scale.size)), (), scale)
+    roundoff = directions.max_along(np.repeat(evaluator.input_roundoff(), function.sizes))
+    samples = sample_lines(evaluator, directions, roundoff, np.zeros(len(directions)))
+    slopes = samples.differences.slope
+    steepest = int(np.argmax(np.where(np.isfinite(slopes.error), np.abs(slopes.value), -1.0)))
+    entry, direction = int(entries[steepest]), directions.take(np.array([steepest]))
     name = function.entry_names([entry])[0]
-    slope, error = float(seen.differences.slope.value[0]), float(seen.differences.slope.error[0])
-    if not np.isfinite(error) or slope == 0:
-        raise NotCheckableError(f"there must be a slope to draw, but that by {name} is {slope}; name another")
-    exact = (
-        slope if seen.slopes is None or abs(seen.slopes[0] - slope) > ERROR_MARGIN * error else float(seen.slopes[0])
-    )
-    with np.errstate(invalid="ignore"):
-        differences = (values[len(epsilons) :] - values[: len(epsilons)]) / (2 * epsilons)
-        errors = np.abs(differences - exact) / abs(exact)
-    known = np.isfinite(errors) & (errors > 0)
-    if not known.any():
+    derivative, error = float(slopes.value[steepest]), float(slopes.error[steepest])
+    if not np.isfinite(error) or derivative == 0:
+        raise NotCheckableError(f"there must be a slope to draw, but that by {name} is {derivative}; name another")
+    exact = derivative
+    if samples.slopes is not None and abs(samples.slopes[steepest] - derivative) <= ERROR_MARGIN * error:
+        exact = float(samples.slopes[steepest])
+    epsilons = RELATIVE_STEPS * scale[entry]
+    errors = _central_difference_errors(evaluator, direction, epsilons, exact)
+    is_known = np.isfinite(errors) & (errors > 0)
+    if not is_known.any():
         raise NotCheckableError(
             f"there must be an error to draw, but every difference by {name} is exact; name another"
         )
-    errors = np.maximum(errors[known], SMALLEST_ERROR)
-    return EpsilonErrors(name, slope, epsilons[known], errors, error / abs(exact))
+    errors = np.maximum(errors[is_known], SMALLEST_ERROR)
+    return EpsilonErrors(name, derivative, epsilons[is_known], errors, error / abs(exact))
+
+
+def _central_difference_errors(
+    evaluator: Evaluator, direction: Directions, epsilons: np.ndarray, exact: float
+) -> np.ndarray:
+    """[steps], the relative error of the central difference at each step."""
+    values = evaluator.along(direction, np.concatenate([-epsilons, epsilons])[None]).values[0]
+    minus, plus = np.split(values, 2)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.abs((plus - minus) / (2 * epsilons) - exact) / abs(exact))
 
 
 def _entries(function: CheckedFunction, parameter: str | None) -> np.ndarray:

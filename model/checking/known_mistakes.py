@@ -1,10 +1,11 @@
-"""Gradients that known mistakes lead to, to compare a wrong one with."""
+"""Gradients that known mistakes lead to, with which a wrong gradient is compared."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -17,103 +18,138 @@ from model.checking.tracing import returned_leaves
 from model.gradients import DERIVATIVES, backpropagate
 from model.network import ACTIVATIONS, Network
 from model.pytrees import Flat, Leaves
-from model.tasks import TASKS
+from model.tasks import TASKS, sigmoid
 
-# Rows that are tried, the first and the last ones.
+# Single rows that are tried, the first and the last ones.
 MAX_TRIED_ROWS = 64
 
 
-def data_counts(problem: CheckedFunction) -> dict[str, int]:
-    """Numbers by which a gradient may be too large: what the data's arrays have rows, columns and entries.
+def data_counts(function: CheckedFunction) -> dict[str, int]:
+    """Numbers by which a gradient may be too large or too small.
 
-    >>> from model.checking.tracing import prepare
-    >>> def fun(p, x):
-    ...     return jnp.mean(x @ p)
-    >>> data_counts(prepare(fun, jnp.ones(3), (jnp.ones((5, 3)),)))
-    {'the number of rows, 5': 5, 'the number of columns, 3': 3, 'the number of entries, 15': 15}
+    Args:
+        function: at its point.
+
+    Returns:
+        How many rows, columns and entries the arrays in args have, by what they count.
+
+    Example:
+        >>> from model.checking.tracing import prepare
+        >>> def fun(p, x):
+        ...     return jnp.mean(x @ p)
+        >>> data_counts(prepare(fun, jnp.ones(3), (jnp.ones((5, 3)),)))
+        {'the number of rows, 5': 5, 'the number of columns, 3': 3, 'the number of entries, 15': 15}
     """
-    found: dict[str, int] = {}
-    arrays = [np.shape(leaf) for leaf in jax.tree.leaves(problem.args)]
+    counts: dict[str, int] = {}
+    shapes = [np.shape(leaf) for leaf in jax.tree.leaves(function.args)]
     for axis, name in ((0, "rows"), (1, "columns"), (None, "entries")):
-        for shape in arrays:
+        for shape in shapes:
             if len(shape) > (1 if axis is None else axis):
                 count = int(np.prod(shape)) if axis is None else shape[axis]
-                if count > 1 and count not in found.values():
-                    found[f"the number of {name}, {count:,}"] = count
-    return found
+                if count > 1 and count not in counts.values():
+                    counts[f"the number of {name}, {count:,}"] = count
+    return counts
 
 
 def known_gradients(
-    problem: CheckedFunction, slopes: Callable[[CheckedFunction], Flat | None]
+    function: CheckedFunction, slopes_of: Callable[[CheckedFunction], Flat | None]
 ) -> Iterator[KnownGradient]:
-    """The gradient of a single row, and where the network is ours, what a slip in its chain rule leads to.
+    """Yield the gradients that known mistakes lead to.
 
-    slopes: the gradient of another problem by differences, NaN where it was not tried; None where it cannot be the one.
+    Args:
+        function: whose gradient is wrong.
+        slopes_of: the gradient of another function by differences, NaN where it was not tried; None if it is not the
+            wrong gradient.
+
+    Yields:
+        For our own network, what a slip in its chain rule leads to; then the gradient of each single row.
     """
-    yield from _of_the_network(problem)
-    if problem.weights is None:
-        yield from _of_single_rows(problem, slopes)
+    yield from _network_gradients(function)
+    if function.weights is None:
+        yield from _row_gradients(function, slopes_of)
 
 
-def _of_single_rows(
-    problem: CheckedFunction, slopes: Callable[[CheckedFunction], Flat | None]
+def _row_gradients(
+    function: CheckedFunction, slopes_of: Callable[[CheckedFunction], Flat | None]
 ) -> Iterator[KnownGradient]:
-    leaves, structure = jax.tree.flatten(problem.args)
+    leaves, structure = jax.tree.flatten(function.args)
     lengths = Counter(np.shape(leaf)[0] for leaf in leaves if np.ndim(leaf) >= 1)
-    if not lengths:
-        return
-    rows = lengths.most_common(1)[0][0]
+    rows = lengths.most_common(1)[0][0] if lengths else 0
     if rows < 2:
         return
     for row in sorted(range(rows), key=lambda row: min(row, rows - 1 - row))[:MAX_TRIED_ROWS]:
         one = [leaf[row : row + 1] if np.ndim(leaf) >= 1 and np.shape(leaf)[0] == rows else leaf for leaf in leaves]
-        other = replace(problem, args=jax.tree.unflatten(structure, one))
+        single = replace(function, args=jax.tree.unflatten(structure, one))
         try:
-            returned_leaves(other)
-        except Exception:
-            return  # the function does not take a single row, and may raise anything
-        gradient = slopes(other)
-        if gradient is None:
-            continue
-        yield KnownGradient(
-            "row", f"is the gradient of row {row} alone, not of all {rows}", problem.unflatten(gradient)
-        )
+            returned_leaves(single)
+        except Exception:  # a user's function may raise anything; this one does not take a single row
+            return
+        gradient = slopes_of(single)
+        if gradient is not None:
+            sentence = f"is the gradient of row {row} alone, not of all {rows}"
+            yield KnownGradient("row", sentence, function.unflatten(gradient))
 
 
-def _of_the_network(problem: CheckedFunction) -> Iterator[KnownGradient]:
-    if not (len(problem.args) == 3 and isinstance(problem.args[2], Network) and problem.in_float64):
-        return
-    x, y, network = problem.args
-    x, y = jnp.asarray(x, float), jnp.asarray(y, float)
-    params = problem.params([jnp.asarray(leaf) for leaf in problem.point])
-    activate, derivative = ACTIVATIONS[network.activation], DERIVATIVES[network.activation]
-    hidden = len(params) - 1
+@dataclass(frozen=True)
+class _NetworkLoss:
+    """The loss of our own network, as a function that is checked.
 
-    residual = TASKS[network.task].residual
+    Attributes:
+        params: of the network, in float64.
+        x: the rows.
+        y: their targets.
+        network: its description.
+    """
 
-    def backwards(factor: Callable[[int, Any], Any], error: Callable[[Any, Any], Any] = residual) -> Leaves:
-        grads = backpropagate(params, x, y, factor, error, network)
+    params: Any
+    x: jax.Array
+    y: jax.Array
+    network: Network
+
+    def gradient(self, derivative: Callable[[int, Any], Any], error: Callable[[Any, Any], Any]) -> Leaves:
+        """The chain rule with another derivative of the activation, or another error at the output."""
+        grads = backpropagate(self.params, self.x, self.y, derivative, error, self.network)
         return [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(grads)]
 
-    def without(layers: set[int]) -> Leaves:
-        return backwards(lambda index, z: jnp.ones_like(z) if index in layers else derivative(z))
 
-    name = network.activation
-    if hidden:
-        missing = f"lacks the derivative of {name}"
-        yield KnownGradient("activation", missing, without(set(range(hidden))))
-        for layer in range(hidden if hidden > 1 else 0):
-            yield KnownGradient("activation", f"{missing} at layer {layer}", without({layer}))
-        at_output = f"has the derivative of {name} at its output a, not at its input z"
-        yield KnownGradient("activation", at_output, backwards(lambda _, z: derivative(jnp.asarray(activate(z)))))
-        doubled = f"has the derivative of {name} twice"
-        yield KnownGradient("activation", doubled, backwards(lambda _, z: derivative(z) ** 2))
-
-    if network.task != "binary":
+def _network_gradients(function: CheckedFunction) -> Iterator[KnownGradient]:
+    if not (len(function.args) == 3 and isinstance(function.args[2], Network) and function.in_float64):
         return
+    x, y, network = function.args
+    params = function.params([jnp.asarray(leaf) for leaf in function.point])
+    network_loss = _NetworkLoss(params, jnp.asarray(x, float), jnp.asarray(y, float), network)
+    task = TASKS[network.task]
+    yield from _wrong_activations(network_loss, task.residual)
+    if task.predict is sigmoid:
+        derivative = DERIVATIVES[network.activation]
+        error = partial(_squared_error_residual, task.residual)
+        sentence = "has the derivative of the sigmoid at the output, as a squared error would"
+        yield KnownGradient("activation", sentence, network_loss.gradient(lambda _, z: derivative(z), error))
 
-    def with_sigmoid(z: Any, y: Any) -> Any:
-        return residual(z, y) * jax.nn.sigmoid(z) * (1 - jax.nn.sigmoid(z))
 
-    squared = "has the derivative of the sigmoid at the output, as a squared error would"
-    yield KnownGradient("activation", squared, backwards(lambda _, z: derivative(z), with_sigmoid))
+def _squared_error_residual(residual: Callable[[Any, Any], Any], z: Any, y: Any) -> Any:
+    return residual(z, y) * jax.nn.sigmoid(z) * (1 - jax.nn.sigmoid(z))
+
+
+def _wrong_activations(network_loss: _NetworkLoss, residual: Callable[[Any, Any], Any]) -> Iterator[KnownGradient]:
+    name, hidden = network_loss.network.activation, len(network_loss.params) - 1
+    if not hidden:
+        return
+    activate, derivative = ACTIVATIONS[name], DERIVATIVES[name]
+
+    def without(layers: set[int]) -> Leaves:
+        def factor(layer: int, z: Any) -> Any:
+            return jnp.ones_like(z) if layer in layers else derivative(z)
+
+        return network_loss.gradient(factor, residual)
+
+    def everywhere(factor: Callable[[Any], Any]) -> Leaves:
+        return network_loss.gradient(lambda _, z: factor(z), residual)
+
+    missing = f"lacks the derivative of {name}"
+    yield KnownGradient("activation", missing, without(set(range(hidden))))
+    for layer in range(hidden if hidden > 1 else 0):
+        yield KnownGradient("activation", f"{missing} at layer {layer}", without({layer}))
+    at_output = f"has the derivative of {name} at its output a, not at its input z"
+    yield KnownGradient("activation", at_output, everywhere(lambda z: derivative(jnp.asarray(activate(z)))))
+    yield KnownGradient("activation", f"has the derivative of {name} twice", everywhere(lambda z: derivative(z) ** 2))

@@ -7,9 +7,9 @@ import numpy as np
 from model.checking.analytic import COARSE_ROUNDINGS, AnalyticGradients
 from model.checking.comparison import report_rows
 from model.checking.evaluator import Evaluator
+from model.checking.findings import Derivative
 from model.checking.finite_differences import LADDER_LEVELS, LARGEST_STEP, LineValues, differentiate, step_ladder
 from model.checking.gradient_programs import NearbyPoints
-from model.checking.report import Derivative
 from model.checking.rounding import FLOAT64_ROUNDOFF
 from model.checking.verdicts import judge
 from model.pytrees import Flat
