@@ -1,4 +1,4 @@
-"""Estimators for scikit-learn's pipelines, grid searches and cross-validation; they need the extra `sklearn`."""
+"""Estimators for scikit-learn's pipelines, grid searches and cross-validation. They need the extra `sklearn`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any, Self
 
 import jax
 import numpy as np
-from jaxtyping import Num
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
@@ -19,11 +18,12 @@ from model.tables.table import Table, table_from_arrays
 from model.training.defaults import FILE_DEFAULTS, FILE_HIDDEN, default_network
 from model.training.fit import fit
 
-Matrix = Num[np.ndarray, "rows columns"]
+# The default for the number of rows.
+AUTO = "auto"
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]
-    """What both have in common: the hyperparameters, and how columns of numbers are learnt from."""
+    """What both estimators share: the hyperparameters, and learning from columns of numbers."""
 
     def __init__(
         self,
@@ -37,9 +37,9 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         optimizer: str = FILE_DEFAULTS.optimizer,
         learning_rate: float = FILE_DEFAULTS.learning_rate,
         schedule: str = FILE_DEFAULTS.schedule,
-        weight_decay: Sequence[float] | None = None,
+        weight_decay: Sequence[float] | float | str = AUTO,
         clip: float = FILE_DEFAULTS.clip,
-        batch_size: int | None = None,
+        batch_size: int | str | None = AUTO,
         validation: float = FILE_DEFAULTS.validation,
         patience: int = FILE_DEFAULTS.patience,
         class_weights: bool = FILE_DEFAULTS.class_weights,
@@ -64,11 +64,15 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
 
     def _fit(self, table: Table) -> Self:
         fields = FILE_DEFAULTS.__struct_fields__
-        options = {name: value for name, value in self.get_params().items() if name in fields and value is not None}
+        options = {
+            name: value
+            for name, value in self.get_params().items()
+            if name in fields and not (isinstance(value, str) and value == AUTO)
+        }
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         network = default_network(table, tuple(self.hidden), self.activation)
         result = fit(network, table, key=jax.random.key(seed), **options)
-        self.network_, self.scaling_, self.unit_ = network, table.column_specs, table.target_scaling
+        self.network_, self.column_specs_, self.target_scaling_ = network, table.column_specs, table.target_scaling
         self.params_ = jax.device_get(result.params)
         self.temperature_ = result.temperature
         self.metrics_ = result.metrics
@@ -78,7 +82,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
     def _predict(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
         x = validate_data(self, X, reset=False, dtype=np.float64)
-        inputs = encode(self.scaling_, list(x.T))
+        inputs = encode(self.column_specs_, list(x.T))
         mean = predict_rows(self.params_, inputs, self.network_, self.temperature_).mean
         return np.asarray(mean, np.float64)
 
@@ -86,18 +90,23 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
 class NudgeClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     """A classifier: an ensemble of small networks with calibrated probabilities.
 
-    hidden: the units of each hidden layer. activation: relu, tanh, sigmoid or gelu. random_state: a seed, or NumPy's
-    RandomState. The others are those of `model.hyperparameters.Hyperparameters`, with the defaults for a
-    file; None is the default for the number of rows.
+    Args:
+        hidden: the units of each hidden layer.
+        activation: of the hidden layers: relu, tanh, sigmoid or gelu.
+        random_state: a seed, or NumPy's RandomState.
 
-    >>> from sklearn.datasets import load_iris
-    >>> x, y = load_iris(return_X_y=True)
-    >>> NudgeClassifier(hidden=(8,), epochs=50).fit(x, y).score(x, y) > 0.9
-    True
+    The other arguments are those of `model.hyperparameters.Hyperparameters`, with the defaults for a file. For
+    `batch_size` and `weight_decay`, "auto" is the default for the number of rows.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> x, y = load_iris(return_X_y=True)
+        >>> NudgeClassifier(hidden=(8,), epochs=50).fit(x, y).score(x, y) > 0.9
+        True
     """
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Learn from X [rows, columns] of finite numbers and the classes y [rows], of which there must be two."""
+        """Learn from X, [rows, columns] finite numbers, and y, [rows] classes, at least two different ones."""
         x, targets = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(targets)
         self.classes_, codes = np.unique(targets, return_inverse=True)
@@ -108,36 +117,41 @@ class NudgeClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each of `classes_` for each row of X, [rows, classes] float64."""
         mean = self._predict(X)
-        chances: np.ndarray = np.stack([1 - mean, mean], axis=1) if mean.ndim == 1 else mean
-        normalised: np.ndarray = chances / chances.sum(axis=1, keepdims=True)
-        return normalised
+        probabilities: np.ndarray = np.stack([1 - mean, mean], axis=1) if mean.ndim == 1 else mean
+        normalized: np.ndarray = probabilities / probabilities.sum(axis=1, keepdims=True)
+        return normalized
 
     def predict(self, X: Any) -> np.ndarray:
         """The likeliest class of each row of X, [rows]."""
-        chances = self.predict_proba(X)
-        labels: np.ndarray = self.classes_[chances.argmax(axis=1)]
+        indices = self.predict_proba(X).argmax(axis=1)
+        labels: np.ndarray = self.classes_[indices]
         return labels
 
 
 class NudgeRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
     """A regressor: the mean of an ensemble of small networks.
 
-    hidden: the units of each hidden layer. activation: relu, tanh, sigmoid or gelu. random_state: a seed, or NumPy's
-    RandomState. The others are those of `model.hyperparameters.Hyperparameters`, with the defaults for a
-    file; None is the default for the number of rows.
+    Args:
+        hidden: the units of each hidden layer.
+        activation: of the hidden layers: relu, tanh, sigmoid or gelu.
+        random_state: a seed, or NumPy's RandomState.
 
-    >>> x = np.linspace(-1, 1, 200)[:, None]
-    >>> NudgeRegressor(hidden=(16,), epochs=100).fit(x, x[:, 0] ** 2).score(x, x[:, 0] ** 2) > 0.9
-    True
+    The other arguments are those of `model.hyperparameters.Hyperparameters`, with the defaults for a file. For
+    `batch_size` and `weight_decay`, "auto" is the default for the number of rows.
+
+    Example:
+        >>> x = np.linspace(-1, 1, 200)[:, None]
+        >>> NudgeRegressor(hidden=(16,), epochs=100).fit(x, x[:, 0] ** 2).score(x, x[:, 0] ** 2) > 0.9
+        True
     """
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Learn from X [rows, columns] and y [rows], both finite numbers."""
+        """Learn from X, [rows, columns], and y, [rows], both finite numbers."""
         x, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         return self._fit(table_from_arrays(x, np.asarray(targets, np.float64)))
 
     def predict(self, X: Any) -> np.ndarray:
         """The number for each row of X, [rows] float64."""
         check_is_fitted(self)
-        restored: np.ndarray = self.unit_.unscale(self._predict(X))
-        return restored
+        numbers: np.ndarray = self.target_scaling_.unscale(self._predict(X))
+        return numbers

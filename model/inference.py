@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 
 from model.checkpoint import Checkpoint
 from model.ensembles import Prediction, concatenate, padded_batches, predict_ensemble, to_numpy
-from model.network import FEW
+from model.network import MAX_FUSED_UNITS
 from model.tables.columns import encode
 from model.tasks import TASKS
 
@@ -52,7 +52,7 @@ class Predictor:
         self._params = to_numpy(checkpoint.params)
         sizes = checkpoint.network.sizes
         units = sum(sizes[1:]) * checkpoint.members
-        self._numpy_rows = batch_sizes[-1] if max(sizes) <= FEW else numpy_values // units
+        self._numpy_rows = batch_sizes[-1] if max(sizes) <= MAX_FUSED_UNITS else numpy_values // units
         # The parameters go to a device only if it computes: starting JAX's takes 30 MB.
         self._device_params = jax.device_put(checkpoint.params) if self._compiles else None
         self._class_names = [str(name) for name in checkpoint.classes]

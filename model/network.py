@@ -1,4 +1,4 @@
-"""The network: what it looks like (Network), its parameters (params), and what it computes (logits, predict, loss)."""
+"""The network: its description (Network), its parameters (params), and what it computes (logits, predict, loss)."""
 
 from __future__ import annotations
 
@@ -26,21 +26,27 @@ def _gelu(z: np.ndarray) -> np.ndarray:
 
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "relu": lambda z: z * (z > 0),  # fuses best, and lets a NaN through, which tells an overflow
+    "relu": lambda z: z * (z > 0),  # XLA fuses it best, and it passes a NaN on, which shows an overflow
     "tanh": jax_or_numpy(jnp.tanh, np.tanh),
     "sigmoid": sigmoid,
     "gelu": jax_or_numpy(partial(jax.nn.gelu, approximate=False), _gelu),
 }
 INITS = ("normal", "he")
-LAST = 0.1
+# The factor of the last layer's weights in the init "he", which puts the first predictions near the mean.
+LAST_LAYER_SCALE = 0.1
 
-# Up to this many inputs and outputs a layer is a sum of products, which XLA fuses into one loop with all that surrounds
-# it; above it a matrix product pays for its call. Restarts side by side fill the loop, whatever the outputs.
-FEW = 8
+# A layer with at most so many inputs and outputs is a sum of products, which XLA fuses with what surrounds it. A matrix
+# product pays off above. With restarts side by side the number of outputs does not matter.
+MAX_FUSED_UNITS = 8
 
 
 class Layer(NamedTuple):
-    """The parameters of one layer. A trailing `restarts` axis, where there is one, holds networks side by side."""
+    """The parameters of one layer.
+
+    Attributes:
+        weight: [inputs, outputs]; with restarts side by side, [inputs, outputs, restarts].
+        bias: [outputs]; with restarts side by side, [outputs, restarts].
+    """
 
     weight: Float[Array, "inputs outputs *restarts"]
     bias: Float[Array, "outputs *restarts"]
@@ -52,18 +58,21 @@ Params = list[Layer]
 @jax.tree_util.register_static
 @dataclass(frozen=True)
 class Network:
-    """The static description of a network: hashable, without parameters, and an ordinary argument under jit and grad.
+    """The description of a network: hashable, without parameters, and an ordinary argument under jit and grad.
 
-    sizes: the number of columns, the units of each hidden layer, the number of outputs; (2, 2, 1) is the guide's. A
-        list becomes a tuple.
-    activation: of the hidden layers: relu, tanh, sigmoid or gelu (exact, by the error function).
-    task: binary (each output is the logit of a yes/no target), multiclass (an output a class, at least two: softmax) or
-        regression (each output is a number itself).
+    Attributes:
+        sizes: the number of columns, the units of each hidden layer, and the number of outputs. (2, 2, 1) is the
+            guide's network. A list becomes a tuple.
+        activation: of the hidden layers: relu, tanh, sigmoid, or gelu (exact, with the error function).
+        task: binary, where each output is the logit of a yes/no target; multiclass, with one output for each class, at
+            least two, and softmax; or regression, where each output is a number.
 
-    Raises ValueError where one of them is not so.
+    Raises:
+        ValueError: if one of them is not like this.
 
-    >>> Network([2, 2, 1])
-    Network(sizes=(2, 2, 1), activation='relu', task='binary')
+    Example:
+        >>> Network([2, 2, 1])
+        Network(sizes=(2, 2, 1), activation='relu', task='binary')
     """
 
     sizes: Sequence[int]
@@ -84,16 +93,25 @@ class Network:
 
 
 def init_params(network: Network, *, key: Key[Array, ""], init: str = "normal") -> Params:
-    """Draw the parameters: one Layer a layer, weight [inputs, outputs] and bias [outputs], float32.
+    """Draw the parameters of a network.
 
-    init: normal, every weight and bias from the standard normal distribution, as the guide does; or he, weights from a
-    normal distribution of the variance 2 / inputs, and biases of 0 (He et al., ICCV 2015, 2.2), but the last layer's a
-    tenth of that, so that the first predictions are near the mean. One draw is cut into
-    all of them, since every draw is a program of its own to compile. Raises ValueError for any other init.
+    Args:
+        network: its description.
+        key: of the random draw. One draw is cut into all parameters, because every draw is a program to compile.
+        init: normal, every weight and bias from the standard normal distribution, as in the guide; or he, weights from
+            a normal distribution with the variance 2 / inputs and biases of 0 (He et al., ICCV 2015, 2.2), with the
+            last layer's weights a tenth of that.
 
-    >>> params = init_params(Network((2, 2, 1)), key=jax.random.key(0))
-    >>> [(layer.weight.shape, layer.bias.shape) for layer in params]
-    [((2, 2), (2,)), ((2, 1), (1,))]
+    Returns:
+        One Layer for each layer, in float32.
+
+    Raises:
+        ValueError: for any other init.
+
+    Example:
+        >>> params = init_params(Network((2, 2, 1)), key=jax.random.key(0))
+        >>> [(layer.weight.shape, layer.bias.shape) for layer in params]
+        [((2, 2), (2,)), ((2, 1), (1,))]
     """
     if init not in INITS:
         raise ValueError(f"init must be one of {', '.join(INITS)}, not {init!r}")
@@ -101,14 +119,21 @@ def init_params(network: Network, *, key: Key[Array, ""], init: str = "normal") 
     if init == "normal":
         return params
     scaled = [Layer(weight * jnp.sqrt(2 / weight.shape[0]), bias * 0) for weight, bias in params]
-    return [*scaled[:-1], scaled[-1]._replace(weight=scaled[-1].weight * LAST)]
+    return [*scaled[:-1], scaled[-1]._replace(weight=scaled[-1].weight * LAST_LAYER_SCALE)]
 
 
 def parameter_count(network: Network) -> int:
-    """How many weights and biases the network has.
+    """How many weights and biases a network has.
 
-    >>> parameter_count(Network((2, 2, 1)))
-    9
+    Args:
+        network: its description.
+
+    Returns:
+        The number.
+
+    Example:
+        >>> parameter_count(Network((2, 2, 1)))
+        9
     """
     return sum(inputs * outputs + outputs for inputs, outputs in pairwise(network.sizes))
 
@@ -116,9 +141,17 @@ def parameter_count(network: Network) -> int:
 def as_layers(flat: Float[Array, "parameters *restarts"], network: Network) -> Params:
     """Cut a vector of all parameters into layers, each weight before its bias.
 
-    >>> as_layers(jnp.arange(3.0), Network((2, 1)))
-    [Layer(weight=Array([[0.],
-           [1.]], dtype=float32), bias=Array([2.], dtype=float32))]
+    Args:
+        flat: [parameters] or [parameters, restarts].
+        network: the description of the network.
+
+    Returns:
+        One Layer for each layer.
+
+    Example:
+        >>> as_layers(jnp.arange(3.0), Network((2, 1)))
+        [Layer(weight=Array([[0.],
+               [1.]], dtype=float32), bias=Array([2.], dtype=float32))]
     """
     params, start = [], 0
     for inputs, outputs in pairwise(network.sizes):
@@ -130,20 +163,31 @@ def as_layers(flat: Float[Array, "parameters *restarts"], network: Network) -> P
 
 
 def preactivations(params: Params, x: Num[Array, "rows columns"], network: Network) -> list[Any]:
-    """The forward pass: the input z = a · weight + bias of every layer's activation, [rows, outputs, *restarts] each.
+    """The forward pass: z = a · weight + bias of every layer, where a is the layer's input.
 
-    NumPy arrays where params and x are: a call of JAX takes longer than a small network. The last one holds the logits.
-    Raises ValueError where params or x do not fit the network.
+    NumPy computes it if params and x are NumPy's, because a call of JAX takes longer than a small network.
 
-    >>> params = [Layer(jnp.ones((2, 2)), jnp.zeros(2)), Layer(jnp.ones((2, 1)), jnp.zeros(1))]
-    >>> [z.tolist() for z in preactivations(params, jnp.array([[1.0, -3.0]]), Network((2, 2, 1)))]
-    [[[-2.0, -2.0]], [[0.0]]]
+    Args:
+        params: of the network, or of restarts side by side.
+        x: [rows, columns].
+        network: the description of the network.
+
+    Returns:
+        [rows, outputs] for each layer, then restarts if there are any. The last one holds the logits.
+
+    Raises:
+        ValueError: if params or x do not fit the network.
+
+    Example:
+        >>> params = [Layer(jnp.ones((2, 2)), jnp.zeros(2)), Layer(jnp.ones((2, 1)), jnp.zeros(1))]
+        >>> [z.tolist() for z in preactivations(params, jnp.array([[1.0, -3.0]]), Network((2, 2, 1)))]
+        [[[-2.0, -2.0]], [[0.0]]]
     """
     _check_shapes(params, x, network)
     restart_axes = params[0].bias.ndim - 1
     activate = ACTIVATIONS[network.activation]
     if isinstance(x, np.ndarray) and isinstance(params[0].weight, np.ndarray):
-        x = x.astype(params[0].weight.dtype, copy=False)  # as JAX does, which knows no number of 64 bits
+        x = x.astype(params[0].weight.dtype, copy=False)  # like JAX, which has no 64-bit numbers by default
     z = _affine(params[0], x.reshape(x.shape + (1,) * restart_axes))
     zs = [z]
     for layer in params[1:]:
@@ -157,7 +201,7 @@ def _affine(layer: Layer, a: Num[Array, "rows inputs *_"]) -> Array:
     if isinstance(a, np.ndarray) and isinstance(weight, np.ndarray) and weight.ndim == 2:
         product: np.ndarray = a @ weight
         return product + bias
-    if weight.shape[0] <= FEW and (weight.shape[1] <= FEW or weight.ndim > 2):
+    if weight.shape[0] <= MAX_FUSED_UNITS and (weight.shape[1] <= MAX_FUSED_UNITS or weight.ndim > 2):
         return jnp.sum(a[:, :, None] * weight[None], axis=1) + bias[None]
     return jnp.einsum("ni...,io...->no...", a, weight) + bias[None]
 
@@ -171,24 +215,47 @@ def _check_shapes(params: Params, x: Num[Array, "rows columns"], network: Networ
 
 
 def logits(params: Params, x: Num[Array, "rows columns"], network: Network) -> Float[Any, "rows *rest"]:
-    """The network's output before the sigmoid or softmax: [rows] for one output, [rows, outputs] for several (then
-    *restarts).
+    """The outputs of a network before the sigmoid or softmax.
 
-    >>> params = init_params(Network((2, 3, 1)), key=jax.random.key(0))
-    >>> logits(params, jnp.zeros((4, 2)), Network((2, 3, 1))).shape
-    (4,)
+    Args:
+        params: of the network, or of restarts side by side.
+        x: [rows, columns].
+        network: the description of the network.
+
+    Returns:
+        [rows] for one output, [rows, outputs] for several; then restarts if there are any.
+
+    Raises:
+        ValueError: if params or x do not fit the network.
+
+    Example:
+        >>> params = init_params(Network((2, 3, 1)), key=jax.random.key(0))
+        >>> logits(params, jnp.zeros((4, 2)), Network((2, 3, 1))).shape
+        (4,)
     """
     z = preactivations(params, x, network)[-1]
     return z[:, 0] if network.sizes[-1] == 1 else z
 
 
 def predict(params: Params, x: Num[Array, "rows columns"], network: Network) -> Float[Any, "rows *rest"]:
-    """What the network says of each row, of the shape of `logits`: the probability, from 0 to 1, that the target is 1
-    (binary) or of each class (multiclass), or the target itself (regression).
+    """The predictions of a network.
 
-    >>> params = [Layer(jnp.zeros((2, 1)), jnp.zeros(1))]
-    >>> predict(params, jnp.ones((3, 2)), Network((2, 1))).tolist()
-    [0.5, 0.5, 0.5]
+    Args:
+        params: of the network, or of restarts side by side.
+        x: [rows, columns].
+        network: the description of the network.
+
+    Returns:
+        Of the shape of `logits`: the probability, from 0 to 1, that the target is 1 (binary), the probability of each
+        class (multiclass), or the target itself (regression).
+
+    Raises:
+        ValueError: if params or x do not fit the network.
+
+    Example:
+        >>> params = [Layer(jnp.zeros((2, 1)), jnp.zeros(1))]
+        >>> predict(params, jnp.ones((3, 2)), Network((2, 1))).tolist()
+        [0.5, 0.5, 0.5]
     """
     return TASKS[network.task].predict(logits(params, x, network))
 
@@ -200,16 +267,28 @@ def loss(
     network: Network,
     weights: Num[Array, " rows"] | None = None,
 ) -> Float[jax.Array, "*restarts"]:
-    """The mean over rows (and outputs) of the cross-entropy in nats, or of the squared error: a scalar, or one a
-    restart.
+    """The mean over rows (and outputs) of the cross-entropy in nats, or of the squared error.
 
-    y: binary, targets from 0 to 1, [rows] for one output, else [rows, outputs]; multiclass, the index of the class,
-    [rows]; regression, numbers, shaped as in binary. weights: a factor for each row's loss; without them 1. Finite for
-    any finite logit, and so is its gradient. Raises ValueError where y or weights do not have their shape.
+    It is finite for all finite logits, and so is its gradient.
 
-    >>> params = [Layer(jnp.zeros((2, 1)), jnp.zeros(1))]
-    >>> round(float(loss(params, jnp.ones((4, 2)), jnp.array([0.0, 1.0, 1.0, 0.0]), Network((2, 1)))), 4)
-    0.6931
+    Args:
+        params: of the network, or of restarts side by side.
+        x: [rows, columns].
+        y: the targets. Binary: numbers from 0 to 1, [rows] for one output, otherwise [rows, outputs]. Multiclass: the
+            index of the class, [rows]. Regression: numbers, of the shape of a binary target.
+        network: the description of the network.
+        weights: [rows], a factor for the loss of each row; 1 without them.
+
+    Returns:
+        A scalar, or [restarts].
+
+    Raises:
+        ValueError: if params, x, y or weights do not fit the network.
+
+    Example:
+        >>> params = [Layer(jnp.zeros((2, 1)), jnp.zeros(1))]
+        >>> round(float(loss(params, jnp.ones((4, 2)), jnp.array([0.0, 1.0, 1.0, 0.0]), Network((2, 1)))), 4)
+        0.6931
     """
     z = logits(params, x, network)
     restart_axes = params[0].bias.ndim - 1
@@ -222,9 +301,24 @@ def loss(
 
 
 def targets_for(z: jax.Array, y: Num[Array, " *targets"], network: Network, restart_axes: int = 0) -> jax.Array:
-    """The targets in the shape of z, but for its restarts: a class's index becomes a 1 at its place among 0s.
+    """The targets in the shape of the logits, one-hot for classes.
 
-    Raises ValueError where y does not have the shape that the task asks for.
+    Args:
+        z: the logits.
+        y: the targets, as of `loss`.
+        network: the description of the network.
+        restart_axes: how many trailing axes of z are restarts, 0 or 1.
+
+    Returns:
+        Of the shape of z, with 1 in place of restarts. A class becomes a vector with 1 at the index of the class and 0
+        elsewhere.
+
+    Raises:
+        ValueError: if y does not have the shape that the task needs.
+
+    Example:
+        >>> targets_for(jnp.zeros((1, 3)), jnp.array([2]), Network((1, 3), task="multiclass")).tolist()
+        [[0.0, 0.0, 1.0]]
     """
     task = TASKS[network.task]
     shape = z.shape[: z.ndim - restart_axes]

@@ -66,11 +66,20 @@ class Task:
 
 @jax.custom_jvp
 def cross_entropy(z: Float[Array, "*shape"], y: Num[Array, "*_"]) -> Float[jax.Array, "*shape"]:
-    """-y log σ(z) - (1 - y) log(1 - σ(z)) of each logit z and target y (Bishop, PRML, 4.90), written so that nothing
-    overflows and nothing cancels: max(z, 0) - z y + log(1 + exp(-|z|)).
+    """The cross-entropy -y log σ(z) - (1 - y) log(1 - σ(z)) (Bishop, PRML, 4.90).
 
-    >>> cross_entropy(jnp.array([1e4, -1e4, 30.0]), jnp.array([0.0, 0.0, 1.0])).tolist()
-    [10000.0, 0.0, 9.357622912219837e-14]
+    It is computed as max(z, 0) - z y + log(1 + exp(-|z|)), in which nothing overflows and nothing cancels.
+
+    Args:
+        z: logits of any shape.
+        y: targets from 0 to 1, of the same shape.
+
+    Returns:
+        The loss of each target, in nats.
+
+    Example:
+        >>> cross_entropy(jnp.array([1e4, -1e4, 30.0]), jnp.array([0.0, 0.0, 1.0])).tolist()
+        [10000.0, 0.0, 9.357622912219837e-14]
     """
     return jnp.maximum(z, 0) - z * y + jnp.log1p(jnp.exp(-jnp.abs(z)))
 
@@ -82,7 +91,7 @@ def _cross_entropy_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Arra
 
 
 def _sigmoid(z: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-z)), 0 where exp(-z) is more than its type can hold."""
+    """1 / (1 + exp(-z)); 0 where exp(-z) overflows."""
     with np.errstate(over="ignore"):
         probability: np.ndarray = 1 / (1 + np.exp(-z))
     return probability
@@ -92,23 +101,38 @@ sigmoid = jax_or_numpy(jax.nn.sigmoid, _sigmoid)
 
 
 def residual(z: Float[Array, "*shape"], y: Num[Array, "*_"]) -> Float[Any, "*shape"]:
-    """The derivative of `cross_entropy` by the logit, σ(z) - y: prediction less target (Bishop, PRML, 4.91 and 5.18).
+    """The derivative of `cross_entropy` by the logit: σ(z) - y, prediction minus target (Bishop, PRML, 4.91 and 5.18).
 
-    >>> residual(jnp.array([0.0, 1e4]), jnp.array([1.0, 1.0])).tolist()
-    [-0.5, 0.0]
+    Args:
+        z: logits of any shape.
+        y: targets from 0 to 1, of the same shape.
+
+    Returns:
+        The derivative for each target.
+
+    Example:
+        >>> residual(jnp.array([0.0, 1e4]), jnp.array([1.0, 1.0])).tolist()
+        [-0.5, 0.0]
     """
     return sigmoid(z) - y
 
 
 @jax.custom_jvp
 def softmax_cross_entropy(z: Float[Array, "rows classes *rest"], y: Num[Array, "rows classes *_"]) -> jax.Array:
-    """-Σ y log softmax(z) over the classes (Bishop, PRML, 4.108): log Σ exp(z - max z) - Σ y (z - max z),
-    [rows, *rest].
+    """The cross-entropy -Σ y log softmax(z) over the classes (Bishop, PRML, 4.108).
 
-    y: 1 at each row's class and else 0, or any probabilities.
+    It is computed as log Σ exp(z - max z) - Σ y (z - max z), in which nothing overflows.
 
-    >>> softmax_cross_entropy(jnp.array([[0.0, 0.0], [1e4, 0.0]]), jnp.array([[1, 0], [0, 1]])).tolist()
-    [0.6931471824645996, 10000.0]
+    Args:
+        z: [rows, classes] logits, then restarts if there are any.
+        y: [rows, classes], 1 for the class of the row and 0 for the others, or any probabilities.
+
+    Returns:
+        [rows], then restarts: the loss of each row, in nats.
+
+    Example:
+        >>> softmax_cross_entropy(jnp.array([[0.0, 0.0], [1e4, 0.0]]), jnp.array([[1, 0], [0, 1]])).tolist()
+        [0.6931471824645996, 10000.0]
     """
     shifted = z - jnp.max(z, axis=1, keepdims=True)
     return jnp.log(jnp.sum(jnp.exp(shifted), axis=1)) * jnp.sum(y, axis=1) - jnp.sum(y * shifted, axis=1)
@@ -133,8 +157,15 @@ _softmax = jax_or_numpy(partial(jax.nn.softmax, axis=1), _softmax_of_numpy)
 def softmax(z: Float[Array, "rows classes *rest"]) -> Float[Any, "rows classes *rest"]:
     """exp(z) / Σ exp(z) over the classes: a probability for each, which sum to 1 (Bishop, PRML, 4.104).
 
-    >>> softmax(jnp.array([[0.0, 0.0], [1e4, 0.0]])).tolist()
-    [[0.5, 0.5], [1.0, 0.0]]
+    Args:
+        z: [rows, classes] logits, then restarts if there are any.
+
+    Returns:
+        Probabilities of the same shape.
+
+    Example:
+        >>> softmax(jnp.array([[0.0, 0.0], [1e4, 0.0]])).tolist()
+        [[0.5, 0.5], [1.0, 0.0]]
     """
     return _softmax(z)
 
@@ -142,17 +173,33 @@ def softmax(z: Float[Array, "rows classes *rest"]) -> Float[Any, "rows classes *
 def softmax_residual(z: Float[Array, "rows classes *rest"], y: Num[Array, "rows classes *_"]) -> Any:
     """The derivative of `softmax_cross_entropy` by the logits, softmax(z) Σ y - y (Bishop, PRML, 4.109).
 
-    >>> softmax_residual(jnp.zeros((1, 2)), jnp.array([[1.0, 0.0]])).tolist()
-    [[-0.5, 0.5]]
+    Args:
+        z: [rows, classes] logits, then restarts if there are any.
+        y: [rows, classes] probabilities.
+
+    Returns:
+        The derivative, of the shape of z.
+
+    Example:
+        >>> softmax_residual(jnp.zeros((1, 2)), jnp.array([[1.0, 0.0]])).tolist()
+        [[-0.5, 0.5]]
     """
     return softmax(z) * jnp.sum(y, axis=1, keepdims=True) - y
 
 
 def squared_error(z: Float[Array, "*shape"], y: Num[Array, "*_"]) -> Float[jax.Array, "*shape"]:
-    """(z - y)² (Bishop, PRML, 5.14, twice).
+    """(z - y)², twice the term of Bishop, PRML, 5.14.
 
-    >>> squared_error(jnp.array([3.0]), jnp.array([1.0])).tolist()
-    [4.0]
+    Args:
+        z: outputs of any shape.
+        y: targets of the same shape.
+
+    Returns:
+        The loss of each target.
+
+    Example:
+        >>> squared_error(jnp.array([3.0]), jnp.array([1.0])).tolist()
+        [4.0]
     """
     return jnp.square(z - y)
 
