@@ -151,6 +151,11 @@ def load(path: PathLike) -> Checkpoint:
     Raises:
         CheckpointError: if there is no such file, if a byte of it was changed, or if its format, shapes or numbers are
             not those of a checkpoint.
+
+    Example:
+        >>> load("nowhere.safetensors")
+        Traceback (most recent call last):
+        model.checkpoint.CheckpointError: nowhere.safetensors: expected a checkpoint, found no file; write one with ...
     """
     checkpoint = parse(path, read(path))
     return replace(checkpoint, params=jax.device_put(checkpoint.params))
