@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model.messages import RefusalError
+
 MEBIBYTE = 1024 * 1024
 
 
-class SettingError(ValueError):
-    """A setting that cannot be used: which, what was expected and what was found."""
+class SettingError(RefusalError):
+    """A setting that cannot be used."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A CSV file's rows, a block at a time: each as long as the header, and parsed."""
+"""The rows of a CSV file, a block at a time: each row has as many fields as the header, and is parsed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from model.tables.parsing import MISSING
 
 @dataclass(frozen=True)
 class Block:
-    """Whole rows, each ended by a newline. line: the line of the first. end: the byte of the file after the last."""
+    """Whole rows, each ended by a newline. line: the line of the first. end: the position after the last."""
 
     data: bytes
     line: int
@@ -26,7 +26,7 @@ class Block:
 
 
 def blocks(path: PathLike, layout: Layout) -> Iterator[Block]:
-    """The rows of a CSV file. Raises TableError where they are not text or not of one length, and where none are."""
+    """Yield the rows of a CSV file. Raises TableError if they are not text, not of one length, or if there are none."""
     place, empty = layout.start, True
     with opened(path) as file:
         for part, line in whole_rows(path, file, place, layout.line):
@@ -42,9 +42,9 @@ def blocks(path: PathLike, layout: Layout) -> Iterator[Block]:
 
 
 def _checked(path: PathLike, data: bytes, layout: Layout, line: int) -> bytes:
-    """The rows but the blank ones. Raises TableError at the first that has not as many fields as the header.
+    """The rows that are not blank. Raises TableError at the first that has not as many fields as the header.
 
-    Nothing is quoted in most data, and separators and newlines alone then tell of all rows at once.
+    Most data have no quotes. Then the separators and newlines alone show whether all rows are right.
     """
     if b'"' not in data:
         separator = layout.separator.encode()
@@ -56,7 +56,7 @@ def _checked(path: PathLike, data: bytes, layout: Layout, line: int) -> bytes:
 
 
 def _whole(path: PathLike, data: bytes, layout: Layout, line: int) -> bytes:
-    """The rows but the blank ones. Raises TableError at the first that has not as many fields as the header."""
+    """The same for data with quotes or with rows of other lengths."""
     array = np.frombuffer(data, np.uint8)
     check_quotes(path, array, layout.separator, line)
     outside = ~quoted(array)
@@ -65,7 +65,7 @@ def _whole(path: PathLike, data: bytes, layout: Layout, line: int) -> bytes:
     fields = np.diff(np.searchsorted(separators, ends), prepend=0) + 1
     lengths = np.diff(ends, prepend=-1)
     blank = (lengths == 1) | ((lengths == 2) & (array[ends - 1] == RETURN))
-    blank &= len(layout.names) > 1  # in a single column they are missing values
+    blank &= len(layout.names) > 1  # in a single column a blank row is a missing value
     wrong = np.flatnonzero((fields != len(layout.names)) & ~blank)
     if len(wrong):
         at = line + newlines(data, int(ends[wrong[0]] - lengths[wrong[0]] + 1))
@@ -75,9 +75,9 @@ def _whole(path: PathLike, data: bytes, layout: Layout, line: int) -> bytes:
 
 
 def parse_block(path: PathLike, block: Block, layout: Layout, types: Types, raw: bool = False) -> pl.DataFrame:
-    """The columns that have a type, in the file's order. raw: leave missing values as they stand.
+    """The columns that have a type, in the order of the file. raw: whether missing values stay as they are.
 
-    Raises PolarsError where values are not of their types, and TableError where the rows cannot be split.
+    Raises PolarsError if values are of another type, and TableError if the rows cannot be split.
     """
     try:
         return pl.read_csv(

@@ -13,13 +13,13 @@ from rich.filesize import decimal
 from model.tables.errors import PathLike, TableError
 from model.tables.files import ANOTHER_FILE
 
-BLOCK = 4 << 20  # bytes of CSV that are read and parsed at once
-LONGEST = 16 << 20  # bytes of the longest row of CSV
+BLOCK_BYTES = 4 << 20  # read and parsed at once
+MAX_ROW_BYTES = 16 << 20
 SEPARATORS = ",;\t|"
 QUOTE, NEWLINE, RETURN = b'"\n\r'
 
-# The first bytes of files that are no tables: what they are, and what mends it.
-_OTHERS = {
+# The first bytes of files that are not tables, what such a file is, and what to do.
+_OTHER_FORMATS = {
     b"PK\x03\x04": ("a zip archive or a spreadsheet", "unpack it, or save the sheet as CSV"),
     b"\x1f\x8b": ("a gzip archive", "unpack it"),
     b"\x28\xb5\x2f\xfd": ("a zstd archive", "unpack it"),
@@ -30,20 +30,19 @@ _OTHERS = {
 
 
 def whole_rows(path: PathLike, file: io.FileIO, place: int, line: int) -> Iterator[tuple[bytes, int]]:
-    """The file's bytes from a place on, cut where rows end, each part with the line of its first row.
+    """Yield the bytes of a file from a position on, cut where rows end, each part with the line of its first row.
 
-    line: the line at that place.
-
-    Raises TableError at a row longer than LONGEST, having read no more than twice that.
+    line: the line at that position. Raises TableError at a row longer than MAX_ROW_BYTES, after reading at most twice
+    as much.
     """
-    buffer = bytearray(BLOCK)
+    buffer = bytearray(BLOCK_BYTES)
     while count := os.preadv(file.fileno(), [buffer], place):
         if place == 0:
             _check_start(path, bytes(memoryview(buffer)[:count]))
         cut, last = _last_end(buffer, count), count < len(buffer)
         if cut == 0 or last:
             open_quote = buffer.count(b'"', 0, count) % 2 == 1
-            if open_quote and (last or count >= LONGEST):
+            if open_quote and (last or count >= MAX_ROW_BYTES):
                 raise _open_quote(path, bytes(memoryview(buffer)[:count]), line)
             cut = count if last else cut
         if cut:
@@ -51,15 +50,15 @@ def whole_rows(path: PathLike, file: io.FileIO, place: int, line: int) -> Iterat
             yield data, line
             place += cut
             line += count_of(NEWLINE, data)
-        elif count >= LONGEST:
+        elif count >= MAX_ROW_BYTES:
             found = f"a longer one in line {line}"
-            raise TableError(f"lines of at most {decimal(LONGEST)}", found, "end each row with a newline")
+            raise TableError(f"lines of at most {decimal(MAX_ROW_BYTES)}", found, "end each row with a newline")
         else:
             buffer = bytearray(2 * count)
 
 
 def _last_end(buffer: bytearray, count: int) -> int:
-    """Where the last row ends within the first `count` bytes, after its newline; 0 where none does."""
+    """The position after the last newline that ends a row within the first `count` bytes; 0 if there is none."""
     end = buffer.rfind(b"\n", 0, count) + 1
     if count_of(QUOTE, memoryview(buffer)[:end]) % 2 == 0:
         return end
@@ -69,7 +68,7 @@ def _last_end(buffer: bytearray, count: int) -> int:
 
 
 def count_of(byte: int, data: bytes | memoryview) -> int:
-    r"""How many of the data are that byte; it takes a tenth of the time that their own `count` takes.
+    r"""How often a byte occurs, in a tenth of the time of `bytes.count`.
 
     >>> count_of(NEWLINE, b"a\nb\n")
     2
@@ -78,10 +77,10 @@ def count_of(byte: int, data: bytes | memoryview) -> int:
 
 
 def quoted(data: UInt8[np.ndarray, " bytes"]) -> Bool[np.ndarray, " bytes"]:
-    """Whether each byte is an opening quote or between one and its closing; the data begin outside.
+    """Whether each byte is an opening quote, or lies between an opening and a closing quote.
 
-    That is the parity of the quotes so far, found for 64 bytes at a time, each a bit of a word: it takes an eighth of
-    the time that np.logical_xor.accumulate takes.
+    This is the parity of the number of quotes so far. It is computed for 64 bytes at a time, each a bit of a word, in
+    an eighth of the time of np.logical_xor.accumulate. The data begin outside of quotes.
 
     >>> quoted(np.frombuffer(b'a,"b"', np.uint8)).tolist()
     [False, False, True, True, False]
@@ -96,8 +95,8 @@ def quoted(data: UInt8[np.ndarray, " bytes"]) -> Bool[np.ndarray, " bytes"]:
 
 
 def _check_start(path: PathLike, data: bytes) -> None:
-    """Raise TableError where the first bytes of a file are not those of a text with lines."""
-    for start, (found, remedy) in _OTHERS.items():
+    """Raise TableError if the first bytes of a file are not those of a text with lines."""
+    for start, (found, remedy) in _OTHER_FORMATS.items():
         if data.startswith(start):
             raise TableError("a table as CSV or Parquet", found, remedy)
     if b"\0" in data:
@@ -107,7 +106,7 @@ def _check_start(path: PathLike, data: bytes) -> None:
 
 
 def check_text(path: PathLike, data: bytes, line: int) -> None:
-    """Raise TableError where the data, which begin at the line, have a NUL byte or are not UTF-8."""
+    """Raise TableError if the data have a NUL byte or are not UTF-8. line: the line of their first byte."""
     nul = data.find(b"\0")
     if nul >= 0:
         raise TableError("text", f"a NUL byte in line {line + newlines(data, nul)}", "write it again")
@@ -120,7 +119,7 @@ def check_text(path: PathLike, data: bytes, line: int) -> None:
 
 
 def newlines(data: bytes, end: int) -> int:
-    r"""How many newlines there are before the byte `end`.
+    r"""How many newlines there are before the position `end`.
 
     >>> newlines(b"a\nb\nc\n", 4)
     2
@@ -129,7 +128,7 @@ def newlines(data: bytes, end: int) -> int:
 
 
 def check_quotes(path: PathLike, data: UInt8[np.ndarray, " bytes"], separators: str, line: int) -> None:
-    """Raise TableError at a quote that is neither at an end of its field nor one of two within quotes.
+    """Raise TableError at a quote that is neither the first or last character of its field nor doubled within quotes.
 
     The data end in a newline.
     """
@@ -146,7 +145,7 @@ def check_quotes(path: PathLike, data: UInt8[np.ndarray, " bytes"], separators: 
 
 
 def _open_quote(path: PathLike, data: bytes, line: int) -> TableError:
-    """The refusal of data in which one quote is without its other."""
+    """The error of data in which a quote is not closed."""
     try:
         check_quotes(path, np.frombuffer(data + b"\n", np.uint8), SEPARATORS, line)
     except TableError as error:

@@ -15,19 +15,21 @@ from model.tables.frames import Types, pl
 from model.tables.memory import check_memory
 from model.tables.type_inference import infer_type
 
-SAMPLE = 10_000  # rows from which types are guessed
+SAMPLED_ROWS = 10_000  # from which types are guessed
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 
 
 def read_csv(path: PathLike, size: int, choose: Selection, memory: int) -> list[pl.Series]:
-    """The chosen columns of a CSV file. Their types are guessed from the first rows, and where later ones belie that,
-    the file is read once more with those columns as text.
+    """The selected columns of a CSV file.
+
+    Their types are guessed from the first rows. If later rows do not fit, the file is read again with those columns as
+    text.
 
     size: of the file, in bytes. memory: bytes that may be used.
 
-    Raises TableError where it is no table or larger than the memory.
+    Raises TableError if it is not a table, or larger than the memory.
     """
     check_memory(size, "a file", memory)
     layout = layout_of(path)
@@ -41,9 +43,9 @@ def read_csv(path: PathLike, size: int, choose: Selection, memory: int) -> list[
 
 
 def csv_batches(path: PathLike) -> Iterator[tuple[pl.DataFrame, int]]:
-    """The blocks of a CSV file as frames of the text as it stands there, each with the byte of the file after it.
+    """Yield the blocks of a CSV file as frames of its text as it stands there, each with the position after it.
 
-    Raises TableError, at once or on the way, where the file is no table.
+    Raises TableError, at once or at a later block, if the file is not a table.
     """
     layout = layout_of(path)
     types: Types = dict.fromkeys(layout.names, pl.String)
@@ -55,18 +57,18 @@ def csv_batches(path: PathLike) -> Iterator[tuple[pl.DataFrame, int]]:
 
 
 def _guessed(path: PathLike, layout: Layout, wanted: Sequence[str], size: int, memory: int) -> Types:
-    """The types of the columns by the first rows. Raises TableError where all rows would not fit into the memory."""
+    """The types of the columns, from the first rows. Raises TableError if all rows would not fit into the memory."""
     block = next(blocks(path, layout))
     frame = parse_block(path, block, layout, dict.fromkeys(wanted, pl.String))
-    sample = [infer_type(column) for column in frame.head(SAMPLE).get_columns()]
+    sample = [infer_type(column) for column in frame.head(SAMPLED_ROWS).get_columns()]
     height = frame.height * (size - layout.start) // (block.end - layout.start)
-    width = sum(column.estimated_size() for column in sample) / min(SAMPLE, frame.height)
+    width = sum(column.estimated_size() for column in sample) / min(SAMPLED_ROWS, frame.height)
     check_memory(int(height * width), f"about {height:,} rows", memory)
     return {column.name: column.dtype for column in sample}
 
 
 def _parsed(path: PathLike, layout: Layout, types: Types) -> tuple[list[pl.DataFrame], set[str]]:
-    """All rows; or none of them, and the columns with values that are not of their types."""
+    """All rows; or no rows, and the columns that have values of another type."""
     frames: list[pl.DataFrame] = []
     misfits: set[str] = set()
 
@@ -86,7 +88,7 @@ def _parsed(path: PathLike, layout: Layout, types: Types) -> tuple[list[pl.DataF
 
 
 def _misfits(path: PathLike, block: Block, layout: Layout, types: Types) -> set[str]:
-    """The columns whose values in the block are not of their types; all columns where none is found."""
+    """The columns that have values of another type in a block; all columns if none is found."""
     frame = parse_block(path, block, layout, dict.fromkeys(types, pl.String))
     found = {column.name: column.dtype for column in map(infer_type, frame.get_columns()) if column.count()}
     fitting = {name: (dtype, pl.String, pl.Float64 if dtype == pl.Int64 else dtype) for name, dtype in found.items()}
@@ -94,7 +96,7 @@ def _misfits(path: PathLike, block: Block, layout: Layout, types: Types) -> set[
 
 
 def _ahead(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
-    """The function of each item, computed in a thread while the next item is made."""
+    """Yield the function of each item, computed in a thread while the next item is made."""
     with ThreadPoolExecutor(1) as pool:
         waiting: deque[Future[Out]] = deque()
         for item in items:

@@ -1,4 +1,4 @@
-"""A CSV file's header: the names of its columns, and by what its fields are separated."""
+"""The header of a CSV file: the names of its columns, and the separator of its fields."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class Layout:
-    """A CSV file's header. start: the byte at which the rows begin. line: the line at which they do, from 1."""
+    """The header of a CSV file. start: the position at which the rows begin. line: the line there, from 1."""
 
     names: tuple[str, ...]
     separator: str
@@ -26,7 +26,7 @@ class Layout:
 
 
 def layout_of(path: PathLike) -> Layout:
-    """The header of a CSV file. Raises TableError where there is none, and where names are empty or the same."""
+    """The header of a CSV file. Raises TableError if there is none, or if names are empty or the same."""
     with opened(path) as file:
         data = next(whole_rows(path, file, 0, 1))[0]
     skip = len(_BOM) if data.startswith(_BOM) else 0
@@ -42,7 +42,7 @@ def layout_of(path: PathLike) -> Layout:
 
 
 def _first_row(data: bytes) -> int:
-    """How many bytes the first row has, its newline included."""
+    """How many bytes the first row has, with its newline."""
     end = 0
     while end := data.find(b"\n", end) + 1:
         if data.count(b'"', 0, end) % 2 == 0:
@@ -51,9 +51,9 @@ def _first_row(data: bytes) -> int:
 
 
 def _separator(data: bytes, header: int) -> str | None:
-    """The separator by which most of the first rows have as many fields as the header, and then the most of them.
+    """The separator with which most of the first rows have as many fields as the header, and then the most fields.
 
-    header: its length in bytes. None where no separator makes fields that the csv module takes.
+    header: its length in bytes. None if there is no separator with which the csv module can read the rows.
     """
     scores = {}
     for separator in SEPARATORS:
@@ -65,7 +65,7 @@ def _separator(data: bytes, header: int) -> str | None:
 
 
 def _first_rows(data: bytes, separator: str, count: int = 20) -> list[list[str]]:
-    """The first rows but the blank ones, as Python's csv module reads them. The data end in a newline, or are cut."""
+    """The first rows that are not blank, read by the csv module. The data end in a newline, or are cut after one."""
     whole = data[: data.rfind(b"\n") + 1] or data
     reader = csv.reader(io.StringIO(whole.decode(errors="replace"), newline=""), delimiter=separator)
     return [row for row, _ in zip(filter(None, reader), range(count), strict=False)]

@@ -1,10 +1,10 @@
-"""polars, as every module that reads a table loads it."""
+"""polars, loaded with the settings that every module here needs."""
 
 from __future__ import annotations
 
 import os
 
-# Before polars is loaded: its allocator shall give memory back to the system when it is freed, and not keep it.
+# Must be set before polars is loaded: its allocator returns freed memory to the system at once.
 os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")
 import polars as pl
 

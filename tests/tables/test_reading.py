@@ -169,8 +169,8 @@ def test_rows_of_other_lengths_are_found_where_few_columns_are_read(write: Write
 
 
 def test_later_rows_belie_the_types_of_the_first(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_bytes, "BLOCK", 1 << 10)
-    monkeypatch.setattr(csv_files, "SAMPLE", 10)
+    monkeypatch.setattr(csv_bytes, "BLOCK_BYTES", 1 << 10)
+    monkeypatch.setattr(csv_files, "SAMPLED_ROWS", 10)
     rows = [[i, i, i, "true", "", f"{i:03}"] for i in range(1000)]
     rows[500][1], rows[600][2], rows[700][3], rows[800][4] = 0.5, "none", "maybe", 7
     rows[900][5], rows[901][0] = "x", str(2**63)
@@ -186,8 +186,8 @@ def test_later_rows_belie_the_types_of_the_first(write: Write, monkeypatch: pyte
 
 
 def test_long_lines_and_open_quotes_are_found_early(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_bytes, "BLOCK", 1 << 10)
-    monkeypatch.setattr(csv_bytes, "LONGEST", 1 << 12)
+    monkeypatch.setattr(csv_bytes, "BLOCK_BYTES", 1 << 10)
+    monkeypatch.setattr(csv_bytes, "MAX_ROW_BYTES", 1 << 12)
     assert read_frame(write("a,b\n" + "x" * 3000 + ",1\n"))["a"][0] == "x" * 3000
     row = "1,2\n" * 400
     assert "lines of at most 4.1 kB, found a longer one in line 402; " in refusal(write("a,b\n" + row + "x" * 9999))
@@ -321,7 +321,7 @@ def test_a_broken_parquet_file_is_read_or_refused(tmp_path: Path, capfd: pytest.
 
 
 def test_batches_are_the_text_of_a_csv_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_bytes, "BLOCK", 1 << 10)
+    monkeypatch.setattr(csv_bytes, "BLOCK_BYTES", 1 << 10)
     rows = [(f"{i:04}", "" if i % 3 else "NA", f'say "{i}",\n') for i in range(1000)]
     path = write("")
     with path.open("w", newline="") as file:
