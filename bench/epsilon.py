@@ -21,7 +21,7 @@ from model.checking.check import TOLERANCE
 from model.checking.epsilon_plot import BLUE, GRAY, INK, ORANGE, add_legend, epsilon_axes
 from model.checking.findings import SIZE_FLOOR
 from model.commands.shared import save_figure
-from model.gradients import EPSILON, one_at_a_time
+from model.gradients import EPSILON, map_parameters
 from model.messages import align_columns
 from model.network import ACTIVATIONS, preactivations
 
@@ -41,7 +41,7 @@ def central_difference(fun: Callable[..., jax.Array], params: Params, *args: Any
     def derivative(step: Callable[[jax.Array], Params]) -> jax.Array:
         return (fun(step(epsilon), *args) - fun(step(-epsilon), *args)) / (2 * epsilon)
 
-    return one_at_a_time(derivative, params)
+    return map_parameters(derivative, params)
 
 
 def largest_errors(key: jax.Array, network: Network) -> jax.Array:
@@ -65,7 +65,7 @@ def largest_errors(key: jax.Array, network: Network) -> jax.Array:
             offsets = epsilon * jnp.linspace(-1, 1, POINTS_ON_THE_WAY)
             return jnp.any(jax.vmap(lambda offset: is_positive(step(offset)))(offsets) != is_positive(params))
 
-        has_kink = flatten(one_at_a_time(crosses_kink, params)) & (network.activation == "relu")
+        has_kink = flatten(map_parameters(crosses_kink, params)) & (network.activation == "relu")
         methods = (central_difference, nudge)
         found = jnp.stack([flatten(method(loss, params, x, y, network, epsilon=epsilon)) for method in methods])
         size = jnp.maximum(jnp.maximum(jnp.abs(found), jnp.abs(grads)), SIZE_FLOOR)

@@ -1,7 +1,8 @@
-"""One gradient, four derivations: `nudge`, `jvp` and `chain_rule` here, and `jax.grad`.
+"""One gradient, four derivations: `nudge`, `jvp` and `chain_rule` are here, the fourth is `jax.grad`.
 
-Each takes (params, *args) and returns the gradient as a pytree of the shapes of params. `nudge` and `jvp` take any
-function `fun(params, *args)` of a pytree to a scalar; `chain_rule` is the backpropagation of our own network.
+Each takes (params, *args) and returns the gradient as a pytree with the structure and the shapes of params. `nudge` and
+`jvp` take any function `fun(params, *args)` of a pytree that returns a scalar. `chain_rule` is the backpropagation of
+our own network.
 """
 
 from __future__ import annotations
@@ -17,120 +18,169 @@ from jaxtyping import Float, Num
 
 from model.arrays import Array
 from model.network import ACTIVATIONS, Layer, Network, Params, preactivations, targets_for
+from model.pytrees import Tree
 from model.tasks import TASKS
 
-Tree = Any
-Scalar = Callable[..., jax.Array]
+ScalarFunction = Callable[..., jax.Array]
+# From a step to the params in which one parameter is moved by it.
+MoveParameter = Callable[[jax.Array], Tree]
 
-# The nudge with the smallest error in float64, see docs/gradients.md.
+# The epsilon with the smallest error in float64, see docs/gradients.md.
 EPSILON = 1e-2
+# Parameters are moved so many at a time, so that the memory for a large network stays bounded.
+PARAMETERS_AT_ONCE = 256
 
-# Directions are tried this many at a time, so that memory stays bounded for large networks.
-BATCH = 256
 
-
-def nudge(fun: Scalar, params: Tree, *args: Any, epsilon: float | Float[Array, ""] = EPSILON) -> Tree:
+def nudge(fun: ScalarFunction, params: Tree, *args: Any, epsilon: float | Float[Array, ""] = EPSILON) -> Tree:
     """The guide's simpler view: move one parameter a little to both sides and watch the loss.
 
-    The central difference of a nudge h, (fun(p + h) - fun(p - h)) / 2h, is off by a series in h², h⁴, h⁶ …. Taken at
-    epsilon, at its half and at its quarter, it tells the first two terms, and so takes them away: what is left is off
-    by a multiple of epsilon⁶ (Richardson's extrapolation; Press et al., Numerical Recipes, 5.7).
+    The central difference D(h) = (fun(p + h) - fun(p - h)) / 2h has an error that is a series in h², h⁴, h⁶ …. From D
+    at epsilon, at its half and at its quarter, the first two terms are known and removed. The error that remains is a
+    multiple of epsilon⁶ (Richardson's extrapolation; Press et al., Numerical Recipes, 5.7).
 
-    epsilon: the nudge, above 0. Meant for float64 (see `check_gradients`); float32 has few digits left of the
-    difference of two near numbers.
+    Args:
+        fun: a function of params and args that returns a scalar.
+        params: a pytree of floating-point arrays. They should be float64, as in `check_gradients`: in float32, the
+            difference of two nearly equal values has few correct digits.
+        args: the other arguments of fun.
+        epsilon: the largest step, above 0.
 
-    >>> with jax.enable_x64(True):
-    ...     grads = nudge(lambda p: p["w"] ** 3 + 2 * p["b"], {"w": jnp.array(2.0), "b": jnp.array(1.0)})
-    >>> round(float(grads["w"]), 9), round(float(grads["b"]), 9)
-    (12.0, 2.0)
+    Returns:
+        A pytree like params: the derivative by each parameter.
+
+    Example:
+        >>> with jax.enable_x64(True):
+        ...     grads = nudge(lambda p: p["w"] ** 3 + 2 * p["b"], {"w": jnp.array(2.0), "b": jnp.array(1.0)})
+        >>> round(float(grads["w"]), 9), round(float(grads["b"]), 9)
+        (12.0, 2.0)
     """
     steps = epsilon * jnp.array([1.0, 0.5, 0.25, -0.25, -0.5, -1.0])
 
-    def derivative(step: Callable[[jax.Array], Tree]) -> jax.Array:
-        values = jax.vmap(lambda h: fun(step(h), *args))(steps)
+    def derivative(move: MoveParameter) -> jax.Array:
+        values = jax.vmap(lambda step: fun(move(step), *args))(steps)
         differences = (values - values[::-1]) / (2 * steps)
         without_squares = (4 * differences[1:3] - differences[0:2]) / 3
         extrapolated: jax.Array = (16 * without_squares[1] - without_squares[0]) / 15
         return extrapolated
 
-    return one_at_a_time(derivative, params)
+    return map_parameters(derivative, params)
 
 
-def jvp(fun: Scalar, params: Tree, *args: Any) -> Tree:
+def jvp(fun: ScalarFunction, params: Tree, *args: Any) -> Tree:
     """Forward mode: one exact derivative along each parameter in turn (Baydin et al., JMLR 18:153, 3.1).
 
-    >>> grads = jvp(lambda p: p["w"] ** 3 + 2 * p["b"], {"w": jnp.array(2.0), "b": jnp.array(1.0)})
-    >>> float(grads["w"]), float(grads["b"])
-    (12.0, 2.0)
+    Args:
+        fun: a function of params and args that returns a scalar.
+        params: a pytree of floating-point arrays.
+        args: the other arguments of fun.
+
+    Returns:
+        A pytree like params: the derivative by each parameter.
+
+    Example:
+        >>> grads = jvp(lambda p: p["w"] ** 3 + 2 * p["b"], {"w": jnp.array(2.0), "b": jnp.array(1.0)})
+        >>> float(grads["w"]), float(grads["b"])
+        (12.0, 2.0)
     """
 
-    def derivative(step: Callable[[jax.Array], Tree]) -> jax.Array:
+    def derivative(move: MoveParameter) -> jax.Array:
         zero = jnp.zeros(())
-        tangent: jax.Array = jax.jvp(lambda h: fun(step(h), *args), (zero,), (jnp.ones_like(zero),))[1]
+        tangent: jax.Array = jax.jvp(lambda step: fun(move(step), *args), (zero,), (jnp.ones_like(zero),))[1]
         return tangent
 
-    return one_at_a_time(derivative, params)
+    return map_parameters(derivative, params)
 
 
-def one_at_a_time(derivative: Callable[[Callable[[jax.Array], Tree]], jax.Array], params: Tree) -> Tree:
-    """Apply `derivative` to every parameter: to the function that moves this one by a step and leaves the others.
+def map_parameters(derivative: Callable[[MoveParameter], jax.Array], params: Tree) -> Tree:
+    """Compute a derivative for every parameter, each moved while the others stay.
 
-    Returns the structure of params, each leaf of its shape and that of the derivatives.
+    Args:
+        derivative: takes a function that returns params with one parameter moved by a step; it may return any shape.
+        params: a pytree of floating-point arrays.
+
+    Returns:
+        A pytree with the structure of params. Each leaf has the shape of its leaf of params, then that of the
+        derivatives.
+
+    Example:
+        >>> slopes = map_parameters(lambda move: jnp.sum(move(1.0)) - jnp.sum(move(0.0)), jnp.zeros((2, 3)))
+        >>> slopes.shape, float(slopes[1, 2])
+        ((2, 3), 1.0)
     """
     flat, unflatten = ravel_pytree(params)
 
-    def at(index: jax.Array) -> jax.Array:
-        return derivative(lambda h: unflatten(flat.at[index].add(h.astype(flat.dtype))))
+    def derivative_by(index: jax.Array) -> jax.Array:
+        return derivative(lambda step: unflatten(flat.at[index].add(jnp.asarray(step, flat.dtype))))
 
-    results = jax.lax.map(at, jnp.arange(flat.size), batch_size=BATCH)
-    sizes = np.cumsum([jnp.size(leaf) for leaf in jax.tree.leaves(params)])[:-1]
-    leaves = zip(jnp.split(results, sizes), jax.tree.leaves(params), strict=True)
+    results = jax.lax.map(derivative_by, jnp.arange(flat.size), batch_size=PARAMETERS_AT_ONCE)
+    bounds = np.cumsum([jnp.size(leaf) for leaf in jax.tree.leaves(params)])[:-1]
+    leaves = zip(jnp.split(results, bounds), jax.tree.leaves(params), strict=True)
     shaped = [part.reshape(jnp.shape(leaf) + results.shape[1:]) for part, leaf in leaves]
     return jax.tree.unflatten(jax.tree.structure(params), shaped)
 
 
 def chain_rule(
     params: Params,
-    x: Num[Array, "rows columns"],
+    x: Num[Array, "rows inputs"],
     y: Num[Array, "rows *outputs"],
     network: Network,
     weights: Num[Array, " rows"] | None = None,
 ) -> Tree:
-    """The guide's in-depth view: the error propagated backwards, layer by layer (Bishop, PRML, 5.3.1).
+    """The guide's in-depth view: the error is propagated backward, layer by layer (Bishop, PRML, 5.3.1).
 
-    delta is the derivative of the loss by a layer's z. At the output it is the residual, times the row's weight where
-    there are some, over the number of targets; a
-    layer further down it is delta · weightᵀ, times the activation's own derivative (5.56). A weight's gradient is the
-    sum over rows of what came in times delta (5.53), a bias's the sum of delta.
+    delta is the derivative of the loss by a layer's z. At the output it is the residual, times the weight of the row if
+    there are weights, over the number of targets. At the layer before, it is delta · weightᵀ, times the derivative of
+    the activation (5.56). The gradient of a weight is the layer's input times delta, summed over the rows (5.53); that
+    of a bias is delta, summed over the rows.
 
-    >>> from model.network import init_params, loss
-    >>> network, x, y = Network((2, 3, 1), "tanh"), jnp.ones((4, 2)), jnp.ones(4)
-    >>> params = init_params(network, key=jax.random.key(0))
-    >>> by_hand, by_jax = chain_rule(params, x, y, network), jax.grad(loss)(params, x, y, network)
-    >>> bool(jnp.allclose(by_hand[0].weight, by_jax[0].weight, rtol=1e-4))
-    True
+    Args:
+        params: the layers of one network.
+        x: [rows, inputs].
+        y: [rows] or [rows, outputs], the targets as `loss` takes them.
+        network: the description of the network.
+        weights: [rows], how much each row counts; None if all count the same.
+
+    Returns:
+        One Layer for each layer of params: the derivatives by its weights and its biases.
+
+    Example:
+        >>> from model.network import init_params, loss
+        >>> network, x, y = Network((2, 3, 1), "tanh"), jnp.ones((4, 2)), jnp.ones(4)
+        >>> params = init_params(network, key=jax.random.key(0))
+        >>> by_hand, by_jax = chain_rule(params, x, y, network), jax.grad(loss)(params, x, y, network)
+        >>> bool(jnp.allclose(by_hand[0].weight, by_jax[0].weight, rtol=1e-4))
+        True
     """
-    derivative = DERIVATIVES[network.activation]
-    error = TASKS[network.task].residual
+    derivative = ACTIVATION_DERIVATIVES[network.activation]
+    residual = TASKS[network.task].residual
 
-    def weighted(z: jax.Array, targets: jax.Array) -> jax.Array:
-        return error(z, targets) if weights is None else error(z, targets) * jnp.asarray(weights)[:, None]
+    def weighted_residual(z: jax.Array, targets: jax.Array) -> jax.Array:
+        unweighted = residual(z, targets)
+        return unweighted if weights is None else unweighted * jnp.asarray(weights)[:, None]
 
-    return backpropagate(params, x, y, lambda _, z: derivative(z), weighted, network)
+    return backpropagate(params, x, y, lambda _, z: derivative(z), weighted_residual, network)
 
 
 def backpropagate(
     params: Params,
-    x: Num[Array, "rows columns"],
+    x: Num[Array, "rows inputs"],
     y: Num[Array, "rows *outputs"],
     derivative: Callable[[int, jax.Array], jax.Array],
-    error: Callable[[jax.Array, Any], jax.Array],
+    residual: Callable[[jax.Array, Any], jax.Array],
     network: Network,
 ) -> Tree:
-    """The chain rule with its two parts that depend on the network left open.
+    """The chain rule, with the two parts that depend on the network as arguments.
 
-    derivative: that of a hidden layer's activation, from the layer's index and its z. error: the loss's derivative by
-    each output's z, but for the mean, from z and y.
+    Args:
+        params: the layers of one network.
+        x: [rows, inputs].
+        y: [rows] or [rows, outputs], the targets as `loss` takes them.
+        derivative: from the index of a hidden layer and its z to the derivative of the activation.
+        residual: from the z of the output layer and the targets to the derivative of the sum of all losses by z.
+        network: the description of the network.
+
+    Returns:
+        One Layer for each layer of params: the derivatives by its weights and its biases.
     """
     zs = preactivations(params, x, network)
     activate = ACTIVATIONS[network.activation]
@@ -138,7 +188,7 @@ def backpropagate(
 
     z = zs[-1][:, 0] if network.sizes[-1] == 1 else zs[-1]
     targets = targets_for(z, y, network).reshape(zs[-1].shape)
-    delta = error(zs[-1], targets) / y.size
+    delta = residual(zs[-1], targets) / y.size
     grads = []
     for index in reversed(range(len(params))):
         grads.append(Layer(weight=inputs[index].T @ delta, bias=delta.sum(axis=0)))
@@ -152,7 +202,8 @@ def _gelu_derivative(z: jax.Array) -> jax.Array:
     return jax.scipy.stats.norm.cdf(z) + z * jax.scipy.stats.norm.pdf(z)
 
 
-DERIVATIVES: dict[str, Callable[[jax.Array], jax.Array]] = {
+# The derivative of each activation by z.
+ACTIVATION_DERIVATIVES: dict[str, Callable[[jax.Array], jax.Array]] = {
     "relu": lambda z: jnp.where(z > 0, 1.0, 0.0).astype(z.dtype),
     "tanh": lambda z: 1 - jnp.tanh(z) ** 2,
     "sigmoid": lambda z: jax.nn.sigmoid(z) * (1 - jax.nn.sigmoid(z)),

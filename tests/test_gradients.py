@@ -14,7 +14,8 @@ from model.network import ACTIVATIONS
 pytestmark = pytest.mark.core
 
 
-def agree(network: Network, rows: int, seed: int) -> None:
+def assert_derivations_agree(network: Network, rows: int, seed: int) -> None:
+    """Check the gradients of a network with random parameters on random data."""
     params = init_params(network, key=jax.random.key(seed))
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(rows, network.sizes[0]))
@@ -34,9 +35,9 @@ def agree(network: Network, rows: int, seed: int) -> None:
     activation=st.sampled_from(list(ACTIVATIONS)),
     seed=st.integers(0, 2**31),
 )
-def test_the_four_agree(sizes: tuple[int, ...], activation: str, seed: int) -> None:
-    """Networks of 1 to 4 layers with random parameters on random data; few shapes, since each compiles anew."""
-    agree(Network(sizes, activation), rows=6, seed=seed)
+def test_the_four_derivations_agree(sizes: tuple[int, ...], activation: str, seed: int) -> None:
+    """Networks of 1 to 4 layers; only a few shapes, because each shape is compiled."""
+    assert_derivations_agree(Network(sizes, activation), rows=6, seed=seed)
 
 
 @settings(max_examples=12)
@@ -46,11 +47,11 @@ def test_the_four_agree(sizes: tuple[int, ...], activation: str, seed: int) -> N
     rows=st.integers(1, 12),
     seed=st.integers(0, 2**31),
 )
-def test_the_four_agree_for_any_shape(hidden: list[int], activation: str, rows: int, seed: int) -> None:
-    agree(Network((2, *hidden, 1), activation), rows, seed)
+def test_the_four_derivations_agree_for_any_shape(hidden: list[int], activation: str, rows: int, seed: int) -> None:
+    assert_derivations_agree(Network((2, *hidden, 1), activation), rows, seed)
 
 
-def test_each_way_returns_the_structure_of_params() -> None:
+def test_each_method_returns_the_structure_of_params() -> None:
     network, table = Network((2, 3, 1), "tanh"), truth_table("xor")
     params = init_params(network, key=jax.random.key(0))
     expected = jax.grad(loss)(params, table.x, table.y, network)
@@ -59,13 +60,13 @@ def test_each_way_returns_the_structure_of_params() -> None:
         assert jax.tree.structure(grads) == jax.tree.structure(expected)
         for found, wanted in zip(jax.tree.leaves(grads), jax.tree.leaves(expected), strict=True):
             np.testing.assert_allclose(found, wanted, atol=1e-4)
-    for way in (nudge, jvp):
-        jitted = jax.jit(lambda p, way=way: way(loss, p, table.x, table.y, network))(params)
+    for method in (nudge, jvp):
+        jitted = jax.jit(lambda p, method=method: method(loss, p, table.x, table.y, network))(params)
         assert jax.tree.structure(jitted) == jax.tree.structure(expected)
 
 
-def test_the_nudge_is_of_sixth_order() -> None:
-    """Halving epsilon divides the error of sin's derivative by 64, as long as it is truncation."""
+def test_the_error_of_the_nudge_is_of_sixth_order() -> None:
+    """If epsilon is halved, the error of the derivative of sin falls by 64, as long as it is truncation."""
     with jax.enable_x64(True):
         point = jnp.array(0.7)
         errors = [abs(float(nudge(jnp.sin, point, epsilon=epsilon)) - np.cos(0.7)) for epsilon in (1.6, 0.8, 0.4)]

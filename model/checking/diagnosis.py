@@ -1,4 +1,4 @@
-"""From verdicts to words: each method that is wrong is diagnosed by comparison with what is known to be true."""
+"""From verdicts to words: each wrong method is compared with the true gradient, as far as that is known."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def diagnose_wrong(
     by_hand_name: str,
     tolerance: float,
 ) -> list[Diagnosis]:
-    """What is wrong with each method that is.
+    """What is wrong with each wrong method.
 
     Args:
         evaluator: of the function.
-        gradients: of the function.
-        comparison: with the verdicts.
+        gradients: of the function, by the exact methods.
+        comparison: with the verdicts on every method.
         by_hand_name: the name of the gradient by hand in sentences.
         tolerance: how far two derivatives may differ beyond their errors, relative to the larger one.
 
@@ -61,7 +61,12 @@ def diagnose_wrong(
 
 @dataclass(frozen=True)
 class _Truth:
-    """The true gradient [size], NaN where it is not known, and how far a right one may differ from it [size]."""
+    """The true gradient, as far as it is known.
+
+    Attributes:
+        gradient: [size], NaN for an entry that is not known.
+        allowed: [size], how far a right gradient may differ from it.
+    """
 
     gradient: Flat
     allowed: Flat
@@ -147,11 +152,11 @@ class _Mistakes:
 
 
 def _wrong_direction(function: CheckedFunction, comparison: Comparison, method: str, name: str) -> Diagnosis:
-    """What is said if no entry that was tried is clearly wrong, but a line is, mostly one through many entries."""
+    """The diagnosis if a direction is wrong but no entry that was tried clearly is."""
     line = next(line for line, verdict in enumerate(comparison.verdicts[method]) if not verdict.ok)
     slope = comparison.samples.differences.slope
     where = [*function.entry_names(comparison.directions.entries), *comparison.directions.names][line]
-    numbers = f"{comparison.derivatives[method][line]:.6g} for {slope.value[line]:.6g} ± {slope.error[line]:.0e}"
+    numbers = f"{comparison.derivatives[method][line]:.6g} instead of {slope.value[line]:.6g} ± {slope.error[line]:.0e}"
     is_sample = len(comparison.directions.entries) < function.flat.size
     advice = "; a larger budget may tell where" if is_sample else ""
     return Diagnosis("off", name, where, f"{name} is off along a line, {where}: {numbers}{advice}.")

@@ -20,17 +20,17 @@ from model.pytrees import Tree
 
 # The steps that are tried, in units of the parameter's size.
 RELATIVE_STEPS = np.logspace(-14, 0.5, 117)
-# float64 cannot tell smaller relative errors from none.
+# Smaller relative errors are below the resolution of float64.
 SMALLEST_ERROR = 1e-16
 
 
 @dataclass(frozen=True)
 class EpsilonErrors:
-    """How far off central differences of one parameter are.
+    """The errors of one parameter's central differences.
 
     Attributes:
-        parameter: its name.
-        derivative: by the check, extrapolated.
+        parameter: the name of the parameter.
+        derivative: the derivative by it according to the check, which extrapolates.
         epsilons: [steps], ascending, only those at which the error is known and not 0.
         errors: [steps], the relative error of the central difference at each.
         stated_error: the relative error that the check states for its derivative.
@@ -49,27 +49,26 @@ def measure_epsilon_errors(
     """Measure the error of one parameter's central difference at many steps.
 
     Args:
-        fun: a function of params and args to a scalar.
+        fun: a function of params and args that returns a scalar.
         params: a pytree with a floating-point leaf.
         args: the other arguments of fun.
-        parameter: its name in the report of `check_gradients`; by default the one with the largest derivative.
+        parameter: the parameter's name in the report of `check_gradients`; None for the one with the largest
+            derivative.
 
     Returns:
         The errors.
 
     Raises:
-        NotCheckableError: if there is no such parameter, no derivative, or no error.
+        NotCheckableError: if there is no such parameter, no derivative other than 0, or no error above 0.
 
     Example:
-        >>> found = measure_epsilon_errors(lambda p: np.sin(p), 0.7)
-        >>> round(found.derivative, 6), bool(found.errors.min() < 1e-9 < found.errors[-1])
+        >>> measured = measure_epsilon_errors(lambda p: np.sin(p), 0.7)
+        >>> round(measured.derivative, 6), bool(measured.errors.min() < 1e-9 < measured.errors[-1])
         (0.764842, True)
     """
     function = prepare(fun, params, args)
     if function.weights is not None:
-        raise NotCheckableError(
-            "the picture needs a fun that returns a number, but it returned arrays; return their sum"
-        )
+        raise NotCheckableError("the plot needs a fun that returns a number, but it returned arrays; return their sum")
     with function.jax_settings():
         return _measure(function, Evaluator(function), _entries(function, parameter))
 
@@ -86,7 +85,9 @@ def _measure(function: CheckedFunction, evaluator: Evaluator, entries: np.ndarra
     name = function.entry_names([entry])[0]
     derivative, error = float(slopes.value[steepest]), float(slopes.error[steepest])
     if not np.isfinite(error) or derivative == 0:
-        raise NotCheckableError(f"there must be a slope to draw, but that by {name} is {derivative}; name another")
+        raise NotCheckableError(
+            f"the plot needs a known derivative other than 0, but by {name} it is {derivative}; name another parameter"
+        )
     exact = derivative
     if samples.slopes is not None and abs(samples.slopes[steepest] - derivative) <= ERROR_MARGIN * error:
         exact = float(samples.slopes[steepest])
@@ -95,7 +96,7 @@ def _measure(function: CheckedFunction, evaluator: Evaluator, entries: np.ndarra
     is_known = np.isfinite(errors) & (errors > 0)
     if not is_known.any():
         raise NotCheckableError(
-            f"there must be an error to draw, but every difference by {name} is exact; name another"
+            f"the plot needs an error above 0, but every difference by {name} is exact; name another parameter"
         )
     errors = np.maximum(errors[is_known], SMALLEST_ERROR)
     return EpsilonErrors(name, derivative, epsilons[is_known], errors, error / abs(exact))
@@ -112,12 +113,12 @@ def _central_difference_errors(
 
 
 def _entries(function: CheckedFunction, parameter: str | None) -> np.ndarray:
-    """The place of the parameter of a name; without one, the places of all that are tried."""
+    """The position of the named parameter; without a name, the positions of all that are tried."""
     names = function.entry_names(np.arange(min(function.flat.size, MAX_ENTRIES)))
     if parameter is None:
         return np.arange(len(names))
     if parameter not in names:
         raise NotCheckableError(
-            f"parameter must be one such as {names[0]} or {names[-1]}, not {parameter!r}; see the report"
+            f"parameter must be a name such as {names[0]} or {names[-1]}, not {parameter!r}; the report lists the names"
         )
     return np.array([names.index(parameter)])

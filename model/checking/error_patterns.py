@@ -1,4 +1,4 @@
-"""What is wrong with a gradient, said only if the numbers bear it out."""
+"""What is wrong with a gradient, in words. A mistake is named only if all numbers fit it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Diagnosis:
     Attributes:
         kind: sign, factor, transposed, permuted, swapped, zero, row, activation, not finite, or off if it has no name.
         method: whose gradient is wrong: grad, jvp, or the gradient by hand.
-        where: the leaves or entries.
-        sentence: all of it in words.
+        where: the names of the leaves or entries that are wrong.
+        sentence: all of this in words.
     """
 
     kind: str
@@ -38,11 +38,11 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class KnownGradient:
-    """A whole gradient that a known mistake leads to.
+    """The gradient that a known mistake produces.
 
     Attributes:
-        kind: of the mistake, as of a Diagnosis.
-        sentence: what the gradient is then, without its method.
+        kind: of the mistake, as in a Diagnosis.
+        sentence: what is wrong with the gradient; the name of its method comes before it.
         leaves: one array for each floating-point leaf of params.
     """
 
@@ -59,13 +59,13 @@ def diagnose_method(
 ) -> list[Diagnosis]:
     """What is wrong with one method's gradient.
 
-    The simplest pattern that explains all of it is said; if there is none, what is wrong with each leaf.
+    If one pattern explains all wrong leaves, it is the only diagnosis. If there is none, each wrong leaf gets its own.
 
     Args:
-        method: its name in sentences.
-        leaves: of the gradient.
+        method: the name of the method in sentences.
+        leaves: all leaves of the gradient.
         data_counts: numbers by which a gradient may be too large or too small, by what they count.
-        known_gradients: gradients to compare it with, made only if nothing simpler explains it.
+        known_gradients: yields gradients to compare this one with; called only if no simpler pattern fits.
 
     Returns:
         The diagnoses; none if all leaves are right.
@@ -129,11 +129,11 @@ def _diagnose_leaf(method: str, leaf: LeafComparison, data_counts: dict[str, int
 
 def _wrong_part(method: str, leaf: LeafComparison, data_counts: dict[str, int]) -> Diagnosis | None:
     """A factor in some of a leaf's entries, if the others are right."""
-    wrong = ~leaf.is_right
-    if wrong.all():
+    is_wrong = ~leaf.is_right
+    if is_wrong.all():
         return None
-    where = leaf.entry_names(np.flatnonzero(wrong))
-    part = LeafComparison(where, leaf.judged[wrong], leaf.truth[wrong], leaf.allowed[wrong])
+    where = leaf.entry_names(np.flatnonzero(is_wrong))
+    part = LeafComparison(where, leaf.judged[is_wrong], leaf.truth[is_wrong], leaf.allowed[is_wrong])
     factor = find_factor([part], data_counts)
     if factor is None:
         return None
@@ -147,7 +147,7 @@ def _worst_entries(method: str, leaf: LeafComparison) -> Diagnosis:
     is_right = leaf.is_right.ravel()
     order = np.argsort(-np.where(is_right, -1.0, relative))[: int((~is_right).sum())]
     listed = [
-        f"{judged[position]:.6g} for {truth[position]:.6g} at {leaf.entry_names([int(position)])}"
+        f"{judged[position]:.6g} instead of {truth[position]:.6g} at {leaf.entry_names([int(position)])}"
         for position in order[:MAX_NAMED_ENTRIES]
     ]
     rest = f", and {len(order) - MAX_NAMED_ENTRIES:,} more" if len(order) > MAX_NAMED_ENTRIES else ""
@@ -155,7 +155,7 @@ def _worst_entries(method: str, leaf: LeafComparison) -> Diagnosis:
 
 
 def _merge_leaves(diagnoses: Sequence[Diagnosis]) -> list[Diagnosis]:
-    """Diagnoses that differ only in their leaf become one."""
+    """Join diagnoses that differ only in their leaf."""
     merged: dict[str, Diagnosis] = {}
     for diagnosis in diagnoses:
         key = diagnosis.sentence
@@ -169,10 +169,10 @@ def _merge_leaves(diagnoses: Sequence[Diagnosis]) -> list[Diagnosis]:
 
 
 def merge_methods(diagnoses: Sequence[Diagnosis]) -> list[Diagnosis]:
-    """Diagnoses that differ only in their method become one.
+    """Join diagnoses that differ only in their method.
 
     Args:
-        diagnoses: of all methods.
+        diagnoses: the diagnoses of all methods.
 
     Returns:
         The diagnoses, in the order of their first occurrence.

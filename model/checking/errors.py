@@ -37,10 +37,29 @@ def describe_value(value: Any) -> str:
         >>> import numpy as np
         >>> describe_value(np.zeros((2, 3))), describe_value("a")
         ('float64[2, 3]', "'a', a str")
+        >>> describe_value(3)
+        '3, an int'
     """
     if hasattr(value, "dtype") and hasattr(value, "shape"):
         return f"{value.dtype}{list(value.shape)}"
-    return f"{value!r:.40}, a {type(value).__name__}"
+    return f"{value!r:.40}, {describe_type(value)}"
+
+
+def describe_type(value: Any) -> str:
+    """The type of a value, with its article.
+
+    Args:
+        value: any object.
+
+    Returns:
+        Two words.
+
+    Example:
+        >>> describe_type(3), describe_type(None)
+        ('an int', 'a NoneType')
+    """
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def summarize_error(error: BaseException) -> str:

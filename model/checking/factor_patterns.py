@@ -9,9 +9,9 @@ import numpy as np
 
 from model.checking.leaf_comparison import LIKENESS, LeafComparison
 
-# A factor is named only if it is known to better than this, relative to itself; others than -1, 0, 1/2 and 2 too.
+# Factors other than -1, 0, 1/2 and 2 are reported only if they are known to better than this, relative to their size.
 SHARP_FACTOR = 1e-2
-# A factor smaller than this is not told from zero.
+# A smaller factor cannot be distinguished from zero.
 SMALLEST_FACTOR = 1e-12
 
 
@@ -19,9 +19,9 @@ class Factor(NamedTuple):
     """A factor in words.
 
     Attributes:
-        kind: sign, factor or zero.
-        sentence: what the gradient is, without its method and its leaves.
-        ending: of the sentence, after its leaves.
+        kind: sign, factor or zero, as in a Diagnosis.
+        sentence: what is wrong; the name of the method comes before it, the names of the leaves after it.
+        ending: what comes after the names of the leaves.
     """
 
     kind: str
@@ -51,7 +51,7 @@ def find_factor(leaves: Sequence[LeafComparison], data_counts: dict[str, int]) -
     if not is_clear.any():
         return None
     if (judged[is_known] == 0).all():
-        ending = ": a stop_gradient, a rounding, or a term forgotten?"
+        ending = ": a stop_gradient, a rounding, or a forgotten term?"
         return Factor("zero", "is 0 though fun depends on it", ending)
     clearest = np.argmax(np.where(is_clear, np.abs(truth) / allowed, 0.0))
     factor = float(judged[clearest] / truth[clearest])

@@ -1,4 +1,4 @@
-"""Gradients that known mistakes lead to, with which a wrong gradient is compared."""
+"""The gradients that known mistakes produce. A wrong gradient is compared with them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import numpy as np
 from model.checking.checked_function import CheckedFunction
 from model.checking.error_patterns import KnownGradient
 from model.checking.tracing import returned_leaves
-from model.gradients import DERIVATIVES, backpropagate
+from model.gradients import ACTIVATION_DERIVATIVES, backpropagate
 from model.network import ACTIVATIONS, Network
 from model.pytrees import Flat, Leaves
 from model.tasks import TASKS, sigmoid
 
-# Single rows that are tried, the first and the last ones.
+# Single rows that are tried: the first and the last ones.
 MAX_TRIED_ROWS = 64
 
 
@@ -54,15 +54,15 @@ def data_counts(function: CheckedFunction) -> dict[str, int]:
 def known_gradients(
     function: CheckedFunction, slopes_of: Callable[[CheckedFunction], Flat | None]
 ) -> Iterator[KnownGradient]:
-    """Yield the gradients that known mistakes lead to.
+    """Yield the gradients that known mistakes produce.
 
     Args:
         function: whose gradient is wrong.
-        slopes_of: the gradient of another function by differences, NaN where it was not tried; None if it is not the
-            wrong gradient.
+        slopes_of: from another function to its gradient by differences, NaN for an entry that was not tried; None if
+            the wrong gradient is another one.
 
     Yields:
-        For our own network, what a slip in its chain rule leads to; then the gradient of each single row.
+        For our own network, the gradients with a mistake in the chain rule. Then the gradient of each single row.
     """
     yield from _network_gradients(function)
     if function.weights is None:
@@ -78,13 +78,13 @@ def _row_gradients(
     if rows < 2:
         return
     for row in sorted(range(rows), key=lambda row: min(row, rows - 1 - row))[:MAX_TRIED_ROWS]:
-        one = [leaf[row : row + 1] if np.ndim(leaf) >= 1 and np.shape(leaf)[0] == rows else leaf for leaf in leaves]
-        single = replace(function, args=jax.tree.unflatten(structure, one))
+        taken = [leaf[row : row + 1] if np.ndim(leaf) >= 1 and np.shape(leaf)[0] == rows else leaf for leaf in leaves]
+        on_one_row = replace(function, args=jax.tree.unflatten(structure, taken))
         try:
-            returned_leaves(single)
+            returned_leaves(on_one_row)
         except Exception:  # a user's function may raise anything; this one does not take a single row
             return
-        gradient = slopes_of(single)
+        gradient = slopes_of(on_one_row)
         if gradient is not None:
             sentence = f"is the gradient of row {row} alone, not of all {rows}"
             yield KnownGradient("row", sentence, function.unflatten(gradient))
@@ -92,13 +92,13 @@ def _row_gradients(
 
 @dataclass(frozen=True)
 class _NetworkLoss:
-    """The loss of our own network, as a function that is checked.
+    """The loss of our own network on the rows of a check.
 
     Attributes:
         params: of the network, in float64.
-        x: the rows.
-        y: their targets.
-        network: its description.
+        x: [rows, inputs].
+        y: [rows] or [rows, outputs].
+        network: the description of the network.
     """
 
     params: Any
@@ -106,9 +106,9 @@ class _NetworkLoss:
     y: jax.Array
     network: Network
 
-    def gradient(self, derivative: Callable[[int, Any], Any], error: Callable[[Any, Any], Any]) -> Leaves:
-        """The chain rule with another derivative of the activation, or another error at the output."""
-        grads = backpropagate(self.params, self.x, self.y, derivative, error, self.network)
+    def gradient(self, derivative: Callable[[int, Any], Any], residual: Callable[[Any, Any], Any]) -> Leaves:
+        """The chain rule with this derivative of the activation and this residual at the output."""
+        grads = backpropagate(self.params, self.x, self.y, derivative, residual, self.network)
         return [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(grads)]
 
 
@@ -121,10 +121,10 @@ def _network_gradients(function: CheckedFunction) -> Iterator[KnownGradient]:
     task = TASKS[network.task]
     yield from _wrong_activations(network_loss, task.residual)
     if task.predict is sigmoid:
-        derivative = DERIVATIVES[network.activation]
-        error = partial(_squared_error_residual, task.residual)
+        derivative = ACTIVATION_DERIVATIVES[network.activation]
+        residual = partial(_squared_error_residual, task.residual)
         sentence = "has the derivative of the sigmoid at the output, as a squared error would"
-        yield KnownGradient("activation", sentence, network_loss.gradient(lambda _, z: derivative(z), error))
+        yield KnownGradient("activation", sentence, network_loss.gradient(lambda _, z: derivative(z), residual))
 
 
 def _squared_error_residual(residual: Callable[[Any, Any], Any], z: Any, y: Any) -> Any:
@@ -135,7 +135,7 @@ def _wrong_activations(network_loss: _NetworkLoss, residual: Callable[[Any, Any]
     name, hidden = network_loss.network.activation, len(network_loss.params) - 1
     if not hidden:
         return
-    activate, derivative = ACTIVATIONS[name], DERIVATIVES[name]
+    activate, derivative = ACTIVATIONS[name], ACTIVATION_DERIVATIVES[name]
 
     def without(layers: set[int]) -> Leaves:
         def factor(layer: int, z: Any) -> Any:

@@ -1,4 +1,4 @@
-"""One leaf of a gradient: the entries that are judged next to the true ones."""
+"""One leaf of a gradient: its entries, and the true ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from model.pytrees import Flat, entry_name
 CLEAR_TRUTH = 0.25
 # Two entries are alike if they differ by this, relative to their size, beyond their errors.
 LIKENESS = 1e-5
-# Entries that are named where nothing better can be said.
+# Entries that a diagnosis names.
 MAX_NAMED_ENTRIES = 3
 
 
@@ -26,7 +26,7 @@ class LeafComparison:
         judged: the entries of the gradient that is judged; NaN where they are not known.
         truth: the true entries; NaN where they are not known.
         allowed: how far the two may differ and still agree.
-        is_given: whether the judged gradient was to have an entry here, even if it is NaN.
+        is_given: whether the method gave an entry here; NaN is then wrong, and otherwise unknown.
     """
 
     name: str
@@ -52,17 +52,17 @@ class LeafComparison:
 
     @property
     def is_right(self) -> np.ndarray:
-        """Where the entries agree, or nothing is known."""
+        """Where the entries agree, or at least one is not known."""
         return np.asarray(~(np.abs(self.judged - self.truth) > self.allowed))
 
     def equals(self, other: np.ndarray) -> bool:
-        """Whether the judged entries are these, wherever both are known, which must be somewhere."""
+        """Whether the judged entries are these wherever both are known; False if no such entry is."""
         is_known = np.isfinite(self.judged) & np.isfinite(other)
         allowed = self.allowed + LIKENESS * np.abs(other)
         return bool(is_known.any() and (np.abs(self.judged - other) <= allowed)[is_known].all())
 
     def entry_names(self, positions: Sequence[int] | np.ndarray) -> str:
-        """The names of some entries in words, by their positions in the raveled leaf."""
+        """The names of some entries in a sentence, by their positions in the raveled leaf."""
         shape = self.truth.shape
         named = positions[:MAX_NAMED_ENTRIES]
         names = [entry_name(self.name, np.unravel_index(position, shape) if shape else ()) for position in named]

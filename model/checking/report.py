@@ -46,7 +46,7 @@ class Report(Findings):
         )
 
     def to_json(self) -> str:
-        """The report as a JSON object. A number that is not finite becomes null, which JSON has."""
+        """The report as a JSON object. A number that is not finite becomes null, because JSON has no such numbers."""
         return json.dumps(
             {
                 "ok": self.ok,
@@ -87,7 +87,7 @@ class Report(Findings):
         return rich_report(self)
 
     def summary(self) -> str:
-        """One sentence: whether all agree, on how many parameters, and what could not be told."""
+        """One sentence: whether all agree, how many parameters were tried, and what could not be judged."""
         return summarize(self)
 
 

@@ -102,7 +102,7 @@ def remarks(report: Findings) -> list[str]:
     """
     lines = [f"{_method_name(report, method)} is missing: {reason}." for method, reason in report.notes]
     if len(report.parameters) > MAX_SHOWN_ROWS:
-        lines.insert(0, f"… and {len(report.parameters) - MAX_SHOWN_ROWS:,} parameters more, none worse.")
+        lines.insert(0, f"… and {len(report.parameters) - MAX_SHOWN_ROWS:,} more parameters, none worse.")
     return [*lines, *map(str, report.diagnoses), summarize(report)]
 
 
@@ -113,7 +113,7 @@ def summarize(report: Findings) -> str:
         report: of a check.
 
     Returns:
-        Whether all agree, on how many parameters, and what could not be told.
+        Whether all derivatives agree, how many parameters were tried, and what could not be judged.
     """
     if not report.parameters:
         return "No parameters to check."
@@ -136,7 +136,7 @@ def _conclusion(report: Findings) -> str:
     if not report.ok:
         return "The gradients DISAGREE"
     is_known = any(row.verdict in (Verdict.AGREES, Verdict.KINK) for row in report.rows)
-    return "The gradients agree" if is_known else "Nothing could be told"
+    return "The gradients agree" if is_known else "Nothing could be judged"
 
 
 def _worst_first(rows: Sequence[Derivative]) -> list[Derivative]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from model.checking.errors import summarize_error
+from model.checking.errors import describe_type, summarize_error
 from model.messages import quote, split_names
 from model.tables.parsing import parse_number
 
@@ -94,6 +94,6 @@ class ImportedFunction(click.ParamType[Callable[..., Any]]):
         except Exception as error:  # a user's module may raise anything
             self.fail(f"{quote(value)} cannot be imported: {summarize_error(error)}", param, ctx)
         if not callable(found):
-            self.fail(f"{quote(value)} is no function but a {type(found).__name__}", param, ctx)
+            self.fail(f"{quote(value)} is not a function but {describe_type(found)}", param, ctx)
         function: Callable[..., Any] = found
         return function

@@ -1,6 +1,6 @@
-"""Functions whose gradients are right, and the same with the mistakes that people make in them, for tests and bench.
+"""Functions with right gradients, and functions with the mistakes that people make in gradients, for tests and bench.
 
-`right(seed)` and `wrong(seed)` yield cases with other shapes, scales and numbers for each seed.
+`right_cases(seed)` and `wrong_cases(seed)` yield cases with other shapes, scales and numbers for each seed.
 """
 
 from __future__ import annotations
@@ -18,10 +18,18 @@ from model import Network, chain_rule, init_params, loss
 
 @dataclass(frozen=True)
 class Case:
-    """A function at a point. by_hand: a gradient to be checked beside JAX's own, or None.
+    """A function at a point.
 
-    mistake: what is wrong with the gradient, by its kind in a diagnosis, or None. smooth: whether float64 jax.grad is
-    the truth to which the differences can be held.
+    Attributes:
+        name: what is special about it; unique.
+        fun: called with params and args.
+        params: the point.
+        args: the other arguments of fun.
+        by_hand: a gradient that is checked together with JAX's own, or None.
+        mistake: the kind of the diagnosis of what is wrong with the gradient: `any` if no kind fits, None if it is
+            right.
+        has_exact_grad: whether jax.grad in float64 is exact, so that the differences can be compared with it.
+        options: keyword arguments of `check_gradients`.
     """
 
     name: str
@@ -30,11 +38,11 @@ class Case:
     args: tuple[Any, ...] = ()
     by_hand: Callable[..., Any] | None = None
     mistake: str | None = None
-    smooth: bool = True
+    has_exact_grad: bool = True
     options: dict[str, Any] = field(default_factory=dict)
 
 
-def network(rng: np.random.Generator, activation: str, sizes: tuple[int, ...], rows: int) -> Case:
+def network_case(rng: np.random.Generator, activation: str, sizes: tuple[int, ...], rows: int) -> Case:
     net = Network(sizes, activation)
     params = init_params(net, key=jax.random.key(int(rng.integers(2**31))))
     x = rng.normal(size=(rows, sizes[0])).astype(np.float32)
@@ -42,7 +50,7 @@ def network(rng: np.random.Generator, activation: str, sizes: tuple[int, ...], r
     return Case(f"network {sizes} {activation}", loss, params, (x, y, net), chain_rule)
 
 
-def smooth(rng: np.random.Generator) -> Iterator[Case]:
+def smooth_functions(rng: np.random.Generator) -> Iterator[Case]:
     """Functions of a pytree {w [a, b], b [b]} of rows x [n, a], y [n, b]."""
     a, b, n = (int(rng.integers(3, 6)) for _ in range(3))
     n += 3
@@ -109,7 +117,7 @@ def smooth(rng: np.random.Generator) -> Iterator[Case]:
         yield Case(name, fun, v)
 
 
-def scaled(rng: np.random.Generator) -> Iterator[Case]:
+def scaled_functions(rng: np.random.Generator) -> Iterator[Case]:
     """Arguments and values from 1e-8 to 1e8."""
     for power in (-8, -5, -3, 3, 5, 8):
         scale = 10.0**power
@@ -140,17 +148,23 @@ def scaled(rng: np.random.Generator) -> Iterator[Case]:
     )
 
 
-def in_other_dtypes(rng: np.random.Generator) -> Iterator[Case]:
+def low_precision_functions(rng: np.random.Generator) -> Iterator[Case]:
     p = rng.uniform(0.5, 1.5, size=4)
     for dtype in (jnp.float16, jnp.bfloat16, jnp.float32):
         name = jnp.dtype(dtype).name
         yield Case(f"{name} leaf", lambda p: jnp.sum(jnp.sin(p) * p), jnp.asarray(p, dtype))
         yield Case(
-            f"{name} inside", lambda p, d=dtype: jnp.sum(jnp.sin(p.astype(d)) ** 2).astype(jnp.float32), p, smooth=False
+            f"{name} inside",
+            lambda p, d=dtype: jnp.sum(jnp.sin(p.astype(d)) ** 2).astype(jnp.float32),
+            p,
+            has_exact_grad=False,
         )
-        yield Case(f"{name} result", lambda p, d=dtype: jnp.sum(jnp.exp(p)).astype(d), p, smooth=False)
+        yield Case(f"{name} result", lambda p, d=dtype: jnp.sum(jnp.exp(p)).astype(d), p, has_exact_grad=False)
         yield Case(
-            f"{name} product", lambda p, d=dtype: jnp.sum(jnp.outer(p, p).astype(d) @ jnp.ones(4, d)), p, smooth=False
+            f"{name} product",
+            lambda p, d=dtype: jnp.sum(jnp.outer(p, p).astype(d) @ jnp.ones(4, d)),
+            p,
+            has_exact_grad=False,
         )
     mixed = {
         "h": jnp.asarray(p, jnp.float16),
@@ -162,7 +176,7 @@ def in_other_dtypes(rng: np.random.Generator) -> Iterator[Case]:
         "mixed leaves",
         lambda t: sum(jnp.sum(leaf.astype(jnp.float32) ** 2) for leaf in t.values()),
         mixed,
-        smooth=False,
+        has_exact_grad=False,
     )
     odd = {
         "n": 3,
@@ -178,7 +192,7 @@ def in_other_dtypes(rng: np.random.Generator) -> Iterator[Case]:
     )
 
 
-def kinks(rng: np.random.Generator) -> Iterator[Case]:
+def functions_with_kinks(rng: np.random.Generator) -> Iterator[Case]:
     p = jnp.asarray([0.0, *rng.normal(size=2)], jnp.float32)
     functions = {
         "relu": lambda p: jnp.sum(jax.nn.relu(p)),
@@ -195,23 +209,23 @@ def kinks(rng: np.random.Generator) -> Iterator[Case]:
         "max pool": lambda p: jnp.max(jnp.concatenate([p, p])) ** 2,
     }
     for name, fun in functions.items():
-        yield Case(f"{name} at its kink", fun, p, smooth=False)
+        yield Case(f"{name} at its kink", fun, p, has_exact_grad=False)
     for power in range(1, 10):
         yield Case(
             f"kink at 1e-{power}",
             lambda p, d=10.0**-power: jnp.sum(jax.nn.relu(p - d) + jnp.exp(p)),
             jnp.zeros(2),
-            smooth=power < 6,
+            has_exact_grad=power < 6,
         )
     yield Case("floor", lambda p: jnp.sum(jnp.floor(3 * p)) + jnp.sum(p), p + 0.1)
     yield Case("step beside", lambda p: jnp.sum(jnp.where(p > 1e-3, 1.0, 0.0) + p**2), p * 0)
-    yield Case("step at", lambda p: jnp.sum(jnp.where(p > 0, 1.0, 0.0) + p), p * 0, smooth=False)
+    yield Case("step at", lambda p: jnp.sum(jnp.where(p > 0, 1.0, 0.0) + p), p * 0, has_exact_grad=False)
     for activation in ("relu", "tanh", "sigmoid", "gelu"):
         for sizes in ((2, 2, 1), (3, 5, 4, 2), (4, 6, 5, 3, 1)):
-            yield network(rng, activation, sizes, int(rng.integers(1, 9)))
+            yield network_case(rng, activation, sizes, int(rng.integers(1, 9)))
 
 
-def rules(rng: np.random.Generator) -> Iterator[Case]:
+def custom_rules(rng: np.random.Generator) -> Iterator[Case]:
     """Custom rules that are right."""
     p = jnp.asarray(rng.normal(size=3), jnp.float32)
     yield Case("custom_vjp", with_vjp(lambda p: jnp.sum(jnp.sin(p)), lambda p: jnp.cos(p)), p)
@@ -220,19 +234,19 @@ def rules(rng: np.random.Generator) -> Iterator[Case]:
         "custom_vjp in float32",
         with_vjp(lambda p: jnp.sum(jnp.sin(p)), lambda p: jnp.cos(p.astype(jnp.float32)).astype(p.dtype)),
         p,
-        smooth=False,
+        has_exact_grad=False,
     )
     yield Case(
         "custom_vjp, bfloat16 residuals",
         with_vjp(lambda p: jnp.sum(p**2), lambda p: (2 * p.astype(jnp.bfloat16)).astype(p.dtype)),
         p,
-        smooth=False,
+        has_exact_grad=False,
     )
     yield Case(
         "seven digits of π",
         with_vjp(lambda p: jnp.sum(jnp.sin(jnp.pi * p)), lambda p: 3.141593 * jnp.cos(jnp.pi * p)),
         p,
-        smooth=False,
+        has_exact_grad=False,
     )
     yield Case("jitted", jax.jit(with_vjp(lambda p: jnp.sum(jnp.exp(p)), jnp.exp)), p)
     yield Case(
@@ -242,7 +256,7 @@ def rules(rng: np.random.Generator) -> Iterator[Case]:
     )
 
 
-def in_numpy(rng: np.random.Generator) -> Iterator[Case]:
+def numpy_functions(rng: np.random.Generator) -> Iterator[Case]:
     w, x, y = rng.normal(size=(3, 2)), rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
     yield Case(
         "NumPy",
@@ -250,7 +264,7 @@ def in_numpy(rng: np.random.Generator) -> Iterator[Case]:
         {"w": w},
         (x, y),
         lambda p, x, y: {"w": x.T @ (2 * (np.tanh(x @ p["w"]) - y) * (1 - np.tanh(x @ p["w"]) ** 2)) / y.size},
-        smooth=False,
+        has_exact_grad=False,
     )
 
     def branches(p: Any) -> Any:
@@ -264,18 +278,18 @@ def in_numpy(rng: np.random.Generator) -> Iterator[Case]:
             total += value**2 if value > 0 else -value
         return total
 
-    yield Case("lists of floats", one, [0.5, -1.0, 2.0], (), lambda p: [1.0, -1.0, 4.0], smooth=False)
+    yield Case("lists of floats", one, [0.5, -1.0, 2.0], (), lambda p: [1.0, -1.0, 4.0], has_exact_grad=False)
     yield Case(
         "NumPy in float32",
         lambda p: np.float32(np.sum(np.float32(p) ** 2)),
         rng.normal(size=3),
         (),
         lambda p: 2 * p,
-        smooth=False,
+        has_exact_grad=False,
     )
 
 
-def arrays(rng: np.random.Generator) -> Iterator[Case]:
+def array_functions(rng: np.random.Generator) -> Iterator[Case]:
     p, m = jnp.asarray(rng.normal(size=3)), jnp.asarray(rng.normal(size=(4, 3)))
     yield Case("array", lambda p: jnp.tanh(m @ p), p)
     yield Case("tree", lambda p: {"a": jnp.sin(p), "b": (p[0] * p[1], jnp.outer(p, p))}, p)
@@ -284,14 +298,22 @@ def arrays(rng: np.random.Generator) -> Iterator[Case]:
     yield Case("three hundred results", lambda p: jnp.sin(jnp.outer(jnp.arange(100.0), p)), p)
 
 
-def right(seed: int) -> Iterator[Case]:
+def right_cases(seed: int) -> Iterator[Case]:
     """Cases that must pass."""
-    for family in (smooth, scaled, in_other_dtypes, kinks, rules, in_numpy, arrays):
+    for family in (
+        smooth_functions,
+        scaled_functions,
+        low_precision_functions,
+        functions_with_kinks,
+        custom_rules,
+        numpy_functions,
+        array_functions,
+    ):
         yield from family(np.random.default_rng(seed))
 
 
 def with_vjp(fun: Callable[..., Any], gradient: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, with this for its gradient in reverse mode."""
+    """The function with this gradient as its rule in reverse mode."""
     ruled = jax.custom_vjp(fun)
     ruled.defvjp(
         lambda *args: (fun(*args), args),
@@ -304,7 +326,7 @@ def with_vjp(fun: Callable[..., Any], gradient: Callable[..., Any]) -> Callable[
 
 
 def with_jvp(fun: Callable[..., Any], gradient: Callable[..., Any]) -> Callable[..., Any]:
-    """The function of one argument, with this for its gradient in both modes."""
+    """The function of one argument with this gradient as its rule in both modes."""
     ruled = jax.custom_jvp(fun)
 
     def rule(primals: Any, tangents: Any) -> Any:
@@ -315,20 +337,20 @@ def with_jvp(fun: Callable[..., Any], gradient: Callable[..., Any]) -> Callable[
     return ruled
 
 
-Mistake = Callable[[Any], Any]
+Change = Callable[[Any], Any]
 
 
-def by_leaves(rng: np.random.Generator) -> dict[str, tuple[str, Mistake]]:
-    """Mistakes in a gradient {w [a, b], b [b]} that show in its numbers alone, with their kinds."""
+def changes_of_numbers(rng: np.random.Generator) -> dict[str, tuple[str, Change]]:
+    """Changes of a gradient {w [a, b], b [b]}, by name: the kind of the diagnosis, and the change."""
     row = int(rng.integers(2))
 
-    def of_w(change: Mistake) -> Mistake:
+    def of_w(change: Change) -> Change:
         return lambda g: {**g, "w": change(g["w"])}
 
-    def of_b(change: Mistake) -> Mistake:
+    def of_b(change: Change) -> Change:
         return lambda g: {**g, "b": change(g["b"])}
 
-    def everywhere(change: Mistake) -> Mistake:
+    def everywhere(change: Change) -> Change:
         return lambda g: jax.tree.map(change, g)
 
     return {
@@ -355,36 +377,38 @@ def by_leaves(rng: np.random.Generator) -> dict[str, tuple[str, Mistake]]:
     }
 
 
-def by_hand_of(fun: Callable[..., Any], change: Callable[..., Any]) -> Callable[..., Any]:
+def changed_gradient(fun: Callable[..., Any], change: Callable[..., Any]) -> Callable[..., Any]:
+    """The gradient of the function, changed."""
+
     def by_hand(*args: Any) -> Any:
         return change(jax.grad(fun)(*args))
 
     return by_hand
 
 
-def of_params(case: Case) -> Callable[[Any], Any]:
-    """The case's function with its data held fast."""
+def function_of_params(case: Case) -> Callable[[Any], Any]:
+    """The case's function of params alone."""
     return lambda params: case.fun(params, *case.args)
 
 
-def mistaken(rng: np.random.Generator) -> Iterator[Case]:
-    """Every mistake that shows in numbers, by hand and in a custom rule, each in a function drawn at random."""
-    for name, (kind, change) in by_leaves(rng).items():
-        bases = [case for case in smooth(rng) if isinstance(case.params, dict)]
+def mistakes_in_numbers(rng: np.random.Generator) -> Iterator[Case]:
+    """Every change of numbers, by hand and in each custom rule, each in a function that is drawn at random."""
+    for name, (kind, change) in changes_of_numbers(rng).items():
+        bases = [case for case in smooth_functions(rng) if isinstance(case.params, dict)]
         for how in ("by hand", "custom_vjp", "custom_jvp"):
             case = bases[int(rng.integers(len(bases)))]
             title = f"{name}, {how}, {case.name}"
             if how == "by hand":
-                yield Case(title, case.fun, case.params, case.args, by_hand_of(case.fun, change), kind)
+                yield Case(title, case.fun, case.params, case.args, changed_gradient(case.fun, change), kind)
                 continue
-            fun = of_params(case)
+            fun = function_of_params(case)
             rule = with_vjp if how == "custom_vjp" else with_jvp
-            yield Case(title, rule(fun, by_hand_of(fun, change)), case.params, (), None, kind)
+            yield Case(title, rule(fun, changed_gradient(fun, change)), case.params, (), None, kind)
 
 
-def about_data(rng: np.random.Generator) -> Iterator[Case]:
-    """Mistakes that have to do with the rows of a table."""
-    for case in smooth(rng):
+def mistakes_about_data(rng: np.random.Generator) -> Iterator[Case]:
+    """Mistakes about the rows of a table: summed, averaged twice, or one row alone."""
+    for case in smooth_functions(rng):
         if not isinstance(case.params, dict) or case.name in ("correlation", "least squares, summed", "ridge"):
             continue
         x, y = case.args
@@ -395,7 +419,9 @@ def about_data(rng: np.random.Generator) -> Iterator[Case]:
             f"times {columns} columns": ("factor", lambda g, n=columns: jax.tree.map(lambda leaf: n * leaf, g)),
         }
         for name, (kind, change) in changes.items():
-            yield Case(f"{name}, {case.name}", case.fun, case.params, case.args, by_hand_of(case.fun, change), kind)
+            yield Case(
+                f"{name}, {case.name}", case.fun, case.params, case.args, changed_gradient(case.fun, change), kind
+            )
         row = int(rng.integers(rows))
 
         def one_row(p: Any, x: Any, y: Any, fun: Any = case.fun, row: int = row) -> Any:
@@ -404,7 +430,7 @@ def about_data(rng: np.random.Generator) -> Iterator[Case]:
         yield Case(f"one row, {case.name}", case.fun, case.params, case.args, one_row, "row")
 
 
-def about_shapes(rng: np.random.Generator) -> Iterator[Case]:
+def mistakes_about_shapes(rng: np.random.Generator) -> Iterator[Case]:
     size = int(rng.integers(2, 5))
     x = jnp.asarray(rng.normal(size=(6, size)))
     params = {"q": jnp.asarray(rng.normal(size=(size, size))), "k": jnp.asarray(rng.normal(size=(size, size)))}
@@ -418,31 +444,36 @@ def about_shapes(rng: np.random.Generator) -> Iterator[Case]:
     def swapped(g: Any) -> Any:
         return {"q": g["k"], "k": g["q"]}
 
-    yield Case("transposed", fun, params, (x,), by_hand_of(fun, transposed), "transposed")
+    yield Case("transposed", fun, params, (x,), changed_gradient(fun, transposed), "transposed")
     yield Case(
         "transposed in a rule",
-        with_vjp(lambda p: fun(p, x), by_hand_of(lambda p: fun(p, x), transposed)),
+        with_vjp(lambda p: fun(p, x), changed_gradient(lambda p: fun(p, x), transposed)),
         params,
         (),
         None,
         "transposed",
     )
     yield Case(
-        "both transposed", fun, params, (x,), by_hand_of(fun, lambda g: {k: v.T for k, v in g.items()}), "transposed"
+        "both transposed",
+        fun,
+        params,
+        (x,),
+        changed_gradient(fun, lambda g: {k: v.T for k, v in g.items()}),
+        "transposed",
     )
-    yield Case("swapped", fun, params, (x,), by_hand_of(fun, swapped), "swapped")
+    yield Case("swapped", fun, params, (x,), changed_gradient(fun, swapped), "swapped")
 
 
-def in_the_network(rng: np.random.Generator) -> Iterator[Case]:
-    """Slips in the chain rule of the network itself."""
-    from model.gradients import DERIVATIVES, backpropagate
+def mistakes_in_the_network(rng: np.random.Generator) -> Iterator[Case]:
+    """Mistakes in the chain rule of the network itself."""
+    from model.gradients import ACTIVATION_DERIVATIVES, backpropagate
     from model.network import ACTIVATIONS
     from model.tasks import residual
 
     for activation in ("relu", "tanh", "sigmoid", "gelu"):
-        derivative, activate = DERIVATIVES[activation], ACTIVATIONS[activation]
+        derivative, activate = ACTIVATION_DERIVATIVES[activation], ACTIVATIONS[activation]
         for sizes in ((2, 4, 1), (3, 5, 4, 2)):
-            case = network(rng, activation, sizes, 7)
+            case = network_case(rng, activation, sizes, 7)
 
             def slip(factor: Any, error: Any = residual) -> Any:
                 return lambda p, x, y, net: backpropagate(p, x, y, factor, error, net)
@@ -468,9 +499,9 @@ def in_the_network(rng: np.random.Generator) -> Iterator[Case]:
             )
 
 
-def at_scales(rng: np.random.Generator) -> Iterator[Case]:
+def mistakes_at_all_scales(rng: np.random.Generator) -> Iterator[Case]:
     """Small mistakes at every scale of arguments, values and frequencies, and in every dtype."""
-    for case in scaled(rng):
+    for case in scaled_functions(rng):
         if case.name.startswith(("offset 1e8", "from zero")) or "thousands" in case.name:
             continue
         fun = case.fun
@@ -479,26 +510,28 @@ def at_scales(rng: np.random.Generator) -> Iterator[Case]:
             fun,
             case.params,
             (),
-            by_hand_of(fun, lambda g: jax.tree.map(lambda v: 1.001 * v, g)),
+            changed_gradient(fun, lambda g: jax.tree.map(lambda v: 1.001 * v, g)),
             "any",
         )
-    for case in scaled(rng):
+    for case in scaled_functions(rng):
         if case.name.startswith("from zero"):
-            yield Case(f"sign in {case.name}", case.fun, case.params, (), by_hand_of(case.fun, jnp.negative), "sign")
+            yield Case(
+                f"sign in {case.name}", case.fun, case.params, (), changed_gradient(case.fun, jnp.negative), "sign"
+            )
         if "thousands" in case.name:
-            place = int(rng.integers(len(case.params)))
+            position = int(rng.integers(len(case.params)))
             yield Case(
                 f"one entry of the {case.name}",
                 case.fun,
                 case.params,
                 (),
-                by_hand_of(case.fun, lambda g, i=place: g.at[i].add(0.01 * jnp.max(jnp.abs(g)))),
+                changed_gradient(case.fun, lambda g, i=position: g.at[i].add(0.01 * jnp.max(jnp.abs(g)))),
                 "any",
                 options=case.options,
             )
             yield Case(
                 f"0.1 % of the {case.name}",
-                with_vjp(case.fun, by_hand_of(case.fun, lambda g: 1.001 * g)),
+                with_vjp(case.fun, changed_gradient(case.fun, lambda g: 1.001 * g)),
                 case.params,
                 (),
                 None,
@@ -518,13 +551,15 @@ def at_scales(rng: np.random.Generator) -> Iterator[Case]:
         name = jnp.dtype(dtype).name
         inside = lambda p, d=dtype: jnp.sum(jnp.sin(p.astype(d)) ** 2).astype(jnp.float32)
         leaf = lambda p: jnp.sum(jnp.sin(p) * p)
-        yield Case(f"sign, {name} inside", inside, p, (), by_hand_of(inside, jnp.negative), "any")
-        yield Case(f"twice, {name} inside", inside, p, (), by_hand_of(inside, lambda g: 2 * g), "any")
-        yield Case(f"none, {name} inside", inside, p, (), by_hand_of(inside, jnp.zeros_like), "any")
-        yield Case(f"0.1 %, {name} leaf", leaf, jnp.asarray(p, dtype), (), by_hand_of(leaf, lambda g: 1.001 * g), "any")
+        yield Case(f"sign, {name} inside", inside, p, (), changed_gradient(inside, jnp.negative), "any")
+        yield Case(f"twice, {name} inside", inside, p, (), changed_gradient(inside, lambda g: 2 * g), "any")
+        yield Case(f"none, {name} inside", inside, p, (), changed_gradient(inside, jnp.zeros_like), "any")
+        yield Case(
+            f"0.1 %, {name} leaf", leaf, jnp.asarray(p, dtype), (), changed_gradient(leaf, lambda g: 1.001 * g), "any"
+        )
 
 
-def at_kinks(rng: np.random.Generator) -> Iterator[Case]:
+def mistakes_at_kinks(rng: np.random.Generator) -> Iterator[Case]:
     p = jnp.asarray([0.0, *rng.uniform(0.5, 2, size=2), *rng.uniform(-2, -0.5, size=2)])
     relu = lambda p: jnp.sum(jax.nn.relu(p))
     rules = {
@@ -626,8 +661,8 @@ def at_kinks(rng: np.random.Generator) -> Iterator[Case]:
     )
 
 
-def elsewhere(rng: np.random.Generator) -> Iterator[Case]:
-    """Arrays, second order, NumPy."""
+def other_mistakes(rng: np.random.Generator) -> Iterator[Case]:
+    """Mistakes in functions of arrays, in second derivatives, and in NumPy."""
     p, m = jnp.asarray(rng.normal(size=3)), jnp.asarray(rng.normal(size=(100, 3)))
 
     @jax.custom_jvp
@@ -710,7 +745,15 @@ def elsewhere(rng: np.random.Generator) -> Iterator[Case]:
     )
 
 
-def wrong(seed: int) -> Iterator[Case]:
-    """Cases that must fail. mistake is `any` where it has no name that fits."""
-    for family in (mistaken, about_data, about_shapes, in_the_network, at_scales, at_kinks, elsewhere):
+def wrong_cases(seed: int) -> Iterator[Case]:
+    """Cases that must fail."""
+    for family in (
+        mistakes_in_numbers,
+        mistakes_about_data,
+        mistakes_about_shapes,
+        mistakes_in_the_network,
+        mistakes_at_all_scales,
+        mistakes_at_kinks,
+        other_mistakes,
+    ):
         yield from family(np.random.default_rng(seed))
