@@ -78,10 +78,16 @@ class Metadata(msgspec.Struct, forbid_unknown_fields=True):
 
     Attributes:
         format: the version of this format.
+        network: the description of the network, or of each member of an ensemble.
+        columns: the names of the columns.
+        target: the name of what is predicted.
+        classes: what class 0, 1, … stands for; empty in a regression.
+        column_specs: how each column becomes inputs; `scaling` in the JSON.
+        target_scaling: how the target of a regression was scaled.
+        temperature: the logits are divided by it.
         members: how many networks the tensors hold.
+        training: how the parameters came about.
         digest: SHA-256 over the whole file with the digest's own 64 characters set to zero.
-
-    The other attributes are those of `model.checkpoint.Checkpoint`.
     """
 
     format: int

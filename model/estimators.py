@@ -111,7 +111,7 @@ class NudgeClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         check_classification_targets(targets)
         self.classes_, codes = np.unique(targets, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"y must have at least two classes, and has one class, {self.classes_[0]!r}")
+            raise ValueError(f"y must have at least two classes, and has one class, {self.classes_.tolist()[0]!r}")
         return self._fit(table_from_arrays(x, codes, self.classes_.tolist()))
 
     def predict_proba(self, X: Any) -> np.ndarray:

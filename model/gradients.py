@@ -16,8 +16,9 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Float, Num
 
+from model.activations import ACTIVATION_DERIVATIVES, ACTIVATIONS
 from model.arrays import Array
-from model.network import ACTIVATIONS, Layer, Network, Params, preactivations, targets_for
+from model.network import Layer, Network, Params, preactivations
 from model.pytrees import Tree
 from model.tasks import TASKS
 
@@ -187,7 +188,7 @@ def backpropagate(
     inputs = [x, *(activate(z) for z in zs[:-1])]
 
     z = zs[-1][:, 0] if network.sizes[-1] == 1 else zs[-1]
-    targets = targets_for(z, y, network).reshape(zs[-1].shape)
+    targets = TASKS[network.task].shape_targets(z, y).reshape(zs[-1].shape)
     delta = residual(zs[-1], targets) / y.size
     grads = []
     for index in reversed(range(len(params))):
@@ -195,17 +196,3 @@ def backpropagate(
         if index > 0:
             delta = (delta @ params[index].weight.T) * derivative(index - 1, zs[index - 1])
     return grads[::-1]
-
-
-def _gelu_derivative(z: jax.Array) -> jax.Array:
-    """The derivative of z Φ(z), with Φ the normal distribution and φ its density: Φ(z) + z φ(z)."""
-    return jax.scipy.stats.norm.cdf(z) + z * jax.scipy.stats.norm.pdf(z)
-
-
-# The derivative of each activation by z.
-ACTIVATION_DERIVATIVES: dict[str, Callable[[jax.Array], jax.Array]] = {
-    "relu": lambda z: jnp.where(z > 0, 1.0, 0.0).astype(z.dtype),
-    "tanh": lambda z: 1 - jnp.tanh(z) ** 2,
-    "sigmoid": lambda z: jax.nn.sigmoid(z) * (1 - jax.nn.sigmoid(z)),
-    "gelu": _gelu_derivative,
-}

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from model.arguments import is_count, is_number
+from model.arrays import is_count, is_number
 from model.network import INITS
 
 SCHEDULES = ("constant", "cosine")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -13,24 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Key, Num
 
-from model.arguments import is_count, shape_of
-from model.arrays import Array, jax_or_numpy
-from model.tasks import TASKS, sigmoid
+from model.activations import ACTIVATIONS
+from model.arrays import Array, is_count, shape_of
+from model.tasks import TASKS
 
-
-def _gelu(z: np.ndarray) -> np.ndarray:
-    from scipy.special import ndtr
-
-    gelu: np.ndarray = z * ndtr(z)
-    return gelu
-
-
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "relu": lambda z: z * (z > 0),  # XLA fuses it best, and it passes a NaN on, which shows an overflow
-    "tanh": jax_or_numpy(jnp.tanh, np.tanh),
-    "sigmoid": sigmoid,
-    "gelu": jax_or_numpy(partial(jax.nn.gelu, approximate=False), _gelu),
-}
 INITS = ("normal", "he")
 # The factor of the last layer's weights in the init "he", which puts the first predictions near the mean.
 LAST_LAYER_SCALE = 0.1
@@ -292,39 +277,10 @@ def loss(
     """
     z = logits(params, x, network)
     restart_axes = params[0].bias.ndim - 1
-    losses = TASKS[network.task].losses(z, targets_for(z, y, network, restart_axes))
+    task = TASKS[network.task]
+    losses = task.losses(z, task.shape_targets(z, y, restart_axes))
     if weights is not None:
         if shape_of("weights", weights) != x.shape[:1]:
             raise ValueError(f"weights must have the shape {list(x.shape[:1])}, not {list(weights.shape)}")
         losses = losses * jnp.reshape(weights, weights.shape + (1,) * (losses.ndim - 1))
     return jnp.mean(losses, axis=tuple(range(losses.ndim - restart_axes)))
-
-
-def targets_for(z: jax.Array, y: Num[Array, " *targets"], network: Network, restart_axes: int = 0) -> jax.Array:
-    """The targets in the shape of the logits, one-hot for classes.
-
-    Args:
-        z: the logits.
-        y: the targets, as of `loss`.
-        network: the description of the network.
-        restart_axes: how many trailing axes of z are restarts, 0 or 1.
-
-    Returns:
-        Of the shape of z, with 1 in place of restarts. A class becomes a vector with 1 at the index of the class and 0
-        elsewhere.
-
-    Raises:
-        ValueError: if y does not have the shape that the task needs.
-
-    Example:
-        >>> targets_for(jnp.zeros((1, 3)), jnp.array([2]), Network((1, 3), task="multiclass")).tolist()
-        [[0.0, 0.0, 1.0]]
-    """
-    task = TASKS[network.task]
-    shape = z.shape[: z.ndim - restart_axes]
-    expected = shape[:1] if task.output_per_class else shape
-    if shape_of("y", y) != expected:
-        raise ValueError(f"y must have the {task.target_shape} {list(expected)}, not {list(y.shape)}")
-    if task.output_per_class:
-        y = y[:, None] == jnp.arange(shape[1])[None]
-    return jnp.asarray(y.reshape(shape + (1,) * restart_axes), z.dtype)

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, Num
 
-from model.arrays import Array, jax_or_numpy
+from model.arrays import Array, jax_or_numpy, shape_of
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,33 @@ class Task:
     def class_indices(self, predictions: Float[np.ndarray, "rows *classes"]) -> Int[np.ndarray, " rows"]:
         """The index of each row's likeliest class, from the predictions of a task that has classes."""
         return predictions.argmax(axis=1) if self.output_per_class else (predictions >= 0.5).astype(int)
+
+    def shape_targets(self, z: Array, y: Num[Array, " *targets"], restart_axes: int = 0) -> jax.Array:
+        """The targets in the shape of the logits, one-hot for classes.
+
+        Args:
+            z: the logits.
+            y: the targets, as `model.network.loss` takes them.
+            restart_axes: how many trailing axes of z are restarts, 0 or 1.
+
+        Returns:
+            Of the shape of z, with 1 in place of restarts. A class becomes a vector with 1 at the index of the class
+            and 0 elsewhere.
+
+        Raises:
+            ValueError: if y does not have the shape that the task needs.
+
+        Example:
+            >>> TASKS["multiclass"].shape_targets(jnp.zeros((1, 3)), jnp.array([2])).tolist()
+            [[0.0, 0.0, 1.0]]
+        """
+        shape = z.shape[: z.ndim - restart_axes]
+        expected = shape[:1] if self.output_per_class else shape
+        if shape_of("y", y) != expected:
+            raise ValueError(f"y must have the {self.target_shape} {list(expected)}, not {list(y.shape)}")
+        if self.output_per_class:
+            y = y[:, None] == jnp.arange(shape[1])[None]
+        return jnp.asarray(y.reshape(shape + (1,) * restart_axes), z.dtype)
 
 
 @jax.custom_jvp

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from model.arguments import is_count
+from model.arrays import is_count
 from model.checking.analytic import NEARBY_SPACING, AnalyticGradients, analytic_gradients
 from model.checking.checked_function import CheckedFunction
 from model.checking.comparison import Comparison, compare_along

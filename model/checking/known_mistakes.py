@@ -12,11 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from model.activations import ACTIVATION_DERIVATIVES, ACTIVATIONS
 from model.checking.checked_function import CheckedFunction
 from model.checking.error_patterns import KnownGradient
 from model.checking.tracing import returned_leaves
-from model.gradients import ACTIVATION_DERIVATIVES, backpropagate
-from model.network import ACTIVATIONS, Network
+from model.gradients import backpropagate
+from model.network import Network
 from model.pytrees import Flat, Leaves
 from model.tasks import TASKS, sigmoid
 

@@ -13,6 +13,7 @@ import jax
 import msgspec
 import numpy as np
 
+from model.activations import ACTIVATIONS
 from model.checkpoint import SUFFIX, Checkpoint, check_path, load, save
 from model.commands.check import check_checkpoint
 from model.commands.interrupts import interrupts
@@ -22,7 +23,7 @@ from model.commands.train_output import ShowProgress, json_text, shown_progress,
 from model.hyperparameters import OPTIMIZERS, SCHEDULES, Hyperparameters
 from model.hyperparameters import replace as replace_hyperparameters
 from model.messages import join_names, quote
-from model.network import ACTIVATIONS, INITS, Network, parameter_count
+from model.network import INITS, Network, parameter_count
 from model.tables.from_file import read_table
 from model.tables.table import Table
 from model.tables.truth_tables import TRUTH_TABLES, truth_table
@@ -71,7 +72,14 @@ _HIDDEN_DEFAULT = f"{_sizes_text(TRUTH_TABLE_HIDDEN)}, for a file {_sizes_text(F
 
 @dataclass(frozen=True)
 class TableOptions:
-    """Which columns of a file are learned from, and what the target is."""
+    """Which columns of a file are learned from, and what the target is.
+
+    Attributes:
+        target: the column to predict, or None.
+        columns: the columns to predict it from; None for all others.
+        drop: columns to leave out.
+        task: binary, multiclass or regression; None to infer it.
+    """
 
     target: str | None
     columns: tuple[str, ...] | None

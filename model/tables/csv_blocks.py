@@ -18,7 +18,13 @@ from model.tables.parsing import MISSING
 
 @dataclass(frozen=True)
 class Block:
-    """Whole rows, each ended by a newline. line: the line of the first. end: the position after the last."""
+    """Whole rows of a CSV file.
+
+    Attributes:
+        data: the rows, each with a newline at its end.
+        line: the line of the first row.
+        end: the position in the file after the last row.
+    """
 
     data: bytes
     line: int
@@ -26,18 +32,29 @@ class Block:
 
 
 def blocks(path: PathLike, layout: Layout) -> Iterator[Block]:
-    """Yield the rows of a CSV file. Raises TableError if they are not text, not of one length, or if there are none."""
-    place, empty = layout.start, True
+    """The rows of a CSV file.
+
+    Args:
+        path: the file.
+        layout: its header.
+
+    Yields:
+        Blocks of rows, without blank rows.
+
+    Raises:
+        TableError: if the rows are not text or have different lengths, or if there are none.
+    """
+    position, is_empty = layout.start, True
     with opened(path) as file:
-        for part, line in whole_rows(path, file, place, layout.line):
+        for part, line in whole_rows(path, file, position, layout.line):
             data = part if part.endswith(b"\n") else part + b"\n"
-            place += len(part)
+            position += len(part)
             check_text(path, data, line)
             rows = _checked(path, data, layout, line)
             if rows:
-                yield Block(rows, line, place)
-                empty = False
-    if empty:
+                yield Block(rows, line, position)
+                is_empty = False
+    if is_empty:
         raise TableError("rows below the header", "none", ANOTHER_FILE)
 
 
@@ -52,10 +69,10 @@ def _checked(path: PathLike, data: bytes, layout: Layout, line: int) -> bytes:
         row = separator * (len(layout.names) - 1) + b"\n"
         if marks == row * (len(marks) // len(row)):
             return data
-    return _whole(path, data, layout, line)
+    return _checked_row_by_row(path, data, layout, line)
 
 
-def _whole(path: PathLike, data: bytes, layout: Layout, line: int) -> bytes:
+def _checked_row_by_row(path: PathLike, data: bytes, layout: Layout, line: int) -> bytes:
     """The same for data with quotes or with rows of other lengths."""
     array = np.frombuffer(data, np.uint8)
     check_quotes(path, array, layout.separator, line)
@@ -75,9 +92,21 @@ def _whole(path: PathLike, data: bytes, layout: Layout, line: int) -> bytes:
 
 
 def parse_block(path: PathLike, block: Block, layout: Layout, types: Types, raw: bool = False) -> pl.DataFrame:
-    """The columns that have a type, in the order of the file. raw: whether missing values stay as they are.
+    """The columns of a block.
 
-    Raises PolarsError if values are of another type, and TableError if the rows cannot be split.
+    Args:
+        path: the file.
+        block: whole rows of it.
+        layout: the header of the file.
+        types: the type of each column to read, by its name.
+        raw: whether missing values stay as they are written.
+
+    Returns:
+        A frame of these columns, in the order of the file.
+
+    Raises:
+        PolarsError: if values are of another type.
+        TableError: if the rows cannot be split into fields.
     """
     try:
         return pl.read_csv(

@@ -29,15 +29,24 @@ _OTHER_FORMATS = {
 }
 
 
-def whole_rows(path: PathLike, file: io.FileIO, place: int, line: int) -> Iterator[tuple[bytes, int]]:
-    """Yield the bytes of a file from a position on, cut where rows end, each part with the line of its first row.
+def whole_rows(path: PathLike, file: io.FileIO, position: int, line: int) -> Iterator[tuple[bytes, int]]:
+    """The bytes of a file, cut where rows end.
 
-    line: the line at that position. Raises TableError at a row longer than MAX_ROW_BYTES, after reading at most twice
-    as much.
+    Args:
+        path: the file.
+        file: the same file, open.
+        position: the byte at which to begin.
+        line: the line at that position, from 1.
+
+    Yields:
+        Whole rows, with the line of the first of them.
+
+    Raises:
+        TableError: at a row longer than MAX_ROW_BYTES, after reading at most twice as much.
     """
     buffer = bytearray(BLOCK_BYTES)
-    while count := os.preadv(file.fileno(), [buffer], place):
-        if place == 0:
+    while count := os.preadv(file.fileno(), [buffer], position):
+        if position == 0:
             _check_start(path, bytes(memoryview(buffer)[:count]))
         cut, last = _last_end(buffer, count), count < len(buffer)
         if cut == 0 or last:
@@ -48,7 +57,7 @@ def whole_rows(path: PathLike, file: io.FileIO, place: int, line: int) -> Iterat
         if cut:
             data = bytes(memoryview(buffer)[:cut])
             yield data, line
-            place += cut
+            position += cut
             line += count_of(NEWLINE, data)
         elif count >= MAX_ROW_BYTES:
             found = f"a longer one in line {line}"
@@ -70,8 +79,16 @@ def _last_end(buffer: bytearray, count: int) -> int:
 def count_of(byte: int, data: bytes | memoryview) -> int:
     r"""How often a byte occurs, in a tenth of the time of `bytes.count`.
 
-    >>> count_of(NEWLINE, b"a\nb\n")
-    2
+    Args:
+        byte: its value, from 0 to 255.
+        data: where to look for it.
+
+    Returns:
+        The number.
+
+    Example:
+        >>> count_of(NEWLINE, b"a\nb\n")
+        2
     """
     return int(np.count_nonzero(np.frombuffer(data, np.uint8) == byte))
 
@@ -80,10 +97,17 @@ def quoted(data: UInt8[np.ndarray, " bytes"]) -> Bool[np.ndarray, " bytes"]:
     """Whether each byte is an opening quote, or lies between an opening and a closing quote.
 
     This is the parity of the number of quotes so far. It is computed for 64 bytes at a time, each a bit of a word, in
-    an eighth of the time of np.logical_xor.accumulate. The data begin outside of quotes.
+    an eighth of the time of np.logical_xor.accumulate.
 
-    >>> quoted(np.frombuffer(b'a,"b"', np.uint8)).tolist()
-    [False, False, True, True, False]
+    Args:
+        data: [bytes], which begin outside of quotes.
+
+    Returns:
+        [bytes], True for a byte that is quoted.
+
+    Example:
+        >>> quoted(np.frombuffer(b'a,"b"', np.uint8)).tolist()
+        [False, False, True, True, False]
     """
     padded = np.pad(data == QUOTE, (0, -len(data) % 64))
     words = np.packbits(padded, bitorder="little").view("<u8")
@@ -106,7 +130,16 @@ def _check_start(path: PathLike, data: bytes) -> None:
 
 
 def check_text(path: PathLike, data: bytes, line: int) -> None:
-    """Raise TableError if the data have a NUL byte or are not UTF-8. line: the line of their first byte."""
+    """Check that bytes are text.
+
+    Args:
+        path: the file.
+        data: the bytes.
+        line: the line of the first byte.
+
+    Raises:
+        TableError: if there is a NUL byte, or if they are not UTF-8.
+    """
     nul = data.find(b"\0")
     if nul >= 0:
         raise TableError("text", f"a NUL byte in line {line + newlines(data, nul)}", "write it again")
@@ -119,18 +152,33 @@ def check_text(path: PathLike, data: bytes, line: int) -> None:
 
 
 def newlines(data: bytes, end: int) -> int:
-    r"""How many newlines there are before the position `end`.
+    r"""How many newlines there are before a position.
 
-    >>> newlines(b"a\nb\nc\n", 4)
-    2
+    Args:
+        data: the bytes.
+        end: the position.
+
+    Returns:
+        The number.
+
+    Example:
+        >>> newlines(b"a\nb\nc\n", 4)
+        2
     """
     return data.count(b"\n", 0, end)
 
 
 def check_quotes(path: PathLike, data: UInt8[np.ndarray, " bytes"], separators: str, line: int) -> None:
-    """Raise TableError at a quote that is neither the first or last character of its field nor doubled within quotes.
+    """Check that every quote is the first or the last character of its field, or is doubled within quotes.
 
-    The data end in a newline.
+    Args:
+        path: the file.
+        data: [bytes], which end in a newline.
+        separators: the characters that may end a field.
+        line: the line of the first byte.
+
+    Raises:
+        TableError: at the first quote inside a field.
     """
     quotes = np.flatnonzero(data == QUOTE)
     inner = np.ones(256, bool)

@@ -21,31 +21,46 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-def read_csv(path: PathLike, size: int, choose: Selection, memory: int) -> list[pl.Series]:
+def read_csv(path: PathLike, size: int, select: Selection, memory: int) -> list[pl.Series]:
     """The selected columns of a CSV file.
 
     Their types are guessed from the first rows. If later rows do not fit, the file is read again with those columns as
     text.
 
-    size: of the file, in bytes. memory: bytes that may be used.
+    Args:
+        path: the file.
+        size: of the file, in bytes.
+        select: from the names of all columns to the names of those to read.
+        memory: bytes that may be used.
 
-    Raises TableError if it is not a table, or larger than the memory.
+    Returns:
+        The columns, in the order in which they are selected.
+
+    Raises:
+        TableError: if the file is not a table, or is larger than the memory.
     """
     check_memory(size, "a file", memory)
     layout = layout_of(path)
-    wanted = choose(layout.names)
-    types = _guessed(path, layout, wanted, size, memory)
+    selected = select(layout.names)
+    types = _guess_types(path, layout, selected, size, memory)
     frames, misfits = _parsed(path, layout, types)
     if misfits:
         frames, _ = _parsed(path, layout, types | dict.fromkeys(misfits, pl.String))
-    whole = pl.concat(frames, rechunk=False)
-    return [whole.get_column(name) for name in wanted]
+    frame = pl.concat(frames, rechunk=False)
+    return [frame.get_column(name) for name in selected]
 
 
 def csv_batches(path: PathLike) -> Iterator[tuple[pl.DataFrame, int]]:
-    """Yield the blocks of a CSV file as frames of its text as it stands there, each with the position after it.
+    """The text of a CSV file, block by block.
 
-    Raises TableError, at once or at a later block, if the file is not a table.
+    Args:
+        path: the file.
+
+    Returns:
+        An iterator of frames of texts, each with the position in the file after it.
+
+    Raises:
+        TableError: at once, or at a later block, if the file is not a table.
     """
     layout = layout_of(path)
     types: Types = dict.fromkeys(layout.names, pl.String)
@@ -53,13 +68,13 @@ def csv_batches(path: PathLike) -> Iterator[tuple[pl.DataFrame, int]]:
     def parse(block: Block) -> tuple[pl.DataFrame, int]:
         return parse_block(path, block, layout, types, raw=True), block.end
 
-    return _ahead(parse, blocks(path, layout))
+    return _computed_ahead(parse, blocks(path, layout))
 
 
-def _guessed(path: PathLike, layout: Layout, wanted: Sequence[str], size: int, memory: int) -> Types:
+def _guess_types(path: PathLike, layout: Layout, selected: Sequence[str], size: int, memory: int) -> Types:
     """The types of the columns, from the first rows. Raises TableError if all rows would not fit into the memory."""
     block = next(blocks(path, layout))
-    frame = parse_block(path, block, layout, dict.fromkeys(wanted, pl.String))
+    frame = parse_block(path, block, layout, dict.fromkeys(selected, pl.String))
     sample = [infer_type(column) for column in frame.head(SAMPLED_ROWS).get_columns()]
     height = frame.height * (size - layout.start) // (block.end - layout.start)
     width = sum(column.estimated_size() for column in sample) / min(SAMPLED_ROWS, frame.height)
@@ -78,7 +93,7 @@ def _parsed(path: PathLike, layout: Layout, types: Types) -> tuple[list[pl.DataF
         except pl.exceptions.PolarsError:
             return _misfits(path, block, layout, types)
 
-    for part in _ahead(parse, blocks(path, layout)):
+    for part in _computed_ahead(parse, blocks(path, layout)):
         if isinstance(part, set):
             misfits |= part
             frames.clear()
@@ -95,7 +110,7 @@ def _misfits(path: PathLike, block: Block, layout: Layout, types: Types) -> set[
     return {name for name in found if types[name] not in fitting[name]} or set(types)
 
 
-def _ahead(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
+def _computed_ahead(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
     """Yield the function of each item, computed in a thread while the next item is made."""
     with ThreadPoolExecutor(1) as pool:
         waiting: deque[Future[Out]] = deque()

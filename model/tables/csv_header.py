@@ -17,7 +17,14 @@ _BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class Layout:
-    """The header of a CSV file. start: the position at which the rows begin. line: the line there, from 1."""
+    """The header of a CSV file.
+
+    Attributes:
+        names: the names of the columns.
+        separator: the character between two fields.
+        start: the position at which the rows begin.
+        line: the line at that position, from 1.
+    """
 
     names: tuple[str, ...]
     separator: str
@@ -26,7 +33,17 @@ class Layout:
 
 
 def layout_of(path: PathLike) -> Layout:
-    """The header of a CSV file. Raises TableError if there is none, or if names are empty or the same."""
+    """The header of a CSV file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its names and its separator, and where its rows begin.
+
+    Raises:
+        TableError: if there is no header, or if names are blank or occur twice.
+    """
     with opened(path) as file:
         data = next(whole_rows(path, file, 0, 1))[0]
     skip = len(_BOM) if data.startswith(_BOM) else 0

@@ -29,10 +29,11 @@ def available_memory() -> int:
 
 
 def _left_by_control_groups(groups: str, root: str) -> Iterator[int]:
-    """Yield the bytes that each control group of memory leaves: those that this process is in, and those above them.
+    """Yield the bytes that each control group of this process leaves, and that each group above it leaves.
 
-    groups: the file that lists them, of version 1 or 2. root: where they are mounted. The usage of a group includes the
-    kernel's copies of files; the part of them that the kernel gives up when asked counts as left.
+    groups: the file that lists the groups, of version 1 or 2. root: the directory in which they are mounted. The usage
+    of a group includes the kernel's copies of files. The part of them that the kernel gives up when asked counts as
+    left.
     """
     with suppress(OSError):
         for _, controllers, name in (line.split(":", 2) for line in Path(groups).read_text().splitlines()):

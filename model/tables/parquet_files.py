@@ -15,9 +15,16 @@ from model.tables.type_inference import check_kinds, unlearnable_kind
 
 
 def parquet_schema(path: PathLike) -> tuple[dict[str, pl.DataType], int]:
-    """The types of a file's columns, by their names, and how many rows it has.
+    """The columns and the rows of a file.
 
-    Raises TableError if there are no columns or no rows.
+    Args:
+        path: the file.
+
+    Returns:
+        The type of each column, by its name, and how many rows there are.
+
+    Raises:
+        TableError: if the file is broken, or if it has no columns or no rows.
     """
     with _checked():
         schema = dict(_scan(path).collect_schema())
@@ -29,10 +36,19 @@ def parquet_schema(path: PathLike) -> tuple[dict[str, pl.DataType], int]:
 
 
 def read_parquet(path: PathLike, size: int, select: Selection, memory: int) -> list[pl.Series]:
-    """The selected columns of a file, of types that `infer_type` takes.
+    """The selected columns of a file.
 
-    size: of the file, in bytes. memory: bytes that may be used. Raises TableError if the file is broken, larger than
-    the memory, or has columns of other types among the selected ones.
+    Args:
+        path: the file.
+        size: of the file, in bytes; the memory is checked against the rows instead.
+        select: from the names of all columns to the names of those to read.
+        memory: bytes that may be used.
+
+    Returns:
+        The columns, of types that `infer_type` takes, in the order in which they are selected.
+
+    Raises:
+        TableError: if the file is broken or larger than the memory, or if a selected column cannot be learned from.
     """
     schema, height = parquet_schema(path)
     selected = select(schema)
@@ -48,9 +64,18 @@ def read_parquet(path: PathLike, size: int, select: Selection, memory: int) -> l
 
 
 def parquet_batches(path: PathLike, height: int, rows: int) -> Iterator[tuple[pl.DataFrame, int]]:
-    """Yield a file in frames of so many rows, each with the number of rows up to its end.
+    """The rows of a file, in frames.
 
-    height: how many rows the file has. Raises TableError on the way if the file is broken.
+    Args:
+        path: the file.
+        height: how many rows the file has.
+        rows: how many rows a frame has, but for the last.
+
+    Yields:
+        A frame, and how many rows of the file are read after it.
+
+    Raises:
+        TableError: if the file is broken.
     """
     for start in range(0, height, rows):
         with _checked():

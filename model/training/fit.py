@@ -12,8 +12,7 @@ import numpy as np
 import optax
 from jaxtyping import Key
 
-from model.arguments import shape_of
-from model.arrays import Array
+from model.arrays import Array, shape_of
 from model.hyperparameters import Hyperparameters
 from model.hyperparameters import replace as replace_hyperparameters
 from model.network import Network
