@@ -1,4 +1,4 @@
-"""`python -m serve` runs gunicorn with the service's configuration; its options are gunicorn's."""
+"""`python -m serve`: gunicorn with the service's configuration. All options are gunicorn's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def main() -> None:
     os.environ["WEB_CONCURRENCY"] = str(gunicorn_conf.workers)
     from serve.gunicorn_app import ServiceApplication
 
-    ServiceApplication("%(prog)s [OPTIONS]", prog="nudge serve").run()  # type: ignore[no-untyped-call]
+    ServiceApplication().run()  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

@@ -7,8 +7,7 @@ import signal
 import sys
 
 import click
-
-BIND_OPTIONS = ("-b", "--bind")
+from click.core import ParameterSource
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -18,12 +17,23 @@ BIND_OPTIONS = ("-b", "--bind")
 def serve(host: str, port: int, gunicorn_options: tuple[str, ...]) -> None:
     """Serve the checkpoints in NUDGE_CHECKPOINTS, by default those in checkpoints/, over HTTP.
 
-    All settings are environment variables, see docs/operating.md. Other options are gunicorn's.
+    All settings are environment variables, see docs/operating.md. Other options are gunicorn's. If --bind is one of
+    them, --host and --port do not count.
     """
-    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    is_bound = any(option.partition("=")[0] in BIND_OPTIONS for option in gunicorn_options)
-    bind = () if is_bound else ("--bind", address)
+    bind: list[str] = []
+    if _is_given("host", "port") and not _has_bind(gunicorn_options):
+        bind = ["--bind", f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
     # Workers must be forked before JAX starts, and Ctrl-C is gunicorn's own: both need a fresh process. -P keeps the
     # current directory, where a model.py or a serve.py may be, off sys.path.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.execv(sys.executable, [sys.executable, "-P", "-m", "serve", *bind, *gunicorn_options])
+
+
+def _is_given(*names: str) -> bool:
+    """Whether one of the options is given. Without them, the address is gunicorn_conf's, or that of another `-c`."""
+    context = click.get_current_context()
+    return any(context.get_parameter_source(name) is not ParameterSource.DEFAULT for name in names)
+
+
+def _has_bind(gunicorn_options: tuple[str, ...]) -> bool:
+    return any(option.startswith(("--bind", "-b")) for option in gunicorn_options)

@@ -1,4 +1,4 @@
-"""The one shape of every error: a status and {"error": "one sentence"}."""
+"""Errors. Every error is answered in the same shape: an HTTP status and {"error": "one sentence"}."""
 
 from __future__ import annotations
 
@@ -6,35 +6,42 @@ from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
 
 from model.messages import quote
-from serve.responses import answer
+from serve.responses import json_response
 
 
 class RequestError(Exception):
-    """What a client sent cannot be answered. message: one sentence with what was expected and what was found."""
+    """A request that cannot be answered.
+
+    Args:
+        message: one sentence that says what was expected and what was found.
+        status: the HTTP status of the answer.
+    """
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
         self.status = status
 
 
-def check_rows(rows: int, most: int) -> None:
-    """Raise RequestError where there are more rows than a request may have."""
-    if rows > most:
-        raise RequestError(f"at most {most:,} rows were expected, and {rows:,} were found; send them in several", 413)
+def check_rows(rows: int, max_rows: int) -> None:
+    """Raise RequestError if there are more rows than a request may have."""
+    if rows > max_rows:
+        raise RequestError(
+            f"at most {max_rows:,} rows were expected, and {rows:,} were found; send them in several", 413
+        )
 
 
 def register(app: Flask) -> None:
-    """Give every error of the application the one shape."""
+    """Answer every error of the application in the same shape."""
     app.register_error_handler(RequestError, _answer_request_error)
     app.register_error_handler(HTTPException, _answer_http_exception)
 
 
 def _answer_request_error(error: RequestError) -> Response:
-    return answer({"error": str(error)}, error.status)
+    return json_response({"error": str(error)}, error.status)
 
 
 def _answer_http_exception(error: HTTPException) -> Response:
-    """Werkzeug's own errors, in our words and shape, with their headers (Allow, for one)."""
+    """Answer an error of Werkzeug in our words, but with its headers, such as Allow."""
     status = error.code or InternalServerError.code
     limit = current_app.config["MAX_CONTENT_LENGTH"]
     sentences = {
@@ -44,7 +51,7 @@ def _answer_http_exception(error: HTTPException) -> Response:
         500: "the service failed to answer; its log says why",
     }
     sentence = sentences.get(status, f"the request cannot be answered ({error.name.lower()})")
-    response = answer({"error": sentence}, status)
+    response = json_response({"error": sentence}, status)
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value

@@ -1,4 +1,4 @@
-"""What gunicorn refuses before the application sees it, in the one shape of errors."""
+"""Answers to requests that gunicorn refuses before the application sees them, in the shape of all errors."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from http import HTTPStatus
 
 from gunicorn.http import errors
 
-from serve.responses import encode
+from serve.responses import encode_json
 
-# The status of each, and what was expected.
+# The HTTP status of each error, and what was expected.
 REFUSALS: dict[type[Exception], tuple[int, str]] = {
     errors.LimitRequestLine: (414, "a shorter request line was expected"),
     errors.LimitRequestHeaders: (431, "fewer or shorter header fields were expected"),
@@ -25,20 +25,20 @@ REFUSALS: dict[type[Exception], tuple[int, str]] = {
 
 
 def refusal(error: Exception) -> bytes | None:
-    """The whole answer to what gunicorn could not read as a request, None for any other error.
+    """The whole answer to a request that gunicorn cannot read; None for any other error.
 
     >>> refusal(errors.InvalidHTTPVersion((9, 9))).splitlines()[0]
     b'HTTP/1.1 400 Bad Request'
     """
-    for kind in type(error).__mro__:
-        if kind in REFUSALS:
-            status, expected = REFUSALS[kind]
+    for error_type in type(error).__mro__:
+        if error_type in REFUSALS:
+            status, expected = REFUSALS[error_type]
             return _answer(status, f"{expected}, and something else was found")
     return None
 
 
 def _answer(status: int, message: str) -> bytes:
-    body = encode({"error": message})
+    body = encode_json({"error": message})
     lines = (
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
         "Connection: close",
@@ -48,5 +48,5 @@ def _answer(status: int, message: str) -> bytes:
     return "\r\n".join((*lines, "", "")).encode() + body
 
 
-# The answer where the service itself is at fault.
+# The answer if the service itself fails.
 FAILURE = _answer(500, "the service failed to answer; its log says why")

@@ -1,4 +1,4 @@
-"""Blueprint /v2/health: whether the process lives, and whether it can answer."""
+"""Blueprint /v2/health: whether the process runs, and whether it can answer."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ blueprint = Blueprint("health", __name__, url_prefix="/v2/health")
 
 @blueprint.get("/live")
 def live() -> dict[str, bool]:
-    """200 as long as the process answers."""
+    """200 while the process can answer at all."""
     return {"live": True}
 
 
 @blueprint.get("/ready")
 def ready() -> dict[str, bool]:
-    """200 once the default model is loaded and compiled, and 503 with the reason when it can no longer answer.
+    """200 if the default model can answer, and otherwise 503 with the reason.
 
-    A worker that is not so far yet accepts no connection.
+    A worker accepts no connection before it has loaded and compiled its models.
     """
     default_model()
     return {"live": True, "ready": True}

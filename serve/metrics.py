@@ -1,7 +1,7 @@
-"""What an operator counts: /metrics, for all workers of the service together.
+"""Blueprint /metrics: numbers for the operator, from all workers of the service together.
 
-Each worker writes its numbers to files of its own in PROMETHEUS_MULTIPROC_DIR, which gunicorn_conf.py sets; whichever
-is asked adds them up. Without that directory there is one process, and its numbers are in memory.
+Each worker writes its numbers to files of its own in PROMETHEUS_MULTIPROC_DIR, which gunicorn_conf.py sets. The worker
+that is asked adds them up. Without that directory there is one process, and its numbers are in memory.
 """
 
 from __future__ import annotations
@@ -23,66 +23,80 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from serve.registry import Model, Registry
+from serve.loaded_model import Model
+from serve.registry import Listener
 
 blueprint = Blueprint("metrics", __name__)
 
-SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-ROWS = (1, 16, 256, 4096, 100_000)
+SECONDS_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+ROWS_BUCKETS = (1, 16, 256, 4096, 100_000)
 
-requests = Histogram(
-    "nudge_request_seconds", "Requests, and the seconds to the whole answer", ["route", "status"], buckets=SECONDS
+request_seconds = Histogram(
+    "nudge_request_seconds",
+    "Requests, and the seconds to the whole answer",
+    ["route", "status"],
+    buckets=SECONDS_BUCKETS,
 )
-rows = Histogram("nudge_rows", "Predictions, and the rows of each", ["model"], buckets=ROWS)
-workers = Gauge(
+prediction_rows = Histogram("nudge_rows", "Predictions, and the rows of each", ["model"], buckets=ROWS_BUCKETS)
+model_workers = Gauge(
     "nudge_model_workers", "Workers that serve a version", ["model", "version"], multiprocess_mode="livesum"
 )
-loaded = Gauge(
+model_loaded_at = Gauge(
     "nudge_model_loaded_timestamp_seconds", "When a model was last loaded", ["model"], multiprocess_mode="max"
 )
-load_seconds = Gauge("nudge_model_load_seconds", "How long it took", ["model"], multiprocess_mode="mostrecent")
-failures = Counter("nudge_reload_failures", "Checkpoints that a worker found broken", ["model"])
+model_load_seconds = Gauge("nudge_model_load_seconds", "How long it took", ["model"], multiprocess_mode="mostrecent")
+reload_failures = Counter("nudge_reload_failures", "Checkpoints that a worker found broken", ["model"])
 compilations = Counter("nudge_compilations", "Programs that JAX compiled")
 
-# What is still to be counted. Threads that answer would wait for each other's locks if they counted it themselves.
-_uncounted: deque[tuple[Histogram, tuple[str, ...], float]] = deque()
+# Noted and not yet counted. Threads that answer do not count: they would wait for each other's locks.
+_notes: deque[tuple[Histogram, tuple[str, ...], float]] = deque()
 
 
-def count_request(route: str, status: int, seconds: float) -> None:
-    """Have an answer counted. route: the rule that it matched, such as /models/<name>/predict."""
-    _uncounted.append((requests, (route, str(status)), seconds))
+def note_request(route: str, status: int, seconds: float) -> None:
+    """Note an answer, to be counted later.
+
+    Args:
+        route: the route that the request matched, such as /models/<name>/predict.
+        status: the HTTP status of the answer.
+        seconds: the time from the request to the whole answer.
+    """
+    _notes.append((request_seconds, (route, str(status)), seconds))
 
 
-def count_rows(model: str, count: int) -> None:
-    """Have the rows of one prediction counted."""
-    _uncounted.append((rows, (model,), count))
+def note_rows(model: str, count: int) -> None:
+    """Note the rows of one prediction, to be counted later."""
+    _notes.append((prediction_rows, (model,), count))
 
 
 @atexit.register
-def count() -> None:
-    """Count what is still to be counted."""
-    while _uncounted:
+def count_notes() -> None:
+    """Count what has been noted."""
+    while _notes:
         try:
-            metric, labels, value = _uncounted.popleft()
-        except IndexError:  # another thread had it
+            metric, labels, value = _notes.popleft()
+        except IndexError:  # another thread was faster
             return
         metric.labels(*labels).observe(value)
 
 
-def follow(registry: Registry) -> None:
-    """Count what the registry loads, cannot load and retires."""
+def counting_listener() -> Listener:
+    """A listener that counts the models that a registry loads, retires and cannot load."""
+    return Listener(on_load=_count_load, on_retire=_count_retirement, on_failure=_count_failure)
 
-    def on_load(model: Model) -> None:
-        workers.labels(model.name, model.version).set(1)
-        loaded.labels(model.name).set(model.loaded)
-        failures.labels(model.name)  # from 0 on, so that an increase can be seen
-        load_seconds.labels(model.name).set(model.seconds)
 
-    def on_retire(model: Model) -> None:
-        workers.labels(model.name, model.version).set(0)
+def _count_load(model: Model) -> None:
+    model_workers.labels(model.name, model.version).set(1)
+    model_loaded_at.labels(model.name).set(model.loaded_at)
+    reload_failures.labels(model.name)  # from 0 on, so that an increase can be seen
+    model_load_seconds.labels(model.name).set(model.load_seconds)
 
-    registry.on_load, registry.on_retire, registry.on_look = on_load, on_retire, count
-    registry.on_failure = lambda name: failures.labels(name).inc()
+
+def _count_retirement(model: Model) -> None:
+    model_workers.labels(model.name, model.version).set(0)
+
+
+def _count_failure(name: str) -> None:
+    reload_failures.labels(name).inc()
 
 
 def _count_compilation(event: str, duration_secs: float, **_: str | int) -> None:
@@ -95,8 +109,8 @@ jax.monitoring.register_event_duration_secs_listener(_count_compilation)
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """The numbers in Prometheus's text format."""
-    count()
+    """The numbers in the text format of Prometheus."""
+    count_notes()
     registry = REGISTRY
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, REST, version 2, without HTTP: the bytes of a request -> those of an answer."""
+"""The Open Inference Protocol, REST, version 2, without HTTP: from the bytes of a request to those of its answer."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from model.messages import quote
 from model.tables.columns import BEYOND_FLOAT32, ColumnSpec, NumericColumn
 from model.tables.parsing import parse_json, parse_text
 from serve.errors import RequestError, check_rows
-from serve.metrics import count_rows
-from serve.registry import Model
-from serve.tensors import InputTensor, OutputTensor, datatype_of, decoded, raw_bytes
+from serve.loaded_model import Model
+from serve.metrics import note_rows
+from serve.tensors import InputTensor, OutputTensor, datatype_of, decode_tensor, encode_tensor
 
-# The header that says where the JSON of a message ends and its raw tensors begin.
+# The header with the length of a message's JSON, after which its raw tensors begin.
 JSON_LENGTH = "Inference-Header-Content-Length"
-WHOLE = "input"
+# The name of the tensor that holds all columns.
+ALL_COLUMNS = "input"
 
 
 class RequestedOutput(msgspec.Struct):
@@ -49,24 +50,34 @@ class InferResponse(msgspec.Struct, omit_defaults=True):
 _DECODER = msgspec.json.Decoder(InferRequest)
 
 
-def infer(model: Model, body: bytes, json_length: str | None, max_rows: int) -> tuple[bytes, int | None]:
-    """The answer to a request for predictions, and where raw tensors follow its JSON, the length of that.
+def predict_tensors(model: Model, body: bytes, json_length: str | None, max_rows: int) -> tuple[bytes, int | None]:
+    """Answer a request for predictions of the rows in its tensors.
 
-    json_length: the request's own header of that, if it has one. Raises RequestError where the request does not fit.
+    Args:
+        model: the model that predicts.
+        body: the body of the request.
+        json_length: the request's header Inference-Header-Content-Length; None if it has none.
+        max_rows: the largest number of rows that the request may have.
+
+    Returns:
+        The body of the answer, and the length of its JSON. The length is None if no raw tensors follow the JSON.
+
+    Raises:
+        RequestError: if the request does not fit the protocol or the model.
     """
-    asked, raws = _asked(body, json_length)
-    values = _values(model, asked.inputs, raws, max_rows)
-    answer = _answer(model, asked, _predicted(model, values))
-    count_rows(model.name, len(values))
+    request, raw_tensors = _split(body, json_length)
+    values = _decode_rows(model, request.inputs, raw_tensors, max_rows)
+    answer = _encode_answer(model, request, _predict(model, values))
+    note_rows(model.name, len(values))
     return answer
 
 
 def metadata_of(model: Model) -> dict[str, Any]:
-    """The metadata of a model. One tensor of all columns where they are all numbers, else one for each."""
+    """The metadata of a model. It has one input tensor if all columns are numeric, and otherwise one per column."""
     checkpoint = model.checkpoint
     columns = dict(zip(checkpoint.columns, checkpoint.column_specs, strict=True))
     if all(isinstance(column, NumericColumn) for column in columns.values()):
-        inputs = [{"name": WHOLE, "datatype": "FP32", "shape": [-1, len(columns)]}]
+        inputs = [{"name": ALL_COLUMNS, "datatype": "FP32", "shape": [-1, len(columns)]}]
     else:
         inputs = [
             {"name": name, "datatype": "FP32" if isinstance(column, NumericColumn) else "BYTES", "shape": [-1]}
@@ -74,7 +85,7 @@ def metadata_of(model: Model) -> dict[str, Any]:
         ]
     outputs = [
         {"name": name, "datatype": datatype_of(array), "shape": [-1, *array.shape[1:]]}
-        for name, array in _predicted(model, np.zeros((0, len(columns)))).items()
+        for name, array in _predict(model, np.zeros((0, len(columns)))).items()
     ]
     return {
         "name": model.name,
@@ -85,74 +96,82 @@ def metadata_of(model: Model) -> dict[str, Any]:
     }
 
 
-def _asked(body: bytes, text: str | None) -> tuple[InferRequest, dict[int, memoryview]]:
-    """The request, and the raw bytes of its tensors by their place."""
-    if text is None:
+def _split(body: bytes, json_length: str | None) -> tuple[InferRequest, dict[int, memoryview]]:
+    """The JSON of a request, and the bytes of its raw tensors by their index."""
+    if json_length is None:
         length = len(body)
-    elif text.isascii() and text.isdigit() and len(text) < 16 and int(text) <= len(body):
-        length = int(text)
+    elif json_length.isascii() and json_length.isdigit() and len(json_length) < 16 and int(json_length) <= len(body):
+        length = int(json_length)
     else:
         expected = f"{JSON_LENGTH}: a number of bytes up to the body's {len(body):,} was expected"
-        raise RequestError(f"{expected}, and {quote(text)} was found")
-    asked: InferRequest = decode(_DECODER, body[:length] if length < len(body) else body)
-    raws, start = {}, length
-    for place, tensor in enumerate(asked.inputs):
+        raise RequestError(f"{expected}, and {quote(json_length)} was found")
+    request: InferRequest = decode_request(_DECODER, body[:length] if length < len(body) else body)
+    raw_tensors, start = {}, length
+    for index, tensor in enumerate(request.inputs):
         size = tensor.parameters.get("binary_data_size")
         if size is None:
             continue
         if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= len(body) - start:
             left = f"a binary_data_size up to the {len(body) - start:,} bytes that are left was expected"
             raise RequestError(f"tensor {quote(tensor.name)}: {left}, and {quote(size)} was found")
-        raws[place] = memoryview(body)[start : start + size]
+        raw_tensors[index] = memoryview(body)[start : start + size]
         start += size
     if start != len(body):
         raise RequestError(f"a body of {start:,} bytes was expected by its JSON, and {len(body):,} were found")
-    return asked, raws
+    return request, raw_tensors
 
 
-def decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
-    """What a body's JSON says. Raises RequestError where it is not what the decoder knows."""
+def decode_request(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
+    """Decode a body's JSON. Raises RequestError if the decoder refuses it."""
     try:
         return decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        said = str(error)
-        raise RequestError(f"a request of the Open Inference Protocol was expected, and found was: {said}") from None
+        expected = "a request of the Open Inference Protocol was expected"
+        raise RequestError(f"{expected}, and found was: {error}") from None
 
 
-def _values(model: Model, tensors: list[InputTensor], raws: dict[int, memoryview], max_rows: int) -> np.ndarray:
-    """The rows [rows, columns] that the tensors hold, NaN where a value is missing."""
+def _decode_rows(
+    model: Model, tensors: list[InputTensor], raw_tensors: dict[int, memoryview], max_rows: int
+) -> np.ndarray:
+    """The rows [rows, columns] in the tensors, NaN where a value is missing."""
     columns = model.checkpoint.columns
-    arrays: dict[str, np.ndarray] = {}
-    for place, tensor in enumerate(tensors):
-        if tensor.name in arrays:
-            raise RequestError(f"tensor {quote(tensor.name)} was expected once, and was found more often")
-        arrays[tensor.name] = decoded(tensor, raws.get(place))
-    whole = arrays.get(WHOLE)
-    if len(arrays) == 1 and whole is not None and whole.ndim == 2 and whole.shape[1] == len(columns):
-        by_column = dict(zip(columns, whole.T, strict=True))
-    else:
-        by_column = {name: _column(name, array, columns) for name, array in arrays.items()}
+    by_column = _decode_columns(tensors, raw_tensors, columns)
     counts = {len(array) for array in by_column.values()}
     if len(counts) > 1:
         raise RequestError(f"tensors of as many rows each were expected, and {sorted(counts)} were found")
     rows = counts.pop() if counts else 0
     check_rows(rows, max_rows)
     values = np.empty((rows, len(columns)))
-    for place, (name, column) in enumerate(zip(columns, model.checkpoint.column_specs, strict=True)):
+    for index, (name, column) in enumerate(zip(columns, model.checkpoint.column_specs, strict=True)):
         if name in by_column:
-            values[:, place] = _numbers(name, column, by_column[name])
+            values[:, index] = _to_numbers(name, column, by_column[name])
         elif column.missing and by_column:
-            values[:, place] = np.nan
+            values[:, index] = np.nan
         else:
-            expected = f"a tensor {WHOLE} of the shape [rows, {len(columns)}], or a tensor for each column"
+            expected = f"a tensor {ALL_COLUMNS} of the shape [rows, {len(columns)}], or a tensor for each column"
             raise RequestError(f"{expected}, was expected, and none was found for {name}")
     return values
 
 
-def _column(name: str, array: np.ndarray, columns: tuple[str, ...]) -> np.ndarray:
+def _decode_columns(
+    tensors: list[InputTensor], raw_tensors: dict[int, memoryview], columns: tuple[str, ...]
+) -> dict[str, np.ndarray]:
+    """The values [rows] of each column that the tensors hold."""
+    arrays: dict[str, np.ndarray] = {}
+    for index, tensor in enumerate(tensors):
+        if tensor.name in arrays:
+            raise RequestError(f"tensor {quote(tensor.name)} was expected once, and was found more often")
+        arrays[tensor.name] = decode_tensor(tensor, raw_tensors.get(index))
+    matrix = arrays.get(ALL_COLUMNS)
+    if len(arrays) == 1 and matrix is not None and matrix.ndim == 2 and matrix.shape[1] == len(columns):
+        return dict(zip(columns, matrix.T, strict=True))
+    return {name: _check_column(name, array, columns) for name, array in arrays.items()}
+
+
+def _check_column(name: str, array: np.ndarray, columns: tuple[str, ...]) -> np.ndarray:
     if name not in columns:
-        whole = f"{WHOLE} of the shape [rows, {len(columns)}], or a column's name,"
-        raise RequestError(f"{whole} was expected as a tensor, and {quote(name)} of {list(array.shape)} was found")
+        expected = f"{ALL_COLUMNS} of the shape [rows, {len(columns)}], or a column's name,"
+        raise RequestError(f"{expected} was expected as a tensor, and {quote(name)} of {list(array.shape)} was found")
     if array.ndim == 2 and array.shape[1] == 1:
         return array[:, 0]
     if array.ndim != 1:
@@ -161,35 +180,35 @@ def _column(name: str, array: np.ndarray, columns: tuple[str, ...]) -> np.ndarra
     return array
 
 
-def _numbers(name: str, column: ColumnSpec, array: np.ndarray) -> np.ndarray:
-    """What a column's values of any datatype mean, as from_json and from_text say it value by value."""
+def _to_numbers(name: str, column: ColumnSpec, array: np.ndarray) -> np.ndarray:
+    """The numbers of a column's values, the same as `parse_json` and `parse_text` give for each value."""
     if isinstance(column, NumericColumn) and array.dtype.kind in "fiu":
         values = array.astype(np.float64)
-        right = np.abs(values) < BEYOND_FLOAT32
-        wrong = ~(right | np.isnan(values)) if column.missing else ~right
-        if np.count_nonzero(wrong):
-            row = int(wrong.argmax())
+        is_right = np.abs(values) < BEYOND_FLOAT32
+        is_wrong = ~(is_right | np.isnan(values)) if column.missing else ~is_right
+        if np.count_nonzero(is_wrong):
+            row = int(is_wrong.argmax())
             expected = f"column {name}: a finite number within ±3.4e38 was expected"
             raise RequestError(f"{expected}, and {values[row]:g} was found in row {row}")
         return values
-    known = lru_cache(maxsize=4096)(lambda value: _value(column, value))
+    parse = lru_cache(maxsize=4096)(lambda value: _to_number(column, value))
     values = np.empty(len(array))
     for row, value in enumerate(array.tolist()):
         try:
-            values[row] = known(value)
+            values[row] = parse(value)
         except ValueError as error:
             raise RequestError(f"column {name}: {error} in row {row}") from None
     return values
 
 
-def _value(column: ColumnSpec, value: Any) -> float:
+def _to_number(column: ColumnSpec, value: Any) -> float:
     if isinstance(value, str):
         return parse_text(column, value)
     return parse_json(column, float(value) if isinstance(value, int) and not isinstance(value, bool) else value)
 
 
-def _predicted(model: Model, values: np.ndarray) -> dict[str, np.ndarray]:
-    """The outputs by name: prediction, label but in a regression, and spread of an ensemble."""
+def _predict(model: Model, values: np.ndarray) -> dict[str, np.ndarray]:
+    """The outputs by name: prediction; label, except in a regression; spread, if the model is an ensemble."""
     try:
         mean, spread = model.predictor.predict(values)
     except ValueError as error:
@@ -204,32 +223,31 @@ def _predicted(model: Model, values: np.ndarray) -> dict[str, np.ndarray]:
 
 def _labels(model: Model, mean: np.ndarray) -> np.ndarray:
     classes: tuple[Any, ...] = model.checkpoint.classes
-    kinds = {type(each) for each in classes}
-    kind = {bool: np.bool_, int: np.int64, float: np.float64}.get(*kinds) if len(kinds) == 1 else None
-    named = np.array(classes, kind) if kind else np.array([str(each) for each in classes], object)
-    labels: np.ndarray = named[model.predictor.class_indices(mean)]
+    types = {type(label) for label in classes}
+    dtype = {bool: np.bool_, int: np.int64, float: np.float64}.get(*types) if len(types) == 1 else None
+    array = np.array(classes, dtype) if dtype else np.array([str(label) for label in classes], object)
+    labels: np.ndarray = array[model.predictor.class_indices(mean)]
     return labels
 
 
-def _answer(model: Model, asked: InferRequest, arrays: dict[str, np.ndarray]) -> tuple[bytes, int | None]:
-    asked_for = [RequestedOutput(name) for name in arrays] if asked.outputs is None else asked.outputs
-    wanted = {output.name: output for output in asked_for}.values()  # each once, however often it is asked for
-    raw_by_default = asked.parameters.get("binary_data_output", False)
-    outputs, raws = [], []
-    for output in wanted:
+def _encode_answer(model: Model, request: InferRequest, arrays: dict[str, np.ndarray]) -> tuple[bytes, int | None]:
+    requested = [RequestedOutput(name) for name in arrays] if request.outputs is None else request.outputs
+    is_raw_by_default = request.parameters.get("binary_data_output", False)
+    outputs, raw_tensors = [], []
+    for output in {output.name: output for output in requested}.values():  # each once
         if output.name not in arrays:
             expected = ", ".join(arrays)
             raise RequestError(f"one of {expected} was expected as an output, and {quote(output.name)} was found")
         array = arrays[output.name]
         tensor = OutputTensor(output.name, datatype_of(array), list(array.shape))
-        raw = output.parameters.get("binary_data", raw_by_default)
-        if not isinstance(raw, bool):
-            raise RequestError(f"true or false was expected as binary_data, and {quote(raw)} was found")
-        if raw:
-            raws.append(raw_bytes(array))
-            tensor.parameters = {"binary_data_size": len(raws[-1])}
+        is_raw = output.parameters.get("binary_data", is_raw_by_default)
+        if not isinstance(is_raw, bool):
+            raise RequestError(f"true or false was expected as binary_data, and {quote(is_raw)} was found")
+        if is_raw:
+            raw_tensors.append(encode_tensor(array))
+            tensor.parameters = {"binary_data_size": len(raw_tensors[-1])}
         else:
             tensor.data = array.ravel().tolist()
         outputs.append(tensor)
-    message = msgspec.json.encode(InferResponse(model.name, model.version, outputs, asked.id))
-    return (b"".join([message, *raws]), len(message)) if raws else (message, None)
+    message = msgspec.json.encode(InferResponse(model.name, model.version, outputs, request.id))
+    return (b"".join([message, *raw_tensors]), len(message)) if raw_tensors else (message, None)

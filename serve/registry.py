@@ -1,262 +1,228 @@
-"""The directory of checkpoints -> models that answer: loaded, checked, compiled, and swapped while the service runs."""
+"""The models of a directory of checkpoints: loaded, checked, compiled, and swapped while the service runs."""
 
 from __future__ import annotations
 
 import logging
 import os
 import stat
-import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from model.atomic_write import atomic_write
-from model.checkpoint import SUFFIX, Checkpoint, CheckpointError, default_checkpoint, parse, read
-from model.inference import Predictor
+from model.checkpoint import SUFFIX, CheckpointError, default_checkpoint
 from model.messages import describe_error, quote
-from serve.row_decoder import RowsDecoder
+from serve.loaded_model import Model, load_model
 from serve.settings import Settings
+from serve.shared_files import SharedFiles
 
 log = logging.getLogger("gunicorn.error")
 
-# Seconds between two calls of on_look, at the most.
-COUNT = 0.5
-# What tells one file from another of the same name: the time it was changed, its size, its inode.
+# What distinguishes a file from another one of the same name: its time of change, its size and its inode.
 Signature = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class Model:
-    """A checkpoint that is ready. name: the file's, without its ending. predictor: compiled for any number of rows.
-
-    rows: decodes bodies of many rows. loaded: when, in seconds since 1970. seconds: how long loading it took.
-    """
-
-    name: str
-    checkpoint: Checkpoint
-    predictor: Predictor
-    rows: RowsDecoder
-    loaded: float
-    seconds: float
-
-    @property
-    def version(self) -> str:
-        """The beginning of the checkpoint's digest, by which every answer names where it comes from."""
-        return self.checkpoint.version
+UNREADABLE: Signature = (0, 0, 0)
 
 
 @dataclass
-class Registry:
-    """The models of a directory. A request takes its model once: each change replaces them whole.
+class Listener:
+    """What is called when the models change.
 
-    default: the name of the model of /predict, None until `start`. models: by name. failures: why the file of a name is
-    not served, without its directory. on_load, on_failure, on_retire: called after each, with the model, the name, the
-    model. on_look: called twice a second or so, while the directory is watched.
+    Attributes:
+        on_load: after a model is loaded or replaced, with the new model.
+        on_retire: after a model is replaced or retired, with the old model.
+        on_failure: after a checkpoint turns out to be broken, with its name.
     """
 
-    settings: Settings
-    default: str | None = None
-    models: Mapping[str, Model] = field(default_factory=dict)
-    failures: Mapping[str, str] = field(default_factory=dict)
     on_load: Callable[[Model], None] = lambda model: None
-    on_failure: Callable[[str], None] = lambda name: None
     on_retire: Callable[[Model], None] = lambda model: None
-    on_look: Callable[[], None] = lambda: None
-    _seen: dict[str, Signature] = field(default_factory=dict)
-    _suspected: dict[str, Signature] = field(default_factory=dict)
-    _unreadable: bool = False
-    _stop: threading.Event = field(default_factory=threading.Event)
+    on_failure: Callable[[str], None] = lambda name: None
+
+
+@dataclass
+class Files:
+    """What is known about the files in the directory.
+
+    Attributes:
+        seen: the signature of each file that was loaded or refused.
+        suspected: the signature of each file that was broken in the last scan.
+        is_unreadable: whether the directory could not be read in the last scan.
+    """
+
+    seen: dict[str, Signature] = field(default_factory=dict)
+    suspected: dict[str, Signature] = field(default_factory=dict)
+    is_unreadable: bool = False
+
+    def forget(self, name: str) -> None:
+        """Forget a file that is gone."""
+        self.seen.pop(name, None)
+        self.suspected.pop(name, None)
+
+
+class Registry:
+    """The models of a directory.
+
+    A change never alters a mapping, but replaces it. So a request can use one without a lock.
+
+    Attributes:
+        settings: the settings of the service.
+        default_name: the name of the model of /predict; None before `start`.
+        models: the loaded models by name.
+        failures: why a file cannot be loaded, by the model's name. The directory is left out.
+        listener: what is called when the models change.
+    """
+
+    def __init__(self, settings: Settings, listener: Listener | None = None) -> None:
+        self.settings = settings
+        self.default_name: str | None = None
+        self.models: Mapping[str, Model] = {}
+        self.failures: Mapping[str, str] = {}
+        self.listener = listener or Listener()
+        self._shared = SharedFiles(settings.shared_directory)
+        self._files = Files()
 
     @property
     def default_model(self) -> Model | None:
-        """The model of /predict, unless it cannot answer."""
-        return self.models.get(self.default) if self.default else None
+        """The model of /predict; None if it cannot answer."""
+        return self.models.get(self.default_name) if self.default_name else None
 
     @property
-    def reason(self) -> str:
+    def default_failure(self) -> str:
         """Why the default model cannot answer."""
-        return self.failures.get(self.default or "", f"there is no checkpoint {self.default}{SUFFIX}")
+        return self.failures.get(self.default_name or "", f"there is no checkpoint {self.default_name}{SUFFIX}")
 
     def start(self) -> None:
         """Load all models for the first time.
 
-        Raises CheckpointError where the default one is not there or broken, unless a worker of this service has
-        started before: it then serves what it can.
+        Raises CheckpointError if the default model is missing or broken. But if another worker of this service has
+        started before, this one serves what it can.
         """
-        settings, marker = self.settings, self._shared("default")
-        if marker and marker.exists():
-            self.default = marker.read_text() or None
+        shared_name = self._shared.read_default()
+        if shared_name is not None:
+            self.default_name = shared_name or None
             self.scan()
             return
-        named = (settings.model or "").removesuffix(SUFFIX)
-        self.default = named or default_checkpoint(settings.checkpoints).stem
-        if "/" in self.default or not _is_model(self.default + SUFFIX):
-            raise CheckpointError(
-                f"NUDGE_MODEL: expected the name of a checkpoint in {settings.checkpoints}, found "
-                f"{quote(self.default)}; set NUDGE_CHECKPOINTS to its directory"
-            )
-        place = self._place(self.default)
-        signature = _signature(place)
-        self._set(*_open(place))
+        self.default_name = self._choose_default()
+        path = self._path(self.default_name)
+        signature = _signature(path)
+        self._set(*load_model(path))
         if signature:
-            self._seen[self.default] = signature
+            self._files.seen[self.default_name] = signature
         self.scan()
-        if marker:
-            _write(marker, self.default.encode())
+        self._shared.write_default(self.default_name)
 
-    def watch(self) -> None:
-        """From now on look at the directory twice a second or so, in a thread of its own, until the process ends."""
-        threading.Thread(target=self._watch, name="registry", daemon=True).start()
-
-    def stop(self) -> None:
-        """End `watch`."""
-        self._stop.set()
-
-    def _watch(self) -> None:
-        next_scan = time.monotonic()
-        while not self._stop.wait(min(self.settings.poll, COUNT)):
-            due = time.monotonic() >= next_scan
-            if due:
-                next_scan = time.monotonic() + self.settings.poll
-            for step in (self.on_look, self.scan) if due else (self.on_look,):
-                try:
-                    step()
-                except Exception:
-                    log.exception("The directory of checkpoints could not be looked at")
+    def _choose_default(self) -> str:
+        directory = self.settings.checkpoints
+        name = (self.settings.default_model or "").removesuffix(SUFFIX) or default_checkpoint(directory).stem
+        if "/" in name or not _is_model_file(name + SUFFIX):
+            raise CheckpointError(
+                f"NUDGE_MODEL: expected the name of a checkpoint in {directory}, found {quote(name)}; "
+                "set NUDGE_CHECKPOINTS to its directory"
+            )
+        return name
 
     def scan(self) -> None:
         """Load what is new or has changed in the directory, and retire what is gone.
 
-        A file whose name cannot be printed, and so stand in an answer, is passed over. A directory that cannot be read
-        retires nothing.
+        A file whose name is not printable is ignored, because answers contain the names of models. If the directory
+        cannot be read, nothing is retired.
         """
-        directory = self.settings.checkpoints
-        try:
-            names = [place.removesuffix(SUFFIX) for place in sorted(os.listdir(directory)) if _is_model(place)]
-        except OSError as error:
-            if not self._unreadable:
-                log.error("%s cannot be read (%s); its models are kept until it can", directory, describe_error(error))
-            self._unreadable = True
-            self._restore_all()
+        names = self._list_models()
+        if names is None:
+            for name in self._shared.copied_models():
+                if name not in self.models:
+                    self._restore(name)
             return
-        self._unreadable = False
-        found = {name: signature for name in names if (signature := _signature(self._place(name)))}
-        for name in {*self.models, *self.failures, *self._seen} - {*found}:
+        signatures = {name: signature for name in names if (signature := _signature(self._path(name)))}
+        for name in {*self.models, *self.failures, *self._files.seen} - {*signatures}:
             self._retire(name)
-        for name, signature in found.items():
-            if self._seen.get(name) != signature:
+        for name, signature in signatures.items():
+            if self._files.seen.get(name) != signature:
                 self._load(name, signature)
 
-    def _load(self, name: str, signature: Signature) -> None:
-        place = self._place(name)
+    def _list_models(self) -> list[str] | None:
+        """The names of all models in the directory; None if it cannot be read, which is logged once."""
+        directory = self.settings.checkpoints
         try:
-            model, data = _open(place)
+            names = [name.removesuffix(SUFFIX) for name in sorted(os.listdir(directory)) if _is_model_file(name)]
+        except OSError as error:
+            if not self._files.is_unreadable:
+                reason = describe_error(error)
+                log.error("%s cannot be read (%s); its models are kept until it can", directory, reason)
+            self._files.is_unreadable = True
+            return None
+        self._files.is_unreadable = False
+        return names
+
+    def _load(self, name: str, signature: Signature) -> None:
+        path = self._path(name)
+        try:
+            model, data = load_model(path)
         except CheckpointError as error:
             if name not in self.models:
                 self._restore(name)
-            # A file that is just being written looks broken: only one that stays so is.
-            if self._suspected.get(name) != signature:
-                self._suspected[name] = signature
+            # A file that is just being written looks broken too. So a file counts as broken after two scans.
+            if self._files.suspected.get(name) != signature:
+                self._files.suspected[name] = signature
                 return
-            self._seen[name] = signature
-            self._fail(name, str(error), place.parent)
+            self._files.seen[name] = signature
+            self._fail(name, str(error), path.parent)
             return
-        self._seen[name] = signature
+        self._files.seen[name] = signature
         current = self.models.get(name)
         if current is None or current.checkpoint.digest != model.checkpoint.digest:
             self._set(model, data)
-        self.failures = {other: reason for other, reason in self.failures.items() if other != name}
+        self.failures = _without(self.failures, name)
 
     def _set(self, model: Model, data: bytes) -> None:
         old = self.models.get(model.name)
         self.models = {**self.models, model.name: model}
-        self._keep(model.name, data)
+        self._shared.keep_copy(model.name, data)
         if old:
-            self.on_retire(old)
-        self.on_load(model)
-        log.info("Model %s: version %s, loaded in %.2f s", model.name, model.version, model.seconds)
+            self.listener.on_retire(old)
+        self.listener.on_load(model)
+        log.info("Model %s: version %s, loaded in %.2f s", model.name, model.version, model.load_seconds)
 
     def _fail(self, name: str, message: str, directory: Path) -> None:
-        reason = message.replace(f"{directory}/", "")
-        self.failures = {**self.failures, name: reason}
-        self.on_failure(name)
+        self.failures = {**self.failures, name: message.replace(f"{directory}/", "")}
+        self.listener.on_failure(name)
         log.error("Model %s cannot be loaded: %s", name, message)
 
     def _retire(self, name: str) -> None:
-        self._seen.pop(name, None)
-        self._suspected.pop(name, None)
-        self.failures = {other: reason for other, reason in self.failures.items() if other != name}
-        kept = self._kept(name)
-        if kept:
-            kept.unlink(missing_ok=True)
+        self._files.forget(name)
+        self.failures = _without(self.failures, name)
+        self._shared.remove_copy(name)
         old = self.models.get(name)
         if old:
             self.models = {other: model for other, model in self.models.items() if other != name}
-            self.on_retire(old)
+            self.listener.on_retire(old)
             log.info("Model %s is gone", name)
 
     def _restore(self, name: str) -> None:
-        """Serve the last good version, which another worker has kept, where this one finds the file broken."""
-        kept = self._kept(name)
-        if kept and kept.exists():
+        """Load the copy of the last good version, which another worker has kept."""
+        copy = self._shared.copy_of(name)
+        if copy:
             try:
-                self._set(*_open(kept))
+                self._set(*load_model(copy))
             except CheckpointError as error:
                 log.error("The copy of model %s cannot be used: %s", name, error)
 
-    def _restore_all(self) -> None:
-        kept = self._shared("models")
-        for place in sorted(kept.glob(f"*{SUFFIX}")) if kept else ():
-            if place.stem not in self.models:
-                self._restore(place.stem)
-
-    def _keep(self, name: str, data: bytes) -> None:
-        """Keep a copy of what was loaded, for a worker that starts while the file itself is broken."""
-        kept = self._kept(name)
-        try:
-            if kept and not (kept.exists() and kept.read_bytes() == data):
-                _write(kept, data)
-        except (OSError, CheckpointError) as error:
-            log.warning("No copy of model %s is kept for workers that start later: %s", name, error)
-
-    def _place(self, name: str) -> Path:
+    def _path(self, name: str) -> Path:
         return self.settings.checkpoints / f"{name}{SUFFIX}"
 
-    def _kept(self, name: str) -> Path | None:
-        return self._shared(f"models/{name}{SUFFIX}")
 
-    def _shared(self, name: str) -> Path | None:
-        return self.settings.runtime / name if self.settings.runtime else None
+def _without(failures: Mapping[str, str], name: str) -> Mapping[str, str]:
+    return {other: reason for other, reason in failures.items() if other != name}
 
 
-def _open(path: Path) -> tuple[Model, bytes]:
-    """Load and compile a checkpoint. Raises CheckpointError where there is none, or it cannot be used."""
-    started = time.perf_counter()
-    data = read(path)
-    checkpoint = parse(path, data)
-    predictor = Predictor(checkpoint)
-    predictor.compile()
-    rows = RowsDecoder(checkpoint.columns, checkpoint.column_specs)
-    return Model(path.stem, checkpoint, predictor, rows, time.time(), time.perf_counter() - started), data
-
-
-def _write(path: Path, data: bytes) -> None:
-    with atomic_write(path, "set TMPDIR to a directory with room", CheckpointError) as (file, finish):
-        file.write(data)
-        finish()
-
-
-def _is_model(name: str) -> bool:
+def _is_model_file(name: str) -> bool:
     return name.endswith(SUFFIX) and not name.startswith(".") and name.isprintable()
 
 
 def _signature(path: Path) -> Signature | None:
-    """What tells this file from the next of its name; None where there is none. One that cannot be read has its own."""
+    """The signature of a file; None if there is no such file."""
     try:
         status = path.stat()
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
-        return 0, 0, 0
+        return UNREADABLE
     return (status.st_mtime_ns, status.st_size, status.st_ino) if stat.S_ISREG(status.st_mode) else None

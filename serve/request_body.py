@@ -1,4 +1,4 @@
-"""The bodies of requests, whole and decompressed."""
+"""Whole, decompressed bodies of requests."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from model.messages import quote
 from serve.errors import RequestError
 
-# zlib's window for each content coding: of gzip, and of the zlib format that HTTP calls deflate.
+# zlib's window bits for each content coding. What HTTP calls deflate is the zlib format.
 WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
-def whole_body() -> bytes:
-    """The body, once it is certain that all of it is there, and decompressed. The limit holds before and after.
+def read_body() -> bytes:
+    """The request's whole body, decompressed.
 
-    Werkzeug cuts a chunked body at the limit without a word, and gunicorn ends one early whose sender does. Raises
-    RequestError, or RequestEntityTooLarge.
+    Werkzeug silently cuts a chunked body at the limit, and gunicorn silently ends a body whose client hangs up. Both
+    are refused here.
+
+    Raises:
+        RequestError: if the body is broken or incomplete, or has an unknown content coding.
+        RequestEntityTooLarge: if it is longer than the limit, before or after it is decompressed.
     """
     try:
         data = request.get_data(cache=False)
@@ -33,10 +37,10 @@ def whole_body() -> bytes:
     if request.content_length not in (None, len(data)):
         raise RequestError(f"a body of {request.content_length} bytes was expected, and {len(data)} were found")
     coding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    return data if coding == "identity" else _decompressed(data, coding)
+    return data if coding == "identity" else _decompress(data, coding)
 
 
-def _decompressed(data: bytes, coding: str) -> bytes:
+def _decompress(data: bytes, coding: str) -> bytes:
     limit = current_app.config["MAX_CONTENT_LENGTH"]
     if coding not in WINDOWS:
         raise RequestError(f"the content coding gzip or deflate was expected, and {quote(coding)} was found", 415)

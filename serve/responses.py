@@ -1,4 +1,4 @@
-"""The JSON of answers."""
+"""Answers in JSON."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import msgspec
 from flask import Response
 
 
-def answer(value: Any, status: int = 200) -> Response:
-    """The answer that a value is."""
-    return Response(encode(value), status, mimetype="application/json")
+def json_response(value: Any, status: int = 200) -> Response:
+    """A response with a value as JSON."""
+    return Response(encode_json(value), status, mimetype="application/json")
 
 
-def encode(value: Any) -> bytes:
-    r"""A value as JSON, with a line's end for those who read it in a terminal.
+def encode_json(value: Any) -> bytes:
+    r"""A value as JSON, with a newline at the end for readers in a terminal.
 
-    >>> encode({"error": "ü"})
+    >>> encode_json({"error": "ü"})
     b'{"error":"\xc3\xbc"}\n'
     """
     return msgspec.json.encode(value) + b"\n"

@@ -1,4 +1,4 @@
-"""Rows of values, from a query or from JSON, as the numbers that a model's columns make of them."""
+"""Decodes the rows of a request, from a query or from JSON, into the numbers of a model's columns."""
 
 from __future__ import annotations
 
@@ -19,33 +19,47 @@ from model.tables.parsing import describe_json, parse_json, parse_text
 from serve.errors import RequestError
 
 Row = list[float]
-Reader = Callable[[ColumnSpec, Any], float]
+ValueParser = Callable[[ColumnSpec, Any], float]
 
 
-class RowsDecoder:
-    """What turns requests to one model into values [rows, columns], NaN where one is missing."""
+class RowDecoder:
+    """Decodes the rows of requests to one model.
 
-    def __init__(self, columns: Sequence[str], scaling: ColumnSpecs) -> None:
-        self.columns, self.column_specs = tuple(columns), scaling
-        self._row_type = _row_type(self.columns, scaling)
+    Args:
+        columns: the names of the model's columns, in its order.
+        column_specs: the specs of the same columns.
+    """
+
+    def __init__(self, columns: Sequence[str], column_specs: ColumnSpecs) -> None:
+        self.columns, self.column_specs = tuple(columns), column_specs
+        self._row_type = _row_type(self.columns, column_specs)
         self._decoder = msgspec.json.Decoder(list[self._row_type] | self._row_type) if self._row_type else None  # type: ignore[name-defined]
         self._fields = attrgetter(*(f"c{index}" for index in range(len(columns))))
 
-    def of_query(self, text: str) -> Row:
+    def from_query(self, query: str) -> Row:
         """The row of a query such as a=1&b=0.
 
-        Raises RequestError or ValueError where it is not one plain row: `of_pairs` says what is wrong with it.
+        Raises RequestError or ValueError if it is not one plain row. `from_pairs` then says what is wrong with it.
         """
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict")
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
         values = dict(pairs)
         if len(values) < len(pairs):
-            raise ValueError(text)
-        return self.of_pairs(values, parse_text)
+            raise ValueError(query)
+        return self.from_pairs(values, parse_text)
 
-    def of_pairs(self, values: Any, read: Reader, where: str = "") -> Row:
-        """The columns' values in the model's order. where: names the row in messages, when there are several.
+    def from_pairs(self, values: Any, parse: ValueParser, where: str = "") -> Row:
+        """The row of an object of names and values.
 
-        Raises RequestError with the column, what was expected and what was found.
+        Args:
+            values: the object. Anything but a mapping is refused.
+            parse: parses one value of a column, and raises ValueError if the value is wrong.
+            where: what messages add to name the row if there are several, such as " in row 3".
+
+        Returns:
+            A number for each column, in the order of the model's columns; NaN where a value is missing.
+
+        Raises:
+            RequestError: if the object does not fit the columns.
         """
         expected = join_names(self.columns)
         if not isinstance(values, Mapping):
@@ -60,64 +74,79 @@ class RowsDecoder:
                 message = f"the columns {expected} were expected{where}, and {found} was found: {name} is missing"
                 raise RequestError(message)
             try:
-                row.append(read(column, values[name]) if name in values else math.nan)
+                row.append(parse(column, values[name]) if name in values else math.nan)
             except ValueError as error:
                 raise RequestError(f"column {name}: {error}{where}") from None
         return row
 
-    def of_json(self, body: bytes) -> tuple[np.ndarray, bool]:
-        """The rows of a JSON object, or of an array of such, and whether it was a single object.
+    def from_json(self, body: bytes) -> tuple[np.ndarray, bool]:
+        """The rows of a JSON object, or of an array of objects.
 
-        Raises RequestError with what was expected and what was found, and where.
+        Args:
+            body: the bytes of the JSON.
+
+        Returns:
+            [rows, columns] float64, the rows, NaN where a value is missing; and whether it was a single object.
+
+        Raises:
+            RequestError: if the JSON is wrong or does not fit the columns.
         """
         try:
-            return self._of_typed_json(body)
+            return self.from_json_fast(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, ValueError):
-            return self._of_any_json(body)
+            return self.from_json_carefully(body)
 
-    def _of_typed_json(self, body: bytes) -> tuple[np.ndarray, bool]:
+    def from_json_fast(self, body: bytes) -> tuple[np.ndarray, bool]:
+        """As `from_json`, by msgspec. Any exception means that `from_json_carefully` must decode the body."""
         if self._decoder is None:
             raise ValueError(self.columns)
         decoded = self._decoder.decode(body)
-        single = not isinstance(decoded, list)
-        rows = [decoded] if single else decoded
-        found = [self._fields(row) for row in rows] if len(self.columns) > 1 else [(self._fields(row),) for row in rows]
-        given = sum(len(row) - row.count(msgspec.UNSET) for row in found)
-        # As many colons as values: none was given twice, of which msgspec would take the last without a word.
-        if body.count(b":") != given:
-            raise ValueError(given)
-        if given < len(found) * len(self.columns):
-            found = [tuple(None if value is msgspec.UNSET else value for value in row) for row in found]
-        values = np.empty((len(found), len(self.columns)))
-        for index, (column, of_column) in enumerate(zip(self.column_specs, zip(*found, strict=True), strict=False)):
+        is_single = not isinstance(decoded, list)
+        rows = [decoded] if is_single else decoded
+        by_row = (
+            [self._fields(row) for row in rows] if len(self.columns) > 1 else [(self._fields(row),) for row in rows]
+        )
+        count = sum(len(row) - row.count(msgspec.UNSET) for row in by_row)
+        # msgspec silently takes the last of two values of one column. With as many colons as values, there are no two.
+        if body.count(b":") != count:
+            raise ValueError("a column may have two values")
+        if count < len(by_row) * len(self.columns):
+            by_row = [tuple(None if value is msgspec.UNSET else value for value in row) for row in by_row]
+        return self._convert(by_row), is_single
+
+    def _convert(self, rows: list[Any]) -> np.ndarray:
+        """The numbers of JSON values, where None is missing. Raises ValueError if a value does not fit its column."""
+        values = np.empty((len(rows), len(self.columns)))
+        for index, (column, column_values) in enumerate(zip(self.column_specs, zip(*rows, strict=True), strict=False)):
             if isinstance(column, CategoricalColumn):
-                values[:, index] = [parse_json(column, value) for value in of_column]
+                values[:, index] = [parse_json(column, value) for value in column_values]
             else:
-                values[:, index] = of_column  # None becomes NaN
-        numbers = [index for index, column in enumerate(self.column_specs) if isinstance(column, NumericColumn)]
-        if not (fits_float32(values[:, numbers]) | np.isnan(values[:, numbers])).all():
-            raise ValueError(body[:10])
-        return values, single
+                values[:, index] = column_values  # None becomes NaN
+        numeric = [index for index, column in enumerate(self.column_specs) if isinstance(column, NumericColumn)]
+        if not (fits_float32(values[:, numeric]) | np.isnan(values[:, numeric])).all():
+            raise ValueError("float32 cannot hold a value")
+        return values
 
-    def _of_any_json(self, body: bytes) -> tuple[np.ndarray, bool]:
-        decoded = _json(body)
+    def from_json_carefully(self, body: bytes) -> tuple[np.ndarray, bool]:
+        """As `from_json`, by Python's json, value by value: slow, but it finds what is wrong and where."""
+        decoded = _decode_json(body)
         if isinstance(decoded, list):
-            rows = [self.of_pairs(item, parse_json, f" in row {index}") for index, item in enumerate(decoded)]
+            rows = [self.from_pairs(item, parse_json, f" in row {index}") for index, item in enumerate(decoded)]
             return np.array(rows, np.float64).reshape(len(rows), len(self.columns)), False
-        return np.array([self.of_pairs(decoded, parse_json)]), True
+        return np.array([self.from_pairs(decoded, parse_json)]), True
 
 
-def _row_type(columns: tuple[str, ...], scaling: ColumnSpecs) -> Any:
-    """The type of a row's JSON object, or None where msgspec cannot spell a column's name."""
+def _row_type(columns: tuple[str, ...], column_specs: ColumnSpecs) -> Any:
+    """The type of a row's JSON object; None if msgspec cannot spell a column's name."""
     fields: list[Any] = []
-    for index, column in enumerate(scaling):
-        kind_of_value: Any = float
+    for index, column in enumerate(column_specs):
+        value_type: Any = float
         if isinstance(column, CategoricalColumn):
-            kind_of_value = str | bool if column.boolean else str
+            value_type = str | bool if column.boolean else str
         if column.missing:
-            fields.append((f"c{index}", kind_of_value | None | msgspec.UnsetType, msgspec.UNSET))
+            fields.append((f"c{index}", value_type | None | msgspec.UnsetType, msgspec.UNSET))
         else:
-            fields.append((f"c{index}", kind_of_value))
+            fields.append((f"c{index}", value_type))
     names = {f"c{index}": name for index, name in enumerate(columns)}
     try:
         return msgspec.defstruct("Row", fields, rename=names, forbid_unknown_fields=True, kw_only=True, gc=False)
@@ -125,7 +154,7 @@ def _row_type(columns: tuple[str, ...], scaling: ColumnSpecs) -> Any:
         return None
 
 
-def _json(data: bytes) -> Any:
+def _decode_json(data: bytes) -> Any:
     try:
         return json.loads(
             data.decode(), parse_int=float, parse_constant=_refuse_constant, object_pairs_hook=_unique_names

@@ -1,10 +1,11 @@
-"""The settings of the service: what NUDGE_* in the environment, or the configuration of an application, says."""
+"""The settings of the service, from variables named NUDGE_*."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,28 +22,33 @@ class SettingError(RefusalError):
 class Settings:
     """What an operator can set.
 
-    checkpoints: the directory of models. model: the name of the default one, or None for the only one in it, or xor.
-    max_rows: how many rows a request may have. max_body: how many bytes its body may have, also once it is
-    decompressed. api_keys: those of which a request must bring one; none where it need not. cors_origins: the origins
-    whose pages may call the service; `*` is any. access_log: whether each request is logged. poll: seconds between two
-    looks at the directory. runtime: a directory that the workers of one service share, if there is one.
+    Attributes:
+        checkpoints: the directory of models.
+        default_model: the name of the default model; None for the only model in the directory, or xor.
+        max_rows: the largest number of rows in a request.
+        max_body_bytes: the largest size of a request's body, before and after it is decompressed.
+        api_keys: a request must send one of these keys; empty if it needs none.
+        cors_origins: the origins whose pages may call the service; `*` is any.
+        has_access_log: whether each request is logged.
+        poll_seconds: the time between two scans of the directory.
+        shared_directory: a directory that the workers of one service share; None if there is none.
     """
 
     checkpoints: Path = Path("checkpoints")
-    model: str | None = None
+    default_model: str | None = None
     max_rows: int = 100_000
-    max_body: int = 64 * MEBIBYTE
+    max_body_bytes: int = 64 * MEBIBYTE
     api_keys: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
-    access_log: bool = False
-    poll: float = 0.5
-    runtime: Path | None = None
+    has_access_log: bool = False
+    poll_seconds: float = 0.5
+    shared_directory: Path | None = None
 
 
 def read(variables: Mapping[str, Any]) -> Settings:
-    """The settings that variables such as NUDGE_MAX_ROWS describe; an empty one counts as unset.
+    """The settings that variables such as NUDGE_MAX_ROWS describe. An empty variable counts as unset.
 
-    Raises SettingError where a value is none of its setting's.
+    Raises SettingError if a variable has a wrong value.
 
     >>> read({"NUDGE_MAX_ROWS": "10", "NUDGE_MODEL": ""}).max_rows
     10
@@ -50,54 +56,75 @@ def read(variables: Mapping[str, Any]) -> Settings:
     Traceback (most recent call last):
     serve.settings.SettingError: NUDGE_MAX_ROWS: expected a whole number from 1 to 10,000,000, found 'ten'; ...
     """
-    given = {
-        name.removeprefix("NUDGE_").lower(): str(int(value) if isinstance(value, bool) else value)
-        for name, value in variables.items()
-        if value not in (None, "")
-    }
-    found: dict[str, Any] = {}
-    for name in ("checkpoints", "runtime"):
-        if name in given:
-            found[name] = Path(given[name])
-    if "model" in given:
-        found["model"] = given["model"]
-    for name, most in (("max_rows", 10_000_000), ("max_body", 1 << 40)):
-        if name in given:
-            found[name] = _count(name, given[name], most)
-    for name in ("api_keys", "cors_origins"):
-        if name in given:
-            found[name] = tuple(part.strip() for part in given[name].split(",") if part.strip())
-            if not found[name]:
-                raise _refusal(name, "one or more, separated by commas", repr(given[name]))
-    if "poll" in given:
-        found["poll"] = _seconds("poll", given["poll"])
-    if "access_log" in given:
-        found["access_log"] = _choice("access_log", given["access_log"])
-    if not all(re.fullmatch(r"[!-~]+", key) for key in found.get("api_keys", ())):
-        raise _refusal("api_keys", "keys of printable ASCII characters, separated by commas", "others")
-    for origin in found.get("cors_origins", ()):
-        if origin != "*" and not re.fullmatch(r"https?://[^/\s]+", origin):
-            raise _refusal("cors_origins", "origins such as https://example.org, or *", repr(origin))
-    return Settings(**found)
+    values: dict[str, Any] = {}
+    for variable, (field, parse) in _FIELDS.items():
+        value = variables.get(variable)
+        if value not in (None, ""):
+            values[field] = parse(variable, str(int(value) if isinstance(value, bool) else value))
+    return Settings(**values)
 
 
-def _count(name: str, text: str, most: int) -> int:
-    if not re.fullmatch(r"[1-9][0-9]{0,14}", text) or int(text) > most:
-        raise _refusal(name, f"a whole number from 1 to {most:,}", repr(text))
+def _path(variable: str, text: str) -> Path:
+    return Path(text)
+
+
+def _text(variable: str, text: str) -> str:
+    return text
+
+
+def _whole_number(variable: str, text: str, maximum: int) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,14}", text) or int(text) > maximum:
+        raise _refusal(variable, f"a whole number from 1 to {maximum:,}", repr(text))
     return int(text)
 
 
-def _seconds(name: str, text: str) -> float:
+def _seconds(variable: str, text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]+)?", text) or not float(text):
-        raise _refusal(name, "seconds above 0", repr(text))
+        raise _refusal(variable, "seconds above 0", repr(text))
     return float(text)
 
 
-def _choice(name: str, text: str) -> bool:
+def _flag(variable: str, text: str) -> bool:
     if text not in ("0", "1"):
-        raise _refusal(name, "0 or 1", repr(text))
+        raise _refusal(variable, "0 or 1", repr(text))
     return text == "1"
 
 
-def _refusal(name: str, expected: str, found: str) -> SettingError:
-    return SettingError(f"NUDGE_{name.upper()}: expected {expected}, found {found}; set it so, or leave it out")
+def _list(variable: str, text: str) -> tuple[str, ...]:
+    items = tuple(item.strip() for item in text.split(",") if item.strip())
+    if not items:
+        raise _refusal(variable, "one or more, separated by commas", repr(text))
+    return items
+
+
+def _api_keys(variable: str, text: str) -> tuple[str, ...]:
+    keys = _list(variable, text)
+    if not all(re.fullmatch(r"[!-~]+", key) for key in keys):  # a message must not show keys
+        raise _refusal(variable, "keys of printable ASCII characters, separated by commas", "others")
+    return keys
+
+
+def _origins(variable: str, text: str) -> tuple[str, ...]:
+    origins = _list(variable, text)
+    for origin in origins:
+        if origin != "*" and not re.fullmatch(r"https?://[^/\s]+", origin):
+            raise _refusal(variable, "origins such as https://example.org, or *", repr(origin))
+    return origins
+
+
+def _refusal(variable: str, expected: str, found: str) -> SettingError:
+    return SettingError(f"{variable}: expected {expected}, found {found}; set it so, or leave it out")
+
+
+# For each variable, the field of Settings and the function that parses its value.
+_FIELDS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
+    "NUDGE_CHECKPOINTS": ("checkpoints", _path),
+    "NUDGE_MODEL": ("default_model", _text),
+    "NUDGE_MAX_ROWS": ("max_rows", partial(_whole_number, maximum=10_000_000)),
+    "NUDGE_MAX_BODY": ("max_body_bytes", partial(_whole_number, maximum=1 << 40)),
+    "NUDGE_API_KEYS": ("api_keys", _api_keys),
+    "NUDGE_CORS_ORIGINS": ("cors_origins", _origins),
+    "NUDGE_ACCESS_LOG": ("has_access_log", _flag),
+    "NUDGE_POLL": ("poll_seconds", _seconds),
+    "NUDGE_RUNTIME": ("shared_directory", _path),
+}

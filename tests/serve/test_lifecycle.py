@@ -1,14 +1,13 @@
-"""The service from its start to its end: models swapped, workers killed, signals and slow clients, under load."""
+"""The service under load and in trouble: swapped models, killed workers, signals, rollouts and slow clients."""
 
 import json
 import os
 import signal
 import socket
-import subprocess
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,16 +18,15 @@ import pytest
 
 from model import Checkpoint, predict, save
 from model.checkpoint import load
-from tests.serve.test_gunicorn import get, serving
-from tests.serve.test_registry import biased
+from tests.serve.examples import QUERY, with_other_predictions
+from tests.serve.serving import Service, child_processes, get, serving, wait_until
 
 ROWS = [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (0.25, 0.75)]
-Service = tuple[subprocess.Popen[str], int]
 
 
 @dataclass
 class Call:
-    """A request and its answer. failure: why there is none."""
+    """A request and its answer, or why it has no answer. Times are in seconds of the monotonic clock."""
 
     start: float
     end: float = 0.0
@@ -37,36 +35,36 @@ class Call:
     failure: str = ""
 
 
-def call(port: int, row: int) -> Call:
-    """Ask for a prediction over a connection of its own."""
+def request_prediction(port: int, row: int) -> Call:
+    """Ask for a prediction over a new connection."""
     a, b = ROWS[row]
-    made = Call(time.monotonic(), row=row)
+    call = Call(time.monotonic(), row=row)
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
             connection.sendall(f"GET /predict?a={a}&b={b} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
             reply = b"".join(iter(lambda: connection.recv(65536), b""))
         head, _, body = reply.partition(b"\r\n\r\n")
         if head.startswith(b"HTTP/1.1 200"):
-            made.answer = json.loads(body)
+            call.answer = json.loads(body)
         else:
-            made.failure = head[:60].decode() or "no answer"
+            call.failure = head[:60].decode() or "no answer"
     except (OSError, ValueError) as error:
-        made.failure = repr(error)
-    made.end = time.monotonic()
-    return made
+        call.failure = repr(error)
+    call.end = time.monotonic()
+    return call
 
 
 @contextmanager
-def load_on(port: int | Callable[[], int], clients: int = 3) -> Iterator[list[Call]]:
-    """Steady requests while the block runs; the calls made, whole once it has ended."""
+def load_on(port: int, clients: int = 3) -> Iterator[list[Call]]:
+    """Send requests all the time while the block runs. Yields the list of calls, which grows until the block ends."""
     calls: list[Call] = []
-    over = threading.Event()
+    stop = threading.Event()
 
     def ask() -> None:
         row = 0
-        while not over.is_set():
+        while not stop.is_set():
             row = (row + 1) % len(ROWS)
-            calls.append(call(port if isinstance(port, int) else port(), row))
+            calls.append(request_prediction(port, row))
 
     threads = [threading.Thread(target=ask) for _ in range(clients)]
     for thread in threads:
@@ -74,27 +72,16 @@ def load_on(port: int | Callable[[], int], clients: int = 3) -> Iterator[list[Ca
     try:
         yield calls
     finally:
-        over.set()
+        stop.set()
         for thread in threads:
             thread.join()
 
 
-def expected_of(place: Path) -> tuple[str, list[float]]:
-    """The version of a checkpoint and what it predicts for ROWS."""
-    checkpoint = load(place)
-    return checkpoint.version, np.asarray(
-        predict(checkpoint.params, np.array(ROWS, np.float32), checkpoint.network)
-    ).tolist()
-
-
-def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def wait_until(met: Callable[[], bool]) -> None:
-    """Ask again until it is so; a test that waits in vain ends by the time limit of the whole run."""
-    while not met():
-        time.sleep(0.02)
+def version_and_predictions(path: Path) -> tuple[str, list[float]]:
+    """The version of a checkpoint, and its predictions for ROWS."""
+    checkpoint = load(path)
+    predictions = predict(checkpoint.params, np.array(ROWS, np.float32), checkpoint.network)
+    return checkpoint.version, np.asarray(predictions).tolist()
 
 
 @pytest.fixture
@@ -111,106 +98,130 @@ def two_workers(environment: dict[str, str], models: Path, tmp_path: Path) -> It
         yield process, port
 
 
-def test_swaps_broken_files_killed_workers_and_signals_under_load(
+def test_no_answer_is_wrong_and_few_are_missing_whatever_happens_under_load(
     two_workers: Service, models: Path, solved: Checkpoint
 ) -> None:
-    """50 swaps, 20 of them of broken files, 10 killed workers, one SIGHUP, one SIGTERM."""
+    """50 files are swapped in, 20 of them broken; 10 workers are killed; one SIGHUP; one SIGTERM at the end."""
     process, port = two_workers
-    place = models / "xor.safetensors"
-    predictions = dict([expected_of(place)])
+    path = models / "xor.safetensors"
+    predictions = dict([version_and_predictions(path)])
     rng, kills = np.random.default_rng(0), list[tuple[float, float]]()
     killed_after, broken = set(range(4, 50, 5)), set(rng.choice(50, 20, replace=False).tolist())
     with load_on(port) as calls:
         for swap in range(50):
             if swap in broken:
-                data = place.read_bytes()
-                beside = place.with_suffix(".tmp")
-                beside.write_bytes(data[: int(rng.integers(1, len(data)))])
-                beside.replace(place)
+                data = path.read_bytes()
+                truncated = path.with_suffix(".tmp")
+                truncated.write_bytes(data[: int(rng.integers(1, len(data)))])
+                truncated.replace(path)
             else:
-                version = save(place, biased(solved, 0.05 * (swap + 1))).version
-                predictions |= dict([expected_of(place)])
-                done = len(calls)
-                wait_until(lambda done=done, version=version: named(calls[done:], version))
+                version = save(path, with_other_predictions(solved, 0.05 * (swap + 1))).version
+                predictions |= dict([version_and_predictions(path)])
+                before = len(calls)
+                wait_until(lambda before=before, version=version: has_version(calls[before:], version))
             if swap in killed_after:
-                before = time.monotonic()
-                victim = children(process.pid)[swap % 2]
+                kill_began = time.monotonic()
+                victim = child_processes(process.pid)[swap % 2]
                 os.kill(victim, signal.SIGKILL)
-                kills.append((before, time.monotonic()))
-                wait_until(lambda victim=victim: victim not in (now := children(process.pid)) and len(now) == 2)
+                kills.append((kill_began, time.monotonic()))
+                wait_until(lambda victim=victim: has_replaced(process.pid, victim))
             if swap == 25:
-                workers = children(process.pid)
+                workers = child_processes(process.pid)
                 process.send_signal(signal.SIGHUP)
-                wait_until(lambda workers=workers: not set(workers) & set(children(process.pid)))
-        version = save(place, biased(solved, 9.0)).version
-        predictions |= dict([expected_of(place)])
-        wait_until(lambda: all(each.answer.get("version") == version for each in calls[-20:]))
+                wait_until(lambda workers=workers: not set(workers) & set(child_processes(process.pid)))
+        version = save(path, with_other_predictions(solved, 9.0)).version
+        predictions |= dict([version_and_predictions(path)])
+        wait_until(lambda: all(call.answer.get("version") == version for call in calls[-20:]))
         terminated = time.monotonic()
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
     assert process.returncode == 0
     assert len(calls) > 1000
-    for each in calls:
-        if each.answer:
-            assert each.answer["prediction"] == pytest.approx(predictions[each.answer["version"]][each.row], abs=1e-6)
+    check_calls(calls, predictions, kills, terminated)
+
+
+def check_calls(
+    calls: list[Call], predictions: dict[str, list[float]], kills: list[tuple[float, float]], terminated: float
+) -> None:
+    """Check every answer, and that every call without one has an excuse.
+
+    Args:
+        calls: all calls.
+        predictions: for ROWS, by version.
+        kills: the times before and after each worker was killed.
+        terminated: the time just before SIGTERM was sent.
+    """
+    for call in calls:
+        if call.answer:
+            assert call.answer["prediction"] == pytest.approx(predictions[call.answer["version"]][call.row], abs=1e-6)
         else:
-            own_worker_killed = any(each.start <= after and each.end >= before for before, after in kills)
-            assert own_worker_killed or each.start >= terminated - 0.001 or each.end >= terminated, each.failure
-    failed = [each for each in calls if not each.answer and each.end < terminated]
-    assert len(failed) <= 3 * len(kills), "no more than the clients had in flight"
+            may_have_been_killed = any(call.start <= after and call.end >= before for before, after in kills)
+            assert may_have_been_killed or call.start >= terminated - 0.001 or call.end >= terminated, call.failure
+    failed = [call for call in calls if not call.answer and call.end < terminated]
+    assert len(failed) <= 3 * len(kills), "each client can have one request in the killed worker"
     unanswered = [
-        each for each in calls if not each.answer and each.start < terminated - 0.001 and each.end >= terminated
+        call for call in calls if not call.answer and call.start < terminated - 0.001 and call.end >= terminated
     ]
-    assert not unanswered, "accepted before SIGTERM"
+    assert not unanswered, "requests that were accepted before SIGTERM are answered"
 
 
-def named(calls: list[Call], version: str) -> bool:
-    return any(each.answer.get("version") == version for each in calls)
+def has_replaced(master: int, worker: int) -> bool:
+    """Whether gunicorn has replaced a killed worker and has two workers again."""
+    workers = child_processes(master)
+    return worker not in workers and len(workers) == 2
 
 
-def test_a_rollout_behind_a_balancer_loses_nothing(
+def has_version(calls: list[Call], version: str) -> bool:
+    """Whether one of the answers is of this version."""
+    return any(call.answer.get("version") == version for call in calls)
+
+
+def test_a_rollout_behind_a_load_balancer_loses_no_request(
     environment: dict[str, str], models: Path, tmp_path: Path, solved: Checkpoint
 ) -> None:
-    """As Kubernetes does it: the new instance is ready before the old one is asked to end, and the old one still
-    answers (preStop) until no balancer sends it anything.
+    """Kubernetes does the same: the new instance is ready before the old one gets SIGTERM. The old one still answers
+    (preStop) until the load balancer sends it nothing more.
     """
-    version = save(tmp_path / "new" / "xor.safetensors", biased(solved, 1.0)).version
-    directories = [{"NUDGE_CHECKPOINTS": str(place)} for place in (models, tmp_path / "new")]
+    version = save(tmp_path / "new" / "xor.safetensors", with_other_predictions(solved, 1.0)).version
+    settings = [{"NUDGE_CHECKPOINTS": str(directory)} for directory in (models, tmp_path / "new")]
     with (
-        serving(environment | directories[0], tmp_path) as (old, old_port),
-        serving(environment | directories[1], tmp_path) as (_, new_port),
+        serving(environment | settings[0], tmp_path) as (old, old_port),
+        serving(environment | settings[1], tmp_path) as (_, new_port),
     ):
         assert get(old_port, "/v2/health/ready")[0] == 200
         backends = [old_port]
-        with balancer(backends) as (port, in_flight), load_on(port, clients=4) as calls:
+        with load_balancer(backends) as (port, open_connections), load_on(port, clients=4) as calls:
             wait_until(lambda: len(calls) > 50)
             assert get(new_port, "/v2/health/ready")[0] == 200
             backends.append(new_port)
-            wait_until(lambda: named(calls, version))
+            wait_until(lambda: has_version(calls, version))
             backends.remove(old_port)
-            done = len(calls)
-            wait_until(lambda: len(calls) > done + 50 and not in_flight[old_port])
+            answered = len(calls)
+            wait_until(lambda: len(calls) > answered + 50 and not open_connections[old_port])
             old.send_signal(signal.SIGTERM)
             old.communicate(timeout=60)
             assert old.returncode == 0
-            done = len(calls)
-            wait_until(lambda: len(calls) > done + 50)
-    assert [each.failure for each in calls if not each.answer] == []
-    assert {each.answer["version"] for each in calls} == {load(models / "xor.safetensors").version, version}
+            answered = len(calls)
+            wait_until(lambda: len(calls) > answered + 50)
+    assert [call.failure for call in calls if not call.answer] == []
+    assert {call.answer["version"] for call in calls} == {load(models / "xor.safetensors").version, version}
 
 
 @contextmanager
-def balancer(backends: list[int]) -> Iterator[tuple[int, dict[int, int]]]:
-    """Hands each connection on to one of the backends in turn. in_flight: how many each of them has."""
-    in_flight: dict[int, int] = dict.fromkeys(backends, 0)
+def load_balancer(backends: list[int]) -> Iterator[tuple[int, dict[int, int]]]:
+    """Pass each connection to one of the backends in turn.
+
+    Yields a port, and a dictionary with the number of open connections of each backend.
+    """
+    open_connections: dict[int, int] = dict.fromkeys(backends, 0)
     lock, turn = threading.Lock(), [0]
 
-    def hand_on(client: socket.socket) -> None:
+    def pass_on(client: socket.socket) -> None:
         with client:
             with lock:
                 turn[0] += 1
                 backend = backends[turn[0] % len(backends)]
-                in_flight[backend] = in_flight.get(backend, 0) + 1
+                open_connections[backend] = open_connections.get(backend, 0) + 1
             try:
                 with socket.create_connection(("127.0.0.1", backend)) as server:
                     server.sendall(client.recv(65536))
@@ -218,7 +229,7 @@ def balancer(backends: list[int]) -> Iterator[tuple[int, dict[int, int]]]:
                         client.sendall(chunk)
             finally:
                 with lock:
-                    in_flight[backend] -= 1
+                    open_connections[backend] -= 1
 
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -230,19 +241,19 @@ def balancer(backends: list[int]) -> Iterator[tuple[int, dict[int, int]]]:
                     client, _ = listener.accept()
                 except OSError:
                     return
-                threading.Thread(target=hand_on, args=(client,)).start()
+                threading.Thread(target=pass_on, args=(client,)).start()
 
         thread = threading.Thread(target=accept)
         thread.start()
-        yield listener.getsockname()[1], in_flight
+        yield listener.getsockname()[1], open_connections
         listener.shutdown(socket.SHUT_RDWR)
     thread.join()
 
 
-def test_two_hundred_clients_that_are_slow_hold_up_no_other(
+def test_two_hundred_slow_clients_do_not_delay_others(
     environment: dict[str, str], models: Path, tmp_path: Path
 ) -> None:
-    """A hundred that are silent, a hundred that have sent a part of a head or of a body."""
+    """A hundred clients are silent. A hundred have sent a part of a head or of a body."""
     settings = {"NUDGE_CHECKPOINTS": str(models), "NUDGE_THREADS": "2"}
     head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n"
     with serving(environment | settings, tmp_path) as (_, port):
@@ -252,7 +263,7 @@ def test_two_hundred_clients_that_are_slow_hold_up_no_other(
             for index, connection in enumerate(slow[100:]):
                 connection.sendall(head[:30] if index % 2 else head + b'{"a":1,')
             for _ in range(20):
-                assert get(port, "/predict?a=1&b=0")[1]["label"] == 1
+                assert get(port, QUERY)[1]["label"] == 1
             for connection in slow[100::2]:
                 connection.sendall(b'"b":0}  ')
                 assert connection.recv(65536).startswith(b"HTTP/1.1 200")
@@ -264,14 +275,19 @@ def test_two_hundred_clients_that_are_slow_hold_up_no_other(
                 connection.close()
 
 
-def test_a_client_that_does_not_read_holds_up_no_other(two_workers: Service) -> None:
+def post_request(rows: int) -> bytes:
+    """A request for predictions of many rows."""
+    body = json.dumps([{"a": 1, "b": 0}] * rows).encode()
+    head = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "
+    return f"{head}{len(body)}\r\n\r\n".encode() + body
+
+
+def test_clients_that_do_not_read_do_not_delay_others(two_workers: Service) -> None:
     _, port = two_workers
-    rows = json.dumps([{"a": 1, "b": 0}] * 1500).encode()
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    request = head % len(rows) + rows
-    greedy = [socket.create_connection(("127.0.0.1", port)) for _ in range(8)]
+    request = post_request(1500)
+    silent_readers = [socket.create_connection(("127.0.0.1", port)) for _ in range(8)]
     try:
-        for connection in greedy:
+        for connection in silent_readers:
             connection.setblocking(False)
             sent = 1
             while sent:
@@ -280,26 +296,24 @@ def test_a_client_that_does_not_read_holds_up_no_other(two_workers: Service) -> 
                 except BlockingIOError:
                     sent = 0
         for _ in range(20):
-            assert get(port, "/predict?a=1&b=0")[1]["label"] == 1
+            assert get(port, QUERY)[1]["label"] == 1
     finally:
-        for connection in greedy:
+        for connection in silent_readers:
             connection.close()
 
 
 def test_a_client_that_never_reads_loses_its_thread(environment: dict[str, str], models: Path, tmp_path: Path) -> None:
     settings = {"NUDGE_CHECKPOINTS": str(models), "NUDGE_THREADS": "1", "NUDGE_REQUEST_SECONDS": "1"}
-    rows = json.dumps([{"a": 1, "b": 0}] * 100_000).encode()
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    with serving(environment | settings, tmp_path) as (_, port), socket.socket() as greedy:
-        greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        greedy.connect(("127.0.0.1", port))
-        greedy.sendall(head % len(rows) + rows)
-        assert get(port, "/predict?a=1&b=0")[1]["label"] == 1
+    with serving(environment | settings, tmp_path) as (_, port), socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", port))
+        client.sendall(post_request(100_000))
+        assert get(port, QUERY)[1]["label"] == 1
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as reply:
             assert reply.status == 200
 
 
-def test_requests_that_come_in_pieces_or_together_are_answered_in_order(two_workers: Service) -> None:
+def test_requests_that_arrive_in_pieces_or_together_are_answered_in_order(two_workers: Service) -> None:
     _, port = two_workers
     body = b'{"a":1,"b":1}'
     post = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
@@ -323,23 +337,23 @@ def test_requests_that_come_in_pieces_or_together_are_answered_in_order(two_work
         assert reply.endswith(b"}\n")
 
 
-def test_a_body_that_nobody_reads_is_no_next_request(two_workers: Service) -> None:
+def test_a_body_that_the_application_does_not_read_is_not_taken_for_the_next_request(two_workers: Service) -> None:
     process, port = two_workers
-    hidden = b"GET /predict?a=1&b=0 HTTP/1.1\r\nHost: x\r\n\r\n"
+    smuggled = b"GET /predict?a=1&b=0 HTTP/1.1\r\nHost: x\r\n\r\n"
     head = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
     with socket.create_connection(("127.0.0.1", port)) as connection:
         for path, status in ((b"/predict", 415), (b"/v2/nothing", 404), (b"/v2", 405)):
-            connection.sendall(head % (path, len(hidden)) + hidden)
-            assert answer_on(connection)[0] == status
-        connection.sendall(hidden)
-        assert answer_on(connection)[0] == 200
+            connection.sendall(head % (path, len(smuggled)) + smuggled)
+            assert read_answer(connection)[0] == status
+        connection.sendall(smuggled)
+        assert read_answer(connection)[0] == 200
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)  # not the whole grace time
+        process.communicate(timeout=20)  # less than the graceful timeout
     assert process.returncode == 0
 
 
-def answer_on(connection: socket.socket) -> tuple[int, bytes]:
-    """The status and the body of the next answer on a connection that is kept."""
+def read_answer(connection: socket.socket) -> tuple[int, bytes]:
+    """The status and the body of the next answer on a connection that stays open."""
     reply = b""
     while b"\r\n\r\n" not in reply:
         reply += connection.recv(65536)
@@ -353,20 +367,16 @@ def answer_on(connection: socket.socket) -> tuple[int, bytes]:
     return int(head.split()[1]), body
 
 
-def test_an_answer_that_is_being_read_when_sigterm_comes_is_read_to_its_end(two_workers: Service) -> None:
+def test_an_answer_is_sent_to_its_end_after_sigterm(two_workers: Service) -> None:
     process, port = two_workers
-    rows = json.dumps([{"a": 1, "b": 0}] * 2000).encode()
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", port))
-        connection.sendall((head % len(rows) + rows) * 40)
+        connection.sendall(post_request(2000) * 40)
         first = connection.recv(10)
         process.send_signal(signal.SIGTERM)
         assert process.stderr is not None
-        for line in process.stderr:
-            if "Handling signal: term" in line:
-                break
+        assert any("Handling signal: term" in line for line in process.stderr)
         reply = first + b"".join(iter(lambda: connection.recv(65536), b""))
     process.communicate(timeout=60)
     parts = reply.split(b"HTTP/1.1 200 OK")[1:]
@@ -375,24 +385,24 @@ def test_an_answer_that_is_being_read_when_sigterm_comes_is_read_to_its_end(two_
         assert len(json.loads(part.partition(b"\r\n\r\n")[2])) == 2000
 
 
-def test_more_silent_clients_than_connections_lock_nobody_out(
+def test_more_silent_clients_than_connections_do_not_lock_others_out(
     environment: dict[str, str], models: Path, tmp_path: Path
 ) -> None:
     settings = {"NUDGE_CHECKPOINTS": str(models), "NUDGE_THREADS": "2"}
     with serving(environment | settings, tmp_path, "--worker-connections", "20") as (process, port):
         assert get(port, "/v2/health/ready")[0] == 200
-        (worker,) = children(process.pid)
+        (worker,) = child_processes(process.pid)
         silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(60)]
         try:
             for _ in range(20):
-                assert get(port, "/predict?a=1&b=0")[1]["label"] == 1
-            assert children(process.pid) == [worker]
+                assert get(port, QUERY)[1]["label"] == 1
+            assert child_processes(process.pid) == [worker]
         finally:
             for connection in silent:
                 connection.close()
 
 
-def test_what_is_no_request_is_refused_in_the_one_shape(two_workers: Service) -> None:
+def test_what_cannot_be_read_as_a_request_is_refused_in_the_shape_of_all_errors(two_workers: Service) -> None:
     _, port = two_workers
     for request, status in (
         (b"nonsense\r\n\r\n", 400),
@@ -412,22 +422,22 @@ def test_what_is_no_request_is_refused_in_the_one_shape(two_workers: Service) ->
         assert list(json.loads(body)) == ["error"]
 
 
-def test_metrics_are_those_of_all_workers(two_workers: Service) -> None:
+def test_metrics_are_the_sums_over_all_workers(two_workers: Service) -> None:
     process, port = two_workers
 
-    def counted(name: str) -> float:
+    def metric(name: str) -> float:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as reply:
             lines = reply.read().decode().splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
     name = 'nudge_request_seconds_count{route="/predict",status="200"}'
-    wait_until(lambda: counted("nudge_model_workers") == 2)
-    before = counted(name)
+    wait_until(lambda: metric("nudge_model_workers") == 2)
+    before = metric(name)
     for _ in range(60):
-        assert get(port, "/predict?a=1&b=0")[0] == 200
-    wait_until(lambda: counted(name) - before == 60)
-    victim = children(process.pid)[0]
+        assert get(port, QUERY)[0] == 200
+    wait_until(lambda: metric(name) - before == 60)
+    victim = child_processes(process.pid)[0]
     os.kill(victim, signal.SIGKILL)
-    wait_until(lambda: victim not in (now := children(process.pid)) and len(now) == 2)
-    wait_until(lambda: counted("nudge_model_workers") == 2)
-    assert counted(name) - before == 60, "what a killed worker had counted stays"
+    wait_until(lambda: has_replaced(process.pid, victim))
+    wait_until(lambda: metric("nudge_model_workers") == 2)
+    assert metric(name) - before == 60, "the counts of a killed worker are kept"

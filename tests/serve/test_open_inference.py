@@ -1,9 +1,8 @@
-"""The Open Inference Protocol in process: what is answered, what is refused, and that no bytes break it."""
+"""The Open Inference Protocol in this process: what is answered, what is refused, and that no bytes cause a 500."""
 
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,43 +17,42 @@ from hypothesis import strategies as st
 
 from model import CategoricalColumn, Checkpoint, Layer, Network, NumericColumn, init_params, load, predict, save
 from model.inference import BATCH_SIZES
-from serve import create_app
-from tests.test_ensembles import checkpoint_of, values_of
+from serve.open_inference_codec import JSON_LENGTH
+from tests.examples import checkpoint_of, values_of
+from tests.serve.examples import application
 
 pytestmark = pytest.mark.core
-
-LENGTH = "Inference-Header-Content-Length"
 
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory, solved: Checkpoint) -> Path:
-    """XOR, the same with many units, and ensembles of each task, on a text and on numbers with missing values."""
-    place = tmp_path_factory.mktemp("models")
-    save(place / "xor.safetensors", solved)
+    """XOR; a network with two inputs and many units; and an ensemble for each task, with texts and missing values."""
+    directory = tmp_path_factory.mktemp("models")
+    save(directory / "xor.safetensors", solved)
     wide = Network((2, 64, 1))
-    save(place / "wide.safetensors", replace(solved, network=wide, params=init_params(wide, key=jax.random.key(0))))
+    save(directory / "wide.safetensors", replace(solved, network=wide, params=init_params(wide, key=jax.random.key(0))))
     for task in ("binary", "multiclass", "regression"):
-        save(place / f"{task}.safetensors", checkpoint_of(task))
-    return place
+        save(directory / f"{task}.safetensors", checkpoint_of(task))
+    return directory
 
 
 @pytest.fixture(scope="module")
-def client(directory: Path) -> Iterator[FlaskClient]:
-    app = create_app({"NUDGE_CHECKPOINTS": str(directory), "NUDGE_MAX_ROWS": "9000"})
-    yield app.test_client()
-    app.extensions["nudge"].stop()
+def client(directory: Path) -> FlaskClient:
+    return application(directory, MAX_ROWS="9000").test_client()
 
 
-def whole(array: np.ndarray, datatype: str = "FP32") -> dict[str, Any]:
+def json_tensor(array: np.ndarray, datatype: str = "FP32") -> dict[str, Any]:
+    """A tensor of all columns, with its data in JSON."""
     return {"name": "input", "shape": list(array.shape), "datatype": datatype, "data": array.ravel().tolist()}
 
 
-def infer(client: FlaskClient, body: Any, model: str = "xor", **options: Any) -> tuple[int, Any]:
+def post_json(client: FlaskClient, body: Any, model: str = "xor", **options: Any) -> tuple[int, Any]:
+    """The status and the JSON of the answer to a request."""
     reply = client.post(f"/v2/models/{model}/infer", json=body, **options)
     return reply.status_code, reply.json
 
 
-def test_the_metadata(client: FlaskClient, directory: Path) -> None:
+def test_the_metadata_of_the_server_and_of_models(client: FlaskClient, directory: Path) -> None:
     server = client.get("/v2").json
     assert server is not None
     assert server["name"] == "nudge"
@@ -77,9 +75,10 @@ def test_the_metadata(client: FlaskClient, directory: Path) -> None:
         "error": "one of binary, multiclass, regression, wide, xor was expected as the model, and 'no' was found"
     }
     assert client.get("/v2/models/xor/ready").json == {"name": "xor", "ready": True}
-    found = client.get("/v2/models/multiclass").json
-    assert found is not None
-    assert [(each["name"], each["datatype"], each["shape"]) for each in found["inputs"] + found["outputs"]] == [
+    metadata = client.get("/v2/models/multiclass").json
+    assert metadata is not None
+    tensors = metadata["inputs"] + metadata["outputs"]
+    assert [(tensor["name"], tensor["datatype"], tensor["shape"]) for tensor in tensors] == [
         ("size", "FP32", [-1]),
         ("colour", "BYTES", [-1]),
         ("constant", "FP32", [-1]),
@@ -89,30 +88,30 @@ def test_the_metadata(client: FlaskClient, directory: Path) -> None:
         ("spread", "FP32", [-1]),
     ]
     outputs = (client.get("/v2/models/regression").json or {})["outputs"]
-    assert [(each["name"], each["datatype"]) for each in outputs] == [("prediction", "FP64"), ("spread", "FP64")]
+    assert [(output["name"], output["datatype"]) for output in outputs] == [("prediction", "FP64"), ("spread", "FP64")]
     outputs = (client.get("/v2/models/binary").json or {})["outputs"]
-    assert [each["datatype"] for each in outputs] == ["FP32", "BYTES", "FP32"]
+    assert [output["datatype"] for output in outputs] == ["FP32", "BYTES", "FP32"]
 
 
-def test_the_repository_index(client: FlaskClient, directory: Path) -> None:
-    found = client.post("/v2/repository/index").json
-    assert found == client.post("/v2/repository/index", json={"ready": True}).json
-    assert [(each["name"], each["state"]) for each in found or []] == [
+def test_the_repository_index_lists_all_models(client: FlaskClient, directory: Path) -> None:
+    entries = client.post("/v2/repository/index").json
+    assert entries == client.post("/v2/repository/index", json={"ready": True}).json
+    assert [(entry["name"], entry["state"]) for entry in entries or []] == [
         (name, "READY") for name in ("binary", "multiclass", "regression", "wide", "xor")
     ]
-    assert (found or [])[4]["version"] == load(directory / "xor.safetensors").version
+    assert (entries or [])[4]["version"] == load(directory / "xor.safetensors").version
 
 
 @pytest.mark.parametrize("datatype", ["FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT64"])
-@pytest.mark.parametrize("nested", [False, True])
-def test_every_numeric_datatype_is_answered_alike(
-    client: FlaskClient, directory: Path, datatype: str, nested: bool
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_every_numeric_datatype_gets_the_same_answer(
+    client: FlaskClient, directory: Path, datatype: str, is_nested: bool
 ) -> None:
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1], [3, 2]])
-    tensor = whole(x.astype(float) if datatype[0] == "F" else x, datatype)
-    if nested:
+    tensor = json_tensor(x.astype(float) if datatype[0] == "F" else x, datatype)
+    if is_nested:
         tensor["data"] = x.tolist()
-    status, answer = infer(client, {"id": "7", "inputs": [tensor]})
+    status, answer = post_json(client, {"id": "7", "inputs": [tensor]})
     assert status == 200
     assert (answer["model_name"], answer["id"]) == ("xor", "7")
     checkpoint = load(directory / "xor.safetensors")
@@ -125,7 +124,7 @@ def test_every_numeric_datatype_is_answered_alike(
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_tensors_by_column_mean_what_predict_says(client: FlaskClient, task: str) -> None:
+def test_tensors_by_column_get_the_same_answers_as_predict(client: FlaskClient, task: str) -> None:
     values = values_of(40)
     colours = [("blue", "red")[int(code)] for code in values[:, 1]]
     rows = [
@@ -140,9 +139,9 @@ def test_tensors_by_column_mean_what_predict_says(client: FlaskClient, task: str
         {"name": "useless", "shape": [40], "datatype": "FP64", "data": values[:, 3].tolist()},
         {"name": "constant", "shape": [40, 1], "datatype": "INT32", "data": [5] * 40},
     ]
-    status, answer = infer(client, {"inputs": tensors}, task)
+    status, answer = post_json(client, {"inputs": tensors}, task)
     assert status == 200, answer
-    outputs = {each["name"]: np.reshape(each["data"], each["shape"]) for each in answer["outputs"]}
+    outputs = {output["name"]: np.reshape(output["data"], output["shape"]) for output in answer["outputs"]}
     predictions = [list(row["prediction"].values()) if task == "multiclass" else row["prediction"] for row in by_row]
     np.testing.assert_allclose(outputs["prediction"], predictions, rtol=1e-6)
     np.testing.assert_allclose(outputs["spread"], [row["spread"] for row in by_row], rtol=1e-6)
@@ -150,54 +149,56 @@ def test_tensors_by_column_mean_what_predict_says(client: FlaskClient, task: str
         assert outputs["label"].tolist() == [row["label"] for row in by_row]
 
 
-def test_only_the_outputs_that_are_named_are_answered(client: FlaskClient) -> None:
-    tensor = whole(np.ones((3, 2)))
-    _, answer = infer(client, {"inputs": [tensor], "outputs": [{"name": "label"}]})
-    assert [each["name"] for each in answer["outputs"]] == ["label"]
-    assert infer(client, {"inputs": [tensor], "outputs": []})[1]["outputs"] == []
-    assert infer(client, {"inputs": [tensor], "outputs": [{"name": "label"}] * 1000})[1] == answer, "once is enough"
-    assert infer(client, {"inputs": [tensor], "outputs": [{"name": "no"}]}) == (
+def test_only_the_requested_outputs_are_answered(client: FlaskClient) -> None:
+    tensor = json_tensor(np.ones((3, 2)))
+    _, answer = post_json(client, {"inputs": [tensor], "outputs": [{"name": "label"}]})
+    assert [output["name"] for output in answer["outputs"]] == ["label"]
+    assert post_json(client, {"inputs": [tensor], "outputs": []})[1]["outputs"] == []
+    repeated = {"inputs": [tensor], "outputs": [{"name": "label"}] * 1000}
+    assert post_json(client, repeated)[1] == answer, "each output is answered once"
+    assert post_json(client, {"inputs": [tensor], "outputs": [{"name": "no"}]}) == (
         400,
         {"error": "one of prediction, label was expected as an output, and 'no' was found"},
     )
 
 
-def binary(
-    client: FlaskClient, head: Any, raw: bytes, length: object = None, model: str = "xor", **headers: str
+def post_binary(
+    client: FlaskClient, head: Any, raw: bytes, json_length: object = None, model: str = "xor"
 ) -> tuple[int, Any, bytes]:
-    """The status, the JSON and the raw bytes of the answer to a binary request."""
+    """The status, the JSON and the raw bytes of the answer to a request with raw tensors."""
     text = head if isinstance(head, bytes) else json.dumps(head).encode()
-    given = {LENGTH: str(len(text) if length is None else length)} | headers
+    headers = {JSON_LENGTH: str(len(text) if json_length is None else json_length)}
     reply = client.post(
-        f"/v2/models/{model}/infer", data=text + raw, headers=given, content_type="application/octet-stream"
+        f"/v2/models/{model}/infer", data=text + raw, headers=headers, content_type="application/octet-stream"
     )
-    cut = int(reply.headers.get(LENGTH, len(reply.data)))
-    return reply.status_code, json.loads(reply.data[:cut]), reply.data[cut:]
+    end = int(reply.headers.get(JSON_LENGTH, len(reply.data)))
+    return reply.status_code, json.loads(reply.data[:end]), reply.data[end:]
 
 
-def raw_tensor(array: np.ndarray, datatype: str, size: Any = None) -> dict[str, Any]:
+def raw_tensor(array: np.ndarray, datatype: str) -> dict[str, Any]:
+    """A tensor of all columns, whose bytes follow the JSON."""
     return {
         "name": "input",
         "shape": list(array.shape),
         "datatype": datatype,
-        "parameters": {"binary_data_size": array.nbytes if size is None else size},
+        "parameters": {"binary_data_size": array.nbytes},
     }
 
 
-@pytest.mark.parametrize(("datatype", "kind"), [("FP32", "<f4"), ("FP64", "<f8"), ("INT64", "<i8"), ("UINT8", "u1")])
-def test_binary_tensors_are_answered_as_json_is(client: FlaskClient, datatype: str, kind: str) -> None:
-    x = np.random.default_rng(0).integers(0, 5, (1000, 2)).astype(kind)
+@pytest.mark.parametrize(("datatype", "dtype"), [("FP32", "<f4"), ("FP64", "<f8"), ("INT64", "<i8"), ("UINT8", "u1")])
+def test_raw_tensors_get_the_same_answers_as_json(client: FlaskClient, datatype: str, dtype: str) -> None:
+    x = np.random.default_rng(0).integers(0, 5, (1000, 2)).astype(dtype)
     head = {"inputs": [raw_tensor(x, datatype)], "parameters": {"binary_data_output": True}}
-    status, answer, raw = binary(client, head, x.tobytes())
+    status, answer, raw = post_binary(client, head, x.tobytes())
     assert status == 200, answer
-    by_json = infer(client, {"inputs": [whole(x.astype(float))]})[1]
+    by_json = post_json(client, {"inputs": [json_tensor(x.astype(float))]})[1]
     sizes = [output["parameters"]["binary_data_size"] for output in answer["outputs"]]
     assert sizes == [4000, 8000]
     assert np.frombuffer(raw[:4000], "<f4").tolist() == by_json["outputs"][0]["data"]
     assert np.frombuffer(raw[4000:], "<i8").tolist() == by_json["outputs"][1]["data"]
 
 
-def test_binary_texts(client: FlaskClient) -> None:
+def test_raw_texts_are_decoded_and_encoded(client: FlaskClient) -> None:
     colours = ["red", "blue", "red"]
     raw = b"".join(len(text).to_bytes(4, "little") + text.encode() for text in colours)
     tensors = [
@@ -206,21 +207,21 @@ def test_binary_texts(client: FlaskClient) -> None:
         {"name": "useless", "shape": [3], "datatype": "FP32", "data": [0, 1, 2]},
     ]
     head = {"inputs": tensors, "outputs": [{"name": "label", "parameters": {"binary_data": True}}]}
-    status, answer, out = binary(client, head, raw + bytes([5, 5, 5]), model="binary")
+    status, answer, raw_labels = post_binary(client, head, raw + bytes([5, 5, 5]), model="binary")
     assert status == 200, answer
     assert answer["outputs"][0]["datatype"] == "BYTES"
-    found, start = [], 0
-    while start < len(out):
-        size = int.from_bytes(out[start : start + 4], "little")
-        found.append(out[start + 4 : start + 4 + size].decode())
+    labels, start = [], 0
+    while start < len(raw_labels):
+        size = int.from_bytes(raw_labels[start : start + 4], "little")
+        labels.append(raw_labels[start + 4 : start + 4 + size].decode())
         start += 4 + size
-    rows = [{"colour": colour, "constant": 5, "useless": i} for i, colour in enumerate(colours)]
-    assert found == [row["label"] for row in client.post("/models/binary/predict", json=rows).json or []]
+    rows = [{"colour": colour, "constant": 5, "useless": index} for index, colour in enumerate(colours)]
+    assert labels == [row["label"] for row in client.post("/models/binary/predict", json=rows).json or []]
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
-def test_compressed_bodies(client: FlaskClient, coding: str) -> None:
-    plain = json.dumps({"inputs": [whole(np.ones((2, 2)))]}).encode()
+def test_compressed_bodies_are_decompressed(client: FlaskClient, coding: str) -> None:
+    plain = json.dumps({"inputs": [json_tensor(np.ones((2, 2)))]}).encode()
     body = gzip.compress(plain) if coding == "gzip" else zlib.compress(plain)
     headers = {"Content-Encoding": coding}
 
@@ -243,22 +244,21 @@ def test_compressed_bodies(client: FlaskClient, coding: str) -> None:
     assert row.status_code == 200
 
 
-def test_a_body_may_not_be_larger_once_it_is_decompressed(checkpoints: Path) -> None:
-    app = create_app({"NUDGE_CHECKPOINTS": str(checkpoints), "NUDGE_MAX_BODY": "1000"})
+def test_the_limit_of_bodies_also_counts_after_decompression(checkpoints: Path) -> None:
+    app = application(checkpoints, MAX_BODY="1000")
     row = b'{"a": 1, "b": 0}'
     for length, status in ((1000, 200), (1001, 413), (100_000, 413)):
-        packed = gzip.compress(row.ljust(length))
-        assert len(packed) < 1000
+        compressed = gzip.compress(row.ljust(length))
+        assert len(compressed) < 1000
         reply = app.test_client().post(
-            "/predict", data=packed, headers={"Content-Encoding": "gzip"}, content_type="application/json"
+            "/predict", data=compressed, headers={"Content-Encoding": "gzip"}, content_type="application/json"
         )
         assert reply.status_code == status
         assert ("error" in (reply.json or {})) is (status == 413)
-    app.extensions["nudge"].stop()
 
 
 ONES = {"name": "input", "shape": [1, 2], "datatype": "FP32", "data": [1, 1]}
-WRONG: dict[str, tuple[dict[str, Any], str]] = {
+WRONG_TENSORS: dict[str, tuple[dict[str, Any], str]] = {
     "datatype": (ONES | {"datatype": "FP8"}, "was expected as the datatype, not 'FP8'"),
     "shape and data": (ONES | {"shape": [2, 2]}, "4 values were expected in the shape [2, 2], not 2"),
     "negative": (ONES | {"shape": [-1, -2]}, "up to 8 sizes of at least 0 were expected as its shape"),
@@ -274,51 +274,50 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no data": ({key: ONES[key] for key in ("name", "shape", "datatype")}, "and neither was found"),
     "name": (ONES | {"name": "c", "shape": [2]}, "and 'c' of [2] was found"),
     "one column": (ONES | {"name": "a", "shape": [2]}, "and none was found for b"),
-    "whole of texts": (ONES | {"datatype": "BYTES", "data": ["1", "x"]}, "column b: a number was expected, and 'x'"),
+    "text in a matrix": (ONES | {"datatype": "BYTES", "data": ["1", "x"]}, "column b: a number was expected, and 'x'"),
     "dimensions": (ONES | {"shape": [2**60] * 100_000}, "up to 8 sizes of at least 0 were expected as its shape"),
     "huge": (ONES | {"shape": [2**40, 2**40]}, "a shape of at most 1,099,511,627,776 values was expected"),
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_a_tensor_that_does_not_fit_is_a_400_that_says_why(client: FlaskClient, name: str) -> None:
-    tensor, message = WRONG[name]
-    status, answer = infer(client, {"inputs": [tensor]})
+@pytest.mark.parametrize("name", WRONG_TENSORS)
+def test_a_wrong_tensor_is_a_400_that_says_why(client: FlaskClient, name: str) -> None:
+    tensor, message = WRONG_TENSORS[name]
+    status, answer = post_json(client, {"inputs": [tensor]})
     assert status == 400
     assert message in answer["error"]
 
 
-def test_other_requests_that_do_not_fit(client: FlaskClient) -> None:
-    assert infer(client, {"inputs": []})[0] == 400
-    assert infer(client, {"inputs": [ONES, ONES]})[0] == 400
-    assert (
-        infer(client, {"inputs": [ONES | {"name": "a", "shape": [2]}, ONES | {"name": "b", "shape": [1, 1]}]})[0] == 400
-    )
-    assert infer(client, [1])[0] == 400
-    assert infer(client, {"inputs": "x"})[0] == 400
-    assert infer(client, {"inputs": [whole(np.zeros((9001, 2)))]}) == (
+def test_other_wrong_requests_are_refused(client: FlaskClient) -> None:
+    assert post_json(client, {"inputs": []})[0] == 400
+    assert post_json(client, {"inputs": [ONES, ONES]})[0] == 400
+    unequal = [ONES | {"name": "a", "shape": [2]}, ONES | {"name": "b", "shape": [1, 1]}]
+    assert post_json(client, {"inputs": unequal})[0] == 400
+    assert post_json(client, [1])[0] == 400
+    assert post_json(client, {"inputs": "x"})[0] == 400
+    assert post_json(client, {"inputs": [json_tensor(np.zeros((9001, 2)))]}) == (
         413,
         {"error": "at most 9,000 rows were expected, and 9,001 were found; send them in several"},
     )
     rows = client.post("/predict", json=[{"a": 1, "b": 0}] * 9001)
     assert rows.status_code == 413
-    assert infer(client, {"inputs": [ONES]}, "nothing")[0] == 404
+    assert post_json(client, {"inputs": [ONES]}, "nothing")[0] == 404
     assert client.get("/v2/models/xor/infer").status_code == 405
     reply = client.post("/v2/models/xor/infer", data=b"\xff{", content_type="application/json")
     assert (reply.status_code, list(reply.json or {})) == (400, ["error"])
-    status, answer = infer(client, {"inputs": [whole(np.full((2, 2), 3e38))]}, "xor")
+    status, answer = post_json(client, {"inputs": [json_tensor(np.full((2, 2), 3e38))]}, "xor")
     assert (status, "overflows in it" in answer["error"]) == (400, True)
 
 
-def test_no_rows_are_an_answer(client: FlaskClient) -> None:
+def test_a_request_with_no_rows_is_answered(client: FlaskClient) -> None:
     for model, shape in (("xor", [0]), ("multiclass", [0, 3]), ("regression", [0])):
-        columns = client.get(f"/v2/models/{model}").json
-        assert columns is not None
+        metadata = client.get(f"/v2/models/{model}").json
+        assert metadata is not None
         tensors = [
-            {"name": each["name"], "shape": [0, *each["shape"][1:]], "datatype": each["datatype"], "data": []}
-            for each in columns["inputs"]
+            {"name": tensor["name"], "shape": [0, *tensor["shape"][1:]], "datatype": tensor["datatype"], "data": []}
+            for tensor in metadata["inputs"]
         ]
-        status, answer = infer(client, {"inputs": tensors}, model)
+        status, answer = post_json(client, {"inputs": tensors}, model)
         assert status == 200, answer
         assert answer["outputs"][0]["shape"] == shape
         assert answer["outputs"][0]["data"] == []
@@ -348,8 +347,8 @@ heads = st.fixed_dictionaries(
 
 @settings(max_examples=1500, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(head=heads, raw=st.binary(max_size=40), length=st.sampled_from([None, None, None, 0, 3, -1, "x", 10**9, 10**20]))
-def test_no_binary_body_makes_a_500(client: FlaskClient, head: Any, raw: bytes, length: Any) -> None:
-    status, answer, _ = binary(client, head, raw, length)
+def test_no_body_with_raw_tensors_causes_a_500(client: FlaskClient, head: Any, raw: bytes, length: Any) -> None:
+    status, answer, _ = post_binary(client, head, raw, length)
     if status != 200:
         assert status in (400, 413)
         assert list(answer) == ["error"]
@@ -362,16 +361,16 @@ def test_no_binary_body_makes_a_500(client: FlaskClient, head: Any, raw: bytes, 
     noise=st.binary(max_size=8),
     coding=st.sampled_from(["identity", "gzip", "deflate"]),
 )
-def test_a_good_body_that_is_damaged_is_refused_or_answered_whole(
+def test_a_damaged_body_is_refused_or_answered_completely(
     client: FlaskClient, start: int, cut: int, noise: bytes, coding: str
 ) -> None:
     x = np.arange(8, dtype="<f4").reshape(4, 2)
     head = json.dumps({"inputs": [raw_tensor(x, "FP32")]}).encode()
     body = head + x.tobytes()
     damaged = body[: min(start, len(body))] + noise + body[min(start + cut, len(body)) :]
-    packed = {"identity": bytes, "gzip": gzip.compress, "deflate": zlib.compress}[coding](damaged)
+    compressed = {"identity": bytes, "gzip": gzip.compress, "deflate": zlib.compress}[coding](damaged)
     reply = client.post(
-        "/v2/models/xor/infer", data=packed, headers={LENGTH: str(len(head)), "Content-Encoding": coding}
+        "/v2/models/xor/infer", data=compressed, headers={JSON_LENGTH: str(len(head)), "Content-Encoding": coding}
     )
     if reply.status_code != 200:
         assert reply.status_code in (400, 413)
@@ -380,25 +379,12 @@ def test_a_good_body_that_is_damaged_is_refused_or_answered_whole(
         assert len((reply.json or {})["outputs"][0]["data"]) == 4
 
 
-@pytest.fixture
-def compilations() -> Iterator[list[float]]:
-    seen: list[float] = []
-
-    def listen(event: str, duration: float, **_: Any) -> None:
-        if event == "/jax/core/compile/backend_compile_duration":
-            seen.append(duration)
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    yield seen
-    jax.monitoring.unregister_event_duration_listener(listen)
-
-
-def test_500_batches_of_random_sizes_compile_nothing(client: FlaskClient, compilations: list[float]) -> None:
+def test_500_batches_of_different_sizes_compile_nothing(client: FlaskClient, compilations: list[float]) -> None:
     rng = np.random.default_rng(0)
-    edges = [0, 1, 2, 15, 16, 17, *(size + by for size in BATCH_SIZES for by in (-1, 0, 1)), 9000]
-    for rows in [*edges, *np.exp(rng.uniform(0, np.log(9000), 500 - len(edges))).astype(int).tolist()]:
+    limits = [0, 1, 2, 15, 16, 17, *(size + change for size in BATCH_SIZES for change in (-1, 0, 1)), 9000]
+    for rows in [*limits, *np.exp(rng.uniform(0, np.log(9000), 500 - len(limits))).astype(int).tolist()]:
         x = rng.normal(size=(rows, 2)).astype("<f4")
-        status, answer, raw = binary(
+        status, answer, raw = post_binary(
             client,
             {"inputs": [raw_tensor(x, "FP32")], "parameters": {"binary_data_output": True}},
             x.tobytes(),
@@ -410,9 +396,9 @@ def test_500_batches_of_random_sizes_compile_nothing(client: FlaskClient, compil
 
 
 @pytest.mark.parametrize("model", ["xor", "wide"])
-def test_more_rows_than_the_largest_program_are_exact(client: FlaskClient, directory: Path, model: str) -> None:
+def test_a_batch_larger_than_any_program_is_predicted_exactly(client: FlaskClient, directory: Path, model: str) -> None:
     x = np.random.default_rng(1).normal(size=(2 * BATCH_SIZES[-1] + 3, 2)).astype("<f4")
-    _, _, raw = binary(
+    _, _, raw = post_binary(
         client,
         {"inputs": [raw_tensor(x, "FP32")], "outputs": [{"name": "prediction", "parameters": {"binary_data": True}}]},
         x.tobytes(),
@@ -423,33 +409,31 @@ def test_more_rows_than_the_largest_program_are_exact(client: FlaskClient, direc
     np.testing.assert_allclose(np.frombuffer(raw, "<f4"), expected, rtol=1e-5, atol=1e-7)
 
 
-def test_labels_have_a_datatype_of_their_own(tmp_path: Path, solved: Checkpoint) -> None:
+def test_the_datatype_of_labels_is_that_of_the_classes(tmp_path: Path, solved: Checkpoint) -> None:
     for name, classes, datatype in (
         ("ints", (3, 7), "INT64"),
-        ("truths", (False, True), "BOOL"),
+        ("booleans", (False, True), "BOOL"),
         ("floats", (0.5, 1.5), "FP64"),
         ("texts", ("no", "yes"), "BYTES"),
     ):
         save(tmp_path / f"{name}.safetensors", replace(solved, classes=classes))
-        app = create_app({"NUDGE_CHECKPOINTS": str(tmp_path), "NUDGE_MODEL": name})
-        status, answer = infer(app.test_client(), {"inputs": [whole(np.array([[0.0, 0.0], [1.0, 0.0]]))]}, name)
-        app.extensions["nudge"].stop()
+        client = application(tmp_path, MODEL=name).test_client()
+        status, answer = post_json(client, {"inputs": [json_tensor(np.array([[0.0, 0.0], [1.0, 0.0]]))]}, name)
         assert status == 200
         assert answer["outputs"][1] == {"name": "label", "datatype": datatype, "shape": [2], "data": list(classes)}
 
 
-def test_a_column_may_be_called_input(tmp_path: Path, solved: Checkpoint) -> None:
+def test_a_column_may_have_the_name_input(tmp_path: Path, solved: Checkpoint) -> None:
     network = Network((2, 1))
     params = [Layer(jnp.array([[1.0], [0.0]]), jnp.zeros(1))]
-    scaling = (NumericColumn(), CategoricalColumn(("x",)))
-    odd = replace(solved, network=network, params=params, columns=("input", "kind"), column_specs=scaling)
-    save(tmp_path / "odd.safetensors", odd)
-    app = create_app({"NUDGE_CHECKPOINTS": str(tmp_path)})
+    column_specs = (NumericColumn(), CategoricalColumn(("x",)))
+    checkpoint = replace(solved, network=network, params=params, columns=("input", "kind"), column_specs=column_specs)
+    save(tmp_path / "xor.safetensors", checkpoint)
+    client = application(tmp_path).test_client()
     tensors = [
         {"name": "input", "shape": [1], "datatype": "FP32", "data": [0.0]},
         {"name": "kind", "shape": [1], "datatype": "BYTES", "data": ["x"]},
     ]
-    status, answer = infer(app.test_client(), {"inputs": tensors}, "odd")
-    app.extensions["nudge"].stop()
+    status, answer = post_json(client, {"inputs": tensors})
     assert status == 200
     assert answer["outputs"][0]["data"] == [0.5]

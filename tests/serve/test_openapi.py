@@ -1,4 +1,4 @@
-"""The document at /openapi.json: that it is one, that it says what is served, and that the service does as it says."""
+"""The document at /openapi.json: it is valid, it describes the models, and the service does what it says."""
 
 import json
 import re
@@ -12,12 +12,12 @@ from flask import Flask
 
 from model import CategoricalColumn, Checkpoint, Network, NumericColumn, load, save
 from model.tables.columns import ColumnSpec, count_inputs
-from serve import create_app
-from tests.test_ensembles import RECORD, ensemble_of
+from tests.examples import RECORD, ensemble_of
+from tests.serve.examples import application
 
 schemathesis = pytest.importorskip("schemathesis")
 
-import jsonschema_rs  # noqa: E402 - schemathesis brings it
+import jsonschema_rs  # noqa: E402 - schemathesis requires it
 from schemathesis.config import SchemathesisConfig  # noqa: E402
 from schemathesis.core.failures import Failure  # noqa: E402
 from schemathesis.engine import events, from_schema  # noqa: E402
@@ -31,11 +31,11 @@ COLUMNS: dict[str, ColumnSpec] = {
     "new": CategoricalColumn(("false", "true"), boolean=True),
     "sold": CategoricalColumn(("true",), missing=True, boolean=True),
 }
-INFER = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
+INFER_PATHS = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
 
 
 def mixed() -> Checkpoint:
-    """An ensemble on a column of every kind."""
+    """An ensemble with a column of every kind."""
     network = Network((count_inputs(tuple(COLUMNS.values())), 3, 3), "tanh", "multiclass")
     classes = ("no", "yes", "perhaps")
     return Checkpoint(network, ensemble_of(network, 2), tuple(COLUMNS), "y", classes, RECORD, tuple(COLUMNS.values()))
@@ -43,65 +43,63 @@ def mixed() -> Checkpoint:
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory, solved: Checkpoint) -> Path:
-    place = tmp_path_factory.mktemp("models")
-    save(place / "xor.safetensors", solved)
-    save(place / "mixed.safetensors", mixed())
-    return place
+    directory = tmp_path_factory.mktemp("models")
+    save(directory / "xor.safetensors", solved)
+    save(directory / "mixed.safetensors", mixed())
+    return directory
 
 
-def serve(directory: Path, **settings: str) -> Flask:
-    """An application that looks at its directory only when it is told to."""
-    app = create_app({"NUDGE_CHECKPOINTS": str(directory), "NUDGE_MODEL": "mixed", "NUDGE_MAX_ROWS": "50"} | settings)
-    app.extensions["nudge"].stop()
-    return app
+def mixed_application(directory: Path, **settings: str) -> Flask:
+    """The application with `mixed` as its default model."""
+    return application(directory, MODEL="mixed", MAX_ROWS="50", **settings)
 
 
 @pytest.fixture(scope="module")
 def app(directory: Path) -> Flask:
-    return serve(directory)
+    return mixed_application(directory)
 
 
-def check_document(found: dict[str, Any]) -> None:
-    """Check that it is one of OpenAPI 3.1 and, which is beyond its own schema, that references and names are right."""
-    schemathesis.openapi.from_dict(json.loads(json.dumps(found)), config=SchemathesisConfig()).validate()
-    components = found["components"]
-    for kind in components.values():
-        assert all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in kind)
+def check_document(document: dict[str, Any]) -> None:
+    """Check a document against OpenAPI 3.1. Its references and names are checked too, which the schema cannot do."""
+    schemathesis.openapi.from_dict(json.loads(json.dumps(document)), config=SchemathesisConfig()).validate()
+    components = document["components"]
+    for named in components.values():
+        assert all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in named)
     for name in components["schemas"]:
         jsonschema_rs.validator_for({"$ref": f"#/components/schemas/{name}", "components": components})
-    operations = [operation for path in found["paths"].values() for operation in path.values()]
-    for reference in re.findall(r'"#/components/(\w+)/([^"]+)"', json.dumps(found)):
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    for reference in re.findall(r'"#/components/(\w+)/([^"]+)"', json.dumps(document)):
         assert reference[1] in components[reference[0]]
     assert max(Counter(operation["operationId"] for operation in operations).values()) == 1
 
 
-def test_it_is_a_document_of_openapi(app: Flask) -> None:
-    found = app.test_client().get("/openapi.json").json or {}
-    assert found["openapi"] == "3.1.0"
-    check_document(found)
+def test_the_document_is_valid(app: Flask) -> None:
+    document = app.test_client().get("/openapi.json").json or {}
+    assert document["openapi"] == "3.1.0"
+    check_document(document)
 
 
-def test_it_has_the_columns_that_are_served(app: Flask, directory: Path) -> None:
-    found = app.test_client().get("/openapi.json").json or {}
+def test_the_document_has_the_columns_of_the_models(app: Flask, directory: Path) -> None:
+    document = app.test_client().get("/openapi.json").json or {}
     for path, checkpoint in (
         ("/predict", mixed()),
         ("/models/mixed/predict", mixed()),
         ("/models/xor/predict", load(directory / "xor.safetensors")),
     ):
         columns = dict(zip(checkpoint.columns, checkpoint.column_specs, strict=True))
-        parameters = found["paths"][path]["get"]["parameters"]
-        assert [(each["name"], each["required"]) for each in parameters] == [
+        parameters = document["paths"][path]["get"]["parameters"]
+        assert [(parameter["name"], parameter["required"]) for parameter in parameters] == [
             (name, not column.missing) for name, column in columns.items()
         ]
-        body = found["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
         reference = body["oneOf"][0]["$ref"]
-        row = found["components"]["schemas"][reference.rsplit("/", 1)[1]]
+        row = document["components"]["schemas"][reference.rsplit("/", 1)[1]]
         assert list(row["properties"]) == list(columns)
         assert body["oneOf"][1]["maxItems"] == 50
         validator = jsonschema_rs.validator_for(row)
         assert validator.is_valid(dict.fromkeys(columns, 0.5)) is (path == "/models/xor/predict")
-    texts = {"mass & weight": 1, "colour": "red", "new": True}
-    for more, fits in (
+    required = {"mass & weight": 1, "colour": "red", "new": True}
+    for values, is_valid in (
         ({}, True),
         ({"size": None, "city/town": "Köln", "sold": True}, True),
         ({"city/town": "Bonn"}, False),
@@ -110,41 +108,41 @@ def test_it_has_the_columns_that_are_served(app: Flask, directory: Path) -> None
         ({"mass & weight": None}, False),
         ({"mass & weight": 1e39}, False),
     ):
-        row = found["components"]["schemas"]["mixed.row"]
-        assert jsonschema_rs.validator_for(row).is_valid(texts | more) is fits
-        assert (app.test_client().post("/predict", json=texts | more).status_code == 200) is fits
+        row = document["components"]["schemas"]["mixed.row"]
+        assert jsonschema_rs.validator_for(row).is_valid(required | values) is is_valid
+        assert (app.test_client().post("/predict", json=required | values).status_code == 200) is is_valid
 
 
-def test_it_changes_with_the_models(tmp_path: Path, solved: Checkpoint) -> None:
-    """Also with those whose names are none of a component or of a path."""
+def test_the_document_changes_with_the_models(tmp_path: Path, solved: Checkpoint) -> None:
+    """The name of a model may have characters that names of components and paths must not have."""
     save(tmp_path / "mixed.safetensors", mixed())
-    app = serve(tmp_path)
+    app = mixed_application(tmp_path)
     registry, client = app.extensions["nudge"], app.test_client()
     before = client.get("/openapi.json").json
     name = "größe {1} 100%?#"
     save(tmp_path / f"{name}.safetensors", replace(solved, columns=("länge", "b")))
     registry.scan()
-    found = client.get("/openapi.json").json or {}
-    check_document(found)
-    (path,) = found["paths"].keys() - (before or {})["paths"].keys()
-    parameters = found["paths"][path]["get"]["parameters"]
-    assert [each["name"] for each in parameters] == ["länge", "b"]
+    document = client.get("/openapi.json").json or {}
+    check_document(document)
+    (path,) = document["paths"].keys() - (before or {})["paths"].keys()
+    parameters = document["paths"][path]["get"]["parameters"]
+    assert [parameter["name"] for parameter in parameters] == ["länge", "b"]
     reply = client.get(path, query_string={"länge": "1", "b": "0"})
     assert reply.status_code == 200
     assert (reply.json or {})["model"] == name
-    assert found["paths"][INFER[0]]["post"]["parameters"][0]["schema"]["enum"] == [name, "mixed"]
-    for each in ("mixed", name):
-        (tmp_path / f"{each}.safetensors").unlink()
+    assert document["paths"][INFER_PATHS[0]]["post"]["parameters"][0]["schema"]["enum"] == [name, "mixed"]
+    for model in ("mixed", name):
+        (tmp_path / f"{model}.safetensors").unlink()
         registry.scan()
-    left = client.get("/openapi.json").json or {}
-    check_document(left)
-    assert not [path for path in left["paths"] if path.endswith("/predict")]
+    empty = client.get("/openapi.json").json or {}
+    check_document(empty)
+    assert not [path for path in empty["paths"] if path.endswith("/predict")]
 
 
-def test_its_examples_are_answered(app: Flask) -> None:
+def test_the_examples_in_the_document_are_answered(app: Flask) -> None:
     client = app.test_client()
-    found = client.get("/openapi.json").json or {}
-    examples = found["paths"][INFER[0]]["post"]["requestBody"]["content"]["application/json"]["examples"]
+    document = client.get("/openapi.json").json or {}
+    examples = document["paths"][INFER_PATHS[0]]["post"]["requestBody"]["content"]["application/json"]["examples"]
     assert set(examples) == {"mixed", "xor"}
     for name, example in examples.items():
         reply = client.post(f"/v2/models/{name}/infer", json=example["value"])
@@ -153,95 +151,113 @@ def test_its_examples_are_answered(app: Flask) -> None:
 
 @schemathesis.check
 def one_sentence(ctx: Any, response: Any, case: Any) -> None:
-    """A refusal is {"error": "one sentence"}, in which is nothing of the service's inside."""
+    """A refusal is {"error": "one sentence"}, and tells nothing about the inside of the service."""
     if response.status_code >= 400:
         refusal = response.json()
         assert list(refusal) == ["error"]
         assert isinstance(refusal["error"], str)
-        ours = re.sub(QUOTED, "", refusal["error"])
-        assert not re.search(r'Traceback|File "|\.py\b|/tmp|safetensors|packages|\n|\. ', ours)
+        own_words = re.sub(QUOTED, "", refusal["error"])
+        assert not re.search(r'Traceback|File "|\.py\b|/tmp|safetensors|packages|\n|\. ', own_words)
 
 
-# What a client has sent, as a sentence shows it.
+# A value that the client has sent, as a sentence quotes it.
 QUOTED = r"""'([^'\\]|\\.)*'|"([^"\\]|\\.)*\""""
 
 
-def is_excused(failure: Failure, case: Any, response: Any, unfit: tuple[str, ...]) -> bool:
-    """Whether a request may be refused though each of its parts is as the document says. unfit: paths where all may."""
+def is_excused(failure: Failure, case: Any, response: Any, arbitrary_paths: tuple[str, ...]) -> bool:
+    """Whether a request may be refused although the document allows it.
+
+    Args:
+        failure: the failure that schemathesis reports.
+        case: the request.
+        response: the answer.
+        arbitrary_paths: the paths where any request may be refused.
+    """
     if not isinstance(failure, RejectedPositiveData) or response.status_code != 400:
         return False
-    # A network adds up the values of a row, and may overflow though each is in its range: no schema can say when.
-    return case.operation.path in unfit or "overflows in it" in response.json()["error"]
+    # A network adds up the values of a row. The sum may overflow although each value is in its range.
+    return case.operation.path in arbitrary_paths or "overflows in it" in response.json()["error"]
 
 
-def try_out(app: Flask, found: dict[str, Any], *, unfit: tuple[str, ...] = ()) -> Counter[tuple[str, int]]:
-    """Have schemathesis try all that a document describes, and check each answer.
+def run_schemathesis(
+    app: Flask, document: dict[str, Any], *, arbitrary_paths: tuple[str, ...] = ()
+) -> Counter[tuple[str, int]]:
+    """Let schemathesis send requests that a document describes, and check each answer.
 
-    Returns how many there were of each operation and status.
+    Args:
+        app: the application.
+        document: the OpenAPI document.
+        arbitrary_paths: the paths where a request that the document allows may be refused.
+
+    Returns:
+        The number of answers of each operation and status.
     """
     config = {
         "seed": 1,
         "continue-on-failure": True,
         "generation": {"deterministic": True, "max-examples": 150},
-        # What a request does is over with its answer: there is no state to try.
+        # The service keeps no state between requests.
         "phases": {"stateful": {"enabled": False}},
-        # It cannot ask an application in its own process (TypeError: max_redirects); the last test asks without a key.
-        # What is refused with a 413 is refused too: too many rows.
+        # ignored_auth fails with an application in this process (TypeError: max_redirects). The last test asks without
+        # a key. Too many rows are refused with a 413.
         "checks": {
             "ignored_auth": {"enabled": False},
             "negative_data_rejection": {"expected-statuses": [400, 401, 404, 405, 413, 415]},
         },
     }
-    schema = schemathesis.openapi.from_dict(found, config=SchemathesisConfig.from_dict(config))
+    schema = schemathesis.openapi.from_dict(document, config=SchemathesisConfig.from_dict(config))
     schema.app = app
 
     def filter_failure(context: Any, failure: Failure, case: Any, response: Any) -> bool:
-        return not is_excused(failure, case, response, unfit)
+        return not is_excused(failure, case, response, arbitrary_paths)
 
     schema.hook(filter_failure)
     answers: Counter[tuple[str, int]] = Counter()
-    wrong = []
+    failures = []
     for event in from_schema(schema).execute():
         if isinstance(event, events.NonFatalError | events.FatalError):
-            wrong.append(str(event))
+            failures.append(str(event))
         elif isinstance(event, events.ScenarioFinished):
             recorder = event.recorder
-            responses = [each.response for each in recorder.interactions.values()]
-            answers.update((recorder.label, each.status_code) for each in responses if each)
+            responses = [interaction.response for interaction in recorder.interactions.values()]
+            answers.update((recorder.label, response.status_code) for response in responses if response)
             for name, checks in recorder.checks.items():
                 for failure in [check.failure_info.failure for check in checks if check.failure_info]:
                     request, response = recorder.interactions[name].request, recorder.interactions[name].response
                     sent = f"{request.method} {request.uri} {request.body!r:.500}"
-                    got = f"{response.status_code} {response.content!r:.300}" if response else "no answer"
-                    wrong.append(f"{failure.title}: {failure.message}\n{sent}\n{got}")
-    assert not wrong, "\n\n".join(wrong)
+                    received = f"{response.status_code} {response.content!r:.300}" if response else "no answer"
+                    failures.append(f"{failure.title}: {failure.message}\n{sent}\n{received}")
+    assert not failures, "\n\n".join(failures)
     return answers
 
 
-def test_the_service_does_as_it_says(app: Flask) -> None:
-    """With tensors at random, of which a schema says neither how many values their shape has nor which a model takes,
-    nor how many bytes of the body are JSON."""
-    found = app.test_client().get("/openapi.json").json or {}
-    operations = [f"{method.upper()} {path}" for path, methods in found["paths"].items() for method in methods]
-    answers = try_out(app, found, unfit=INFER)
+def test_the_service_does_what_its_document_says(app: Flask) -> None:
+    """Tensors are random here, so they may be refused. A schema cannot say how many values a shape has, which tensors a
+    model takes, or how many bytes of a body are JSON.
+    """
+    document = app.test_client().get("/openapi.json").json or {}
+    operations = [f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods]
+    answers = run_schemathesis(app, document, arbitrary_paths=INFER_PATHS)
     assert answers.total() > 2000
     assert [label for label in operations if not answers[label, 200]] == []
 
 
-def test_tensors_that_fit_are_answered_and_others_refused(app: Flask) -> None:
-    """With what the schemas of the document leave open said for XOR and two rows, in JSON."""
-    found = app.test_client().get("/openapi.json").json or {}
-    found["paths"] = {path: found["paths"][path] for path in INFER}
+def test_tensors_that_fit_the_model_are_answered_and_others_are_refused(app: Flask) -> None:
+    """The document is completed: it allows only tensors in JSON, with two rows, for XOR."""
+    document = app.test_client().get("/openapi.json").json or {}
+    document["paths"] = {path: document["paths"][path] for path in INFER_PATHS}
     known = {"name": "xor", "version": app.extensions["nudge"].models["xor"].version}
-    for path in found["paths"].values():
+    for path in document["paths"].values():
         parameters = path["post"]["parameters"]
         path["post"]["parameters"] = [
-            each | {"schema": {"enum": [known[each["name"]]]}} for each in parameters if each["in"] == "path"
+            parameter | {"schema": {"enum": [known[parameter["name"]]]}}
+            for parameter in parameters
+            if parameter["in"] == "path"
         ]
         path["post"]["requestBody"]["content"] = {
             "application/json": {"schema": {"$ref": "#/components/schemas/InferRequest"}}
         }
-    schemas = found["components"]["schemas"]
+    schemas = document["components"]["schemas"]
     number = schemas["xor.row"]["properties"]["a"]
     schemas["InputTensor"]["required"].append("data")
     schemas["InputTensor"]["properties"] |= {
@@ -256,23 +272,23 @@ def test_tensors_that_fit_are_answered_and_others_refused(app: Flask) -> None:
         "name": {"enum": ["prediction", "label"]},
         "parameters": {"type": "object", "properties": {"binary_data": {"type": "boolean"}}},
     }
-    answers = try_out(app, found)
-    for path in INFER:
+    answers = run_schemathesis(app, document)
+    for path in INFER_PATHS:
         assert min(answers[f"POST {path}", 200], answers[f"POST {path}", 400]) > 50
 
 
-def test_a_service_with_keys_says_where_it_wants_one(directory: Path) -> None:
-    app = serve(directory, NUDGE_API_KEYS="secret")
+def test_the_document_says_which_operations_need_a_key(directory: Path) -> None:
+    app = mixed_application(directory, API_KEYS="secret")
     client = app.test_client()
     assert client.get("/openapi.json").status_code == 401
-    found = client.get("/openapi.json", headers={"X-API-Key": "secret"}).json or {}
-    check_document(found)
-    assert found["security"] == [{"key": []}, {"bearer": []}]
-    for path, operations in found["paths"].items():
+    document = client.get("/openapi.json", headers={"X-API-Key": "secret"}).json or {}
+    check_document(document)
+    assert document["security"] == [{"key": []}, {"bearer": []}]
+    for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            needs = operation.get("security") != []
-            assert ("401" in operation["responses"]) is needs
+            needs_key = operation.get("security") != []
+            assert ("401" in operation["responses"]) is needs_key
             for wrong in ({}, {"X-API-Key": "other"}):
                 reply = client.open(path, method=method, headers=wrong)
-                assert (reply.status_code == 401) is needs
-                assert not needs or list(reply.json or {}) == ["error"]
+                assert (reply.status_code == 401) is needs_key
+                assert not needs_key or list(reply.json or {}) == ["error"]

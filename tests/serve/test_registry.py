@@ -1,9 +1,8 @@
-"""The directory of models, in process: what is loaded, swapped, refused and retired, and what answers meanwhile."""
+"""The directory of models: what is loaded, swapped, refused and retired, and what is answered meanwhile."""
 
 import json
 import logging
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,26 +10,20 @@ import pytest
 from flask.testing import FlaskClient
 
 from model import Checkpoint, CheckpointError, save
-from serve import create_app
-from serve.registry import Registry
+from serve.registry import Listener, Registry
 from serve.settings import Settings
+from tests.serve.examples import QUERY, application, with_other_predictions
 
 pytestmark = pytest.mark.core
 
 
-def biased(checkpoint: Checkpoint, by: float) -> Checkpoint:
-    """Another checkpoint, which predicts otherwise."""
-    *hidden, last = checkpoint.params
-    return replace(checkpoint, params=[*hidden, last._replace(bias=last.bias + by)])
-
-
 @pytest.fixture
 def registry(tmp_path: Path, solved: Checkpoint) -> Registry:
-    """Of xor alone, looked at only when a test says so."""
+    """A registry with the model xor. It scans its directory only if a test calls `scan`."""
     save(tmp_path / "models" / "xor.safetensors", solved)
-    found = Registry(Settings(tmp_path / "models", runtime=tmp_path / "runtime"))
-    found.start()
-    return found
+    registry = Registry(Settings(tmp_path / "models", shared_directory=tmp_path / "shared"))
+    registry.start()
+    return registry
 
 
 def test_a_replaced_file_is_swapped_in(registry: Registry, solved: Checkpoint) -> None:
@@ -38,44 +31,45 @@ def test_a_replaced_file_is_swapped_in(registry: Registry, solved: Checkpoint) -
     assert old is not None
     registry.scan()
     assert registry.default_model is old, "an unchanged file is not loaded again"
-    saved = save(registry.settings.checkpoints / "xor.safetensors", biased(solved, 1.0))
+    saved = save(registry.settings.checkpoints / "xor.safetensors", with_other_predictions(solved, 1.0))
     registry.scan()
     assert registry.default_model is not None
     assert registry.default_model.version == saved.version != old.version
     os.utime(registry.settings.checkpoints / "xor.safetensors")
     current = registry.default_model
     registry.scan()
-    assert registry.default_model is current, "the same content is not swapped"
+    assert registry.default_model is current, "the same content is not swapped in"
 
 
 def test_a_new_file_is_a_new_model_and_a_deleted_one_is_retired(registry: Registry, solved: Checkpoint) -> None:
     loaded: list[str] = []
     retired: list[str] = []
-    registry.on_load = lambda model: loaded.append(model.name)
-    registry.on_retire = lambda model: retired.append(model.name)
-    place = registry.settings.checkpoints / "and.safetensors"
-    save(place, solved)
+    registry.listener = Listener(
+        on_load=lambda model: loaded.append(model.name), on_retire=lambda model: retired.append(model.name)
+    )
+    path = registry.settings.checkpoints / "and.safetensors"
+    save(path, solved)
     save(registry.settings.checkpoints / ".hidden.safetensors", solved)
-    (registry.settings.checkpoints / "notes.txt").write_text("no model")
+    (registry.settings.checkpoints / "notes.txt").write_text("not a model")
     registry.scan()
     assert sorted(registry.models) == ["and", "xor"]
-    assert registry.default == "xor"
-    place.unlink()
+    assert registry.default_name == "xor"
+    path.unlink()
     registry.scan()
     assert sorted(registry.models) == ["xor"]
     assert (loaded, retired) == (["and"], ["and"])
 
 
-def test_a_broken_file_leaves_the_old_model_and_is_told_once(
+def test_a_broken_file_keeps_the_old_model_and_is_logged_once(
     registry: Registry, solved: Checkpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
     failed: list[str] = []
-    registry.on_failure = failed.append
-    place = registry.settings.checkpoints / "xor.safetensors"
-    whole, old = place.read_bytes(), registry.default_model
-    place.write_bytes(whole[:-7])
+    registry.listener = Listener(on_failure=failed.append)
+    path = registry.settings.checkpoints / "xor.safetensors"
+    data, old = path.read_bytes(), registry.default_model
+    path.write_bytes(data[:-7])
     registry.scan()
-    assert failed == [], "it may be just being written"
+    assert failed == [], "the file may be just being written"
     with caplog.at_level(logging.ERROR, "gunicorn.error"):
         for _ in range(3):
             registry.scan()
@@ -83,19 +77,19 @@ def test_a_broken_file_leaves_the_old_model_and_is_told_once(
     assert len(caplog.records) == 1
     assert registry.default_model is old
     assert registry.failures["xor"].startswith("xor.safetensors: expected")
-    assert str(place.parent) not in registry.failures["xor"]
-    place.write_bytes(b"other")
+    assert str(path.parent) not in registry.failures["xor"]
+    path.write_bytes(b"other")
     registry.scan()
     registry.scan()
     assert failed == ["xor", "xor"]
-    saved = save(place, biased(solved, 2.0))
+    saved = save(path, with_other_predictions(solved, 2.0))
     registry.scan()
     assert registry.failures == {}
     assert registry.default_model is not None
     assert registry.default_model.version == saved.version
 
 
-def test_a_directory_that_is_gone_for_a_while_retires_nothing(
+def test_models_stay_while_their_directory_is_missing(
     registry: Registry, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "models").rename(tmp_path / "elsewhere")
@@ -110,7 +104,7 @@ def test_a_directory_that_is_gone_for_a_while_retires_nothing(
     assert sorted(registry.models) == ["xor"]
 
 
-def test_a_name_that_cannot_stand_in_an_answer_is_passed_over(registry: Registry) -> None:
+def test_a_file_whose_name_is_not_printable_is_ignored(registry: Registry) -> None:
     directory = os.fsencode(registry.settings.checkpoints)
     for name in (b"a\xff.safetensors", b"a\nb.safetensors"):
         os.link(directory + b"/xor.safetensors", directory + b"/" + name)
@@ -118,13 +112,13 @@ def test_a_name_that_cannot_stand_in_an_answer_is_passed_over(registry: Registry
     assert sorted(registry.models) == ["xor"]
 
 
-def test_a_worker_that_starts_while_the_file_is_broken_serves_the_last_good_one(
+def test_a_worker_that_starts_while_the_file_is_broken_serves_the_last_good_version(
     registry: Registry, solved: Checkpoint
 ) -> None:
-    place = registry.settings.checkpoints / "xor.safetensors"
-    saved = save(place, biased(solved, 3.0))
+    path = registry.settings.checkpoints / "xor.safetensors"
+    saved = save(path, with_other_predictions(solved, 3.0))
     registry.scan()
-    place.write_bytes(b"broken")
+    path.write_bytes(b"broken")
     another = Registry(registry.settings)
     another.start()
     assert another.default_model is not None
@@ -132,26 +126,24 @@ def test_a_worker_that_starts_while_the_file_is_broken_serves_the_last_good_one(
     another.scan()
     assert another.failures.keys() == {"xor"}
     with pytest.raises(CheckpointError):
-        Registry(replace(registry.settings, runtime=None)).start()
+        Registry(replace(registry.settings, shared_directory=None)).start()
 
 
-def test_a_worker_that_starts_once_the_default_model_is_deleted_says_so(registry: Registry, solved: Checkpoint) -> None:
+def test_a_worker_that_starts_without_the_default_model_says_so(registry: Registry, solved: Checkpoint) -> None:
     save(registry.settings.checkpoints / "and.safetensors", solved)
     (registry.settings.checkpoints / "xor.safetensors").unlink()
     another = Registry(registry.settings)
     another.start()
     assert sorted(another.models) == ["and"]
     assert another.default_model is None
-    assert another.reason == "there is no checkpoint xor.safetensors"
+    assert another.default_failure == "there is no checkpoint xor.safetensors"
 
 
 @pytest.fixture
-def client(tmp_path: Path, solved: Checkpoint) -> Iterator[FlaskClient]:
+def client(tmp_path: Path, solved: Checkpoint) -> FlaskClient:
     save(tmp_path / "xor.safetensors", solved)
-    save(tmp_path / "other.safetensors", biased(solved, 4.0))
-    app = create_app({"NUDGE_CHECKPOINTS": str(tmp_path), "NUDGE_POLL": "3600"})
-    yield app.test_client()
-    app.extensions["nudge"].stop()
+    save(tmp_path / "other.safetensors", with_other_predictions(solved, 4.0))
+    return application(tmp_path).test_client()
 
 
 def test_each_model_answers_under_its_name(client: FlaskClient) -> None:
@@ -162,16 +154,16 @@ def test_each_model_answers_under_its_name(client: FlaskClient) -> None:
     assert (default["model"], other["model"]) == ("xor", "other")
     assert default["version"] != other["version"]
     assert client.post("/models/other/predict", json={"a": 1, "b": 0}).json == other
-    nothing = client.get("/models/nothing/predict?a=1&b=0")
-    assert nothing.status_code == 404
-    assert nothing.json == {"error": "one of other, xor was expected as the model, and 'nothing' was found"}
+    unknown = client.get("/models/nothing/predict?a=1&b=0")
+    assert unknown.status_code == 404
+    assert unknown.json == {"error": "one of other, xor was expected as the model, and 'nothing' was found"}
 
 
-def test_without_its_default_model_it_is_not_ready_and_says_why(client: FlaskClient, tmp_path: Path) -> None:
+def test_without_its_default_model_the_service_is_not_ready_and_says_why(client: FlaskClient, tmp_path: Path) -> None:
     registry: Registry = client.application.extensions["nudge"]
     (tmp_path / "xor.safetensors").unlink()
     registry.scan()
-    for path in ("/predict?a=1&b=0", "/v2/health/ready"):
+    for path in (QUERY, "/v2/health/ready"):
         reply = client.get(path)
         assert reply.status_code == 503
         assert reply.json == {"error": "the default model cannot answer: there is no checkpoint xor.safetensors"}
@@ -184,5 +176,5 @@ def test_without_its_default_model_it_is_not_ready_and_says_why(client: FlaskCli
     assert ready.status_code == 503
     assert str(tmp_path) not in json.dumps(ready.json)
     index = client.post("/v2/repository/index").json or []
-    assert [(each["name"], each["state"]) for each in index] == [("other", "READY"), ("xor", "UNAVAILABLE")]
+    assert [(entry["name"], entry["state"]) for entry in index] == [("other", "READY"), ("xor", "UNAVAILABLE")]
     assert len(client.post("/v2/repository/index", json={"ready": True}).json or []) == 1

@@ -1,0 +1,81 @@
+"""The parts of the OpenAPI document that depend on a model's columns and task: its paths and its schemas."""
+
+from __future__ import annotations
+
+from model.tables.columns import BEYOND_FLOAT32, CategoricalColumn, ColumnSpec, NumericColumn
+from model.tables.parsing import MISSING
+from serve.loaded_model import Model
+from serve.openapi_parts import TEXT, Schema, array_of, content, object_of, operation, reference
+
+
+def predict_operations(model: Model, component: str, name: str, max_rows: int, refusals: tuple[int, ...]) -> Schema:
+    """The operations of a path that predicts: GET for one row, POST for one or many."""
+    columns = zip(model.checkpoint.columns, model.checkpoint.column_specs, strict=True)
+    row, answers = reference(f"{component}.row"), reference(f"{component}.answer")
+    rows = {"oneOf": [row, array_of(row, maxItems=max_rows)]}
+    return {
+        "get": operation(
+            f"{name}_row",
+            f"Predict {model.checkpoint.target} of one row.",
+            content("The prediction.", answers),
+            refusals,
+            parameters=[
+                {"name": column, "in": "query", "required": not spec.missing, "schema": _query_value(spec)}
+                for column, spec in columns
+            ],
+        ),
+        "post": operation(
+            f"{name}_rows",
+            f"Predict {model.checkpoint.target} of a row, or of several.",
+            content("The prediction, or an array of them.", {"oneOf": [answers, array_of(answers)]}),
+            (*refusals, 413, 415),
+            requestBody={"required": True, "content": {"application/json": {"schema": rows}}},
+        ),
+    }
+
+
+def model_schemas(model: Model, component: str) -> Schema:
+    """The schemas of a model's rows and answers."""
+    columns = dict(zip(model.checkpoint.columns, model.checkpoint.column_specs, strict=True))
+    row = {
+        "type": "object",
+        "properties": {name: _json_value(column) for name, column in columns.items()},
+        "required": [name for name, column in columns.items() if not column.missing],
+        "additionalProperties": False,
+    }
+    classes = list(model.checkpoint.classes)
+    chance = {"type": "number", "minimum": 0, "maximum": 1}
+    predictions = {
+        "binary": chance,
+        "multiclass": object_of(**{str(name): chance for name in classes}),
+        "regression": {"type": "number"},
+    }
+    properties: Schema = {"prediction": predictions[model.checkpoint.network.task]}
+    if classes:
+        properties["label"] = {"enum": classes}
+    if model.checkpoint.members > 1:
+        properties["spread"] = {"type": "number", "minimum": 0}
+    answers = object_of(**properties, model={"const": model.name}, version=TEXT)
+    return {f"{component}.row": row, f"{component}.answer": answers}
+
+
+def _number(column: NumericColumn) -> Schema:
+    value: Schema = {"type": "number", "exclusiveMinimum": -BEYOND_FLOAT32, "exclusiveMaximum": BEYOND_FLOAT32}
+    if column.minimum is not None and column.maximum is not None:
+        value["description"] = f"{column.minimum:g} to {column.maximum:g} in training"
+    return value
+
+
+def _json_value(column: ColumnSpec) -> Schema:
+    if isinstance(column, NumericColumn):
+        return {"anyOf": [_number(column), {"type": "null"}]} if column.missing else _number(column)
+    texts = [*column.categories, *MISSING] if column.missing else [*column.categories]
+    booleans = [text == "true" for text in column.categories] if column.boolean else []
+    return {"enum": [*texts, *booleans, *([None] if column.missing else [])]}
+
+
+def _query_value(column: ColumnSpec) -> Schema:
+    missing = list(MISSING) if column.missing else []
+    if isinstance(column, CategoricalColumn):
+        return {"type": "string", "enum": [*column.categories, *missing]}
+    return {"anyOf": [_number(column), {"enum": missing}]} if missing else _number(column)

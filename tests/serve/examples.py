@@ -1,0 +1,46 @@
+"""Applications, requests and checkpoints that several tests of the service use."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from flask import Flask
+
+from model import Checkpoint
+from serve import create_app
+
+# Wrong queries of /predict to a model with the columns a and b, and what the answer says.
+BAD_QUERIES = {
+    "": "the columns a, b were expected, and nothing was found: a is missing",
+    "a=1": "the columns a, b were expected, and a was found: b is missing",
+    "a=1&b=0&c=2": "the columns a, b were expected, and 'c' was found",
+    "a=1&a=0&b=0": "column 'a' was expected once, and was found 2 times",
+    "a=&b=0": "column a: a number was expected, and nothing was found",
+    "a=one&b=0": "column a: a number was expected, and 'one' was found",
+    "a=nan&b=0": "column a: a number was expected, and 'nan' was found",
+    "a=1&b=-inf": "column b: a number was expected, and '-inf' was found",
+    "a=1e39&b=0": "column a: a finite number within ±3.4e38 was expected, and '1e39' was found",
+    "a=1&b=1_0": "column b: a number was expected, and '1_0' was found",
+    "a=1&b=%FF": "column b: a number was expected, and '%FF' was found",
+}
+QUERY = "/predict?a=1&b=0"
+# The same row as a request of the Open Inference Protocol.
+TENSORS = {"inputs": [{"name": "input", "shape": [1, 2], "datatype": "FP32", "data": [1, 0]}]}
+
+
+def application(checkpoints: Path, **settings: str) -> Flask:
+    """The application in this process. It scans its directory only if a test calls `scan`.
+
+    Args:
+        checkpoints: the directory of models.
+        settings: such as MAX_ROWS="10" for NUDGE_MAX_ROWS.
+    """
+    variables = {f"NUDGE_{name}": value for name, value in settings.items()}
+    app = create_app({"NUDGE_CHECKPOINTS": str(checkpoints)} | variables)
+    app.extensions["nudge.watcher"].stop()
+    return app
+
+
+def with_other_predictions(checkpoint: Checkpoint, shift: float) -> Checkpoint:
+    """The checkpoint with another bias in the last layer, and so another version."""
+    *hidden, last = checkpoint.params
+    return replace(checkpoint, params=[*hidden, last._replace(bias=last.bias + shift)])

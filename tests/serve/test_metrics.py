@@ -1,0 +1,72 @@
+"""What /metrics counts, in one process."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import pytest
+from flask.testing import FlaskClient
+
+from model import Checkpoint, Network, init_params, save
+from serve.registry import Registry
+from tests.serve.examples import QUERY, application
+
+pytestmark = pytest.mark.core
+
+Counter = Callable[[str], float]
+
+
+@pytest.fixture
+def client(tmp_path: Path, solved: Checkpoint) -> FlaskClient:
+    """A client of a service with the model m."""
+    save(tmp_path / "m.safetensors", solved)
+    return application(tmp_path).test_client()
+
+
+@pytest.fixture
+def growth(client: FlaskClient) -> Counter:
+    """A function that returns by how much a metric has grown since the test began."""
+    before = read_metrics(client)
+    return lambda name: read_metrics(client).get(name, 0.0) - before.get(name, 0.0)
+
+
+def read_metrics(client: FlaskClient) -> dict[str, float]:
+    """The value of each metric by its name and labels."""
+    lines = client.get("/metrics").get_data(as_text=True).splitlines()
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[:1] != "#")}
+
+
+def test_requests_are_counted_by_route_and_status(client: FlaskClient, growth: Counter) -> None:
+    for path in (QUERY, QUERY, "/predict?a=x", "/nothing/1", "/nothing/2"):
+        client.get(path)
+    client.post("/predict", json=[{"a": 1, "b": 0}])
+    assert growth('nudge_request_seconds_count{route="/predict",status="200"}') == 3
+    assert growth('nudge_request_seconds_count{route="/predict",status="400"}') == 1
+    assert growth('nudge_request_seconds_count{route="none",status="404"}') == 2
+
+
+def test_predicted_rows_are_counted(client: FlaskClient, growth: Counter) -> None:
+    for _ in range(3):
+        client.get(QUERY)
+    client.post("/predict", json=[{"a": 1, "b": 0}] * 20)
+    assert growth('nudge_rows_sum{model="m"}') == 23
+    assert growth('nudge_rows_bucket{le="16.0",model="m"}') == 3
+
+
+def test_loads_failures_and_compilations_are_counted(
+    client: FlaskClient, growth: Counter, tmp_path: Path, solved: Checkpoint
+) -> None:
+    registry: Registry = client.application.extensions["nudge"]
+    version = registry.models["m"].version
+    assert read_metrics(client)[f'nudge_model_workers{{model="m",version="{version}"}}'] == 1
+    assert read_metrics(client)['nudge_model_loaded_timestamp_seconds{model="m"}'] > 1.7e9
+    (tmp_path / "m.safetensors").write_bytes(b"broken")
+    for _ in range(3):
+        registry.scan()
+    assert growth('nudge_reload_failures_total{model="m"}') == 1
+    wide = Network((2, 61, 1))  # wide enough that XLA compiles programs for it
+    save(tmp_path / "m.safetensors", replace(solved, network=wide, params=init_params(wide, key=jax.random.key(1))))
+    registry.scan()
+    assert read_metrics(client)[f'nudge_model_workers{{model="m",version="{version}"}}'] == 0
+    assert growth("nudge_compilations_total") >= 3
