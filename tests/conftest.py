@@ -1,23 +1,24 @@
-"""Strict settings for every test: shapes checked at each call, no silent rank promotion."""
+"""Settings and fixtures of all tests. The shapes and types of arguments are checked at every call."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
+import jaxtyping
 import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
 with install_import_hook("model", "beartype.beartype"):
     import model
-    from model import *  # noqa: F403 - a module is imported, and with it checked, only when a name in it is asked for
+    from model import *  # noqa: F403 - `model` imports a module, and so gets it checked, when one of its names is used
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-# The same examples in every run, and no deadline: a first example compiles.
+# The same examples in every run, and no deadline, because the first example compiles.
 settings.register_profile("nudge", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("nudge")
 
@@ -27,32 +28,40 @@ Nudge = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a user with a cache directory of their own, and none of make's or Nudge's variables."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith(("NUDGE_", "MAKE", "MFLAGS"))}
-    return ours | {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")), "PYTHONPATH": str(ROOT)}
+    """The environment of a user with an empty cache directory, without the variables of make and of Nudge."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("NUDGE_", "MAKE", "MFLAGS"))}
+    return inherited | {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")), "PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture
 def nudge(environment: dict[str, str], tmp_path: Path) -> Nudge:
-    """Run the command line in a process of its own, in an empty directory."""
+    """A function that runs the command line in its own process, in the test's directory."""
 
-    def run(*args: str, input: str = "", **extra: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, input: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "model", *args],
+            [sys.executable, "-m", "model", *arguments],
             input=input,
             capture_output=True,
             text=True,
             cwd=tmp_path,
-            env=environment | extra,
+            env=environment | variables,
             timeout=300,
         )
 
     return run
 
 
+@pytest.fixture
+def without_shape_checks() -> Iterator[None]:
+    """Turn off the checks of shapes, as they are for a user, so that the test sees what the function itself refuses."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
 @pytest.fixture(scope="session")
 def solved() -> "model.Checkpoint":
-    """A checkpoint that has solved XOR, unsaved."""
+    """A checkpoint that predicts every row of XOR right. It is not saved."""
     network, table = model.Network((2, 2, 1)), model.truth_table("xor")
     result = model.fit(network, table, key=jax.random.key(0), epochs=20_000)
     record = model.TrainingRecord(
@@ -72,7 +81,7 @@ def solved() -> "model.Checkpoint":
 
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory, solved: "model.Checkpoint") -> Path:
-    """A directory with xor.safetensors in it."""
+    """A directory that holds the solved checkpoint as xor.safetensors."""
     directory = tmp_path_factory.mktemp("checkpoints")
     model.save(directory / "xor.safetensors", solved)
     return directory

@@ -1,5 +1,6 @@
-"""Checkpoints: exact, refused when a byte is off, whole even when the writer is killed."""
+"""Checkpoints are exact, are refused if a byte has changed, and are whole even if their writer is killed."""
 
+import hashlib
 import json
 import os
 import random
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +23,16 @@ import pytest
 import safetensors.numpy
 
 from model import Checkpoint, CheckpointError, Layer, Network, init_params, load, save
-from model.checkpoint import check_path, default_checkpoint
+from model.checkpoint import check_path, default_checkpoint, parse, read
+from tests.conftest import ROOT
+from tests.examples import same_bits
 
 pytestmark = pytest.mark.core
 
 
 @pytest.mark.parametrize("sizes", [(2, 2, 1), (1, 1), (3, 17, 5, 2)])
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
-def test_round_trip_is_exact_to_the_bit(
+def test_a_loaded_checkpoint_has_the_bits_that_were_saved(
     sizes: tuple[int, ...], activation: str, tmp_path: Path, solved: Checkpoint
 ) -> None:
     network = Network(sizes, activation)
@@ -37,9 +41,8 @@ def test_round_trip_is_exact_to_the_bit(
     checkpoint = replace(solved, network=network, params=params, columns=columns, column_specs=())
     saved = save(tmp_path / "x.safetensors", checkpoint)
     loaded = load(tmp_path / "x.safetensors")
-    for found, expected in zip(jax.tree.leaves(loaded.params), jax.tree.leaves(params), strict=True):
-        assert found.dtype == jnp.float32
-        assert np.asarray(found).tobytes() == np.asarray(expected).tobytes()
+    assert {leaf.dtype for leaf in jax.tree.leaves(loaded.params)} == {jnp.dtype(jnp.float32)}
+    assert same_bits(loaded.params, params)
     for name in (
         "network",
         "columns",
@@ -56,7 +59,7 @@ def test_round_trip_is_exact_to_the_bit(
     assert saved.version == saved.digest[:12]
 
 
-def test_the_file_is_plain_safetensors_with_one_key_of_metadata(checkpoints: Path) -> None:
+def test_the_file_is_safetensors_with_one_key_of_metadata(checkpoints: Path) -> None:
     with safetensors.safe_open(checkpoints / "xor.safetensors", "numpy") as file:
         assert set(file.keys()) == {"params.0.weight", "params.0.bias", "params.1.weight", "params.1.bias"}
         assert list(file.metadata()) == ["nudge"]
@@ -66,7 +69,15 @@ def test_the_file_is_plain_safetensors_with_one_key_of_metadata(checkpoints: Pat
     assert metadata["training"]["epoch"] == 20_000
 
 
-def test_truncation_at_every_byte_is_refused(checkpoints: Path, tmp_path: Path) -> None:
+def test_a_file_is_parsed_without_a_device(checkpoints: Path) -> None:
+    path = checkpoints / "xor.safetensors"
+    parsed, loaded = parse(path, read(path)), load(path)
+    assert {type(leaf) for leaf in jax.tree.leaves(parsed.params)} == {np.ndarray}
+    assert same_bits(parsed.params, loaded.params)
+    assert parsed.digest == loaded.digest
+
+
+def test_a_file_cut_at_any_byte_is_refused(checkpoints: Path, tmp_path: Path) -> None:
     whole = (checkpoints / "xor.safetensors").read_bytes()
     path = tmp_path / "cut.safetensors"
     for length in range(len(whole)):
@@ -78,29 +89,28 @@ def test_truncation_at_every_byte_is_refused(checkpoints: Path, tmp_path: Path) 
         load(path)
 
 
-@pytest.mark.parametrize("flip", [0x01, 0x20, 0x80, 0xFF])
-def test_a_flip_of_any_byte_is_refused(checkpoints: Path, tmp_path: Path, flip: int) -> None:
+@pytest.mark.parametrize("flipped_bits", [0x01, 0x20, 0x80, 0xFF])
+def test_a_file_with_any_byte_changed_is_refused(checkpoints: Path, tmp_path: Path, flipped_bits: int) -> None:
     whole = (checkpoints / "xor.safetensors").read_bytes()
-    path = tmp_path / "flipped.safetensors"
-    for place in range(len(whole)):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ flip]) + whole[place + 1 :])
+    path = tmp_path / "changed.safetensors"
+    for position, byte in enumerate(whole):
+        path.write_bytes(whole[:position] + bytes([byte ^ flipped_bits]) + whole[position + 1 :])
         with pytest.raises(CheckpointError):
             load(path)
 
 
 def test_a_writer_killed_at_any_moment_leaves_a_whole_file(checkpoints: Path, tmp_path: Path) -> None:
-    """The writer forks once it is ready, and the child, which only writes files, is killed: 200 times."""
+    """The writer forks 200 times. Each child only writes files, and is killed."""
     path = tmp_path / "xor.safetensors"
     path.write_bytes((checkpoints / "xor.safetensors").read_bytes())
-    first = load(path)
-    killer = random.Random(0)
-    kills = 0
+    old_values = parameter_values(path)
+    rng = random.Random(0)
     with subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", KILLED, str(path)],
+        [sys.executable, "-W", "ignore", "-c", FORKING_WRITER, str(path)],
         stdout=subprocess.PIPE,
         stdin=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parents[1],
+        cwd=ROOT,
     ) as parent:
         assert parent.stdout is not None
         assert parent.stdin is not None
@@ -108,19 +118,22 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_file(checkpoints: Path, tm
             parent.stdin.write("go\n")
             parent.stdin.flush()
             child = int(parent.stdout.readline())
-            time.sleep(killer.uniform(0, 0.004))  # any moment will do
+            time.sleep(rng.uniform(0, 0.004))
             os.kill(child, signal.SIGKILL)
             assert parent.stdout.readline() == f"{-signal.SIGKILL}\n"
-            values = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(load(path).params)])
-            old = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(first.params)])
-            assert np.unique(values).size == 1 or np.array_equal(values, old)
-            kills += 1
+            values = parameter_values(path)
+            assert np.unique(values).size == 1 or np.array_equal(values, old_values)
         parent.stdin.close()
-    assert kills == 200
-    assert np.unique(values).size == 1, "no writer ever got as far as replacing the file"
+    assert np.unique(values).size == 1, "no writer replaced the file before it was killed"
 
 
-KILLED = """
+def parameter_values(path: Path) -> np.ndarray:
+    """All parameters in a file, in one vector."""
+    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(load(path).params)])
+
+
+# For each line of its input it forks a writer whose parameters are all 1, then all 2, and so on.
+FORKING_WRITER = """
 import os, sys
 from dataclasses import replace
 import numpy as np
@@ -141,7 +154,7 @@ for _ in sys.stdin:
 """
 
 
-def test_saving_respects_the_umask_and_a_link(tmp_path: Path, solved: Checkpoint) -> None:
+def test_saving_follows_links_and_respects_the_umask(tmp_path: Path, solved: Checkpoint) -> None:
     (tmp_path / "real").mkdir()
     link = tmp_path / "xor.safetensors"
     link.symlink_to(tmp_path / "real" / "v1.safetensors")
@@ -154,17 +167,17 @@ def test_saving_respects_the_umask_and_a_link(tmp_path: Path, solved: Checkpoint
     assert sorted(path.name for path in (tmp_path / "real").iterdir()) == ["v1.safetensors"]
 
 
-def test_a_failed_write_keeps_the_old_file_and_leaves_no_other(
+def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(
     tmp_path: Path, solved: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "xor.safetensors"
     save(path, solved)
     before = path.read_bytes()
 
-    def full(descriptor: int) -> None:
+    def fail(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(CheckpointError, match="no space left on device"):
         save(path, solved)
     assert path.read_bytes() == before
@@ -173,25 +186,26 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_no_other(
 
 def test_parameters_that_are_not_finite_or_do_not_fit_are_not_saved(tmp_path: Path, solved: Checkpoint) -> None:
     first, second = solved.params
-    broken: dict[str, Any] = {
+    changes: dict[str, Any] = {
         "finite numbers in params.0.bias, found nan": [Layer(first.weight, np.array([np.nan, 0], np.float32)), second],
         "the tensors": [first],
     }
-    for message, params in broken.items():
+    for message, params in changes.items():
         with pytest.raises(CheckpointError, match=message):
             save(tmp_path / "x.safetensors", replace(solved, params=params))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_save_refuses_all_that_load_would(tmp_path: Path, solved: Checkpoint) -> None:
-    record = msgspec.structs.replace
+def test_save_refuses_what_load_would_refuse(tmp_path: Path, solved: Checkpoint) -> None:
+    training = solved.training
+    replace_training = partial(msgspec.structs.replace, training)
     changes: dict[str, dict[str, Any]] = {
         "expected 2 different columns, found 'a'": {"columns": ("a",)},
         "expected 2 different columns, found 'a, a'": {"columns": ("a", "a")},
         "expected 2 different classes, found '0, 0'": {"classes": (0, 0)},
-        "`float`, got `null` - at `$.training.loss`": {"training": record(solved.training, loss=float("nan"))},
-        "`int`, got `str` - at `$.training.seed`": {"training": record(solved.training, seed="0")},
-        "can hold, found a value of the type ndarray": {"training": record(solved.training, loss=np.zeros(2))},
+        "`float`, got `null` - at `$.training.loss`": {"training": replace_training(loss=float("nan"))},
+        "`int`, got `str` - at `$.training.seed`": {"training": replace_training(seed="0")},
+        "can hold, found a value of the type ndarray": {"training": replace_training(loss=np.zeros(2))},
     }
     for message, change in changes.items():
         with pytest.raises(CheckpointError, match=re.escape(message)) as caught:
@@ -200,7 +214,7 @@ def test_save_refuses_all_that_load_would(tmp_path: Path, solved: Checkpoint) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_number_of_jax_or_numpy_is_a_number(tmp_path: Path, solved: Checkpoint) -> None:
+def test_a_scalar_of_jax_or_numpy_is_saved_as_a_number(tmp_path: Path, solved: Checkpoint) -> None:
     training = msgspec.structs.replace(solved.training, loss=jnp.float32(0.5), seed=np.int64(3))
     save(tmp_path / "x.safetensors", replace(solved, training=training))
     loaded = load(tmp_path / "x.safetensors").training
@@ -208,11 +222,9 @@ def test_a_number_of_jax_or_numpy_is_a_number(tmp_path: Path, solved: Checkpoint
 
 
 def rewrite(path: Path, change: Any) -> None:
-    """Write the file anew with changed tensors and metadata and a digest that is right."""
-    import hashlib
-
+    """Change the tensors and the metadata of a file, and give it the digest of its new bytes."""
     with safetensors.safe_open(path, "numpy") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is not a dict
         metadata = json.loads(file.metadata()["nudge"])
     change(tensors, metadata)
     metadata["digest"] = "0" * 64
@@ -239,7 +251,7 @@ def rewrite(path: Path, change: Any) -> None:
         (lambda t, m: t.pop("params.1.bias"), r"expected the tensors"),
     ],
 )
-def test_a_file_with_a_right_digest_and_wrong_contents_is_refused(
+def test_wrong_contents_are_refused_even_if_the_digest_is_right(
     checkpoints: Path, tmp_path: Path, change: Any, message: str
 ) -> None:
     path = tmp_path / "xor.safetensors"
@@ -253,7 +265,9 @@ def test_a_file_with_a_right_digest_and_wrong_contents_is_refused(
     assert "\n" not in str(caught.value)
 
 
-def test_refusals_name_file_expected_found_and_remedy(tmp_path: Path, solved: Checkpoint) -> None:
+def test_a_refusal_names_the_file_what_was_expected_what_was_found_and_what_to_do(
+    tmp_path: Path, solved: Checkpoint
+) -> None:
     missing = tmp_path / "none.safetensors"
     with pytest.raises(CheckpointError) as caught:
         load(missing)
@@ -272,22 +286,26 @@ def test_refusals_name_file_expected_found_and_remedy(tmp_path: Path, solved: Ch
 
 
 @pytest.mark.parametrize("name", ["file/x", "loop/x", "n" * 230, "/proc/x"])
-def test_where_a_file_cannot_be_is_known_before_training(tmp_path: Path, solved: Checkpoint, name: str) -> None:
-    """A name may be short enough while that of the temporary file is too long."""
+def test_a_file_that_cannot_be_written_is_refused_before_training(
+    tmp_path: Path, solved: Checkpoint, name: str
+) -> None:
+    """The long name itself is short enough, but that of the temporary file is too long."""
     (tmp_path / "file").touch()
     (tmp_path / "loop").symlink_to("loop")
-    place = tmp_path / f"{name}.safetensors"
-    for refuse in (check_path, lambda path: save(path, solved)):
-        with pytest.raises(CheckpointError, match=r"expected a place to write to, found .*; name another, such as"):
-            refuse(place)
+    path = tmp_path / f"{name}.safetensors"
+    message = r"expected a place to write to, found .*; name another, such as"
+    with pytest.raises(CheckpointError, match=message):
+        check_path(path)
+    with pytest.raises(CheckpointError, match=message):
+        save(path, solved)
 
 
-def test_checking_a_place_leaves_nothing_but_its_directory(tmp_path: Path) -> None:
+def test_checking_a_path_leaves_only_its_directory(tmp_path: Path) -> None:
     check_path(tmp_path / "new" / "x.safetensors")
     assert [path.name for path in tmp_path.rglob("*")] == ["new"]
 
 
-def test_the_default_is_the_only_one_or_xor(tmp_path: Path, solved: Checkpoint) -> None:
+def test_the_default_checkpoint_is_the_only_one_or_xor(tmp_path: Path, solved: Checkpoint) -> None:
     with pytest.raises(CheckpointError, match="expected a checkpoint in it, found none"):
         default_checkpoint(tmp_path)
     save(tmp_path / "and.safetensors", solved)

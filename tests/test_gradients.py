@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model import Network, chain_rule, check_gradients, init_params, jvp, loss, nudge, truth_table
+from model.activations import ACTIVATIONS
 from model.checking.verdicts import Verdict
-from model.network import ACTIVATIONS
 
 pytestmark = pytest.mark.core
 

@@ -1,4 +1,4 @@
-"""Metrics against scikit-learn's, and by hand where it has none."""
+"""Metrics, against scikit-learn and worked examples."""
 
 from typing import Any
 
@@ -22,7 +22,9 @@ def rng() -> np.random.Generator:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_metrics_of_two_classes_are_scikit_learns(sklearn: Any, rng: np.random.Generator, dtype: Any) -> None:
+def test_the_metrics_of_two_classes_are_those_of_scikit_learn(
+    sklearn: Any, rng: np.random.Generator, dtype: Any
+) -> None:
     p, y = rng.uniform(0.001, 0.999, 200).round(2).clip(0.001, 0.999).astype(dtype), rng.integers(0, 2, 200)
     found = metrics("binary", p, y.astype(dtype))
     assert list(found) == ["accuracy", "log loss", "AUC", "Brier score", "calibration error"]
@@ -33,7 +35,7 @@ def test_the_metrics_of_two_classes_are_scikit_learns(sklearn: Any, rng: np.rand
     assert found["Brier score"] == pytest.approx(sklearn.brier_score_loss(y, exact))
 
 
-def test_the_metrics_of_several_classes_are_scikit_learns(sklearn: Any, rng: np.random.Generator) -> None:
+def test_the_metrics_of_several_classes_are_those_of_scikit_learn(sklearn: Any, rng: np.random.Generator) -> None:
     p, y = rng.dirichlet(np.ones(4), 200), rng.integers(0, 4, 200)
     found = metrics("multiclass", p, y.astype(np.float32))
     assert list(found) == ["accuracy", "log loss", "Brier score", "calibration error"]
@@ -42,7 +44,7 @@ def test_the_metrics_of_several_classes_are_scikit_learns(sklearn: Any, rng: np.
     assert found["Brier score"] == pytest.approx(sklearn.brier_score_loss(y, p, labels=range(4)))
 
 
-def test_the_metrics_of_numbers_are_scikit_learns(sklearn: Any, rng: np.random.Generator) -> None:
+def test_the_metrics_of_numbers_are_those_of_scikit_learn(sklearn: Any, rng: np.random.Generator) -> None:
     y = rng.normal(50, 7, 100)
     p = y + rng.normal(0, 3, 100)
     found = metrics("regression", p, y)
@@ -53,10 +55,10 @@ def test_the_metrics_of_numbers_are_scikit_learns(sklearn: Any, rng: np.random.G
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=30))
-def test_the_auc_is_the_share_of_pairs_in_order_with_ties_half(rows: list[tuple[int, bool]]) -> None:
-    ones = [score for score, one in rows if one]
-    zeros = [score for score, one in rows if not one]
-    scores, y = np.array([score / 5 for score, _ in rows]), np.array([one for _, one in rows], np.float32)
+def test_the_auc_is_the_share_of_pairs_in_order_and_ties_count_half(rows: list[tuple[int, bool]]) -> None:
+    ones = [score for score, is_one in rows if is_one]
+    zeros = [score for score, is_one in rows if not is_one]
+    scores, y = np.array([score / 5 for score, _ in rows]), np.array([is_one for _, is_one in rows], np.float32)
     if not (ones and zeros):
         assert "AUC" not in metrics("binary", scores, y)
         return
@@ -66,14 +68,14 @@ def test_the_auc_is_the_share_of_pairs_in_order_with_ties_half(rows: list[tuple[
 
 
 def test_the_calibration_error_is_that_of_a_worked_example() -> None:
-    """Three rows of 0.9, of which two are right; two of 0.62, none; one of 1, right, in the last interval with 0.95."""
+    """Two of three rows of 0.9 are right, and no row of 0.62. The last interval has 1.0, which is right, and 0.95."""
     confidence = np.array([0.9, 0.9, 0.9, 0.62, 0.62, 1.0, 0.95])
     right = np.array([True, True, False, False, False, True, False])
     expected = (abs(2.7 - 2) + abs(1.24 - 0) + abs(1.95 - 1)) / 7
     assert calibration_error(confidence, right) == pytest.approx(expected)
 
 
-def test_the_calibration_error_is_that_of_a_loop_over_fifteen_intervals(rng: np.random.Generator) -> None:
+def test_the_calibration_error_is_that_of_a_loop_over_15_intervals(rng: np.random.Generator) -> None:
     p, y = rng.uniform(size=300), rng.integers(0, 2, 300)
     confidence = np.maximum(p, 1 - p)
     right = (p >= 0.5) == y
@@ -87,14 +89,14 @@ def test_the_calibration_error_is_that_of_a_loop_over_fifteen_intervals(rng: np.
     assert metrics("multiclass", several, y)["calibration error"] == pytest.approx(total)
 
 
-def test_a_certain_and_wrong_prediction_costs_24_bits() -> None:
+def test_a_prediction_that_is_certain_and_wrong_costs_24_bits() -> None:
     for task, p in (("binary", np.array([1.0, 1.0])), ("multiclass", np.array([[0.0, 1.0], [0.0, 1.0]]))):
         found = metrics(task, p, np.array([0.0, 1.0]))
         assert found["log loss"] == pytest.approx(24 * np.log(2) / 2)
         assert found["accuracy"] == 0.5
 
 
-def test_two_classes_in_binary_are_the_same_as_two_of_several_but_for_half_the_brier_score(
+def test_the_brier_score_of_a_binary_task_is_half_that_of_two_classes(
     rng: np.random.Generator,
 ) -> None:
     p, y = rng.uniform(size=50), rng.integers(0, 2, 50)
@@ -108,23 +110,23 @@ def test_a_target_that_does_not_vary_has_no_r2() -> None:
     assert metrics("regression", np.array([1.0, 3.0]), np.array([2.0, 2.0])) == {"RMSE": 1.0, "MAE": 1.0}
 
 
-def test_the_baseline_is_scikit_learns_dummy(sklearn: Any, rng: np.random.Generator) -> None:
+def test_the_baseline_is_the_dummy_of_scikit_learn(sklearn: Any, rng: np.random.Generator) -> None:
     dummy = pytest.importorskip("sklearn.dummy")
     for task, classes in (("binary", 2), ("multiclass", 3)):
-        learnt, y = rng.integers(0, classes, 70), rng.integers(0, classes, 40)
-        model = dummy.DummyClassifier(strategy="prior").fit(np.zeros((70, 1)), learnt)
-        chances = model.predict_proba(np.zeros((40, 1)))
-        found = baseline_metrics(task, learnt.astype(np.float32), y.astype(np.float32), classes)
-        assert found["log loss"] == pytest.approx(sklearn.log_loss(y, chances, labels=range(classes)))
-        assert found["accuracy"] == pytest.approx(sklearn.accuracy_score(y, chances.argmax(axis=1)))
-    learnt, y = rng.normal(5, 1, 70), rng.normal(6, 2, 40)
-    guess = dummy.DummyRegressor().fit(np.zeros((70, 1)), learnt).predict(np.zeros((40, 1)))
-    found = baseline_metrics("regression", learnt, y, 0)
+        learned, y = rng.integers(0, classes, 70), rng.integers(0, classes, 40)
+        model = dummy.DummyClassifier(strategy="prior").fit(np.zeros((70, 1)), learned)
+        probabilities = model.predict_proba(np.zeros((40, 1)))
+        found = baseline_metrics(task, learned.astype(np.float32), y.astype(np.float32), classes)
+        assert found["log loss"] == pytest.approx(sklearn.log_loss(y, probabilities, labels=range(classes)))
+        assert found["accuracy"] == pytest.approx(sklearn.accuracy_score(y, probabilities.argmax(axis=1)))
+    learned, y = rng.normal(5, 1, 70), rng.normal(6, 2, 40)
+    guess = dummy.DummyRegressor().fit(np.zeros((70, 1)), learned).predict(np.zeros((40, 1)))
+    found = baseline_metrics("regression", learned, y, 0)
     assert found["R²"] == pytest.approx(sklearn.r2_score(y, guess))
     assert found["RMSE"] == pytest.approx(sklearn.root_mean_squared_error(y, guess))
 
 
-def test_a_class_that_was_not_learnt_has_no_chance_in_the_baseline() -> None:
+def test_a_class_that_was_not_learned_has_probability_0_in_the_baseline() -> None:
     found = baseline_metrics("multiclass", np.array([0.0, 0.0, 1.0]), np.array([2.0]), class_count=3)
     assert found["log loss"] == pytest.approx(24 * np.log(2))
     assert found["Brier score"] == pytest.approx((2 / 3) ** 2 + (1 / 3) ** 2 + 1)

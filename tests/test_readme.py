@@ -1,4 +1,4 @@
-"""What README says, run as it is printed, in a copy of the tree."""
+"""The commands, the code and the names in README.md and in docs/ work as they are printed."""
 
 import doctest
 import json
@@ -9,27 +9,26 @@ import shutil
 import signal
 import socket
 import subprocess
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from model.commands.cli import COMMANDS, main
 from serve import create_app
-from serve.settings import Settings
 from tests.conftest import ROOT
-from tests.serve.test_gunicorn import serving
+from tests.serve.serving import serving
 
 README = (ROOT / "README.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
+def code_blocks(language: str) -> list[str]:
+    """The code blocks in README.md with this language."""
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what git would hand out, with this environment in place of a fresh install."""
+    """A copy of the files that git has. It uses the environment of these tests instead of a new one."""
     target = tmp_path_factory.mktemp("clone")
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
@@ -37,22 +36,23 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / name).exists():
             shutil.copy2(ROOT / name, target / name)
-    for name in ("pyproject.toml", "constraints.txt"):  # older than the environment, so that make does not install it
+    for name in ("pyproject.toml", "constraints.txt"):  # older than the environment, so that make installs nothing
         os.utime(target / name, (1, 1))
     return target
 
 
 def free_port() -> int:
+    """A port on which nothing listens."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
 
 
-def test_the_two_commands_and_the_curl(copy: Path, environment: dict[str, str]) -> None:
-    train, serve = blocks("sh")[0].strip().splitlines()
-    (curl,) = blocks("sh")[1].strip().splitlines()
-    reply = json.loads(blocks("json")[0])
+def test_the_commands_train_serve_and_answer_the_request(copy: Path, environment: dict[str, str]) -> None:
+    train, serve = code_blocks("sh")[0].strip().splitlines()
+    (curl,) = code_blocks("sh")[1].strip().splitlines()
+    reply = json.loads(code_blocks("json")[0])
     venv = os.environ.get("VENV", str(ROOT / ".venv"))
     settings = environment | {"VENV": str(ROOT / venv), "PYTHONPATH": str(copy)}
 
@@ -82,20 +82,20 @@ def test_the_two_commands_and_the_curl(copy: Path, environment: dict[str, str]) 
     assert answer["prediction"] == pytest.approx(reply["prediction"], abs=1e-3)
 
 
-def test_the_ten_lines_run(capsys: pytest.CaptureFixture[str]) -> None:
-    script = blocks("python")[0]
+def test_the_first_python_code_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    script = code_blocks("python")[0]
     exec(script, {})
     printed = capsys.readouterr().out
     assert "The gradients agree" in printed
     assert "[0.002" in printed
 
 
-def test_a_table_of_ones_own(
+def test_the_commands_and_the_code_for_a_file_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The README's command, query and lines of Python, on a file with the columns that they name."""
+    """They run on a file with the columns that they name."""
     monkeypatch.chdir(tmp_path)
-    (block,) = [block for block in blocks("sh") if block.startswith("nudge train")]
+    (block,) = [block for block in code_blocks("sh") if block.startswith("nudge train")]
     train, curl = block.strip().splitlines()
     write_penguins(tmp_path / "penguins.csv")
     monkeypatch.setattr("sys.argv", [*train.split(), "--epochs", "20"])
@@ -105,43 +105,43 @@ def test_a_table_of_ones_own(
     assert "rows held out; multiclass" in capsys.readouterr().out
     client = create_app().test_client()
     answer = client.get(curl.split("8000", 1)[1].rstrip("'")).get_json()
-    expected = json.loads(blocks("json")[1])
+    expected = json.loads(code_blocks("json")[1])
     assert list(answer) == list(expected)
     assert answer["label"] == expected["label"] == "Adelie"
     assert list(answer["prediction"]) == list(expected["prediction"])
-    exec(blocks("python")[1], {})
+    exec(code_blocks("python")[1], {})
     assert "accuracy" in capsys.readouterr().out
 
 
 def write_penguins(path: Path) -> None:
-    draw = random.Random(0)
+    """Write a table of penguins with random sizes."""
+    rng = random.Random(0)
     lines = ["island,bill_length_mm,flipper_length_mm,body_mass_g,sex,species"]
     for species, bill, flipper in (("Adelie", 39, 190), ("Chinstrap", 49, 196), ("Gentoo", 47, 217)) * 40:
-        mass = "" if draw.random() < 0.1 else round(draw.gauss(4200, 500))
-        sizes = f"{draw.gauss(bill, 2):.1f},{draw.gauss(flipper, 6):.0f}"
-        lines.append(f"{draw.choice(['Dream', 'Biscoe'])},{sizes},{mass},{draw.choice(['male', 'female'])},{species}")
+        mass = "" if rng.random() < 0.1 else round(rng.gauss(4200, 500))
+        sizes = f"{rng.gauss(bill, 2):.1f},{rng.gauss(flipper, 6):.0f}"
+        lines.append(f"{rng.choice(['Dream', 'Biscoe'])},{sizes},{mass},{rng.choice(['male', 'female'])},{species}")
     path.write_text("\n".join(lines))
 
 
-def test_the_client_of_the_protocol(
+def test_the_client_of_the_open_inference_protocol_works(
     environment: dict[str, str], checkpoints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("tritonclient.http")
     with serving(environment | {"NUDGE_CHECKPOINTS": str(checkpoints)}, tmp_path) as (_, port):
-        exec(blocks("python")[2].replace("localhost:8000", f"127.0.0.1:{port}"), {})
+        exec(code_blocks("python")[2].replace("localhost:8000", f"127.0.0.1:{port}"), {})
     assert capsys.readouterr().out == "[0 1 1 0]\n"
 
 
-def test_every_setting_of_the_service_is_in_the_docs() -> None:
+def test_docs_name_every_setting_of_the_service() -> None:
     sources = (ROOT / "serve" / "gunicorn_conf.py").read_text() + (ROOT / "serve" / "settings.py").read_text()
     names = set(re.findall(r"NUDGE_[A-Z_]+|WEB_CONCURRENCY", sources))
-    names |= {f"NUDGE_{each.name.upper()}" for each in fields(Settings)}
     docs = (ROOT / "docs" / "operating.md").read_text()
     for name in names - {"NUDGE_RUNTIME"}:  # that one the configuration sets for its workers
         assert f"`{name}`" in docs, name
 
 
-def test_the_manifests_are_yaml_with_paths_that_answer(checkpoints: Path) -> None:
+def test_the_kubernetes_manifests_name_paths_that_answer(checkpoints: Path) -> None:
     yaml = pytest.importorskip("yaml")
     (text,) = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / "operating.md").read_text(), re.DOTALL | re.MULTILINE)
     kinds = [document["kind"] for document in yaml.safe_load_all(text)]
@@ -151,7 +151,7 @@ def test_the_manifests_are_yaml_with_paths_that_answer(checkpoints: Path) -> Non
         assert client.get(path).status_code == 200
 
 
-def test_every_command_and_target_is_in_the_readme() -> None:
+def test_the_readme_names_every_command_and_every_target_of_make() -> None:
     for name in COMMANDS:
         assert f"`{name} [" in README, name
     targets = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
@@ -159,7 +159,7 @@ def test_every_command_and_target_is_in_the_readme() -> None:
         assert f"`{target}`" in README, target
 
 
-def test_every_place_that_the_readme_names_is_there() -> None:
+def test_the_files_that_the_readme_names_are_there() -> None:
     for name in re.findall(r"\]\(([^)#:]+)\)", README) + re.findall(r"^  ?([a-z]+/|[a-z_]+\.py)", README, re.MULTILINE):
         places = [ROOT / name, ROOT / "model" / name, ROOT / "serve" / name]
         assert any(place.exists() for place in places), name

@@ -466,8 +466,8 @@ def mistakes_about_shapes(rng: np.random.Generator) -> Iterator[Case]:
 
 def mistakes_in_the_network(rng: np.random.Generator) -> Iterator[Case]:
     """Mistakes in the chain rule of the network itself."""
-    from model.gradients import ACTIVATION_DERIVATIVES, backpropagate
-    from model.network import ACTIVATIONS
+    from model.activations import ACTIVATION_DERIVATIVES, ACTIVATIONS
+    from model.gradients import backpropagate
     from model.tasks import residual
 
     for activation in ("relu", "tanh", "sigmoid", "gelu"):

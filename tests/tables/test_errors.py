@@ -1,4 +1,4 @@
-"""The error of a table, which gets the name of its file where the file is read."""
+"""A TableError gets the name of its file from the function that reads the file."""
 
 import pytest
 
@@ -8,14 +8,14 @@ from model.tables.errors import naming_file
 ERROR = TableError("a table", "no file", "name one that is there")
 
 
-def test_the_reader_of_a_file_adds_its_name() -> None:
+def test_naming_file_adds_the_name_of_the_file() -> None:
     with pytest.raises(TableError) as caught, naming_file("table.csv"):
         raise ERROR
     assert str(caught.value) == "table.csv: expected a table, found no file; name one that is there"
     assert str(ERROR) == "expected a table, found no file; name one that is there"
 
 
-def test_the_innermost_name_stays() -> None:
+def test_a_file_that_is_already_named_stays() -> None:
     with pytest.raises(TableError) as caught, naming_file("outer.csv"), naming_file("inner.csv"):
         raise ERROR
     assert caught.value.path == "inner.csv"

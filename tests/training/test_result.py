@@ -7,34 +7,71 @@ import jax
 import numpy as np
 import pytest
 
-from model import Network, fit, load, make_checkpoint, save, train, truth_table
+from model import Network, Progress, fit, load, make_checkpoint, save, train, truth_table
+from model.metrics import baseline_metrics, metrics
+from model.training.result import evenly_spaced
 from tests.conftest import Nudge
+from tests.examples import predictions_by_hand
+from tests.training.examples import EARLY_STOPPING, KEY, NOISY_TABLE, TANH_NETWORK
 
-NETWORK, XOR, KEY = Network((2, 2, 1)), truth_table("xor"), jax.random.key(0)
+NETWORK, XOR = Network((2, 2, 1)), truth_table("xor")
 
 
-def test_each_snapshot_of_training_keeps_its_own_state() -> None:
-    snapshots = list(train(NETWORK, XOR, key=KEY, epochs=3_000, restarts=4, stretch_seconds=1e-4))
+@pytest.fixture(scope="module")
+def snapshots() -> list[Progress]:
+    """Every snapshot of a run with short stretches."""
+    return list(train(NETWORK, XOR, key=KEY, epochs=3_000, restarts=4, stretch_seconds=1e-4))
+
+
+def test_each_snapshot_keeps_its_own_epoch_losses_and_records(snapshots: list[Progress]) -> None:
     assert len(snapshots) > 3
     assert [each.epoch for each in snapshots] == sorted({each.epoch for each in snapshots})
     assert [len(each.records) for each in snapshots] == list(range(1, len(snapshots) + 1))
     first, last = snapshots[0], snapshots[-1]
-    assert not np.array_equal(first.state.params[0].weight, last.state.params[0].weight)
-    again = fit(NETWORK, XOR, key=KEY, epochs=first.epoch, restarts=4)
-    np.testing.assert_array_equal(first.state.params[0].weight, again.state.params[0].weight)
-    assert first.result().epoch == first.epoch < last.result().epoch
+    assert not np.array_equal(first.losses, last.losses)
+    assert first.result().epoch == first.epoch < last.result().epoch == 3_000
 
 
-def test_a_snapshot_cannot_be_changed() -> None:
-    snapshot = next(train(NETWORK, XOR, key=KEY, epochs=100, restarts=1))
+def test_each_snapshot_keeps_its_own_state(snapshots: list[Progress]) -> None:
+    weights = [np.asarray(each.state.params[0].weight).tobytes() for each in snapshots]
+    assert len(set(weights)) == len(snapshots)
+    shorter = fit(NETWORK, XOR, key=KEY, epochs=snapshots[0].epoch, restarts=4)
+    assert weights[0] == np.asarray(shorter.state.params[0].weight).tobytes()
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Progress)])
+def test_a_snapshot_cannot_be_changed(snapshots: list[Progress], name: str) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        snapshot.epoch = 7  # type: ignore[misc]
+        setattr(snapshots[0], name, None)
 
 
-def test_a_checkpoint_that_is_made_in_python_is_the_one_that_the_command_writes(nudge: Nudge, tmp_path: Path) -> None:
+def test_a_checkpoint_made_in_python_is_the_one_that_the_command_writes(nudge: Nudge, tmp_path: Path) -> None:
     assert nudge("train", "xor", "--epochs", "500", "--restarts", "3", "--out", "command.safetensors").returncode == 0
     result = fit(NETWORK, XOR, key=KEY, epochs=500, restarts=3)
     save(tmp_path / "python.safetensors", make_checkpoint(result, XOR, table_name="xor", seed=0))
     by_command, by_python = load(tmp_path / "command.safetensors"), load(tmp_path / "python.safetensors")
     assert by_python.training == by_command.training
     np.testing.assert_allclose(by_python.params[0].weight, by_command.params[0].weight, rtol=1e-4)
+
+
+def test_the_metrics_and_the_baseline_are_those_of_the_rows_held_out() -> None:
+    result = fit(TANH_NETWORK, NOISY_TABLE, key=KEY, **EARLY_STOPPING)
+    x, y = NOISY_TABLE.x[result.held_out], NOISY_TABLE.y[result.held_out]
+    mean = predictions_by_hand(result.params, x, TANH_NETWORK, result.temperature).mean(axis=0)
+    assert result.metrics == pytest.approx(metrics("binary", mean, y), rel=1e-4)
+    record = make_checkpoint(result, NOISY_TABLE, table_name="noisy.csv", seed=0).training
+    assert record.metrics == result.metrics
+    assert record.baseline == baseline_metrics("binary", np.delete(NOISY_TABLE.y, result.held_out), y, 2)
+    assert (record.rows, record.held_out, record.table_digest) == (48, 12, NOISY_TABLE.digest)
+
+
+def test_a_truth_table_has_neither_metrics_nor_a_digest() -> None:
+    record = make_checkpoint(fit(NETWORK, XOR, key=jax.random.key(1), epochs=9), XOR, table_name="xor", seed=1).training
+    assert (record.metrics, record.baseline, record.table_digest, record.held_out) == ({}, {}, "", 0)
+
+
+def test_evenly_spaced_rows_are_all_rows_or_ten_thousand_of_them() -> None:
+    assert evenly_spaced(7).tolist() == list(range(7))
+    spaced = evenly_spaced(1_234_567)
+    assert (len(spaced), spaced[0], spaced[-1]) == (10_000, 0, 1_234_566)
+    assert set(np.diff(spaced)) == {123, 124}

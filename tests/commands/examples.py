@@ -1,0 +1,40 @@
+"""A file of animals, quick options for training, and running the command line inside the test's process."""
+
+import csv
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model.commands.cli import main
+
+# Options with which training on a file takes about a second.
+QUICK_TRAINING = ("--hidden", "8", "--restarts", "3", "--ensemble", "2", "--epochs", "30")
+HEADER = ("size, cm", "color", "wild", "constant", "kind")
+
+
+def write_animals(path: Path, rows: int = 240, has_targets: bool = True) -> None:
+    """Write texts with quoted commas and quotes, booleans, missing values, a constant column, and missing targets."""
+    rng = random.Random(3)
+    with path.open("w", newline="", encoding="utf-8-sig") as file:
+        writer = csv.writer(file)
+        writer.writerow(HEADER)
+        for _ in range(rows):
+            kind = rng.choice(["cat", "dog, big", 'the "ox"'])
+            number = {"cat": 30, "dog, big": 70, 'the "ox"': 190}[kind] + rng.gauss(0, 12)
+            size = rng.choice(["", "NA"]) if rng.random() < 0.1 else f"{number:.2f}"
+            color = rng.choice(["red, dark", "grün", "", 'so-called "blue"'])
+            target = kind if has_targets and rng.random() > 0.05 else ""
+            writer.writerow([size, color, rng.choice(["True", "false"]), 7, target])
+
+
+def run_main(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[Any, str]:
+    """Run the command line in this process. Returns its exit status and what it wrote to standard error."""
+    capsys.readouterr()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["nudge", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    return ended.value.code, capsys.readouterr().err

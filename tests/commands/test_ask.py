@@ -1,0 +1,29 @@
+"""`nudge ask`: inputs are typed, and predictions are printed."""
+
+import re
+from pathlib import Path
+
+from tests.conftest import Nudge
+
+
+def test_ask_is_the_loop_of_the_guide(nudge: Nudge, checkpoints: Path) -> None:
+    path = str(checkpoints / "xor.safetensors")
+    run = nudge("ask", path, input="1\n0\nnonsense\n1\n1\n0.5\nnan\n")
+    assert run.returncode == 0
+    assert run.stderr == ""
+    assert re.fullmatch(
+        r"Input a: Input b: Prediction: 0\.9\d{3}\n"
+        r"Input a: Invalid input\. Please enter a numeric value\.\n"
+        r"Input a: Input b: Prediction: 0\.0\d{3}\n"
+        r"Input a: Input b: Invalid input\. Please enter a numeric value\.\n"
+        r"Input a: \n",
+        run.stdout,
+    )
+
+
+def test_ask_takes_texts_and_says_which_are_known(animals_checkpoint: str, nudge: Nudge) -> None:
+    run = nudge("ask", animals_checkpoint, input="31\nred, dark\nTRUE\n7\n\nmauve\n")
+    assert run.returncode == 0
+    assert re.search(r"Prediction: cat \(0\.\d{4}\)", run.stdout)
+    message = "Invalid input: one of grün, red, dark, so-called \"blue\" was expected, and 'mauve' was found."
+    assert message in run.stdout

@@ -1,0 +1,170 @@
+"""`nudge predict`: a file is scored as the service answers, or it is refused."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from model.inference import BATCH_SIZES
+from serve import create_app
+from tests.commands.examples import run_main, write_animals
+from tests.conftest import Nudge
+
+HEADER = '"size, cm",color,wild,constant'
+# More rows than two batches of the smallest size.
+ROWS = 2 * BATCH_SIZES[0] + 3
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def json_row(row: dict[str, str]) -> dict[str, Any]:
+    """A row of the file as the service takes it in JSON."""
+    return {
+        "size, cm": None if row["size, cm"] in ("", "NA") else float(row["size, cm"]),
+        "color": row["color"] or None,
+        "wild": row["wild"] == "True",
+        "constant": 7,
+    }
+
+
+def test_the_service_and_the_command_predict_the_same(
+    animals: Path, animals_checkpoint: str, tmp_path: Path, nudge: Nudge
+) -> None:
+    write_animals(tmp_path / "new.csv", rows=ROWS, has_targets=False)
+    assert nudge("predict", animals_checkpoint, "new.csv", "--out", "scored.parquet").returncode == 0
+    scored = pl.read_parquet(tmp_path / "scored.parquet")
+    client = create_app({"NUDGE_CHECKPOINTS": str(animals / "checkpoints")}).test_client()
+    rows = read_rows(tmp_path / "new.csv")
+    answers = client.post("/predict", json=[json_row(row) for row in rows]).get_json()
+    assert len(rows) == len(answers) == scored.height == ROWS
+    for index, (row, answer) in enumerate(zip(rows, answers, strict=True)):
+        if index % 16 == 0:
+            query = {name: value for name, value in row.items() if name != "kind" and value}
+            single: Any = client.get("/predict", query_string=query).get_json()
+            assert single["prediction"] == pytest.approx(answer["prediction"], abs=1e-6)
+        assert answer["label"] == scored["label"][index]
+        assert answer["spread"] == pytest.approx(scored["spread"][index], abs=1e-6)
+        for name, probability in answer["prediction"].items():
+            assert probability == pytest.approx(scored[f"prediction_{name}"][index], abs=1e-6)
+        assert scored["prediction"][index] == pytest.approx(max(answer["prediction"].values()), abs=1e-6)
+
+
+def test_without_a_file_the_predictions_are_printed_as_csv(
+    animals_checkpoint: str, tmp_path: Path, nudge: Nudge
+) -> None:
+    write_animals(tmp_path / "new.csv", rows=5, has_targets=False)
+    lines = nudge("predict", animals_checkpoint, "new.csv").stdout.splitlines()
+    assert lines[0].startswith(f"{HEADER},kind,prediction,label")
+    assert len(lines) == 6
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (
+            {"wild": "true"},
+            "the columns size, cm, color, wild, constant were expected, and wild was found: constant is",
+        ),
+        ({"wild": "perhaps", "constant": "7"}, "column wild: one of false, true was expected, and 'perhaps' was found"),
+        ({"wild": "", "constant": "7"}, "column wild: one of false, true was expected, and nothing was found"),
+        (
+            {"wild": "false", "constant": "7", "color": "mauve"},
+            "column color: one of grün, red, dark, so-called \"blue\" was expected, and 'mauve' was found",
+        ),
+        ({"wild": "false", "constant": "7", "age": "1"}, "were expected, and 'age' was found"),
+    ],
+)
+def test_the_service_refuses_a_wrong_query_with_status_400(animals: Path, query: dict[str, str], message: str) -> None:
+    client = create_app({"NUDGE_CHECKPOINTS": str(animals / "checkpoints")}).test_client()
+    reply = client.get("/predict", query_string=query)
+    assert reply.status_code == 400
+    assert message in reply.get_json()["error"]
+    assert client.get("/predict", query_string={"wild": "FALSE", "constant": "8"}).status_code == 200
+
+
+@pytest.mark.parametrize("out", ["scored.csv", "scored.parquet"])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("size,wild,constant\n1,true,7\n", "expected the columns size, cm, color, wild, constant, found no size, cm;"),
+        (
+            f"{HEADER}\n1,grün,true,7\n2,mauve,true,7\n",
+            "expected one of grün, red, dark, so-called \"blue\" in the column color, found 'mauve' in row 2;",
+        ),
+        (f"{HEADER}\nfar,grün,true,7\n", "expected a number in the column size, cm, found 'far' in row 1;"),
+        (f"{HEADER}\n1,grün,,7\n", "expected one of false, true in the column wild, found nothing in row 1;"),
+        (f"{HEADER},label\n1,grün,true,7,x\n", "expected no column label, which is to be added"),
+    ],
+)
+def test_a_file_that_cannot_be_scored_is_one_sentence_and_status_2(
+    animals_checkpoint: str,
+    tmp_path: Path,
+    content: str,
+    message: str,
+    out: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "new.csv").write_text(content)
+    status, errors = run_main(
+        capsys, "predict", animals_checkpoint, str(tmp_path / "new.csv"), "--out", str(tmp_path / out)
+    )
+    assert status == 2
+    assert errors.startswith(f"nudge: {tmp_path / 'new.csv'}: expected ")
+    assert errors.count("\n") == 1
+    assert message in errors
+    assert [path.name for path in tmp_path.iterdir()] == ["new.csv"]
+
+
+def test_the_output_is_csv_or_parquet(
+    animals: Path, animals_checkpoint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, errors = run_main(capsys, "predict", animals_checkpoint, str(animals / "animals.csv"), "--out", "x.txt")
+    assert status == 2
+    assert errors == "nudge: --out: expected a name that ends in .csv or .parquet, found 'x.txt'\n"
+
+
+# Two rows in Parquet, with numbers as texts and with missing values.
+GOOD_COLUMNS: dict[str, list[Any]] = {
+    "wild": [True, False],
+    "color": ["grün", None],
+    "size, cm": [31, None],
+    "constant": ["7", "8"],
+}
+
+
+def score_parquet(
+    capsys: pytest.CaptureFixture[str], checkpoint: str, folder: Path, **changes: list[Any]
+) -> tuple[Any, str]:
+    """Score a Parquet file with GOOD_COLUMNS and changes. Returns the exit status and the messages."""
+    pl.DataFrame(GOOD_COLUMNS | changes).write_parquet(folder / "new.parquet")
+    out = ("--out", str(folder / "scored.csv"))
+    return run_main(capsys, "predict", checkpoint, str(folder / "new.parquet"), *out)
+
+
+def test_a_parquet_file_may_have_columns_of_other_types(
+    animals_checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, errors = score_parquet(capsys, animals_checkpoint, tmp_path)
+    assert not status, errors
+    assert len(read_rows(tmp_path / "scored.csv")) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("constant", "expected numbers or texts in constant, found List(Int64)"),
+        ("more", "expected what CSV can hold in more, found List(Int64)"),
+    ],
+)
+def test_a_nested_column_is_refused(
+    animals_checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, message: str
+) -> None:
+    status, errors = score_parquet(capsys, animals_checkpoint, tmp_path, **{name: [[1], [2]]})
+    assert (status, errors.count("\n")) == (2, 1)
+    assert message in errors
+    assert not (tmp_path / "scored.csv").exists()

@@ -1,0 +1,61 @@
+"""Figures, which `nudge check` and `nudge importance` draw by matplotlib."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.commands.examples import run_main
+from tests.conftest import ROOT, Nudge
+
+# The first bytes of a file with this ending.
+FIRST_BYTES = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}
+
+
+@pytest.fixture(params=["check", "importance"])
+def draw(request: pytest.FixtureRequest, animals: Path, animals_checkpoint: str, checkpoints: Path) -> tuple[str, ...]:
+    """The arguments of each command that draws, up to the name of the figure."""
+    if request.param == "check":
+        return "check", str(checkpoints / "xor.safetensors"), "--plot"
+    return "importance", animals_checkpoint, str(animals / "animals.csv"), "--plot"
+
+
+@pytest.mark.parametrize("ending", FIRST_BYTES)
+def test_a_figure_has_the_format_of_its_ending(
+    draw: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: str
+) -> None:
+    path = tmp_path / f"figure.{ending}"
+    status, errors = run_main(capsys, *draw, str(path))
+    assert not status
+    assert errors == ""
+    assert path.read_bytes().startswith(FIRST_BYTES[ending])
+
+
+def test_another_ending_is_one_sentence_and_status_2(
+    draw: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, errors = run_main(capsys, *draw, str(tmp_path / "figure.txt"))
+    assert status == 2
+    assert errors == "nudge: --plot: expected a name that ends in .svg, .png or .pdf, found 'figure.txt'\n"
+
+
+def test_a_folder_that_is_not_there_is_one_sentence_and_status_2(
+    draw: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "no" / "figure.svg"
+    status, errors = run_main(capsys, *draw, str(path))
+    assert status == 2
+    assert errors == f"nudge: --plot: {path} cannot be written to: no such file or directory; name another file\n"
+
+
+def test_a_figure_without_matplotlib_is_one_sentence_and_status_2(
+    draw: tuple[str, ...], nudge: Nudge, tmp_path: Path
+) -> None:
+    package = tmp_path / "path" / "matplotlib"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ModuleNotFoundError('matplotlib')")
+    run = nudge(*draw, "figure.svg", PYTHONPATH=f"{package.parent}:{ROOT}")
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert run.stderr == (
+        "nudge: --plot: expected matplotlib, found none; install it with `pip install 'nudge-jax[plot]'`\n"
+    )

@@ -1,0 +1,24 @@
+"""`nudge show`: what is in a checkpoint."""
+
+import re
+from pathlib import Path
+
+from tests.conftest import Nudge
+
+
+def test_show_prints_how_a_truth_table_was_learned(nudge: Nudge, checkpoints: Path) -> None:
+    run = nudge("show", str(checkpoints / "xor.safetensors"))
+    assert run.returncode == 0
+    for text in ("2-2-1, relu, binary, 9 parameters", "20,000 of 20,000", "sgd, learning rate 0.01", "0.weight[0,0]"):
+        assert text in run.stdout
+
+
+def test_show_prints_the_columns_and_the_rows_of_a_file(animals_checkpoint: str, nudge: Nudge) -> None:
+    printed = nudge("show", animals_checkpoint).stdout
+    for line in (
+        r"size, cm +number +\S+ to \S+ +\(x - \S+\) / \S+ +allowed",
+        r"wild +boolean +false, true +one-hot +refused",
+        r"constant +number +7 to 7 +constant, not used +refused",
+        r"rows +\d+, of which \d+ were held out; \d+ had no target",
+    ):
+        assert re.search(f"^{line}$", printed, re.MULTILINE), line

@@ -1,0 +1,94 @@
+"""From a file to the table that a network learns from."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from model import CategoricalColumn, NumericColumn, TableError, read_table
+from model.tables.from_file import table_from_frame
+from tests.tables.examples import write_table
+
+CONTENT = "size,color,wild,price\n1,red,true,10\n2,NA,false,20\n3,blue,true,\n?,red,true,60\n"
+
+
+def test_a_file_becomes_scaled_and_encoded_columns(tmp_path: Path) -> None:
+    table = read_table(write_table(tmp_path, CONTENT), "price")
+    assert (table.columns, table.target, table.task, table.classes) == (
+        ("size", "color", "wild"),
+        "price",
+        "regression",
+        (),
+    )
+    assert table.column_specs == (
+        NumericColumn(1.5, 0.5, 1.0, 2.0, missing=True),
+        CategoricalColumn(("red",), missing=True),
+        CategoricalColumn(("false", "true"), boolean=True),
+    )
+    assert table.x.tolist() == [
+        [-1.0, 0.0, 1.0, 0.0, 0.0, 1.0],
+        [1.0, 0.0, 0.0, 1.0, 1.0, 0.0],
+        [0.0, 1.0, 1.0, 0.0, 0.0, 1.0],
+    ]
+    np.testing.assert_allclose(table.target_scaling.unscale(table.y), [10.0, 20.0, 60.0], rtol=1e-6)
+    assert (table.dropped, table.complete) == (1, False)
+
+
+def test_columns_are_chosen_and_dropped(tmp_path: Path) -> None:
+    path = write_table(tmp_path, CONTENT)
+    assert read_table(path, "price", columns=["wild", "size"]).columns == ("wild", "size")
+    assert read_table(path, "wild", drop=["size", "price"]).columns == ("color",)
+
+
+def test_a_long_frame_is_encoded_in_parts() -> None:
+    rng = np.random.default_rng(0)
+    frame = pl.DataFrame({"a": rng.normal(size=40_000), "y": rng.integers(0, 2, 40_000)})
+    table = table_from_frame(frame, "y")
+    a = frame["a"].to_numpy()
+    np.testing.assert_allclose(table.x[:, 0], (a - a.mean()) / a.std(), rtol=1e-5, atol=1e-6)
+    assert table.y.tolist() == frame["y"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        (CONTENT, {"target": "price", "columns": []}, "expected columns to learn from, found none; "),
+        (CONTENT, {"target": "price", "drop": ["price"]}, "expected price as the target alone, found it among "),
+        (CONTENT, {"target": "weight"}, "expected a column 'weight', found the columns size, color, wild, price; "),
+        ("a,y\n1,\n2,\n", {"target": "y"}, "expected a value of y in some row, found none; "),
+        ("y\n1\n0\n", {"target": "y"}, "expected a column beside the target, found none; "),
+        ("a,y\n1,0\n1e39,1\n", {"target": "y"}, "expected numbers within ±3.4e38 in a, found 1.0 to 1e+39; "),
+    ],
+)
+def test_a_file_that_makes_no_table_is_refused(
+    tmp_path: Path, content: str, options: dict[str, Any], message: str
+) -> None:
+    path = write_table(tmp_path, content)
+    with pytest.raises(TableError) as caught:
+        read_table(path, **options)
+    assert str(caught.value).startswith(f"{path}: {message}")
+
+
+def test_an_unknown_task_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="task must be one of binary, multiclass, regression, not 'ranking'"):
+        read_table(write_table(tmp_path, CONTENT), "price", task="ranking")
+
+
+@pytest.mark.parametrize(
+    ("rows", "texts", "is_refused"),
+    [(100, 100, True), (100, 51, True), (100, 50, False), (20, 20, False), (2_002, 1_001, True), (2_002, 1_000, False)],
+)
+def test_a_text_column_with_too_many_texts_is_refused(rows: int, texts: int, is_refused: bool) -> None:
+    names = [f"name {index % texts}" for index in range(rows)]
+    frame = pl.DataFrame({"the name": names, "y": [0, 1] * (rows // 2)})
+    if not is_refused:
+        assert len(table_from_frame(frame, "y").column_specs[0].categories) == texts  # type: ignore[union-attr]
+        return
+    with pytest.raises(TableError) as caught:
+        table_from_frame(frame, "y")
+    assert str(caught.value) == (
+        f"expected text columns with few different texts, found {texts:,} in the name, of {rows:,} rows; "
+        "leave such columns out: --drop 'the name'"
+    )

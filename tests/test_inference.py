@@ -1,0 +1,99 @@
+"""The predictor: from rows of columns to answers."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.monitoring
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from model import Checkpoint, Layer, Network, Predictor, encode
+from model.ensembles import predict_rows
+from model.network import MAX_FUSED_UNITS
+from tests.examples import COLUMN_SPECS, RECORD, checkpoint_of, values_of
+
+TASKS = ("binary", "multiclass", "regression")
+# Units of the hidden layer. NumPy computes a network of few units, and JAX one of more.
+FEW_UNITS, MANY_UNITS = 3, MAX_FUSED_UNITS + 4
+
+
+@pytest.mark.parametrize("hidden", [FEW_UNITS, MANY_UNITS])
+@pytest.mark.parametrize("task", TASKS)
+def test_the_predictor_predicts_the_encoded_rows_in_the_unit_of_the_target(task: str, hidden: int) -> None:
+    checkpoint = checkpoint_of(task, hidden=hidden)
+    predictor = Predictor(checkpoint, numpy_values=8, batch_sizes=(3, 4))
+    values = values_of(11)
+    assert np.isnan(values).any()
+    x = encode(COLUMN_SPECS, list(values.T))
+    expected = predict_rows(checkpoint.params, x, checkpoint.network, checkpoint.temperature)
+    scaling = checkpoint.target_scaling
+    for rows in (1, 3, 4, 5, 11):
+        mean, spread = predictor.predict(values[:rows])
+        np.testing.assert_allclose(mean, scaling.mean + scaling.scale * expected.mean[:rows], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(spread, scaling.scale * expected.spread[:rows], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_an_answer_has_the_prediction_the_label_and_the_spread(task: str) -> None:
+    predictor = Predictor(checkpoint_of(task))
+    values = values_of(11)
+    mean, spread = predictor.predict(values)
+    for answer, row_mean, row_spread in zip(predictor.answers(values), mean.tolist(), spread.tolist(), strict=True):
+        assert answer["spread"] == row_spread
+        if task == "regression":
+            assert "label" not in answer
+            assert answer["prediction"] == row_mean
+        elif task == "binary":
+            assert (answer["prediction"], answer["label"]) == (row_mean, "yes" if row_mean >= 0.5 else "no")
+        else:
+            assert answer["prediction"] == dict(zip("123", row_mean, strict=True))
+            assert answer["label"] == 1 + int(np.argmax(row_mean))
+
+
+def test_a_single_network_gives_no_spread() -> None:
+    ensemble = checkpoint_of("binary")
+    params = jax.tree.map(lambda leaf: leaf[0], ensemble.params)
+    assert all("spread" not in answer for answer in Predictor(checkpoint_of("binary", params)).answers(values_of(3)))
+
+
+@pytest.fixture
+def compilations() -> Iterator[list[str]]:
+    """The programs that JAX compiles during a test, as an event for each."""
+    events: list[str] = []
+
+    def listen(event: str, seconds: float, **_: Any) -> None:
+        if event.endswith("backend_compile_duration"):
+            events.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    yield events
+    jax.monitoring.unregister_event_duration_listener(listen)
+
+
+def test_a_compiled_predictor_compiles_nothing_more(compilations: list[str]) -> None:
+    """The batch sizes are those of no other test, because JAX keeps compiled programs."""
+    predictor = Predictor(checkpoint_of("binary", hidden=MANY_UNITS), numpy_values=8, batch_sizes=(5, 7))
+    predictor.compile()
+    assert compilations
+    compilations.clear()
+    assert [len(predictor.answers(values_of(rows))) for rows in (6, 12)] == [6, 12]
+    assert compilations == []
+
+
+def test_no_rows_have_no_answers() -> None:
+    assert Predictor(checkpoint_of("binary")).answers(values_of(0)) == []
+
+
+def test_values_with_other_columns_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"^values must have 4 columns, not \[2, 3\]$"):
+        Predictor(checkpoint_of("binary")).predict(np.zeros((2, 3)))
+
+
+def test_a_row_that_overflows_is_refused() -> None:
+    network = Network((1, 1), task="regression")
+    params = [Layer(jnp.array([[1e20]]), jnp.zeros(1))]
+    predictor = Predictor(Checkpoint(network, params, ("a",), "y", (), RECORD))
+    with pytest.raises(ValueError, match=r"within the network's range were expected, and \[1e\+30\] overflows in it"):
+        predictor.answers(np.array([[1.0], [1e30]]))
