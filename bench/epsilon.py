@@ -17,13 +17,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from model import Network, Params, init_params, loss, nudge
+from model.activations import ACTIVATIONS
 from model.checking.check import TOLERANCE
 from model.checking.epsilon_plot import BLUE, GRAY, INK, ORANGE, add_legend, epsilon_axes
 from model.checking.findings import SIZE_FLOOR
 from model.commands.shared import save_figure
 from model.gradients import EPSILON, map_parameters
 from model.messages import align_columns
-from model.network import ACTIVATIONS, preactivations
+from model.network import preactivations
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "error-against-epsilon.svg"
 

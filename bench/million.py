@@ -1,9 +1,10 @@
-"""A CSV file of a million rows, read and learnt from for one epoch: beside PyTorch and scikit-learn.
+"""One epoch of a million rows from a CSV file, compared to PyTorch and scikit-learn.
 
     python -m bench.million [--torch-python PYTHON] [--rows 1000000] [--turns 3]
 
-Each runs in a process of its own, in turns, a 64-64 network with Adam in batches of 1,024 and of 256 rows, the rows
-shuffled. What is timed goes from opening the file to the end of the epoch: imports are left out, compiling is not.
+Each library trains a 64-64 network with Adam on shuffled rows, in batches of 1,024 and of 256 rows. Each run has its
+own process, and the libraries take turns. The time is measured from the opening of the file to the end of the epoch.
+It includes compiling, but not the imports.
 """
 
 from __future__ import annotations
@@ -19,12 +20,19 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS, TARGET, HIDDEN = 30, "target", (64, 64)
-BATCHES = (1024, 256)
-# Memory that is taken beyond the imports: less than so many times the table in float32.
+BATCH_SIZES = (1024, 256)
+# The memory that is taken after the imports is less than so many times the table in float32.
 MEMORY_BAR = 3.0
+# Variables that the processes do not inherit: a cache would hide the compiling, and polars sets the other one to tell
+# its allocator how to treat this process.
+DROPPED_VARIABLES = ("JAX_COMPILATION_CACHE_DIR", "_RJEM_MALLOC_CONF")
+
+# What a run measures, by name: seconds, megabytes, and the loss.
+Measurements = dict[str, float]
 
 
 def main() -> None:
@@ -32,28 +40,28 @@ def main() -> None:
     parser.add_argument("--torch-python", default=sys.executable, help="an interpreter with torch, polars and numpy")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--worker", nargs=3, metavar=("NAME", "FILE", "BATCH"), help=argparse.SUPPRESS)
+    parser.add_argument("--worker", nargs=3, metavar=("NAME", "FILE", "BATCH_SIZE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        name, path, batch = options.worker
-        print(json.dumps(WORKERS[name](path, int(batch))))
+        name, path, batch_size = options.worker
+        print(json.dumps(WORKERS[name](path, int(batch_size))))
         return
     pythons = {"nudge": sys.executable, "PyTorch": options.torch_python, "scikit-learn": sys.executable}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "million.csv")
-        write(path, options.rows)
+        write_table(path, options.rows)
         print(f"{options.rows:,} rows, {COLUMNS} columns, {path.stat().st_size / 1e6:.0f} MB of CSV.")
-        path.read_bytes()  # into the page cache, for all alike
-        runs: dict[tuple[int, str], list[dict[str, float]]] = {}
+        path.read_bytes()  # into the page cache, for every library
+        runs: dict[tuple[int, str], list[Measurements]] = {}
         for _ in range(options.turns):
-            for batch in BATCHES:
+            for batch_size in BATCH_SIZES:
                 for name, python in pythons.items():
-                    runs.setdefault((batch, name), []).append(run(python, name, path, batch))
+                    runs.setdefault((batch_size, name), []).append(run_worker(python, name, path, batch_size))
     show(runs, options.rows)
 
 
-def write(path: Path, rows: int) -> None:
-    """Columns from a normal distribution, and a target that a small random network draws."""
+def write_table(path: Path, rows: int) -> None:
+    """Write normally distributed columns and a target that a small random network gives them."""
     import numpy as np
     import polars as pl
 
@@ -65,42 +73,41 @@ def write(path: Path, rows: int) -> None:
     frame.with_columns(pl.Series(TARGET, target)).write_csv(path)
 
 
-def run(python: str, name: str, path: Path, batch: int) -> dict[str, float]:
-    environment = {name: value for name, value in os.environ.items() if name not in DROPPED}
-    command = [python, "-m", "bench.million", "--worker", name, str(path), str(batch)]
+def run_worker(python: str, name: str, path: Path, batch_size: int) -> Measurements:
+    """Run one library in its own process."""
+    environment = {name: value for name, value in os.environ.items() if name not in DROPPED_VARIABLES}
+    command = [python, "-m", "bench.million", "--worker", name, str(path), str(batch_size)]
     process = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, float] = json.loads(process.stdout.splitlines()[-1])
-    return found
+    measurements: Measurements = json.loads(process.stdout.splitlines()[-1])
+    return measurements
 
 
-# Of the environment: a cache would hide the compiling, and polars tells its allocator here how to treat its children's.
-DROPPED = ("JAX_COMPILATION_CACHE_DIR", "_RJEM_MALLOC_CONF")
-
-
-class Watch:
-    """The seconds of each part, and the memory: made when the imports are done."""
+class Stopwatch:
+    """Measures the seconds of each part and the memory. It starts when the imports are done."""
 
     def __init__(self) -> None:
-        self.imported, self.seconds = memory("VmRSS"), {}
-        self.since = time.perf_counter()
+        self.start_memory = process_memory("VmRSS")
+        self.seconds: Measurements = {}
+        self.part_start = time.perf_counter()
 
-    def lap(self, name: str) -> None:
+    def end_part(self, name: str) -> None:
+        """Store the seconds since the start, or since the end of the part before."""
         now = time.perf_counter()
-        self.seconds[name], self.since = now - self.since, now
+        self.seconds[name], self.part_start = now - self.part_start, now
 
-    def found(self, loss: float) -> dict[str, float]:
-        peak = memory("VmHWM")
-        return self.seconds | {"growth": peak - self.imported, "peak": peak, "loss": float(loss)}
-
-
-def memory(name: str) -> float:
-    """MB of this process."""
-    found = re.search(rf"^{name}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
-    assert found is not None
-    return int(found[1]) * 1024 / 1e6
+    def measurements(self, loss: float) -> Measurements:
+        peak = process_memory("VmHWM")
+        return self.seconds | {"growth": peak - self.start_memory, "peak": peak, "loss": float(loss)}
 
 
-def ours(path: str, batch: int) -> dict[str, float]:
+def process_memory(name: str) -> float:
+    """A number of the kernel about the memory of this process, in MB."""
+    match = re.search(rf"^{name}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    assert match is not None
+    return int(match[1]) * 1024 / 1e6
+
+
+def train_nudge(path: str, batch_size: int) -> Measurements:
     import jax
 
     import model.tables.reading  # noqa: F401
@@ -108,29 +115,36 @@ def ours(path: str, batch: int) -> dict[str, float]:
     from model.training.defaults import default_network
     from model.training.fit import train
 
-    watch = Watch()
+    stopwatch = Stopwatch()
     table = read_table(path, TARGET)
-    watch.lap("read")
+    stopwatch.end_part("read")
     network = default_network(table, HIDDEN)
-    options = {"restarts": 1, "ensemble": 1, "epochs": 1, "validation": 0.0, "batch_size": batch, "log_every": 1}
+    options: dict[str, Any] = {
+        "restarts": 1,
+        "ensemble": 1,
+        "epochs": 1,
+        "validation": 0.0,
+        "batch_size": batch_size,
+        "log_every": 1,
+    }
     (progress,) = train(network, table, key=jax.random.key(0), **options)
-    watch.lap("epoch")
+    stopwatch.end_part("epoch")
     progress.result()
-    watch.lap("metrics")
-    return watch.found(progress.records[-1].losses[-1, 0])
+    stopwatch.end_part("metrics")
+    return stopwatch.measurements(progress.records[-1].losses[-1, 0])
 
 
-def torch_(path: str, batch: int) -> dict[str, float]:
+def train_torch(path: str, batch_size: int) -> Measurements:
     import numpy as np
     import polars as pl
     import torch
 
-    watch = Watch()
+    stopwatch = Stopwatch()
     frame = pl.read_csv(path)
     x = frame.drop(TARGET).to_numpy()
     x = ((x - x.mean(axis=0)) / x.std(axis=0)).astype(np.float32)
     inputs, targets = torch.from_numpy(x), torch.from_numpy(frame[TARGET].to_numpy().astype(np.float32))
-    watch.lap("read")
+    stopwatch.end_part("read")
     torch.manual_seed(0)
     first, second = HIDDEN
     network = torch.nn.Sequential(
@@ -141,20 +155,20 @@ def torch_(path: str, batch: int) -> dict[str, float]:
         torch.nn.Linear(second, 1),
     )
     optimizer = torch.optim.Adam(network.parameters())
-    loss_of = torch.nn.BCEWithLogitsLoss()
-    order, total, steps = torch.randperm(len(inputs)), 0.0, 0
-    for start in range(0, len(inputs), batch):
-        taken = order[start : start + batch]
+    loss_function = torch.nn.BCEWithLogitsLoss()
+    order, total_loss, steps = torch.randperm(len(inputs)), 0.0, 0
+    for start in range(0, len(inputs), batch_size):
+        batch = order[start : start + batch_size]
         optimizer.zero_grad()
-        loss = loss_of(network(inputs[taken])[:, 0], targets[taken])
+        loss = loss_function(network(inputs[batch])[:, 0], targets[batch])
         loss.backward()
         optimizer.step()
-        total, steps = total + loss.item(), steps + 1
-    watch.lap("epoch")
-    return watch.found(total / steps)
+        total_loss, steps = total_loss + loss.item(), steps + 1
+    stopwatch.end_part("epoch")
+    return stopwatch.measurements(total_loss / steps)
 
 
-def sklearn_(path: str, batch: int) -> dict[str, float]:
+def train_sklearn(path: str, batch_size: int) -> Measurements:
     import warnings
 
     import polars as pl
@@ -163,53 +177,61 @@ def sklearn_(path: str, batch: int) -> dict[str, float]:
     from sklearn.preprocessing import StandardScaler
 
     warnings.simplefilter("ignore", ConvergenceWarning)
-    watch = Watch()
+    stopwatch = Stopwatch()
     frame = pl.read_csv(path)
     x, y = StandardScaler().fit_transform(frame.drop(TARGET).to_numpy()), frame[TARGET].to_numpy()
-    watch.lap("read")
-    network = MLPClassifier(hidden_layer_sizes=HIDDEN, max_iter=1, batch_size=batch, random_state=0).fit(x, y)
-    watch.lap("epoch")
-    return watch.found(network.loss_)
+    stopwatch.end_part("read")
+    network = MLPClassifier(hidden_layer_sizes=HIDDEN, max_iter=1, batch_size=batch_size, random_state=0).fit(x, y)
+    stopwatch.end_part("epoch")
+    return stopwatch.measurements(network.loss_)
 
 
-WORKERS: dict[str, Callable[[str, int], dict[str, float]]] = {
-    "nudge": ours,
-    "PyTorch": torch_,
-    "scikit-learn": sklearn_,
+WORKERS: dict[str, Callable[[str, int], Measurements]] = {
+    "nudge": train_nudge,
+    "PyTorch": train_torch,
+    "scikit-learn": train_sklearn,
 }
 
 
-def show(runs: dict[tuple[int, str], list[dict[str, float]]], rows: int) -> None:
-    middle = {
-        key: {name: statistics.median(found[name] for found in several) for name in several[0]}
-        for key, several in runs.items()
+def show(runs: dict[tuple[int, str], list[Measurements]], rows: int) -> None:
+    """Print the medians as a table, and then which bars are met."""
+    medians = {
+        key: {name: statistics.median(each[name] for each in measured) for name in measured[0]}
+        for key, measured in runs.items()
     }
-    table = rows * COLUMNS * 4 / 1e6
-    print("\n| rows a batch | | reading, s | the epoch, s | together, s | beyond the imports, MB | in all, MB | loss |")
+    print(
+        "\n| rows in a batch | | reading, s | the epoch, s | together, s | after the imports, MB | in all, MB | loss |"
+    )
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for (batch, name), m in middle.items():
-        cells = [f"{batch:,}", name, *(f"{m[part]:.2f}" for part in ("read", "epoch"))]
-        cells += [f"{m['read'] + m['epoch']:.2f}", f"{m['growth']:.0f}", f"{m['peak']:.0f}", f"{m['loss']:.4f}"]
-        print(f"| {' | '.join(cells)} |")
+    for (batch_size, name), median in medians.items():
+        cells = [f"{batch_size:,}", name, f"{median['read']:.2f}", f"{median['epoch']:.2f}"]
+        cells += [f"{training_time(median):.2f}", f"{median['growth']:.0f}", f"{median['peak']:.0f}"]
+        print(f"| {' | '.join([*cells, format(median['loss'], '.4f')])} |")
     print()
-    for batch in dict.fromkeys(batch for batch, _ in middle):
-        m = middle[batch, "nudge"]
-        for other in ("PyTorch", "scikit-learn"):
-            ratio = (m["read"] + m["epoch"]) / sum(middle[batch, other][part] for part in ("read", "epoch"))
-            print(f"Batches of {batch:,}: {ratio:.2f} of the time of {other}, bar below 1{missed(ratio < 1)}.")
-        share = m["growth"] / table
-        print(
-            f"Batches of {batch:,}: memory {share:.2f} × the float32 table, "
-            f"bar {MEMORY_BAR:g}{missed(share < MEMORY_BAR)}."
-        )
-        print(
-            f"Batches of {batch:,}: the metrics of all rows afterwards, {m['metrics']:.2f} s, are not in these times."
-        )
+    for batch_size in dict.fromkeys(batch_size for batch_size, _ in medians):
+        show_bars(batch_size, {name: medians[batch_size, name] for name in WORKERS}, rows)
     print(f"\nMedians of {len(next(iter(runs.values())))} runs in turns.")
 
 
-def missed(met: bool) -> str:
-    return ", met" if met else ", MISSED"
+def show_bars(batch_size: int, medians: dict[str, Measurements], rows: int) -> None:
+    """Print which bars are met with batches of one size."""
+    nudge, start = medians["nudge"], f"Batches of {batch_size:,}:"
+    for other in ("PyTorch", "scikit-learn"):
+        ratio = training_time(nudge) / training_time(medians[other])
+        print(f"{start} {ratio:.2f} of the time of {other}, bar below 1{met_or_missed(ratio < 1)}.")
+    table_megabytes = rows * COLUMNS * 4 / 1e6
+    share = nudge["growth"] / table_megabytes
+    print(f"{start} memory {share:.2f} × the float32 table, bar {MEMORY_BAR:g}{met_or_missed(share < MEMORY_BAR)}.")
+    print(f"{start} the metrics of all rows take {nudge['metrics']:.2f} s more, which are not in these times.")
+
+
+def training_time(measurements: Measurements) -> float:
+    """The seconds from the opening of the file to the end of the epoch."""
+    return measurements["read"] + measurements["epoch"]
+
+
+def met_or_missed(is_met: bool) -> str:
+    return ", met" if is_met else ", MISSED"
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Five small tables, from a CSV file to cross-validated figures: default settings beside scikit-learn's.
+"""Five small tables, read from CSV and cross-validated: Nudge's default settings, compared to those of scikit-learn.
 
     python -m bench.tables [--states 4] [--repeats 5]
     python -m bench.tables --members
 
-The first prints how right each is, beside MLPClassifier and MLPRegressor with a scaler, a linear model and boosted
-trees, and which bars are met. The second prints what restarts and the size of the ensemble do.
+The first command compares the scores with those of MLPClassifier and MLPRegressor behind a scaler, of a linear model,
+and of boosted trees. It prints which bars are met. The second command compares numbers of restarts and sizes of the
+ensemble.
 """
 
 from __future__ import annotations
@@ -46,48 +47,49 @@ TABLES = {
     "digits": datasets.load_digits,
     "diabetes": datasets.load_diabetes,
 }
-NAMES = ("nudge", "MLP", "linear", "boosting")
-MEMBERS = ((1, 1), (2, 2), (4, 4), (8, 4), (8, 8), (16, 8))
+MODELS = ("nudge", "MLP", "linear", "boosting")
+# Numbers of restarts, each with the size of the ensemble.
+ENSEMBLES = ((1, 1), (2, 2), (4, 4), (8, 4), (8, 8), (16, 8))
 
 
 class Data(NamedTuple):
-    """What the file of one of TABLES holds. x: [rows, columns]. y: classes, or numbers in a regression."""
+    """One of TABLES. x: [rows, columns]. y: [rows] classes, or numbers in a regression."""
 
     x: np.ndarray
     y: np.ndarray
-    regression: bool
+    is_regression: bool
 
     def folds(self, state: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        kind = KFold if self.regression else StratifiedKFold
-        folds: Iterator[tuple[np.ndarray, np.ndarray]] = kind(FOLDS, shuffle=True, random_state=state).split(
-            self.x, self.y
-        )
+        """The rows to learn from and the rows to test on, for each fold."""
+        splitter = KFold if self.is_regression else StratifiedKFold
+        folds: Iterator[tuple[np.ndarray, np.ndarray]]
+        folds = splitter(FOLDS, shuffle=True, random_state=state).split(self.x, self.y)
         return folds
 
 
 class Scores(NamedTuple):
-    """Of each fold, one state after the other. right: accuracy, or R². surprise: log loss. seconds: of the fit."""
+    """The scores of every fold of every state, [folds]. score: the accuracy, or R². seconds: the time of the fit."""
 
-    right: np.ndarray
-    surprise: np.ndarray
+    score: np.ndarray
+    log_loss: np.ndarray
     seconds: np.ndarray
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--states", type=int, default=4, help="how many shufflings into folds")
-    parser.add_argument("--repeats", type=int, default=5, help="timed runs of each on digits")
-    parser.add_argument("--members", action="store_true", help="show restarts and ensembles instead")
+    parser.add_argument("--states", type=int, default=4, help="how often the rows are shuffled into folds")
+    parser.add_argument("--repeats", type=int, default=5, help="how often the fits of digits are timed")
+    parser.add_argument("--members", action="store_true", help="compare restarts and ensembles instead")
     parser.add_argument("--worker", choices=("nudge", "MLP"), help=argparse.SUPPRESS)
     options = parser.parse_args()
-    warnings.simplefilter("ignore", ConvergenceWarning)  # MLP stops at its 200 epochs
-    data = {name: through_csv(load) for name, load in TABLES.items()}
+    warnings.simplefilter("ignore", ConvergenceWarning)  # MLP stops after its 200 epochs
+    tables = {name: through_csv(load) for name, load in TABLES.items()}
     if options.worker:
-        print(digits_seconds(data["digits"], options.worker))
+        print(seconds_of_fits(tables["digits"], options.worker))
     elif options.members:
-        show_members(data, options.states)
+        compare_ensembles(tables, options.states)
     else:
-        compare(data, options.states, options.repeats)
+        compare_models(tables, options.states, options.repeats)
 
 
 def through_csv(load: Callable[[], Any]) -> Data:
@@ -109,120 +111,137 @@ def through_csv(load: Callable[[], Any]) -> Data:
     return Data(x, frame[TARGET].to_numpy(), table.task == "regression")
 
 
-def make(name: str, regression: bool, **options: Any) -> Any:
-    """A model with its default settings."""
+def make_model(name: str, is_regression: bool, **options: Any) -> Any:
+    """A model with its default settings, but for the options."""
     if name == "nudge":
-        return NudgeRegressor(**options) if regression else NudgeClassifier(**options)
+        return NudgeRegressor(**options) if is_regression else NudgeClassifier(**options)
     if name == "MLP":
-        mlp = MLPRegressor(random_state=0) if regression else MLPClassifier(random_state=0)
+        mlp = MLPRegressor(random_state=0) if is_regression else MLPClassifier(random_state=0)
         return make_pipeline(StandardScaler(), mlp)
     if name == "linear":
-        return make_pipeline(StandardScaler(), Ridge() if regression else LogisticRegression())
-    trees = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
+        return make_pipeline(StandardScaler(), Ridge() if is_regression else LogisticRegression())
+    trees = HistGradientBoostingRegressor if is_regression else HistGradientBoostingClassifier
     return trees(random_state=0)
 
 
-def score(data: Data, name: str, states: int, **options: Any) -> Scores:
-    right, surprise, seconds = [], [], []
+def cross_validate(data: Data, name: str, states: int, **options: Any) -> Scores:
+    """The scores of a model on every fold."""
+    scores, log_losses, seconds = [], [], []
     for state in range(states):
         for learn, test in data.folds(state):
             started = time.perf_counter()
-            fitted = make(name, data.regression, **options).fit(data.x[learn], data.y[learn])
+            fitted = make_model(name, data.is_regression, **options).fit(data.x[learn], data.y[learn])
             seconds.append(time.perf_counter() - started)
-            if data.regression:
-                right.append(r2_score(data.y[test], fitted.predict(data.x[test])))
+            if data.is_regression:
+                scores.append(r2_score(data.y[test], fitted.predict(data.x[test])))
             else:
-                chances = fitted.predict_proba(data.x[test])
-                right.append(np.mean(fitted.classes_[chances.argmax(axis=1)] == data.y[test]))
-                surprise.append(log_loss(data.y[test], chances, labels=fitted.classes_))
-    return Scores(np.array(right), np.array(surprise), np.array(seconds))
+                probabilities = fitted.predict_proba(data.x[test])
+                scores.append(np.mean(fitted.classes_[probabilities.argmax(axis=1)] == data.y[test]))
+                log_losses.append(log_loss(data.y[test], probabilities, labels=fitted.classes_))
+    return Scores(np.array(scores), np.array(log_losses), np.array(seconds))
 
 
-def digits_seconds(data: Data, name: str) -> float:
-    """The seconds of five fits, programs compiled among them, in a process that has done nothing else."""
+def seconds_of_fits(data: Data, name: str) -> float:
+    """The seconds of five fits, with the time to compile, in a process that has done nothing else."""
     seconds = 0.0
     for learn, _ in data.folds(0):
         started = time.perf_counter()
-        make(name, data.regression).fit(data.x[learn], data.y[learn])
+        make_model(name, data.is_regression).fit(data.x[learn], data.y[learn])
         seconds += time.perf_counter() - started
     return seconds
 
 
-def fresh(name: str) -> float:
+def seconds_in_new_process(name: str) -> float:
+    """The seconds of five fits of digits in a new process, without a cache of programs."""
     environment = {key: value for key, value in os.environ.items() if key != "JAX_COMPILATION_CACHE_DIR"}
     command = [sys.executable, "-m", "bench.tables", "--worker", name]
     process = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return float(process.stdout.splitlines()[-1])
 
 
-def compare(data: dict[str, Data], states: int, repeats: int) -> None:
-    found = {(table, name): score(data[table], name, states) for table in data for name in NAMES}
+def compare_models(tables: dict[str, Data], states: int, repeats: int) -> None:
+    """Print the scores of every model on every table, and which bars are met."""
+    results = {table: {name: cross_validate(data, name, states) for name in MODELS} for table, data in tables.items()}
     print("| table | | nudge | MLP | nudge − MLP | linear | boosting |\n| --- | --- | --- | --- | --- | --- | --- |")
-    for table in data:
-        right = [found[table, name].right for name in NAMES]
-        print(row(table, "R²" if data[table].regression else "accuracy", right))
-        if not data[table].regression:
-            print(row("", "log loss", [found[table, name].surprise for name in NAMES]))
-        seconds = [f"{found[table, name].seconds.mean():.2f}" for name in NAMES]
-        print(f"| | seconds a fit | {seconds[0]} | {seconds[1]} | | {seconds[2]} | {seconds[3]} |")
-    folds = FOLDS * states
+    for table, data in tables.items():
+        by_model = list(results[table].values())
+        print(table_row(table, "R²" if data.is_regression else "accuracy", [scores.score for scores in by_model]))
+        if not data.is_regression:
+            print(table_row("", "log loss", [scores.log_loss for scores in by_model]))
+        nudge, mlp, linear, boosting = (f"{scores.seconds.mean():.2f}" for scores in by_model)
+        print(f"| | seconds a fit | {nudge} | {mlp} | | {linear} | {boosting} |")
     print(
-        f"\nMeans over {folds} folds: {FOLDS} of each of {states} shufflings; "
+        f"\nMeans over {FOLDS * states} folds: {FOLDS} of each of {states} shufflings; "
         "± one standard error of the fold differences.\n"
     )
+    show_score_bars(results, [table for table, data in tables.items() if not data.is_regression])
+    show_time_bar(repeats)
 
-    classified = [table for table in data if not data[table].regression]
-    gaps = {table: found[table, "nudge"].right - found[table, "MLP"].right for table in data}
-    for table, gap in gaps.items():
-        bar(f"{table}: not worse than MLP by more than one standard error", gap.mean() >= -error(gap))
-    means = [float(np.mean([found[table, name].right.mean() for table in data])) for name in ("nudge", "MLP")]
-    bar(f"better in the mean over the five, {means[0]:.4f} and {means[1]:.4f}", means[0] > means[1])
-    four = [float(np.mean([found[table, name].right.mean() for table in classified])) for name in ("nudge", "MLP")]
-    print(f"  (over the four of classes: {four[0]:.4f} and {four[1]:.4f})")
-    for table in classified:
-        ours, theirs = (found[table, name].surprise.mean() for name in ("nudge", "MLP"))
-        bar(f"{table}: smaller log loss, {ours:.4f} and {theirs:.4f}", ours < theirs)
+
+def show_score_bars(results: dict[str, dict[str, Scores]], classifications: list[str]) -> None:
+    """Print whether the scores of nudge are as good as those of MLP."""
+    for table, scores in results.items():
+        gap = scores["nudge"].score - scores["MLP"].score
+        show_bar(f"{table}: not worse than MLP by more than one standard error", gap.mean() >= -standard_error(gap))
+
+    def mean_score(name: str, names: list[str]) -> float:
+        return float(np.mean([results[table][name].score.mean() for table in names]))
+
+    nudge, mlp = (mean_score(name, list(results)) for name in ("nudge", "MLP"))
+    show_bar(f"better in the mean over the five, {nudge:.4f} and {mlp:.4f}", nudge > mlp)
+    nudge, mlp = (mean_score(name, classifications) for name in ("nudge", "MLP"))
+    print(f"  (over the four with classes: {nudge:.4f} and {mlp:.4f})")
+    for table in classifications:
+        nudge, mlp = (float(results[table][name].log_loss.mean()) for name in ("nudge", "MLP"))
+        show_bar(f"{table}: smaller log loss, {nudge:.4f} and {mlp:.4f}", nudge < mlp)
+
+
+def show_time_bar(repeats: int) -> None:
+    """Print whether the fits of nudge take less time than those of MLP, measured in turns."""
     times: dict[str, list[float]] = {"nudge": [], "MLP": []}
     for _ in range(repeats):
-        for name, seconds_ in times.items():
-            seconds_.append(fresh(name))
-    ours, theirs = (statistics.median(times[name]) for name in ("nudge", "MLP"))
-    spans = [f"{min(each):.2f} to {max(each):.2f}" for each in times.values()]
-    text = f"five fits of digits take {ours:.2f} s ({spans[0]}) and MLP's {theirs:.2f} s ({spans[1]})"
-    bar(f"{text}, {ours / theirs:.2f} of its time", ours < theirs)
+        for name, seconds in times.items():
+            seconds.append(seconds_in_new_process(name))
+    nudge, mlp = (statistics.median(seconds) for seconds in times.values())
+    nudge_range, mlp_range = (f"{min(seconds):.2f} to {max(seconds):.2f}" for seconds in times.values())
+    text = f"five fits of digits take {nudge:.2f} s ({nudge_range}) and those of MLP {mlp:.2f} s ({mlp_range})"
+    show_bar(f"{text}, {nudge / mlp:.2f} of its time", nudge < mlp)
     best = min(times["nudge"]) / min(times["MLP"])
-    print(f"  (the best of each: {best:.2f} of its time; where the two ratios differ much, the machine was busy)")
+    print(f"  (the best of each: {best:.2f} of its time; if the two ratios differ much, the machine was busy)")
 
 
-def row(table: str, what: str, by_name: list[np.ndarray]) -> str:
-    gap = by_name[0] - by_name[1]
-    means = [f"{values.mean():.4f}" for values in by_name]
-    cells = [table, what, *means[:2], f"{gap.mean():+.4f} ± {error(gap):.4f}", *means[2:]]
+def table_row(table: str, metric: str, by_model: list[np.ndarray]) -> str:
+    """A row of the printed table, from the values of each model on every fold."""
+    gap = by_model[0] - by_model[1]
+    means = [f"{values.mean():.4f}" for values in by_model]
+    cells = [table, metric, *means[:2], f"{gap.mean():+.4f} ± {standard_error(gap):.4f}", *means[2:]]
     return f"| {' | '.join(cells)} |"
 
 
-def error(values: np.ndarray) -> float:
-    """The standard error of their mean."""
+def standard_error(values: np.ndarray) -> float:
+    """The standard error of the mean."""
     return float(values.std(ddof=1) / len(values) ** 0.5)
 
 
-def bar(text: str, met: bool) -> None:
-    print(f"{'met   ' if met else 'MISSED'}  {text}")
+def show_bar(text: str, is_met: bool) -> None:
+    print(f"{'met   ' if is_met else 'MISSED'}  {text}")
 
 
-def show_members(data: dict[str, Data], states: int) -> None:
+def compare_ensembles(tables: dict[str, Data], states: int) -> None:
+    """Print the scores with every number of restarts and every size of the ensemble."""
     print("| restarts | kept | accuracy, mean of four | log loss, mean of four | R² of diabetes | seconds, digits |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for restarts, ensemble in MEMBERS:
+    for restarts, ensemble in ENSEMBLES:
         options = {"restarts": restarts, "ensemble": ensemble}
-        found = {table: score(data[table], "nudge", states, **options) for table in data}
-        four = [found[table] for table in data if not data[table].regression]
-        means = [float(np.mean([getattr(scores, what).mean() for scores in four])) for what in ("right", "surprise")]
-        seconds = float(np.median(found["digits"].seconds))
-        r2 = found["diabetes"].right.mean()
-        cells = [f"{restarts}", f"{ensemble}", f"{means[0]:.4f}", f"{means[1]:.4f}", f"{r2:.4f}", f"{seconds:.2f}"]
+        results = {table: cross_validate(data, "nudge", states, **options) for table, data in tables.items()}
+        classifications = [results[table] for table, data in tables.items() if not data.is_regression]
+        accuracy = float(np.mean([scores.score.mean() for scores in classifications]))
+        mean_log_loss = float(np.mean([scores.log_loss.mean() for scores in classifications]))
+        seconds = float(np.median(results["digits"].seconds))
+        r2 = results["diabetes"].score.mean()
+        cells = [f"{restarts}", f"{ensemble}", f"{accuracy:.4f}", f"{mean_log_loss:.4f}", f"{r2:.4f}", f"{seconds:.2f}"]
         print(f"| {' | '.join(cells)} |", flush=True)
-    print(f"\nMeans over {FOLDS * states} folds; the seconds are a median, programs compiled before.")
+    print(f"\nMeans over {FOLDS * states} folds; the seconds are a median, with programs that are already compiled.")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Training beside its limits: C for one network, C with SIMD for 1,024, and the guide's way in NumPy.
+"""Training, compared to C for one network, to C with SIMD for 1,024 networks, and to nudges in NumPy.
 
     python -m bench.training
 
-Everything runs on one processor core, in turns, from the same starts; first it is checked that all of them compute
-the same. It needs a C compiler (`cc`, or $CC).
+All programs run in turns on one processor core, from the same parameters. First they are checked to compute the same.
+It needs a C compiler (`cc`, or $CC).
 """
 
 from __future__ import annotations
@@ -37,74 +37,95 @@ from model.training.optimizers import make_optimizer
 from model.training.state import RECORD_CAPACITY, State, initial_state
 
 NETWORK, TABLE = Network((2, 2, 1)), truth_table("xor")
-RATE, LOG_EVERY = TRUTH_TABLE_DEFAULTS.learning_rate, TRUTH_TABLE_DEFAULTS.log_every
+LEARNING_RATE, LOG_EVERY = TRUTH_TABLE_DEFAULTS.learning_rate, TRUTH_TABLE_DEFAULTS.log_every
 
-STARTS = 16  # single networks: C branches at a ReLU, so that its time depends on the start (JAX's does not)
-ONE_EPOCHS, MANY, MANY_EPOCHS, NUMPY_EPOCHS, COMPARED_EPOCHS = 100_000, 1024, 2_000, 1_000, 300
-BLOCKS = (8, 16, 32, 64)
-TURNS, RUNS = 5, 3  # turns from each start, and runs of each program in its turn
+# Single networks are trained from so many starts, because C branches at a ReLU: its time depends on the parameters.
+STARTS = 16
+MANY_RESTARTS = 1024
+SINGLE_EPOCHS, MANY_EPOCHS, NUMPY_EPOCHS, COMPARED_EPOCHS = 100_000, 2_000, 1_000, 300
+# How many networks the C program with SIMD computes at a time. The fastest number counts.
+BLOCK_SIZES = (8, 16, 32, 64)
+# Turns from each start, and runs of each program in its turn.
+TURNS, RUNS = 5, 3
 
 # At most 1.2 × C, at least 1,000 × NumPy, at most 1.6 × C with SIMD.
-ONE_BAR, NUMPY_BAR, MANY_BAR = 1.2, 1_000, 1.6
+C_BAR, NUMPY_BAR, SIMD_BAR = 1.2, 1_000, 1.6
+# The largest differences after COMPARED_EPOCHS.
+C_TOLERANCE, NUDGE_TOLERANCE = 1e-5, 1e-2
 
-FLAGS = ("-O3", "-march=native", "-ffast-math", "-fopenmp-simd")
+COMPILER_FLAGS = ("-O3", "-march=native", "-ffast-math", "-fopenmp-simd")
 
 
 def main() -> None:
     configure_jax()
     jax.config.update("jax_enable_compilation_cache", False)
-    ones, many = [Jax(1, seed) for seed in range(STARTS)], Jax(MANY, 0)
+    single, many = [JaxTraining(1, seed) for seed in range(STARTS)], JaxTraining(MANY_RESTARTS, 0)
     with tempfile.TemporaryDirectory() as folder:
-        limits = {block: compile_limit(Path(folder), block) for block in BLOCKS}
-        block = min(limits, key=lambda block: min(run_c(limits[block], many.start, MANY_EPOCHS, RUNS).seconds))
-        limit = limits[block]
-        agreement = [max(compare(limit, one) for one in ones), compare(limit, many), max(map(compare_nudges, ones))]
-        alone = [
-            in_turns(
-                C=lambda one=one: run_c(limit, one.start, ONE_EPOCHS, RUNS).seconds,
-                train=lambda one=one: timed(lambda: one.train(ONE_EPOCHS)),
-                fit=lambda one=one: timed(lambda: one.fit(ONE_EPOCHS)),
-            )
-            for one in ones
+        programs = {block_size: compile_c(Path(folder), block_size) for block_size in BLOCK_SIZES}
+        block_size = min(programs, key=lambda size: min(run_c(programs[size], many.start, MANY_EPOCHS, RUNS).seconds))
+        program = programs[block_size]
+        differences = [
+            max(compare_with_c(program, one) for one in single),
+            compare_with_c(program, many),
+            max(map(compare_with_nudges, single)),
         ]
-        together = in_turns(
-            C=lambda: run_c(limit, many.start, MANY_EPOCHS, RUNS).seconds,
-            train=lambda: timed(lambda: many.train(MANY_EPOCHS)),
+        single_seconds = [measure_single(program, one) for one in single]
+        many_seconds = run_in_turns(
+            c=lambda: run_c(program, many.start, MANY_EPOCHS, RUNS).seconds,
+            jax=lambda: measure(lambda: many.train(MANY_EPOCHS)),
         )
-    nudges = timed(lambda: nudge_loop(ones[0].start[0], NUMPY_EPOCHS))
-
-    c, jax_one, jax_fit = (per_step([a[name] for a in alone], ONE_EPOCHS) for name in ("C", "train", "fit"))
-    c_simd, jax_many = (per_step([together[name]], MANY_EPOCHS * MANY) for name in ("C", "train"))
-    numpy = per_step([nudges], NUMPY_EPOCHS)
-    rows = [
-        ["one network, 100,000 epochs", "best", "median", "ratio", "bar"],
-        ["  C", *c.text(), "", ""],
-        ["  JAX, on the device", *jax_one.text(), *at_most(jax_one.best / c.best, ONE_BAR)],
-        ["  JAX, the whole call (fit)", *jax_fit.text(), f"{jax_fit.best / c.best:.2f} × C", ""],
-        ["  NumPy, nudges", *numpy.text(), *at_least(numpy.best / jax_one.best, NUMPY_BAR)],
-        ["1,024 restarts, 2,000 epochs", "", "", "", ""],
-        [f"  C, SIMD over blocks of {block}", *c_simd.text(), "", ""],
-        ["  JAX, on the device", *jax_many.text(), *at_most(jax_many.best / c_simd.best, MANY_BAR)],
-    ]
-    print(align_columns(rows))
+    nudge_seconds = measure(lambda: train_with_nudges(single[0].start[0], NUMPY_EPOCHS))
+    show_times(single_seconds, many_seconds, nudge_seconds, block_size)
     print(
         f"\nNanoseconds an epoch of one network, on one core, {TURNS * RUNS} runs in turns; the ratio is of the best.\n"
         f"One network: the mean over {STARTS} starts. Python {sys.version.split()[0]}, JAX {jax.__version__}, "
-        f"cc {' '.join(FLAGS)}.\n"
-        f"After {COMPARED_EPOCHS} epochs from the same starts JAX agrees with C to {agreement[0]:.0e} (one network),\n"
-        f"{agreement[1]:.0e} (1,024 restarts), with NumPy's forward differences to {agreement[2]:.0e}."
+        f"cc {' '.join(COMPILER_FLAGS)}.\n"
+        f"After {COMPARED_EPOCHS} epochs from the same parameters JAX agrees with C to {differences[0]:.0e} "
+        f"(one network)\nand {differences[1]:.0e} (1,024 restarts), and with NumPy's forward differences to "
+        f"{differences[2]:.0e}."
     )
 
 
-class Jax:
-    """Networks at their starts, and the compiled program that trains them. start: [restarts, 9]."""
+def measure_single(program: Path, training: JaxTraining) -> dict[str, list[float]]:
+    """The seconds of every run of one network, by C, by JAX on the device, and by the whole call of `fit`."""
+    return run_in_turns(
+        c=lambda: run_c(program, training.start, SINGLE_EPOCHS, RUNS).seconds,
+        jax=lambda: measure(lambda: training.train(SINGLE_EPOCHS)),
+        fit=lambda: measure(lambda: training.fit(SINGLE_EPOCHS)),
+    )
+
+
+def show_times(
+    single: list[dict[str, list[float]]], many: dict[str, list[float]], nudges: list[float], block_size: int
+) -> None:
+    """Print the times and the bars as a table."""
+    c, on_device, fit_call = (
+        time_per_epoch([seconds[name] for seconds in single], SINGLE_EPOCHS) for name in single[0]
+    )
+    simd, many_on_device = (time_per_epoch([seconds], MANY_EPOCHS * MANY_RESTARTS) for seconds in many.values())
+    numpy = time_per_epoch([nudges], NUMPY_EPOCHS)
+    rows = [
+        ["one network, 100,000 epochs", "best", "median", "ratio", "bar"],
+        ["  C", *c.texts(), "", ""],
+        ["  JAX, on the device", *on_device.texts(), *at_most(on_device.best / c.best, C_BAR)],
+        ["  JAX, the whole call (fit)", *fit_call.texts(), f"{fit_call.best / c.best:.2f} × C", ""],
+        ["  NumPy, nudges", *numpy.texts(), *at_least(numpy.best / on_device.best, NUMPY_BAR)],
+        ["1,024 restarts, 2,000 epochs", "", "", "", ""],
+        [f"  C, SIMD over blocks of {block_size}", *simd.texts(), "", ""],
+        ["  JAX, on the device", *many_on_device.texts(), *at_most(many_on_device.best / simd.best, SIMD_BAR)],
+    ]
+    print(align_columns(rows))
+
+
+class JaxTraining:
+    """Networks with their first parameters, and the compiled program that trains them. start: [restarts, 9]."""
 
     def __init__(self, restarts: int, seed: int) -> None:
         self.restarts, self.key = restarts, jax.random.key(seed)
         self.x, self.y = jnp.asarray(TABLE.x), jnp.asarray(TABLE.y)
-        self.optimizer = make_optimizer(Hyperparameters(learning_rate=RATE))
+        self.optimizer = make_optimizer(Hyperparameters(learning_rate=LEARNING_RATE))
         self.state = initial_state(self.key, NETWORK, self.optimizer, restarts)
-        self.start = flat(self.state.params, restarts)
+        self.start = flatten_restarts(self.state.params, restarts)
 
     def train(self, epochs: int) -> tuple[State, jax.Array]:
         """Train for a number of epochs, with a record every LOG_EVERY, and wait for the end."""
@@ -115,16 +136,17 @@ class Jax:
         return jax.block_until_ready(trained)
 
     def fit(self, epochs: int) -> Result:
+        """Train the same networks by the public function."""
         return fit(NETWORK, TABLE, key=self.key, epochs=epochs, restarts=self.restarts)
 
     def trained(self, epochs: int) -> np.ndarray:
-        """[restarts, 9 + 1]: the parameters and the last recorded loss."""
+        """[restarts, 9 + 1]: the parameters after so many epochs, and the last recorded loss."""
         state, recorded = self.train(epochs)
         losses = np.asarray(recorded)[:, epochs // LOG_EVERY - 1].reshape(self.restarts, 1)
-        return np.hstack([flat(state.params, self.restarts), losses])
+        return np.hstack([flatten_restarts(state.params, self.restarts), losses])
 
 
-def flat(params: object, restarts: int) -> np.ndarray:
+def flatten_restarts(params: object, restarts: int) -> np.ndarray:
     """[chunks, …, restarts of a chunk] leaves -> [restarts, 9]."""
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(params)]
     if restarts > 1:
@@ -132,32 +154,34 @@ def flat(params: object, restarts: int) -> np.ndarray:
     return np.concatenate([leaf.reshape(restarts, -1) for leaf in leaves], axis=1)
 
 
-class C(NamedTuple):
-    """What limit.c answers. seconds: one a run. trained: [networks, 9 + 1], as of Jax."""
+class CTraining(NamedTuple):
+    """What limit.c returns. seconds: one for each run. trained: [networks, 9 + 1], as of JaxTraining."""
 
     seconds: list[float]
     trained: np.ndarray
 
 
-def compile_limit(folder: Path, block: int) -> Path:
-    source, limit = Path(__file__).with_name("limit.c"), folder / f"limit{block}"
+def compile_c(folder: Path, block_size: int) -> Path:
+    """Compile limit.c, and return the path of the program."""
+    source, program = Path(__file__).with_name("limit.c"), folder / f"limit{block_size}"
     compiler = shlex.split(os.environ.get("CC", "cc"))
-    subprocess.run([*compiler, *FLAGS, f"-DBLOCK={block}", "-o", limit, source, "-lm"], check=True)
-    return limit
+    command = [*compiler, *COMPILER_FLAGS, f"-DBLOCK={block_size}", "-o", program, source, "-lm"]
+    subprocess.run(command, check=True)
+    return program
 
 
-def run_c(limit: Path, start: np.ndarray, epochs: int, runs: int) -> C:
-    """Train the networks of start [networks, 9], `runs` times from the same start."""
+def run_c(program: Path, start: np.ndarray, epochs: int, runs: int) -> CTraining:
+    """Train the networks of start, [networks, 9], several times from the same parameters."""
     numbers = np.concatenate([TABLE.x.ravel(), TABLE.y, start.ravel()])
-    arguments = [str(argument) for argument in (len(start), epochs, LOG_EVERY, RATE, runs)]
+    arguments = [str(argument) for argument in (len(start), epochs, LOG_EVERY, LEARNING_RATE, runs)]
     text = " ".join(f"{number:.9g}" for number in numbers)
-    process = subprocess.run([limit, *arguments], input=text, capture_output=True, text=True, check=True)
+    process = subprocess.run([program, *arguments], input=text, capture_output=True, text=True, check=True)
     result = json.loads(process.stdout)
-    return C(result["seconds"], np.column_stack([np.reshape(result["params"], start.shape), result["losses"]]))
+    return CTraining(result["seconds"], np.column_stack([np.reshape(result["params"], start.shape), result["losses"]]))
 
 
-def nudge_loop(params: np.ndarray, epochs: int) -> np.ndarray:
-    """The guide's simpler view as one would write it: nudge one parameter after the other, and descend."""
+def train_with_nudges(params: np.ndarray, epochs: int) -> np.ndarray:
+    """The guide's simpler view as one would write it: nudge one parameter after the other, then descend."""
     p, epsilon = params.astype(np.float64), 1e-5
     for _ in range(epochs):
         before = numpy_loss(p)
@@ -166,34 +190,37 @@ def nudge_loop(params: np.ndarray, epochs: int) -> np.ndarray:
             p[index] += epsilon
             gradient[index] = (numpy_loss(p) - before) / epsilon
             p[index] -= epsilon
-        p -= RATE * gradient
+        p -= LEARNING_RATE * gradient
     return p
 
 
 def numpy_loss(p: np.ndarray) -> float:
+    """The loss of the network with the parameters p, [9]."""
     hidden = np.maximum(TABLE.x @ p[:4].reshape(2, 2) + p[4:6], 0)
     prediction = 1 / (1 + np.exp(-(hidden @ p[6:8] + p[8])))
     return -np.mean(TABLE.y * np.log(prediction) + (1 - TABLE.y) * np.log(1 - prediction))
 
 
-def compare(limit: Path, ours: Jax) -> float:
-    return difference(ours.trained(COMPARED_EPOCHS), run_c(limit, ours.start, COMPARED_EPOCHS, 1).trained, 1e-5)
+def compare_with_c(program: Path, training: JaxTraining) -> float:
+    by_c = run_c(program, training.start, COMPARED_EPOCHS, 1).trained
+    return checked_difference(training.trained(COMPARED_EPOCHS), by_c, C_TOLERANCE)
 
 
-def compare_nudges(ours: Jax) -> float:
-    nudged = nudge_loop(ours.start[0], COMPARED_EPOCHS)
-    return difference(ours.trained(COMPARED_EPOCHS)[0], np.append(nudged, numpy_loss(nudged)), 1e-2)
+def compare_with_nudges(training: JaxTraining) -> float:
+    nudged = train_with_nudges(training.start[0], COMPARED_EPOCHS)
+    by_nudges = np.append(nudged, numpy_loss(nudged))
+    return checked_difference(training.trained(COMPARED_EPOCHS)[0], by_nudges, NUDGE_TOLERANCE)
 
 
-def difference(ours: np.ndarray, theirs: np.ndarray, allowed: float) -> float:
-    """The largest |a - b| / max(1, |b|); ends the program where it is more than allowed."""
-    largest = float(np.max(np.abs(ours - theirs) / np.maximum(1, np.abs(theirs))))
-    if not largest <= allowed:
+def checked_difference(found: np.ndarray, expected: np.ndarray, tolerance: float) -> float:
+    """The largest |a - b| / max(1, |b|). Ends the program if it is larger than the tolerance."""
+    largest = float(np.max(np.abs(found - expected) / np.maximum(1, np.abs(expected))))
+    if not largest <= tolerance:
         sys.exit(f"the programs do not compute the same: they differ by {largest:.0e} after {COMPARED_EPOCHS} epochs")
     return largest
 
 
-def timed(function: Callable[[], object]) -> list[float]:
+def measure(function: Callable[[], object]) -> list[float]:
     """The seconds of RUNS calls."""
     seconds = []
     for _ in range(RUNS):
@@ -203,8 +230,11 @@ def timed(function: Callable[[], object]) -> list[float]:
     return seconds
 
 
-def in_turns(**programs: Callable[[], list[float]]) -> dict[str, list[float]]:
-    """The seconds of every run, one program after the other, so that all meet the same weather; one turn to warm up."""
+def run_in_turns(**programs: Callable[[], list[float]]) -> dict[str, list[float]]:
+    """The seconds of every run of every program. They take turns, so that a busy machine slows them alike.
+
+    The first turn only warms up.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in programs}
     for turn in range(1 + TURNS):
         for name, program in programs.items():
@@ -214,25 +244,30 @@ def in_turns(**programs: Callable[[], list[float]]) -> dict[str, list[float]]:
 
 
 class Nanoseconds(NamedTuple):
+    """The time of an epoch of one network."""
+
     best: float
     median: float
 
-    def text(self) -> list[str]:
+    def texts(self) -> list[str]:
+        """The times as cells of the table."""
         digits = 0 if self.best >= 1000 else 1
         return [f"{value:,.{digits}f}" for value in self]
 
 
-def per_step(seconds: list[list[float]], steps: int) -> Nanoseconds:
-    """seconds: [starts][runs], each of so many steps."""
-    best, median = (statistics.mean(map(of, seconds)) for of in (min, statistics.median))
-    return Nanoseconds(best / steps * 1e9, median / steps * 1e9)
+def time_per_epoch(seconds: list[list[float]], epochs: int) -> Nanoseconds:
+    """The mean over the starts of the best and of the median time. seconds: [starts][runs], each of so many epochs."""
+    best, median = (statistics.mean(map(summarize, seconds)) for summarize in (min, statistics.median))
+    return Nanoseconds(best / epochs * 1e9, median / epochs * 1e9)
 
 
 def at_most(ratio: float, bar: float) -> list[str]:
+    """A ratio to C and its bar, as cells of the table."""
     return [f"{ratio:.2f} × C", f"at most {bar}{'' if ratio <= bar else '  MISSED'}"]
 
 
 def at_least(ratio: float, bar: float) -> list[str]:
+    """A ratio to JAX and its bar, as cells of the table."""
     return [f"{ratio:,.0f} × JAX", f"at least {bar:,}{'' if ratio >= bar else '  MISSED'}"]
 
 

@@ -1,10 +1,9 @@
-"""How long the service takes to its first answer, and how much memory a worker has, beside `import jax` alone; and how
-its memory grows over 200,000 requests.
+"""The start and the memory of the service, compared with a process that only imports JAX.
 
     python -m bench.serving.footprint [--turns 5]
 
-A worker is measured once it has answered; its memory is what it has resident. The growth is that of one worker, from
-its first 20,000 requests to 200,000 more. It needs a C compiler, for the client (load.c).
+It measures the time to the first answer, the resident memory of a worker after that answer, and how much the memory
+grows from the first 20,000 requests to 200,000 more. It needs a C compiler for the client (load.c).
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from model.messages import align_columns
 
 TIME_BAR, MEMORY_BAR, GROWTH_BAR = 2.0, 1.3, 1.05
 REQUESTS = 200_000
-IMPORT = "import jax, sys; print('ready', flush=True); sys.stdin.read()"
+IMPORT_PROGRAM = "import jax, sys; print('ready', flush=True); sys.stdin.read()"
 
 
 def main() -> None:
@@ -37,38 +36,30 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=5)
     turns = parser.parse_args().turns
     with tempfile.TemporaryDirectory() as folder:
-        train = [
-            sys.executable,
-            "-m",
-            "model",
-            "train",
-            "xor",
-            "--epochs",
-            "20000",
-            "--out",
-            f"{folder}/xor.safetensors",
-        ]
-        subprocess.run(train, check=True, stdout=subprocess.DEVNULL)
-        measured = [(imported(), served(folder)) for _ in range(turns)]
-        before, after, asked = grown(Path(folder))
+        command = ["train", "xor", "--epochs", "20000", "--out", f"{folder}/xor.safetensors"]
+        subprocess.run([sys.executable, "-m", "model", *command], check=True, stdout=subprocess.DEVNULL)
+        measured = [(measure_import(), measure_service(folder)) for _ in range(turns)]
+        before, after, requests = measure_growth(Path(folder))
     rows = [["", "import jax", "the service", "ratio", "bar"]]
-    for name, unit, place, bar in (("to the first answer", "s", 0, TIME_BAR), ("memory", "MB", 1, MEMORY_BAR)):
-        alone, service = (statistics.median(pair[side][place] for pair in measured) for side in (0, 1))
-        ratio = statistics.median(pair[1][place] / pair[0][place] for pair in measured)
+    for name, unit, index, bar in (("to the first answer", "s", 0, TIME_BAR), ("memory", "MB", 1, MEMORY_BAR)):
+        alone, service = (statistics.median(pair[side][index] for pair in measured) for side in (0, 1))
+        ratio = statistics.median(pair[1][index] / pair[0][index] for pair in measured)
         met = "" if ratio <= bar else "  MISSED"
         rows.append([name, f"{alone:.2f} {unit}", f"{service:.2f} {unit}", f"{ratio:.2f}", f"{bar}{met}"])
     met = "" if after / before <= GROWTH_BAR else "  MISSED"
-    name = f"memory after {asked:,} requests more"
+    name = f"memory after {requests:,} more requests"
     rows.append([name, f"{before:.2f} MB", f"{after:.2f} MB", f"{after / before:.3f}", f"{GROWTH_BAR}{met}"])
     print(align_columns(rows))
 
 
-def imported() -> tuple[float, float]:
-    """The seconds of a process that imports JAX and ends, and the megabytes of one that has."""
+def measure_import() -> tuple[float, float]:
+    """The seconds of a process that imports JAX and ends, and the megabytes of a process that has imported it."""
     started = time.perf_counter()
     subprocess.run([sys.executable, "-c", "import jax"], check=True)
     seconds = time.perf_counter() - started
-    with subprocess.Popen([sys.executable, "-c", IMPORT], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", IMPORT_PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout is not None
         process.stdout.readline()
         memory = megabytes(process.pid)
@@ -76,34 +67,34 @@ def imported() -> tuple[float, float]:
     return seconds, memory
 
 
-def served(folder: str) -> tuple[float, float]:
-    """The seconds from the start of gunicorn to the first 200, and the megabytes of its worker then."""
+def measure_service(folder: str) -> tuple[float, float]:
+    """The seconds from the start of gunicorn to the first answer, and the megabytes of its worker then."""
     started = time.perf_counter()
     with running(folder) as (_, worker):
         return time.perf_counter() - started, megabytes(worker)
 
 
-def grown(folder: Path) -> tuple[float, float, int]:
-    """The megabytes of a worker before and after REQUESTS requests or a few more, and how many they were."""
-    load, request, asked = compile_load(folder), folder / "request", 0
+def measure_growth(folder: Path) -> tuple[float, float, int]:
+    """The megabytes of a worker before and after at least REQUESTS requests, and the exact number of requests."""
+    load, request, requests = compile_load(folder), folder / "request", 0
     request.write_bytes(b"GET /predict?a=@@@@@@@@&b=@@@@@@@@ HTTP/1.1\r\nHost: x\r\n\r\n")
 
     def ask(port: int, seconds: int) -> int:
-        done = subprocess.run([load, str(port), "8", str(seconds), request], check=True, capture_output=True)
-        return int(json.loads(done.stdout)["requests"])
+        run = subprocess.run([load, str(port), "8", str(seconds), request], check=True, capture_output=True)
+        return int(json.loads(run.stdout)["requests"])
 
     with running(str(folder)) as (port, worker):
-        while asked < REQUESTS // 10:
-            asked += ask(port, 2)
-        before, asked = megabytes(worker), 0
-        while asked < REQUESTS:
-            asked += ask(port, 10)
-        return before, megabytes(worker), asked
+        while requests < REQUESTS // 10:
+            requests += ask(port, 2)
+        before, requests = megabytes(worker), 0
+        while requests < REQUESTS:
+            requests += ask(port, 10)
+        return before, megabytes(worker), requests
 
 
 @contextmanager
 def running(folder: str) -> Iterator[tuple[int, int]]:
-    """A service of one worker, once it has answered: its port, and the worker's process."""
+    """Run a service with one worker until the block ends. Yields its port and the worker's process, after an answer."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -128,7 +119,7 @@ def running(folder: str) -> Iterator[tuple[int, int]]:
 
 
 def megabytes(pid: int) -> float:
-    """What a process has resident, private or shared."""
+    """The resident memory of a process, private and shared."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1000

@@ -1,4 +1,4 @@
-"""The network that every server answers from: the forward pass of two dense layers in NumPy."""
+"""The forward pass of the network in NumPy, with which the peers answer and all answers are compared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Forward:
-    """The parameters of a .npz file, weight0, bias0, weight1 and bias1, and what they predict."""
+    """The forward pass of two dense layers, with weight0, bias0, weight1 and bias1 from a .npz file."""
 
     def __init__(self, path: str | Path) -> None:
         with np.load(path) as arrays:
@@ -18,10 +18,11 @@ class Forward:
 
     @classmethod
     def from_environment(cls) -> Forward:
+        """Read the file that the variable PARAMETERS names."""
         return cls(os.environ["PARAMETERS"])
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """[rows, 2] -> [rows]: ReLU, then sigmoid."""
+        """The predictions [rows] of rows [rows, 2], with ReLU and then sigmoid."""
         hidden = np.maximum(x @ self.weight0 + self.bias0, 0)
         predictions: np.ndarray = 1 / (1 + np.exp(-(hidden @ self.weight1 + self.bias1)))
         return predictions.ravel()

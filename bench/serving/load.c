@@ -1,11 +1,12 @@
-/* Ask one HTTP/1.1 server the same kind of question over and over, from kept-alive connections, and count the answers.
+/* Send the same kind of request to an HTTP/1.1 server again and again over open connections, and count the answers.
 
    load PORT CONNECTIONS SECONDS REQUEST
 
-   REQUEST is a file with the bytes of a whole request. Every run of eight '@' in it becomes another number of eight
-   characters, 0.000000 to 0.999999, each time it is sent. A connection sends its next request once the answer to its
-   last one is whole, and is opened anew where the server closes it. Answers of a status other than 200, and connections
-   that break within an answer, are errors. Prints JSON: latencies in seconds, and what share of the time it was busy. */
+   REQUEST is a file with the bytes of a whole request. Each time it is sent, every run of eight '@' in it is replaced
+   by a new number of eight characters, from 0.000000 to 0.999999. A connection sends its next request when the last
+   answer is complete. If the server closes it, it is opened again. An answer with a status other than 200 is an error,
+   and so is a connection that breaks within an answer. The program prints JSON: the counts, latencies in seconds, and
+   the share of the time in which it was busy. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -26,20 +27,20 @@
 
 enum { HEAD = 16384, BUFFER = 1 << 18, HOLES = 64, HOLE = 8, IN_A_ROW = 100 };
 
-/* What of an answer is read next. */
+/* The part of an answer that is read next. */
 enum part { HEADERS, LENGTH, UNTIL_CLOSE, CHUNK_SIZE, CHUNK, CHUNK_END, TRAILER };
 
 struct connection {
     int file;
-    char *request; /* its own copy, with its own numbers */
+    char *request; /* a copy with its own numbers */
     size_t sent;
     double started;
-    int answers; /* over this socket so far */
+    int answers; /* so far, over this socket */
     enum part part;
     char head[HEAD + 1];
     size_t head_length;
-    long long left; /* bytes of the body, or of the chunk */
-    size_t line;    /* characters of the line so far */
+    long long left; /* bytes that are left of the body or of the chunk */
+    size_t line;    /* characters so far in the line */
     int status, closes, began;
 };
 
@@ -109,12 +110,12 @@ static void open_socket(struct connection *c) {
     watch(c, EPOLL_CTL_ADD, EPOLLIN);
 }
 
-/* Send what the socket takes; the rest when it is writable. */
+/* Send what the socket takes now, and the rest when it is writable. */
 static void send_rest(struct connection *c) {
     while (c->sent < template_length) {
         ssize_t count = send(c->file, c->request + c->sent, template_length - c->sent, MSG_NOSIGNAL);
         if (count < 0) {
-            /* A broken connection is noticed when it is read. */
+            /* A broken connection is noticed at the next read. */
             watch(c, EPOLL_CTL_MOD, errno == EAGAIN ? EPOLLIN | EPOLLOUT : EPOLLIN);
             return;
         }
@@ -167,7 +168,7 @@ static void whole(struct connection *c) {
     ask(c);
 }
 
-/* The status line and the headers, all of them there: what follows. 0 where they are not HTTP. */
+/* Parse the complete status line and headers, and set what follows. Returns 0 if they are not HTTP. */
 static int read_head(struct connection *c) {
     int minor;
     c->head[c->head_length] = 0;
@@ -199,7 +200,7 @@ static int hexadecimal(char digit) {
     return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
-/* Take in bytes that arrived. 1 where the answer is whole, -1 where it is not HTTP. */
+/* Read bytes that arrived. Returns 1 if the answer is complete, -1 if it is not HTTP, and otherwise 0. */
 static int take(struct connection *c, const char *bytes, size_t count) {
     for (size_t at = 0; at < count || (c->part == LENGTH && c->left == 0);) {
         switch (c->part) {
@@ -258,7 +259,7 @@ static void receive(struct connection *c) {
                 c->closes = 1;
                 whole(c);
             } else if (!c->began && c->answers) {
-                /* Closed between two answers, as a server may; ask the same again. */
+                /* A server may close a connection between two answers. Send the same request again. */
                 reopen(c);
                 send_first(c);
             } else {

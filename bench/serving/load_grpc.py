@@ -1,9 +1,9 @@
-"""Ask MLServer for the same rows over and over through gRPC, with raw tensors, and count the answers, as load.c does.
+"""Ask MLServer for the same rows again and again by gRPC, with raw tensors, and count the answers as load.c does.
 
     python -m bench.serving.load_grpc PORT CONNECTIONS SECONDS ROWS [ANSWER]
 
-Runs in MLServer's environment, for its messages. ROWS is a .npy file of [rows, 2]; ANSWER, where it is given, another
-that the predictions of one answer are written to, and nothing is measured.
+It runs in MLServer's environment, because it uses its messages. ROWS is a .npy file with an array [rows, 2]. If ANSWER
+is given, nothing is measured: the predictions of one answer are written to that file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ METHOD = "/inference.GRPCInferenceService/ModelInfer"
 
 def main() -> None:
     address, connections, seconds = f"127.0.0.1:{sys.argv[1]}", int(sys.argv[2]), float(sys.argv[3])
-    request = serialized(np.load(sys.argv[4]))
+    request = serialize(np.load(sys.argv[4]))
     if len(sys.argv) > 5:
         with grpc.insecure_channel(address) as channel:
             answer = channel.unary_unary(METHOD)(request, timeout=10)
@@ -33,19 +33,21 @@ def main() -> None:
         print(json.dumps(measure(address, connections, seconds, request)))
 
 
-def serialized(rows: np.ndarray) -> bytes:
+def serialize(rows: np.ndarray) -> bytes:
+    """The bytes of a request for the predictions of rows."""
     tensor = messages.ModelInferRequest.InferInputTensor(name="input", datatype="FP32", shape=rows.shape)
     request = messages.ModelInferRequest(model_name="xor", inputs=[tensor], raw_input_contents=[rows.tobytes()])
     return bytes(request.SerializeToString())
 
 
 def measure(address: str, connections: int, seconds: float, request: bytes) -> dict[str, float]:
+    """Ask over some connections for some seconds. Returns the same numbers as load.c prints."""
     latencies: list[list[float]] = [[] for _ in range(connections)]
     errors = [0] * connections
-    started, used = time.perf_counter(), processor_seconds()
+    started, processor_started = time.perf_counter(), processor_seconds()
 
     def ask(index: int) -> None:
-        options = [("grpc.use_local_subchannel_pool", 1)]  # else all channels would share a connection
+        options = [("grpc.use_local_subchannel_pool", 1)]  # otherwise all channels share one connection
         with grpc.insecure_channel(address, options) as channel:
             call = channel.unary_unary(METHOD)
             while (asked := time.perf_counter()) < started + seconds:
@@ -61,7 +63,7 @@ def measure(address: str, connections: int, seconds: float, request: bytes) -> d
     for thread in threads:
         thread.join()
     elapsed = time.perf_counter() - started
-    ordered = sorted(latency for some in latencies for latency in some)
+    ordered = sorted(latency for of_connection in latencies for latency in of_connection)
     p50, p99 = (ordered[int(share * (len(ordered) - 1))] if ordered else 0.0 for share in (0.5, 0.99))
     return {
         "requests": len(ordered),
@@ -70,11 +72,12 @@ def measure(address: str, connections: int, seconds: float, request: bytes) -> d
         "seconds": elapsed,
         "p50": p50,
         "p99": p99,
-        "busy": (processor_seconds() - used) / elapsed,
+        "busy": (processor_seconds() - processor_started) / elapsed,
     }
 
 
 def processor_seconds() -> float:
+    """The processor time that this process has used."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 

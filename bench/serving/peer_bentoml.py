@@ -1,4 +1,4 @@
-"""BentoML: one service of one worker; metrics, traces and access log are off."""
+"""BentoML with one worker. Metrics, traces and the access log are off."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.serving.forward import Forward
 
 @bentoml.service(workers=1, metrics={"enabled": False}, logging={"access": {"enabled": False}})
 class Xor:
-    """{"rows": [[a, b], …]} -> […]."""
+    """Answers {"rows": [[a, b], …]} with [prediction, …]."""
 
     def __init__(self) -> None:
         self.forward = Forward.from_environment()
@@ -24,6 +24,6 @@ class Xor:
 
 
 if __name__ == "__main__":
-    where = ["--host", "127.0.0.1", "--port", os.environ["PORT"]]
-    serve = [sys.executable, "-m", "bentoml", "serve", "bench.serving.peer_bentoml:Xor", *where, "--quiet"]
-    os.execv(sys.executable, serve)
+    address = ["--host", "127.0.0.1", "--port", os.environ["PORT"]]
+    command = [sys.executable, "-m", "bentoml", "serve", "bench.serving.peer_bentoml:Xor", *address, "--quiet"]
+    os.execv(sys.executable, command)

@@ -1,4 +1,4 @@
-"""The least that Flask can answer: one route that returns a constant, under gunicorn with the project's settings."""
+"""The constant route: a Flask application that returns one number, under gunicorn with the project's settings."""
 
 from __future__ import annotations
 

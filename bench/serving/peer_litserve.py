@@ -1,4 +1,4 @@
-"""LitServe: one API process and one worker."""
+"""LitServe with one API process and one worker."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from bench.serving.forward import Forward
 
 
 class Xor(litserve.LitAPI):
-    """{"rows": [[a, b], …]} -> {"predictions": […]}."""
+    """Answers {"rows": [[a, b], …]} with {"predictions": […]}."""
 
     def setup(self, device: str) -> None:
         self.forward = Forward.from_environment()
 
-    def decode_request(self, request):  # type: ignore[no-untyped-def] # a type would become a query parameter's
+    def decode_request(self, request):  # type: ignore[no-untyped-def] # LitServe would take a type for that of a query parameter
         return np.array(request["rows"], np.float32)
 
     def predict(self, x: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""MLflow: a pyfunc model, in the application that `mlflow models serve` starts; access log is off."""
+"""MLflow with a pyfunc model, in the application that `mlflow models serve` starts. The access log is off."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.serving.forward import Forward
 
 
 class Xor(mlflow.pyfunc.PythonModel):
-    """{"inputs": [[a, b], …]} -> {"predictions": […]}."""
+    """Answers {"inputs": [[a, b], …]} with {"predictions": […]}."""
 
     def load_context(self, context: Any) -> None:
         self.forward = Forward(context.artifacts["parameters"])
@@ -30,7 +30,7 @@ if __name__ == "__main__":
         folder, python_model=Xor(), artifacts={"parameters": os.environ["PARAMETERS"]}, pip_requirements=[]
     )
     os.environ[scoring_server._SERVER_MODEL_PATH] = folder
-    where = ["--host", "127.0.0.1", "--port", os.environ["PORT"]]
-    quiet = ["--workers", "1", "--no-access-log", "--log-level", "warning"]
-    serve = [sys.executable, "-m", "uvicorn", *where, *quiet, "mlflow.pyfunc.scoring_server.app:app"]
-    os.execv(sys.executable, serve)
+    address = ["--host", "127.0.0.1", "--port", os.environ["PORT"]]
+    options = ["--workers", "1", "--no-access-log", "--log-level", "warning"]
+    command = [sys.executable, "-m", "uvicorn", *address, *options, "mlflow.pyfunc.scoring_server.app:app"]
+    os.execv(sys.executable, command)

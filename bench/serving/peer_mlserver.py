@@ -1,4 +1,4 @@
-"""MLServer: a custom runtime in the server's own process, asked over REST and gRPC; metrics and access log are off."""
+"""MLServer with a custom runtime in its own process, asked by REST and gRPC. Metrics and the access log are off."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.serving.forward import Forward
 
 
 class Xor(MLModel):
-    """A tensor [rows, 2] as numbers or, in JSON, as the base64 of its bytes; answers likewise."""
+    """Answers a tensor [rows, 2] of numbers, or of the base64 of their bytes, in the same form."""
 
     async def load(self) -> bool:
         self.forward = Forward.from_environment()

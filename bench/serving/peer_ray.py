@@ -1,4 +1,4 @@
-"""Ray Serve: one replica behind its HTTP proxy; dashboard and access log are off."""
+"""Ray Serve with one replica behind its HTTP proxy. The dashboard and the access log are off."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bench.serving.forward import Forward
 
 @serve.deployment(num_replicas=1, max_ongoing_requests=100)
 class Xor:
-    """{"rows": [[a, b], …]} -> {"predictions": […]}."""
+    """Answers {"rows": [[a, b], …]} with {"predictions": […]}."""
 
     def __init__(self) -> None:
         self.forward = Forward.from_environment()
