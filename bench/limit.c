@@ -15,7 +15,7 @@
  * What the compiled JAX program does not know beforehand is not known to the compiler here either: the rows, targets,
  * parameters and number of epochs (and the learning rate) arrive at run time, and noipa keeps the compiler from making
  * a copy of a function for the arguments it is called with. Gradient descent, the mean cross-entropy of the logit, and
- * its record every LOG_EVERY epochs are those of model/training.py. One network is no faster with its four rows in SIMD
+ * its record every LOG_EVERY epochs are those of model/training/full_batch.py. One network is no faster with its four rows in SIMD
  * lanes.
  */
 

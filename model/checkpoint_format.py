@@ -73,6 +73,12 @@ class TrainingRecord(Hyperparameters, frozen=True, forbid_unknown_fields=True, k
     baseline: Metrics = msgspec.field(default_factory=dict)
 
 
+class _Version(msgspec.Struct):
+    """The part of the metadata that every version of the format has."""
+
+    format: int
+
+
 class Metadata(msgspec.Struct, forbid_unknown_fields=True):
     """The JSON of a checkpoint, with its fields in the order in which they are written.
 
@@ -160,12 +166,13 @@ def deserialize(data: bytes) -> tuple[Metadata, Params, tuple[np.ndarray, ...]]:
     text = _metadata_text(data)
     _check_digest(data)
     try:
+        found = msgspec.json.decode(text, type=_Version).format
+        if found != FORMAT:
+            raise FormatError(f"format {FORMAT}", f"format {found}")
         metadata = msgspec.json.decode(text, type=Metadata)
         tensors = safetensors.numpy.load(data)
     except (msgspec.DecodeError, ValueError, safetensors.SafetensorError) as error:
         raise FormatError(f"a checkpoint of format {FORMAT}", str(error)) from None
-    if metadata.format != FORMAT:
-        raise FormatError(f"format {FORMAT}", f"format {metadata.format}")
     _check_metadata(metadata)
     _check_tensors(tensors, metadata)
     layers = range(len(metadata.network.sizes) - 1)

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
+from model.arrays import shape_of
 from model.checkpoint import Checkpoint
 from model.ensembles import Prediction, concatenate, padded_batches, predict_ensemble, to_numpy
 from model.network import MAX_FUSED_UNITS
@@ -21,6 +22,18 @@ Answer = dict[str, Any]
 NUMPY_VALUES = 8192
 # Rows in a batch of a compiled program.
 BATCH_SIZES = (256, 1024, 4096)
+
+
+class OverflowingRowError(ValueError):
+    """A row has values that are too large for the network.
+
+    Args:
+        row: its values.
+    """
+
+    def __init__(self, row: list[float]) -> None:
+        super().__init__(f"values within the network's range were expected, and {row} overflows in it")
+        self.row = row
 
 
 class Predictor:
@@ -77,10 +90,10 @@ class Predictor:
             target's own unit in float64.
 
         Raises:
-            ValueError: if values has other columns, or if a row overflows float32.
+            ValueError: if values has other columns; OverflowingRowError if a row overflows float32.
         """
         checkpoint = self.checkpoint
-        if values.ndim != 2 or values.shape[1] != len(checkpoint.columns):
+        if len(shape_of("values", values)) != 2 or values.shape[1] != len(checkpoint.columns):
             raise ValueError(f"values must have {len(checkpoint.columns)} columns, not {list(values.shape)}")
         x = encode(checkpoint.column_specs, list(values.T))
         largest = self.batch_sizes[-1]
@@ -88,8 +101,7 @@ class Predictor:
         mean, spread = parts[0] if len(parts) == 1 else concatenate(parts)
         if not (np.isfinite(x).all() and np.isfinite(mean).all()):
             finite = np.isfinite(x).all(axis=1) & np.isfinite(mean).all(axis=tuple(range(1, mean.ndim)))
-            row = values[int(np.argmin(finite))].tolist()
-            raise ValueError(f"values within the network's range were expected, and {row} overflows in it")
+            raise OverflowingRowError(values[int(np.argmin(finite))].tolist())
         if TASKS[checkpoint.network.task].has_classes:
             return Prediction(mean, spread)
         scaling = checkpoint.target_scaling

@@ -8,6 +8,8 @@ import os
 import shlex
 from collections.abc import Sequence
 
+# The name to install.
+DISTRIBUTION = "nudge-jax"
 # Names that a message lists, and characters that it shows of one.
 MAX_LISTED_NAMES = 10
 MAX_SHOWN_CHARACTERS = 40

@@ -9,16 +9,19 @@ import sys
 import click
 from click.core import ParameterSource
 
+from model.messages import DISTRIBUTION
 
-@click.command(context_settings={"ignore_unknown_options": True})
+
+@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]})
+@click.version_option(package_name=DISTRIBUTION, prog_name="nudge")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
 @click.argument("gunicorn_options", nargs=-1, type=click.UNPROCESSED)
 def serve(host: str, port: int, gunicorn_options: tuple[str, ...]) -> None:
     """Serve the checkpoints in NUDGE_CHECKPOINTS, by default those in checkpoints/, over HTTP.
 
-    All settings are environment variables, see docs/operating.md. Other options are gunicorn's. If --bind is one of
-    them, --host and --port do not count.
+    All settings are environment variables, see docs/operating.md. Other options are gunicorn's, see `gunicorn --help`.
+    If --bind is one of them, --host and --port do not count.
     """
     bind: list[str] = []
     if _is_given("host", "port") and not _has_bind(gunicorn_options):

@@ -3,6 +3,8 @@
 WEB_CONCURRENCY sets the number of workers, NUDGE_THREADS the threads of each, and NUDGE_COMPUTE_THREADS the threads in
 which each computes. Workers are forked before the application is imported: JAX is multithreaded, and a fork after it
 has started can deadlock.
+
+Run as a script, it only checks the settings, because gunicorn reads WEB_CONCURRENCY before this file.
 """
 
 from __future__ import annotations

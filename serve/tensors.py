@@ -34,7 +34,7 @@ NUMERIC: dict[str, np.dtype[Any]] = {
         "FP64": "<f8",
     }.items()
 }
-# The most values of a tensor. No tensor has so many, and NumPy counts no further than 2**63.
+# No tensor that fits into memory has so many values. NumPy counts no further than 2**63.
 MAX_TENSOR_VALUES = 2**40
 DATATYPES = (*NUMERIC, "BYTES")
 

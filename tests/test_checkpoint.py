@@ -237,6 +237,7 @@ def rewrite(path: Path, change: Any) -> None:
     ("change", "message"),
     [
         (lambda t, m: m.update(format=2), "expected format 3, found format 2"),
+        (lambda t, m: m.update(format=4, surprise=1), "expected format 3, found format 4"),
         (lambda t, m: m.update(surprise=1), "unknown field `surprise`"),
         (lambda t, m: m["network"].update(activation="elu"), "activation must be one of"),
         (lambda t, m: m["network"].update(sizes=[2, 3, 1]), r"expected the tensors .* found"),

@@ -10,13 +10,12 @@ from typing import NoReturn
 
 import click
 
-from model.messages import RefusalError, describe_error, escape_unprintable
+from model.messages import DISTRIBUTION, RefusalError, describe_error, escape_unprintable
 
 # Each is a module of this package, imported when the command is run.
 COMMANDS = ("ask", "check", "importance", "predict", "show", "train")
 # Other packages add commands here, as the service does.
 ENTRY_POINTS = "nudge.commands"
-DISTRIBUTION = "nudge-jax"
 
 FAILED, BAD_INPUT = 1, 2
 
@@ -39,11 +38,14 @@ class CommandGroup(click.Group):
         return None
 
 
-@click.group(cls=CommandGroup)
+@click.group(cls=CommandGroup, invoke_without_command=True, subcommand_metavar="COMMAND [ARGS]...")
 @click.version_option(package_name=DISTRIBUTION, prog_name="nudge")
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Train a small neural network on a table, check its gradients, and serve it."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(BAD_INPUT)
     if context.invoked_subcommand in COMMANDS:
         from model.commands.jax_setup import configure_jax
 

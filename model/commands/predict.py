@@ -14,7 +14,7 @@ import numpy as np
 from model.atomic_write import atomic_write
 from model.checkpoint import Checkpoint, load
 from model.commands.shared import required_checkpoint
-from model.inference import Predictor
+from model.inference import OverflowingRowError, Predictor
 from model.messages import join_names
 from model.tables.columns import NumericColumn
 from model.tables.errors import TableError, naming_file
@@ -90,10 +90,8 @@ def _prediction_columns(predictor: Predictor, values: np.ndarray, first: int) ->
     checkpoint = predictor.checkpoint
     try:
         mean, spread = (np.asarray(part) for part in predictor.predict(values))
-    except ValueError as error:
-        raise TableError(
-            "values that the network can compute with", f"after row {first:,} that {error}", MEND
-        ) from None
+    except OverflowingRowError as error:
+        raise TableError("values within the network's range", f"after row {first:,} {error.row}", MEND) from None
     added: dict[str, Any] = {"prediction": mean if mean.ndim == 1 else mean.max(axis=1)}
     if checkpoint.classes:
         added["label"] = pl.Series(predictor.labels(mean))

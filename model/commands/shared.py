@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from model.checkpoint import Checkpoint, default_checkpoint, load
-from model.messages import describe_error
+from model.messages import DISTRIBUTION, describe_error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,17 +45,21 @@ def check_figure_path(path: Path | None) -> None:
         path: the file; None if no figure is asked for.
 
     Raises:
-        click.UsageError: if its ending is none of FIGURE_SUFFIXES, or if matplotlib is not installed.
+        click.UsageError: if its ending is none of FIGURE_SUFFIXES, if its directory is missing, or if matplotlib is
+            not installed.
     """
     if path is None:
         return
     if path.suffix not in FIGURE_SUFFIXES:
         raise click.UsageError(f"--plot: expected a name that ends in .svg, .png or .pdf, found {path.name!r}")
+    if not path.parent.is_dir():
+        raise click.UsageError(f"--plot: expected a directory {path.parent}, found none; make it first")
     try:
         import matplotlib  # noqa: F401
-    except ModuleNotFoundError:
+    except ImportError as error:
+        found = "none" if isinstance(error, ModuleNotFoundError) else f"one that fails ({error})"
         raise click.UsageError(
-            "--plot: expected matplotlib, found none; install it with `pip install 'nudge-jax[plot]'`"
+            f"--plot: expected matplotlib, found {found}; install it with `pip install '{DISTRIBUTION}[plot]'`"
         ) from None
 
 
@@ -71,8 +76,12 @@ def save_figure(figure: Figure, path: Path) -> None:
     import matplotlib
 
     try:
-        with matplotlib.rc_context({"svg.fonttype": "none"}):  # text stays text, to be searched and read aloud
+        # In an SVG, text stays text, to be searched and read aloud, and the viewer chooses a font for it.
+        with matplotlib.rc_context({"svg.fonttype": "none"}), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             figure.savefig(path)
+        if path.suffix != ".svg" and any("Glyph" in str(each.message) for each in caught):
+            click.echo(f"--plot: {path} has boxes for letters that the font lacks; name an .svg file instead", err=True)
     except OSError as error:
         sentence = f"--plot: {path} cannot be written to: {describe_error(error)}; name another file"
         raise click.UsageError(sentence) from None

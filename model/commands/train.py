@@ -28,7 +28,6 @@ from model.tables.from_file import read_table
 from model.tables.table import Table
 from model.tables.truth_tables import TRUTH_TABLES, truth_table
 from model.tasks import TASKS
-from model.training import fit as training
 from model.training.defaults import (
     FILE_DEFAULTS,
     FILE_HIDDEN,
@@ -37,6 +36,7 @@ from model.training.defaults import (
     default_hyperparameters,
     default_network,
 )
+from model.training.fit import train as train_snapshots
 from model.training.result import Progress, Result, make_checkpoint
 from model.training.state import RECORD_CAPACITY
 
@@ -215,7 +215,7 @@ class TrainingJob:
         """The snapshots of training. Raises click.UsageError if it cannot be done."""
         options = msgspec.structs.asdict(self.hyperparameters)
         try:
-            return training.train(self.network, self.table, key=jax.random.key(self.seed), resume=resume, **options)
+            return train_snapshots(self.network, self.table, key=jax.random.key(self.seed), resume=resume, **options)
         except ValueError as error:
             raise click.UsageError(str(error)) from None
 

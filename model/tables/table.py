@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Num
 
+from model.arrays import shape_of
 from model.tables.columns import IDENTITY, ColumnSpecs, NumericColumn, encode, fit_numeric
 from model.tables.targets import Class
 from model.tasks import TASKS
@@ -83,6 +84,7 @@ def table_from_arrays(
     """
     if task not in ("", *TASKS):
         raise ValueError(f"task must be one of {', '.join(TASKS)}, not {task!r}")
+    shape_of("x", x), shape_of("y", y)
     if len(x) != len(y) or not len(x):
         raise ValueError(f"x and y must have as many rows, at least one, not {len(x)} and {len(y)}")
     values = np.asarray(y, np.float64)

@@ -21,7 +21,7 @@ def run_shell(command: str, environment: dict[str, str], cwd: Path) -> subproces
 
 
 def test_the_version_is_that_of_the_distribution(nudge: Nudge) -> None:
-    assert nudge("--version").stdout == f"nudge, version {VERSION}\n"
+    assert nudge("--version").stdout == nudge("serve", "--version").stdout == f"nudge, version {VERSION}\n"
     assert f'version = "{VERSION}"' in (ROOT / "pyproject.toml").read_text()
     assert f"version: {VERSION}\n" in (ROOT / "CITATION.cff").read_text()
 
@@ -40,6 +40,12 @@ def test_commands_that_compute_nothing_do_not_load_jax(arguments: str, environme
 def test_the_help_lists_every_command_and_the_service(nudge: Nudge) -> None:
     listed = re.findall(r"^  (\w+) +[A-Z]", nudge("--help").stdout.split("Commands:")[1], re.MULTILINE)
     assert listed == sorted([*COMMANDS, "serve"])
+
+
+def test_without_a_command_the_help_is_printed_and_the_status_is_2(nudge: Nudge) -> None:
+    run = nudge()
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr == nudge("--help").stdout
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "serve"])

@@ -154,6 +154,18 @@ def test_a_parquet_file_may_have_columns_of_other_types(
     assert len(read_rows(tmp_path / "scored.csv")) == 2
 
 
+def test_a_row_that_overflows_in_the_network_is_one_sentence_and_status_2(
+    checkpoints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "new.csv").write_text("a,b\n0,1\n3e38,0\n")
+    status, errors = run_main(capsys, "predict", str(checkpoints / "xor.safetensors"), str(tmp_path / "new.csv"))
+    assert status == 2
+    assert errors == (
+        f"nudge: {tmp_path / 'new.csv'}: expected values within the network's range, found after row 0 [3e+38, 0.0]; "
+        "mend it or leave the row out\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
+from model.commands.shared import save_figure
 from tests.commands.examples import run_main
 from tests.conftest import ROOT, Nudge
 
@@ -44,7 +46,19 @@ def test_a_folder_that_is_not_there_is_one_sentence_and_status_2(
     path = tmp_path / "no" / "figure.svg"
     status, errors = run_main(capsys, *draw, str(path))
     assert status == 2
-    assert errors == f"nudge: --plot: {path} cannot be written to: no such file or directory; name another file\n"
+    assert errors == f"nudge: --plot: expected a directory {path.parent}, found none; make it first\n"
+
+
+@pytest.mark.parametrize(("ending", "has_boxes"), [("svg", False), ("png", True)])
+def test_letters_that_the_font_lacks_are_no_warning_of_a_library(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: str, has_boxes: bool
+) -> None:
+    figure, path = Figure(), tmp_path / f"figure.{ending}"
+    figure.text(0.1, 0.1, "\U0001f642 \u5e74")
+    save_figure(figure, path)
+    sentence = f"--plot: {path} has boxes for letters that the font lacks; name an .svg file instead\n"
+    assert capsys.readouterr().err == (sentence if has_boxes else "")
+    assert ("\u5e74" in path.read_bytes().decode(errors="replace")) is not has_boxes
 
 
 def test_a_figure_without_matplotlib_is_one_sentence_and_status_2(

@@ -40,6 +40,7 @@ def test_the_classes_decide_the_task(classes: tuple[str, ...], task: str) -> Non
         ({"y": np.zeros(2)}, "x and y must have as many rows, at least one, not 3 and 2"),
         ({"x": X[:0], "y": np.zeros(0)}, "x and y must have as many rows, at least one, not 0 and 0"),
         ({"y": np.array([0.0, np.nan, 1.0])}, "y must be finite numbers, and it has others"),
+        ({"x": X.tolist()}, "x must be an array, not a list"),
         ({"x": X * 1e38}, "numbers within ±3.4e38 were expected"),
     ],
 )
