@@ -124,7 +124,7 @@ def test_the_plot_shows_a_name_as_it_is_and_the_end_of_a_long_one() -> None:
         ),
         (
             (*USER_FUNCTION[1:], "--by-hand", "my_module:backpropagation", "--plot", "no/x.svg"),
-            "--plot: no/x.svg cannot be",
+            "--plot: expected a directory no, found none; make it first",
         ),
         (
             (*USER_FUNCTION[1:], "--by-hand", "my_module:backpropagation", "--plot", "x.svg", "--parameter", "q"),
