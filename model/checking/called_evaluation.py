@@ -14,13 +14,14 @@ from model.checking.directions import Directions
 from model.checking.errors import summarize_error
 from model.checking.gradient_programs import NearbyGradients, NearbyPoints
 from model.checking.line_programs import LineEvaluation
+from model.checking.program_cache import ProgramCache
 from model.checking.rounding import unit_roundoff
 from model.pytrees import Flat, flatten
 
 
 def call_along_lines(
     function: CheckedFunction,
-    missing: dict[str, str],
+    cache: ProgramCache,
     directions: Directions,
     offsets: Float[np.ndarray, "lines points"],
 ) -> LineEvaluation:
@@ -28,7 +29,7 @@ def call_along_lines(
 
     Args:
         function: that JAX cannot trace.
-        missing: why a method has no derivatives, by its name; a reason is added if forward mode fails.
+        cache: which says whether there is forward mode; a reason is added if it fails.
         directions: as many as lines.
         offsets: [lines, points].
 
@@ -38,7 +39,7 @@ def call_along_lines(
     pairs = zip(directions, offsets, strict=True)
     rows = [[_call(function, function.flat + offset * vector) for offset in row] for vector, row in pairs]
     values = np.array(rows, np.float64).reshape(offsets.shape)
-    return LineEvaluation(values, _forward_slopes(function, missing, directions))
+    return LineEvaluation(values, _forward_slopes(function, cache, directions))
 
 
 def _call(function: CheckedFunction, flat: Flat) -> float:
@@ -50,8 +51,8 @@ def _call(function: CheckedFunction, flat: Flat) -> float:
         return np.nan
 
 
-def _forward_slopes(function: CheckedFunction, missing: dict[str, str], directions: Directions) -> np.ndarray | None:
-    if "jvp" in missing:
+def _forward_slopes(function: CheckedFunction, cache: ProgramCache, directions: Directions) -> np.ndarray | None:
+    if not cache.has_forward_mode:
         return None
     point = _as_jax(function, function.flat)
     try:
@@ -59,7 +60,8 @@ def _forward_slopes(function: CheckedFunction, missing: dict[str, str], directio
         slopes = [jax.jvp(lambda point: function.scalar(point, []), (point,), (t,))[1] for t in tangents]
         return np.array([float(slope) for slope in slopes])
     except Exception as error:  # a user's function may raise anything
-        missing["jvp"] = summarize_error(error)
+        cache.has_forward_mode = False
+        cache.missing["jvp"] = summarize_error(error)
         return None
 
 

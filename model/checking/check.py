@@ -3,74 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import replace
 from typing import Any
 
 import jax
 import numpy as np
 
-from model.arrays import is_count
-from model.checking.analytic import NEARBY_SPACING, AnalyticGradients, analytic_gradients
+from model.checking.analytic import AnalyticGradients
 from model.checking.checked_function import CheckedFunction
 from model.checking.comparison import Comparison, compare_along
 from model.checking.diagnosis import diagnose_wrong
-from model.checking.directions import (
-    MAX_LEAF_DIRECTIONS,
-    Directions,
-    all_entries,
-    sample_directions,
-    steepest_directions,
-    typical_scale,
-)
+from model.checking.directions import Directions, steepest_directions
+from model.checking.error_patterns import Diagnosis
 from model.checking.errors import NotCheckableError, summarize_error
 from model.checking.evaluator import Evaluator
 from model.checking.findings import Derivative
-from model.checking.finite_differences import LADDER_LEVELS
-from model.checking.gradient_programs import NearbyPoints
+from model.checking.options import METHODS, TOLERANCE, CheckOptions, as_names, check_options
 from model.checking.report import Report
 from model.checking.results import check_results
-from model.checking.rounding import FLOAT64_ROUNDOFF
+from model.checking.rule_checks import check_rules
+from model.checking.sampling import choose_directions, named_gradients
 from model.checking.second_order import hessian_vector_product
-from model.checking.step_search import NOISE_SPACING, first_steps, sample_offsets
+from model.checking.still_leaves import find_still_leaves
 from model.checking.tracing import prepare
-from model.checking.user_gradient import UserGradient
-from model.checking.value_noise import NOISE_OFFSETS
 from model.checking.verdicts import Verdict
+from model.checking.wrapped_functions import reverse_gradient, without_aux
 from model.pytrees import Tree, is_integral
-
-# Two derivatives that share six digits agree: the constants in people's rules have no more digits.
-TOLERANCE = 1e-6
-# Up to so many entries are tried one by one …
-MAX_ENTRIES, MIN_ENTRIES = 4096, 6
-# … as long as this computes at most so many values; for a large function, about eighty evaluations.
-MAX_VALUES, MAX_VALUES_OF_LARGE = 2**29, 2**28
-# Names in a report that a gradient by hand cannot have.
-RESERVED_NAMES = frozenset({"parameter", "verdict", *(field.name for field in fields(Derivative))})
-
-
-@dataclass(frozen=True)
-class CheckOptions:
-    """How a function is checked.
-
-    Attributes:
-        by_hand: a gradient that somebody wrote, or None.
-        tolerance: how far two derivatives may differ beyond their errors, relative to the larger one.
-        budget: how many entries are tried one by one; None for as many as are affordable.
-        seed: of the sample and the directions.
-        order: 1, or 2 if the function is a Hessian-vector product.
-    """
-
-    by_hand: UserGradient | None
-    tolerance: float
-    budget: int | None
-    seed: int
-    order: int = 1
-
-    @property
-    def by_hand_name(self) -> str:
-        """The name of the gradient by hand in the report."""
-        name = getattr(self.by_hand, "__name__", "")
-        return name if name.isidentifier() and name not in RESERVED_NAMES else "by_hand"
 
 
 def check_gradients(
@@ -82,6 +40,12 @@ def check_gradients(
     tolerance: Any = TOLERANCE,
     budget: Any = None,
     seed: Any = 0,
+    has_aux: bool = False,
+    modes: Any = METHODS,
+    frozen: Any = (),
+    must_move: Any = (),
+    surrogate: Any = None,
+    on_progress: Callable[[str], None] | None = None,
 ) -> Report:
     """Compare the gradients of `fun(params, *args)` by params with differences of its values.
 
@@ -101,6 +65,14 @@ def check_gradients(
         budget: how many parameters are tried one by one, from 1. By default all of them, up to 4096 and to a second or
             two of work; of more, a sample of each leaf. Random directions through all of them are always tried.
         seed: of the sample and the directions, from 0.
+        has_aux: whether fun returns a pair, of which only the first is differentiated, as for `jax.grad`.
+        modes: the derivations that count: some of grad, jvp and by_hand.
+        frozen: names of leaves that are not nudged, or of what they are in, as a report shows them.
+        must_move: names of leaves whose gradient must not be zero, or of what they are in.
+        surrogate: the function whose gradient is meant, if that is not fun, as for a straight-through estimator. The
+            gradient of fun by reverse mode is compared with differences of the surrogate.
+        on_progress: called with a sentence before every long step. The check runs in this process and cannot interrupt
+            fun, so an endless loop in fun makes it endless; `nudge check --timeout` runs it in a process of its own.
 
     Returns:
         A report with the numbers and a verdict for each parameter, and a diagnosis if something is wrong.
@@ -120,29 +92,59 @@ def check_gradients(
         >>> print(report.diagnoses[0])
         by_hand has the wrong sign, in angle.
     """
-    _check_arguments(order, tolerance, budget, seed, by_hand)
-    function, report = _check_as_it_runs(fun, params, args, CheckOptions(by_hand, tolerance, budget, seed))
+    options = CheckOptions(
+        by_hand,
+        tolerance,
+        budget,
+        seed,
+        order,
+        modes=as_names("modes", modes),
+        frozen=as_names("frozen", frozen),
+        must_move=as_names("must_move", must_move),
+        on_progress=on_progress or (lambda stage: None),
+    )
+    check_options(options)
+    if has_aux:
+        fun = without_aux(fun)
+    if surrogate is not None:
+        fun, options = surrogate, _with_surrogate(fun, surrogate, options)
+    first = replace(options, by_hand=by_hand if surrogate is None and "by_hand" in options.modes else options.by_hand)
+    function, report = _check_as_it_runs(fun, params, args, replace(first, order=1))
     if order == 1 or not report.ok:
         return report
     missing = dict(report.notes).get("grad")
     if missing:
         raise NotCheckableError(f"order 2 needs JAX's own gradient, but {missing}; check order 1 alone")
     product = hessian_vector_product(function, seed)
-    second = _check_as_it_runs(product, params, args, CheckOptions(None, tolerance, budget, seed, order=2))[1]
+    second = _check_as_it_runs(product, params, args, replace(options, by_hand=None, must_move=()))[1]
     return report.followed_by(second)
 
 
-def assert_gradients(fun: Callable[..., Any], params: Tree, *args: Any, **options: Any) -> None:
-    """Raise AssertionError if a gradient is wrong; for tests.
+def _with_surrogate(fun: Any, surrogate: Any, options: CheckOptions) -> CheckOptions:
+    """The options of a check of another function, whose gradient by hand is that of fun."""
+    if options.by_hand is not None or options.order != 1 or options.modes != METHODS:
+        raise NotCheckableError(
+            "surrogate is for the gradient of fun by reverse mode, but by_hand, order or modes was given too; "
+            "leave them out"
+        )
+    name = getattr(surrogate, "__name__", type(surrogate).__name__)
+    return replace(options, by_hand=reverse_gradient(fun), modes=("by_hand",), surrogate=name)
+
+
+def assert_gradients(
+    fun: Callable[..., Any], params: Tree, *args: Any, allow_unknown: bool = False, **options: Any
+) -> None:
+    """Raise AssertionError if a gradient is wrong, or if nothing could be told about it; for tests.
 
     Args:
         fun: as of `check_gradients`.
         params: as of `check_gradients`.
         args: as of `check_gradients`.
+        allow_unknown: whether to pass if nothing could be told, as for a function that rounds everything away.
         options: the keyword arguments of `check_gradients`.
 
     Raises:
-        AssertionError: if a gradient is wrong, with the report as its message.
+        AssertionError: if a gradient is wrong or nothing could be told, with the report as its message.
         NotCheckableError: if the arguments cannot be checked.
 
     Example:
@@ -153,22 +155,10 @@ def assert_gradients(fun: Callable[..., Any], params: Tree, *args: Any, **option
     report = check_gradients(fun, params, *args, **options)
     if not report.ok:
         raise AssertionError(f"\n{report}")
-
-
-def _check_arguments(order: Any, tolerance: Any, budget: Any, seed: Any, by_hand: Any) -> None:
-    if isinstance(order, bool) or order not in (1, 2):
-        raise NotCheckableError(f"order must be 1 or 2, not {order!r}; 2 checks Hessian-vector products as well")
-    if not (isinstance(tolerance, float | int | np.floating) and 0 <= tolerance < np.inf):
-        raise NotCheckableError(
-            f"tolerance must be a finite number from 0, not {tolerance!r}; leave it out for {TOLERANCE}"
-        )
-    if not is_count(seed, minimum=0):
-        raise NotCheckableError(f"seed must be a whole number from 0, not {seed!r:.40}; leave it out for 0")
-    if budget is not None and not is_count(budget):
-        raise NotCheckableError(f"budget must be a whole number from 1, not {budget!r}; leave it out for the default")
-    if by_hand is not None and not callable(by_hand):
-        raise NotCheckableError(
-            f"by_hand must be a function that returns a gradient, not {by_hand!r:.40}; pass the function itself"
+    if not (report.is_known or allow_unknown):
+        raise AssertionError(
+            f"\n{report}\nexpected derivatives that can be told from noise, found none; check at another point, "
+            "or pass allow_unknown=True"
         )
 
 
@@ -177,7 +167,8 @@ def _check_as_it_runs(
 ) -> tuple[CheckedFunction, Report]:
     """The report in float64; in the own dtypes if only running shows that float64 fails, as in a callback."""
     for in_float64 in (True, False):
-        function = prepare(fun, params, args, in_float64)
+        options.on_progress("fun is traced, or called once")
+        function = prepare(fun, params, args, in_float64, options.seed, options.frozen)
         try:
             with function.jax_settings():
                 return function, _check(function, options)
@@ -194,9 +185,11 @@ def _check(function: CheckedFunction, options: CheckOptions) -> Report:
     whole_numbers = tuple(_whole_numbers(function)) if options.order == 1 else ()
     if not function.flat.size:
         return Report(whole_numbers, tolerance=options.tolerance, by_hand_name=options.by_hand_name)
-    evaluator = Evaluator(function)
+    evaluator = Evaluator(function, modes=options.modes)
     entry_roundoff = np.repeat(evaluator.input_roundoff(), function.sizes)
-    directions, gradients = _choose_directions(evaluator, entry_roundoff, options)
+    options.on_progress("fun was traced or called; it is evaluated around params, and differentiated")
+    directions, gradients = choose_directions(evaluator, entry_roundoff, options)
+    options.on_progress("the gradients were computed; fun is evaluated along more lines")
     comparison = compare_along(evaluator, gradients, directions, entry_roundoff, options.tolerance)
     _check_methods(evaluator, comparison)
     comparison = _with_steepest(evaluator, gradients, comparison, entry_roundoff, options)
@@ -205,65 +198,46 @@ def _check(function: CheckedFunction, options: CheckOptions) -> Report:
     entries = len(comparison.directions.entries)
     if function.weights is not None and len(directions.dense):
         rows += check_results(evaluator, directions.dense[0], gradients, options.tolerance, options.order)
-    is_ok = all(row.verdict.ok for row in rows)
-    diagnoses = (
-        [] if is_ok else diagnose_wrong(evaluator, gradients, comparison, options.by_hand_name, options.tolerance)
-    )
+    faults, diagnoses = _diagnose(evaluator, gradients, directions, comparison, rows, options)
     return Report(
         parameters=(*rows[:entries], *whole_numbers),
-        directions=tuple(rows[entries:]),
+        directions=(*rows[entries:], *faults),
         entries=function.flat.size,
         tolerance=options.tolerance,
-        diagnoses=tuple(diagnoses),
+        diagnoses=diagnoses,
         taylor_order=comparison.taylor_order(),
         adjoint_error=comparison.adjoint_error(),
         visible=comparison.visible_error(options.tolerance),
-        notes=tuple(evaluator.missing.items()),
+        notes=_notes(evaluator, options),
         by_hand_name=options.by_hand_name,
     )
 
 
-def _choose_directions(
-    evaluator: Evaluator, entry_roundoff: np.ndarray, options: CheckOptions
-) -> tuple[Directions, AnalyticGradients]:
-    """The directions to try, and the gradients; a sample of entries depends on where the gradients disagree."""
-    function, size = evaluator.function, evaluator.function.flat.size
-    rng = np.random.default_rng(options.seed)
-    nearby = _nearby_points(evaluator, entry_roundoff, rng)
-    count = options.budget or _affordable_entries(evaluator)
-    if count >= size:
-        directions = all_entries(function, rng)
-        if function.is_traced:
-            largest, roundoff = first_steps(evaluator, directions), directions.max_along(entry_roundoff)
-            offsets = sample_offsets(evaluator, directions, largest, roundoff)
-            evaluator.precompute(options.by_hand, nearby, directions, offsets)
-        return directions, analytic_gradients(evaluator, options.by_hand, nearby, entry_roundoff)
-    gradients = analytic_gradients(evaluator, options.by_hand, nearby, entry_roundoff)
-    leaf_directions = 0 if evaluator.is_large else MAX_LEAF_DIRECTIONS
-    directions = sample_directions(function, count, gradients.disagreement(), rng, leaf_directions)
-    if not evaluator.is_large:
-        directions = directions.concat(steepest_directions(function, _named_gradients(gradients, options)))
-    return directions, gradients
+def _diagnose(
+    evaluator: Evaluator,
+    gradients: AnalyticGradients,
+    directions: Directions,
+    comparison: Comparison,
+    rows: list[Derivative],
+    options: CheckOptions,
+) -> tuple[tuple[Derivative, ...], tuple[Diagnosis, ...]]:
+    """What is wrong with the rules inside the function and with leaves that must move, and everything in words."""
+    is_wrong = not all(row.verdict.ok for row in rows)
+    known = f"{sum(row.verdict.ok for row in rows)} of {len(rows)} derivatives are not wrong"
+    options.on_progress(f"{known}; the rules inside fun are checked")
+    rules = check_rules(evaluator, directions, gradients, options, is_wrong)
+    still = find_still_leaves(evaluator, gradients, comparison, options)
+    found: list[Diagnosis] = []
+    if is_wrong and not rules.has_wrong_values:
+        options.on_progress(f"{known}; the mistake is looked for")
+        found = diagnose_wrong(evaluator, gradients, comparison, options.by_hand_name, options.tolerance)
+    return (*rules.rows, *still.rows), (*found, *rules.diagnoses, *still.diagnoses)
 
 
-def _nearby_points(evaluator: Evaluator, entry_roundoff: np.ndarray, rng: np.random.Generator) -> NearbyPoints:
-    """The points at which gradients show their rounding; the point alone for a large function."""
-    function = evaluator.function
-    vector = typical_scale(function) * rng.choice([-1.0, 1.0], function.flat.size)
-    coarsest = float(np.max(entry_roundoff, initial=FLOAT64_ROUNDOFF))
-    spacing = NOISE_SPACING * coarsest if coarsest > FLOAT64_ROUNDOFF else NEARBY_SPACING
-    return NearbyPoints(vector, np.zeros(1) if evaluator.is_large else spacing * NOISE_OFFSETS)
-
-
-def _affordable_entries(evaluator: Evaluator) -> int:
-    max_values = MAX_VALUES_OF_LARGE if evaluator.is_large else MAX_VALUES
-    affordable = max_values // (evaluator.value_count * (2 * LADDER_LEVELS + 1))
-    return min(MAX_ENTRIES, max(MIN_ENTRIES, affordable))
-
-
-def _named_gradients(gradients: AnalyticGradients, options: CheckOptions) -> dict[str, np.ndarray]:
-    names = {"by_hand": options.by_hand_name}
-    return {names.get(method, method): gradient for method, gradient in gradients.by_method.items()}
+def _notes(evaluator: Evaluator, options: CheckOptions) -> tuple[tuple[str, str], ...]:
+    """Why a method has no derivatives, and which function was nudged."""
+    notes = tuple(evaluator.missing.items())
+    return (*notes, ("surrogate", options.surrogate)) if options.surrogate else notes
 
 
 def _check_methods(evaluator: Evaluator, comparison: Comparison) -> None:
@@ -285,7 +259,7 @@ def _with_steepest(
     is_complete = len(comparison.directions.entries) == size > 1
     if not is_complete or not any(Verdict.NOISY in verdicts for verdicts in comparison.verdicts.values()):
         return comparison
-    steepest = steepest_directions(evaluator.function, _named_gradients(gradients, options))
+    steepest = steepest_directions(evaluator.function, named_gradients(gradients, options))
     if not len(steepest):
         return comparison
     return comparison.concat(compare_along(evaluator, gradients, steepest, entry_roundoff, options.tolerance))

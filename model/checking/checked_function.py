@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 from typing import Any
@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from model.checking.custom_rules import find_rule_outputs
 from model.checking.errors import NotCheckableError, describe_value
 from model.checking.rounding import ProgramPrecision, inspect_program
 from model.pytrees import Flat, Leaves, Tree, entry_name, flatten, is_floating, leaf_name
@@ -118,6 +119,13 @@ class CheckedFunction:
         leaves = self.unflatten(flat.reshape(-1, self.flat.size))
         return [leaf.astype(own.dtype) for leaf, own in zip(leaves, self.point, strict=True)]
 
+    def at(self, flat: Flat) -> CheckedFunction:
+        """The same function at another point."""
+        leaves = list(self.leaves)
+        for index, leaf, own in zip(self.floating, self.unflatten(flat), self.point, strict=True):
+            leaves[index] = leaf.astype(own.dtype)
+        return replace(self, leaves=tuple(leaves))
+
     def entry_names(self, entries: Sequence[int] | np.ndarray) -> list[str]:
         """The names of entries, by their positions in `flat`; such as 0.weight[0,1]."""
         bounds = np.cumsum([0, *self.sizes])
@@ -173,9 +181,9 @@ class CheckedFunction:
         return self.weighted_sum(self.output(point, arrays))
 
     def weighted_sum(self, leaves: Sequence[Any]) -> Any:
-        """The weighted sum of a result's leaves; a scalar result itself."""
+        """The weighted sum of a result's leaves; a single number itself."""
         if self.weights is None:
-            return leaves[0]
+            return leaves[0].reshape(()) if np.ndim(leaves[0]) else leaves[0]
         return sum((weight * leaf).sum() for weight, leaf in zip(self.weights, leaves, strict=True))
 
     @cached_property
@@ -186,9 +194,17 @@ class CheckedFunction:
     @cached_property
     def precision(self) -> ProgramPrecision | None:
         """What the traced program tells about its arithmetic; None if JAX cannot trace the function."""
-        if not self.is_traced:
-            return None
-        return inspect_program(jax.make_jaxpr(self.program)(self.point, self.argument_arrays), inputs=len(self.point))
+        return inspect_program(self.jaxpr, inputs=len(self.point)) if self.is_traced else None
+
+    @cached_property
+    def has_rules(self) -> bool:
+        """Whether there is a custom derivative rule in the traced program; False if JAX cannot trace the function."""
+        return self.is_traced and bool(find_rule_outputs(self.jaxpr))
+
+    @cached_property
+    def jaxpr(self) -> Any:
+        """The traced program; only for a function that JAX traces."""
+        return jax.make_jaxpr(self.program)(self.point, self.argument_arrays)
 
 
 def checked_output(result: Tree) -> list[Any]:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from model.checking.analytic import AnalyticGradients
+from model.checking.cancellation import excuse_cancellation
 from model.checking.directions import Directions
 from model.checking.evaluator import Evaluator
 from model.checking.findings import SIZE_FLOOR, Derivative
@@ -127,6 +128,7 @@ def compare_along(
     comparison = Comparison(directions, samples, derivatives, rounding, verdicts)
     _convict_outvoted(comparison, tolerance)
     _excuse_kinks(comparison)
+    excuse_cancellation(evaluator, directions, differences, derivatives, verdicts)
     return comparison
 
 
@@ -228,9 +230,16 @@ def report_rows(
                 wrong=tuple(method for method, each in judged.items() if not each.ok),
                 relative_error=_relative_error(list(numbers.values()), nudge, error, verdict),
                 order=order,
+                sides=_sides(differences, line),
             )
         )
     return rows
+
+
+def _sides(differences: Differences, line: int) -> tuple[float, float] | None:
+    if not (differences.kink[line] or differences.jump[line]):
+        return None
+    return float(differences.before.value[line]), float(differences.after.value[line])
 
 
 def _relative_error(exact: list[float], nudge: float, error: float, verdict: Verdict) -> float:

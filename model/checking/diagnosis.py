@@ -9,12 +9,20 @@ from functools import partial
 import numpy as np
 
 from model.checking.analytic import AnalyticGradients
+from model.checking.bisection import narrow_direction
 from model.checking.checked_function import CheckedFunction
 from model.checking.comparison import CANCELLATION_ROUNDINGS, Comparison
 from model.checking.error_patterns import Diagnosis, KnownGradient, diagnose_method, merge_methods
 from model.checking.evaluator import Evaluator
 from model.checking.known_mistakes import data_counts, known_gradients
-from model.checking.leaf_comparison import LIKENESS, LeafComparison, split_leaves
+from model.checking.leaf_comparison import (
+    LIKENESS,
+    MAX_NAMED_ENTRIES,
+    LeafComparison,
+    join_all,
+    split_leaves,
+)
+from model.checking.nan_origin import find_nan_origin
 from model.checking.rounding import FLOAT64_ROUNDOFF
 from model.checking.step_search import LineSamples, sample_lines
 from model.checking.verdicts import ERROR_MARGIN
@@ -42,7 +50,9 @@ def diagnose_wrong(
     """
     if not np.isfinite(comparison.samples.middle).all():
         value = comparison.samples.middle[0]
-        return [Diagnosis("not finite", "fun", "params", f"fun is {value} at params, and has no derivative there.")]
+        diagnosis = Diagnosis("not finite", "fun", "params", f"fun is {value} at params, and has no derivative there.")
+        origin = find_nan_origin(evaluator.function)
+        return [diagnosis] if origin is None else [diagnosis, Diagnosis("origin", "fun", origin.line, str(origin))]
     wrong = [method for method, verdicts in comparison.verdicts.items() if not all(each.ok for each in verdicts)]
     truth = _truth(gradients, comparison, wrong, tolerance)
     entry_roundoff = np.repeat(evaluator.input_roundoff(), evaluator.function.sizes)
@@ -55,8 +65,15 @@ def diagnose_wrong(
         diagnoses += diagnose_method(name, leaves, data_counts(evaluator.function), known)
     if not diagnoses and wrong:
         name = by_hand_name if wrong[0] == "by_hand" else wrong[0]
-        diagnoses.append(_wrong_direction(evaluator.function, comparison, wrong[0], name))
-    return merge_methods(diagnoses)
+        diagnoses.append(_wrong_direction(evaluator, gradients, comparison, wrong[0], name, tolerance))
+    return [*merge_methods(diagnoses), *_nan_origin(evaluator.function, diagnoses)]
+
+
+def _nan_origin(function: CheckedFunction, diagnoses: list[Diagnosis]) -> list[Diagnosis]:
+    """Where a derivative by JAX stops being finite."""
+    methods = [each.method for each in diagnoses if each.kind == "not finite" and each.method in ("grad", "jvp")]
+    origin = find_nan_origin(function) if methods else None
+    return [] if origin is None else [Diagnosis("origin", methods[0], origin.line or "fun", str(origin))]
 
 
 @dataclass(frozen=True)
@@ -128,8 +145,9 @@ class _Mistakes:
     entry_roundoff: np.ndarray
 
     def gradients_like(self, method: str) -> Iterator[KnownGradient]:
-        """Yield the gradients of known mistakes that may be this method's."""
-        return known_gradients(self.function, partial(self._slopes_if_like, method))
+        """Yield the gradients of known mistakes that may be this method's; of a large function, only cheap ones."""
+        tries_rows = not self.evaluator.is_large
+        return known_gradients(self.function, partial(self._slopes_if_like, method) if tries_rows else None)
 
     def _slopes_if_like(self, method: str, variant: CheckedFunction) -> Flat | None:
         """The gradient of a variant by differences, if it resembles the method's along one direction."""
@@ -151,12 +169,36 @@ class _Mistakes:
         return sample_lines(self.evaluator, directions, directions.max_along(self.entry_roundoff), unlimited)
 
 
-def _wrong_direction(function: CheckedFunction, comparison: Comparison, method: str, name: str) -> Diagnosis:
+def _wrong_direction(
+    evaluator: Evaluator,
+    gradients: AnalyticGradients,
+    comparison: Comparison,
+    method: str,
+    name: str,
+    tolerance: float,
+) -> Diagnosis:
     """The diagnosis if a direction is wrong but no entry that was tried clearly is."""
+    function, directions = evaluator.function, comparison.directions
     line = next(line for line, verdict in enumerate(comparison.verdicts[method]) if not verdict.ok)
     slope = comparison.samples.differences.slope
-    where = [*function.entry_names(comparison.directions.entries), *comparison.directions.names][line]
-    numbers = f"{comparison.derivatives[method][line]:.6g} instead of {slope.value[line]:.6g} ± {slope.error[line]:.0e}"
-    is_sample = len(comparison.directions.entries) < function.flat.size
-    advice = "; a larger budget may tell where" if is_sample else ""
-    return Diagnosis("off", name, where, f"{name} is off along a line, {where}: {numbers}{advice}.")
+    where = [*function.entry_names(directions.entries), *directions.names][line]
+    judged, nudge, error = comparison.derivatives[method][line], slope.value[line], slope.error[line]
+    is_entry = line < len(directions.entries)
+    place = f"at {where}" if is_entry else f"along a line, {where}"
+    gradient = gradients.by_method.get(method)
+    if gradient is not None and not is_entry:
+        direction = directions.take(np.array([line]))
+        roundoff = np.repeat(evaluator.input_roundoff(), function.sizes)
+        narrowed = narrow_direction(evaluator, gradient, direction, roundoff, gradients.rounding, tolerance)
+        if len(narrowed.entries) < np.count_nonzero(direction.dense):
+            judged, nudge, error = narrowed.judged, narrowed.nudge, narrowed.error
+            where = _name_entries(function, narrowed.entries)
+            place = f"at {where}" if len(narrowed.entries) == 1 else f"in {where}, along a line through them"
+    return Diagnosis("off", name, where, f"{name} is off {place}: {judged:.6g} instead of {nudge:.6g} ± {error:.0e}.")
+
+
+def _name_entries(function: CheckedFunction, entries: np.ndarray) -> str:
+    if len(entries) <= MAX_NAMED_ENTRIES:
+        return join_all(function.entry_names(entries))
+    first, last = function.entry_names(entries[[0, -1]])
+    return f"{len(entries):,} entries from {first} to {last}"

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from model.checking.check import MAX_ENTRIES
 from model.checking.checked_function import CheckedFunction
 from model.checking.directions import Directions, typical_scale
 from model.checking.errors import NotCheckableError
 from model.checking.evaluator import Evaluator
+from model.checking.sampling import MAX_ENTRIES
 from model.checking.step_search import sample_lines
 from model.checking.tracing import prepare
 from model.checking.verdicts import ERROR_MARGIN

@@ -8,6 +8,9 @@ import jax
 
 from model.messages import RefusalError
 
+# Characters that are shown of another error's message.
+MAX_ERROR_CHARACTERS = 300
+
 
 class NotCheckableError(RefusalError):
     """The arguments cannot be checked. The message is one sentence: what was expected, what was found, what to do."""
@@ -69,7 +72,8 @@ def summarize_error(error: BaseException) -> str:
         error: any exception.
 
     Returns:
-        Its type and the first line of its message, without the full stop. If JAX could not trace the function, that.
+        Its type and the first line of its message, without the full stop; a long line ends at a space outside of
+        brackets. If JAX could not trace the function, that.
 
     Example:
         >>> summarize_error(ZeroDivisionError("division by zero."))
@@ -78,4 +82,16 @@ def summarize_error(error: BaseException) -> str:
     if isinstance(error, TRACING_ERRORS):
         return f"JAX cannot trace it, because it needs values in NumPy or Python ({type(error).__name__})"
     first_line = next(iter(str(error).strip().splitlines()), "")
-    return f"{type(error).__name__}: {first_line[:200].rstrip('.')}" if first_line else type(error).__name__
+    return f"{type(error).__name__}: {_shorten(first_line).rstrip('.')}" if first_line else type(error).__name__
+
+
+def _shorten(text: str) -> str:
+    """The text, or its beginning up to a space outside of brackets and quotes."""
+    if len(text) <= MAX_ERROR_CHARACTERS:
+        return text
+    depth, end = 0, 0
+    for position, character in enumerate(text[:MAX_ERROR_CHARACTERS]):
+        depth += (character in "([{") - (character in ")]}")
+        if character == " " and depth <= 0:
+            end = position
+    return f"{text[: end or MAX_ERROR_CHARACTERS].rstrip(',;:')} …"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jax
 import numpy as np
 from jaxtyping import Float
@@ -29,19 +31,27 @@ class Evaluator:
 
     Attributes:
         function: what is evaluated.
+        modes: the derivations that are wanted, of grad and jvp.
         cache: its compiled programs.
     """
 
-    def __init__(self, function: CheckedFunction, cache: ProgramCache | None = None) -> None:
-        self.function = function
-        self.cache = cache or ProgramCache()
+    def __init__(
+        self, function: CheckedFunction, cache: ProgramCache | None = None, modes: Sequence[str] = ("grad", "jvp")
+    ) -> None:
+        self.function, self.modes = function, tuple(modes)
+        can_map = not (function.precision and function.precision.has_loop_in_branch)
+        self.cache = cache or ProgramCache(can_map, wants_forward_mode="jvp" in modes)
         self._precomputed: Precomputed | None = None
 
     def for_args_of(self, function: CheckedFunction) -> Evaluator:
         """An evaluator of the same function with other args. Args of the same shapes need no other programs."""
         is_traced = function.mode is EvaluationMode.TRACED
         is_same = is_traced and function.argument_shapes == self.function.argument_shapes
-        return Evaluator(function, self.cache if is_same else None)
+        return Evaluator(function, self.cache if is_same else None, self.modes)
+
+    def has(self, mode: str) -> bool:
+        """Whether derivatives by a mode, grad or jvp, are wanted and can be had, as far as is known."""
+        return mode in self.modes and mode not in self.missing
 
     @property
     def missing(self) -> dict[str, str]:
@@ -77,14 +87,16 @@ class Evaluator:
     def along(self, directions: Directions, offsets: Float[np.ndarray, "lines points"]) -> LineEvaluation:
         """The function at point + offset · vector, for each direction and offset, and the slopes at the point."""
         if not self.function.is_traced:
-            return call_along_lines(self.function, self.missing, directions, offsets)
+            return call_along_lines(self.function, self.cache, directions, offsets)
         done = self._precomputed
         if done is not None and np.array_equal(done.offsets, offsets):
             return done.lines
         return evaluate_lines(self.function, self.cache, directions, offsets)
 
     def gradients(self, nearby: NearbyPoints) -> NearbyGradients | None:
-        """The gradients at nearby points by reverse mode; None if there is no reverse mode."""
+        """The gradients at nearby points by reverse mode; None if there is no reverse mode, or if it is not wanted."""
+        if "grad" not in self.modes:
+            return None
         if self._precomputed is not None:
             return self._precomputed.gradients
         try:
@@ -94,7 +106,6 @@ class Evaluator:
         except jax.errors.JaxRuntimeError:
             raise
         except Exception as error:  # a user's function may raise anything
-            self.cache.can_map = True
             self.missing["grad"] = summarize_error(error)
             return None
 

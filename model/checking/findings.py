@@ -29,6 +29,7 @@ class Derivative:
         relative_error: the largest |a - b| / max(|a|, |b|, 1e-6) of any two methods. Of the nudge, only what its error
             does not explain counts, and nothing at a kink or a jump. NaN if a derivative is not finite.
         order: 1, or 2 for the derivative of a Hessian-vector product.
+        sides: by differences to the left and to the right, at a kink or a jump; None elsewhere.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Derivative:
     wrong: tuple[str, ...] = ()
     relative_error: float = 0.0
     order: int = 1
+    sides: tuple[float, float] | None = None
 
     @property
     def kink(self) -> bool:
@@ -92,3 +94,9 @@ class Findings:
     def ok(self) -> bool:
         """Whether nothing is wrong: every verdict is agrees, kink, jump, too noisy to tell, or not differentiable."""
         return all(row.verdict.ok for row in self.rows)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything could be told: a derivative agrees, is wrong, or lies at a kink or a jump."""
+        unknown = (Verdict.NOISY, Verdict.NOT_DIFFERENTIABLE)
+        return any(row.verdict not in unknown for row in self.rows)

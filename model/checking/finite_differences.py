@@ -27,6 +27,8 @@ MAX_EXTRAPOLATIONS = 6
 SIDES_MARGIN = 4.0
 # A gap is a jump if it shrinks by less than this from one step to another, and is larger than this times the noise.
 JUMP_SHRINKAGE, JUMP_NOISE = 0.5, 100.0
+# A slope is infinite if the secants of so many smallest steps grow from each to the next by more than this, all alike.
+SINGULAR_LEVELS, SINGULAR_GROWTH, SINGULAR_SPREAD = 5, 1.1, 1.3
 
 Lines = Float[np.ndarray, " lines"]
 Levels = Float[np.ndarray, "lines levels"]
@@ -155,8 +157,10 @@ def differentiate(
         before = extrapolate((left.base[:, None] - minus) / steps, 2 * left.noise[:, None] / steps, ratio)
         central = extrapolate((plus - minus) / (2 * steps), noise[:, None] / steps, ratio**2)
         jump = right.jump | left.jump
+        slope = _central_or_one_sided(central, before, after)
+        is_singular = ~jump & _diverges((plus - minus) / 2, steps, middle)
         return Differences(
-            slope=_central_or_one_sided(central, before, after),
+            slope=Slope(slope.value, np.where(is_singular, np.inf, slope.error)),
             before=before,
             after=after,
             kink=~jump & (np.abs(after.value - before.value) > SIDES_MARGIN * (after.error + before.error)),
@@ -171,6 +175,16 @@ def _central_or_one_sided(central: Slope, before: Slope, after: Slope) -> Slope:
     one_sided = np.where(np.isfinite(after.error), after, before)
     is_unknown = ~np.isfinite(central.error)
     return Slope(*(np.where(is_unknown, side, both) for side, both in zip(one_sided, central, strict=True)))
+
+
+def _diverges(odd: Levels, steps: Levels, middle: Lines) -> Bool[np.ndarray, " lines"]:
+    """Whether the slope is infinite: the secant grows as a power of the step, up to the smallest steps."""
+    rises = np.abs(odd[:, -SINGULAR_LEVELS:])
+    is_clear = rises > JUMP_NOISE * np.finfo(float).eps * np.abs(middle)[:, None]
+    secants = rises / steps[:, -SINGULAR_LEVELS:]
+    growth = secants[:, 1:] / secants[:, :-1]
+    is_steady = np.max(growth, axis=1) < SINGULAR_SPREAD * np.min(growth, axis=1)
+    return np.asarray(is_clear.all(axis=1) & is_steady & (np.min(growth, axis=1) > SINGULAR_GROWTH))
 
 
 def _steepest(steps: Levels, minus: Levels, plus: Levels, middle: Lines) -> Lines:

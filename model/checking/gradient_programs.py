@@ -66,14 +66,14 @@ def reverse_gradients(function: CheckedFunction, cache: ProgramCache, nearby: Ne
         at_once = jax.vmap(gradient, in_axes=(None, None, None, 0))
         quick = is_quick(function, len(offsets))
         try:
-            program = compile_program(at_once, point, arrays, vector, offsets, quick=quick)
+            program = cache.compiled(("gradients", len(offsets)), at_once, point, arrays, vector, offsets, quick=quick)
             leaves = program.run(point, arrays, vector, offsets)
             return stack_gradients(leaves, inspect_program(program.traced.jaxpr).output_roundoff)
         except jax.errors.JaxRuntimeError:
             raise
         except Exception:  # a user's function may not be mapped over points; then each point shows what it raises
             cache.can_map = False
-    program = compile_program(gradient, point, arrays, vector, offsets[0], quick=False)
+    program = cache.compiled("gradient", gradient, point, arrays, vector, offsets[0], quick=False)
     found = [program.run(point, arrays, vector, offset) for offset in offsets]
     leaves = [np.stack(parts) for parts in zip(*found, strict=True)]
     return stack_gradients(leaves, inspect_program(program.traced.jaxpr).output_roundoff)

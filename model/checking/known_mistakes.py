@@ -53,20 +53,20 @@ def data_counts(function: CheckedFunction) -> dict[str, int]:
 
 
 def known_gradients(
-    function: CheckedFunction, slopes_of: Callable[[CheckedFunction], Flat | None]
+    function: CheckedFunction, slopes_of: Callable[[CheckedFunction], Flat | None] | None
 ) -> Iterator[KnownGradient]:
     """Yield the gradients that known mistakes produce.
 
     Args:
         function: whose gradient is wrong.
-        slopes_of: from another function to its gradient by differences, NaN for an entry that was not tried; None if
-            the wrong gradient is another one.
+        slopes_of: from another function to its gradient by differences, NaN for an entry that was not tried; it returns
+            None if the wrong gradient is another one. Without it, single rows are not tried.
 
     Yields:
         For our own network, the gradients with a mistake in the chain rule. Then the gradient of each single row.
     """
     yield from _network_gradients(function)
-    if function.weights is None:
+    if function.weights is None and slopes_of is not None:
         yield from _row_gradients(function, slopes_of)
 
 

@@ -20,24 +20,32 @@ class ProgramCache:
 
     Attributes:
         programs: compiled, by what they compute and for which shapes.
+        wants_forward_mode: whether forward-mode derivatives are wanted.
         has_forward_mode: whether the function has forward-mode derivatives, as far as is known.
-        can_map: whether the function can be mapped over points, as far as is known; a callback cannot.
+        can_map: whether the function can be mapped over points, as far as is known. A callback cannot, and a loop in a
+            branch might not end.
         lines_per_batch: how many lines are evaluated at once; 0 until it is chosen.
         missing: why a method has no derivatives, by the method's name.
     """
 
-    def __init__(self) -> None:
-        self.programs: dict[Hashable, Callable[..., Any]] = {}
-        self.has_forward_mode = True
-        self.can_map = True
+    def __init__(self, can_map: bool = True, wants_forward_mode: bool = True) -> None:
+        self.programs: dict[Hashable, CompiledProgram] = {}
+        self.wants_forward_mode = self.has_forward_mode = wants_forward_mode
+        self.can_map = can_map
         self.lines_per_batch = 0
         self.missing: dict[str, str] = {}
 
     def run(self, key: Hashable, program: Callable[..., Any], *inputs: Any, quick: bool) -> Any:
         """Run a program, which is compiled when it is first needed."""
         if key not in self.programs:
-            self.programs[key] = self.compile(program, *inputs, quick=quick).run
-        return self.programs[key](*inputs)
+            self.programs[key] = self.compile(program, *inputs, quick=quick)
+        return self.programs[key].run(*inputs)
+
+    def compiled(self, key: Hashable, program: Callable[..., Any], *inputs: Any, quick: bool) -> CompiledProgram:
+        """A program that does not use forward mode, which is compiled when it is first needed."""
+        if key not in self.programs:
+            self.programs[key] = compile_program(program, *inputs, quick=quick)
+        return self.programs[key]
 
     def compile(self, program: Callable[..., Any], *inputs: Any, quick: bool) -> CompiledProgram:
         """Compile a program that uses forward mode; if there turns out to be none, without it."""
@@ -52,7 +60,7 @@ class ProgramCache:
 
     def forget_forward_mode(self) -> None:
         """Assume again that there is forward mode, since what failed was something else."""
-        self.has_forward_mode = True
+        self.has_forward_mode = self.wants_forward_mode
         self.missing.pop("jvp", None)
 
 

@@ -76,6 +76,7 @@ class Report(Findings):
             "verdict": row.verdict.value,
             "wrong": list(row.wrong),
             "kink": row.kink,
+            "sides": None if row.sides is None else [_finite(side) for side in row.sides],
             "relative_error": _finite(row.relative_error),
         }
 

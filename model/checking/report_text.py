@@ -80,8 +80,8 @@ def _cells(report: Findings, row: Derivative, methods: Sequence[str]) -> list[st
     wrong = ", ".join(_method_name(report, method) for method in row.wrong)
     return [
         f"{row.name} (2nd)" if row.order == 2 else row.name,
-        _number(row.nudge),
-        f"{row.error:.0e}",
+        _number(row.nudge) if row.sides is None else " | ".join(map(_number, row.sides)),
+        f"{row.error:.0e}" if row.sides is None else "",
         *("" if value is None else _number(value) for value in values),
         f"{row.verdict}: {wrong}" if wrong and len(methods) > 1 else str(row.verdict),
     ]
@@ -100,10 +100,16 @@ def remarks(report: Findings) -> list[str]:
     Returns:
         What was left out, which methods are missing, what is wrong, and the summary; a line each.
     """
-    lines = [f"{_method_name(report, method)} is missing: {reason}." for method, reason in report.notes]
+    lines = [_remark(report, *note) for note in report.notes]
     if len(report.parameters) > MAX_SHOWN_ROWS:
         lines.insert(0, f"… and {len(report.parameters) - MAX_SHOWN_ROWS:,} more parameters, none worse.")
     return [*lines, *map(str, report.diagnoses), summarize(report)]
+
+
+def _remark(report: Findings, method: str, reason: str) -> str:
+    if method == "surrogate":
+        return f"Values are those of the surrogate, {reason}; gradients are those of fun."
+    return f"{_method_name(report, method)} is missing: {reason}."
 
 
 def summarize(report: Findings) -> str:
@@ -135,8 +141,7 @@ def summarize(report: Findings) -> str:
 def _conclusion(report: Findings) -> str:
     if not report.ok:
         return "The gradients DISAGREE"
-    is_known = any(row.verdict in (Verdict.AGREES, Verdict.KINK) for row in report.rows)
-    return "The gradients agree" if is_known else "Nothing could be judged"
+    return "The gradients agree" if report.is_known else "Nothing could be judged"
 
 
 def _worst_first(rows: Sequence[Derivative]) -> list[Derivative]:

@@ -30,6 +30,8 @@ class ProgramPrecision:
         value_count: the number of values in all intermediate results: an upper bound of what is in memory at once.
         quantizes: whether values are quantized on purpose, as by `round`.
         has_while_loop: whether there is a loop that ends when its values say so.
+        has_loop_in_branch: whether there is such a loop in a branch of a condition. If the function were mapped over
+            points, the loop would run for points that take another branch, and perhaps never end.
     """
 
     output_roundoff: tuple[float, ...]
@@ -37,6 +39,7 @@ class ProgramPrecision:
     value_count: int
     quantizes: bool
     has_while_loop: bool
+    has_loop_in_branch: bool
 
 
 def unit_roundoff(dtype: Any) -> float:
@@ -84,13 +87,14 @@ def inspect_program(closed: jax.extend.core.ClosedJaxpr, inputs: int = 0) -> Pro
         _propagate(jaxpr, [FLOAT64_ROUNDOFF if other == index else None for other in indices])
         for index in range(inputs)
     ]
-    primitives = {equation.primitive.name for equation in _equations(jaxpr)}
+    primitives = {equation.primitive.name for equation in equations(jaxpr)}
     return ProgramPrecision(
         output_roundoff=tuple(roundoff or FLOAT64_ROUNDOFF for roundoff in from_all),
         input_roundoff=tuple(max(filter(None, outputs), default=FLOAT64_ROUNDOFF) for outputs in from_each),
         value_count=_count_values(jaxpr),
-        quantizes=bool(primitives & QUANTIZING_PRIMITIVES) or any(map(_converts_to_integers, _equations(jaxpr))),
+        quantizes=bool(primitives & QUANTIZING_PRIMITIVES) or any(map(_converts_to_integers, equations(jaxpr))),
         has_while_loop="while" in primitives,
+        has_loop_in_branch=any(map(_has_loop_in_branch, equations(jaxpr))),
     )
 
 
@@ -141,6 +145,13 @@ def _converts_to_integers(equation: Any) -> bool:
     return bool(_roundoff_of_dtype(before)) and jnp.issubdtype(after.aval.dtype, jnp.integer)
 
 
+def _has_loop_in_branch(equation: Any) -> bool:
+    is_condition = equation.primitive.name == "cond"
+    return is_condition and any(
+        inner.primitive.name == "while" for program in _inner_programs(equation) for inner in equations(program)
+    )
+
+
 def _inner_programs(equation: Any) -> Iterator[Any]:
     """Yield the programs that an equation holds: a loop's body, a condition's branches, a function's own program."""
     for value in equation.params.values():
@@ -150,18 +161,25 @@ def _inner_programs(equation: Any) -> Iterator[Any]:
                 yield inner
 
 
-def _equations(jaxpr: Any) -> Iterator[Any]:
-    """Yield all equations of a program and of the programs in it."""
+def equations(jaxpr: Any) -> Iterator[Any]:
+    """Yield all equations of a program and of the programs in it.
+
+    Args:
+        jaxpr: not closed.
+
+    Yields:
+        The equations.
+    """
     for equation in jaxpr.eqns:
         yield equation
         for program in _inner_programs(equation):
-            yield from _equations(program)
+            yield from equations(program)
 
 
 def _coarsest_within(jaxpr: Any) -> float:
     roundoffs = (
         max(_roundoff_of_dtype(var), _reduced_roundoff(equation))
-        for equation in _equations(jaxpr)
+        for equation in equations(jaxpr)
         for var in equation.outvars
     )
     return max(roundoffs, default=0.0)

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from model.checking.checked_function import CheckedFunction
+from model.checking.compilation import CompiledProgram
 from model.checking.directions import Directions
 from model.checking.gradient_programs import NearbyGradients, NearbyPoints, stack_gradients
 from model.checking.line_programs import LineEvaluation, slopes_or_zeros
@@ -61,7 +62,7 @@ def precompute(
         What was computed; None if the function is not small, or if one program cannot compute it all. Then each part
         is computed by itself, and shows what it raises.
     """
-    if not is_quick(function, offsets.size):
+    if not (cache.can_map and is_quick(function, offsets.size)):
         return None
     vectors = directions.vectors(np.arange(len(directions)))
     far = function.points_along(vectors, offsets)
@@ -69,6 +70,8 @@ def precompute(
 
     def program(point: Leaves, arrays: Leaves, points: Leaves, vectors: Leaves) -> Any:
         values, grads = jax.vmap(lambda point: jax.value_and_grad(function.program)(point, arrays))(points)
+        if function.has_rules:  # whose forward pass may return another value than the function
+            values = jax.vmap(lambda point: function.program(point, arrays))(points)
         written = None if user_gradient is None else traced_gradient(function, user_gradient, point, arrays)
         return values, slopes_or_zeros(function, cache, point, arrays, vectors), grads, written
 
@@ -85,7 +88,7 @@ def precompute(
         return values[: offsets.size], slopes
 
     cache.lines_per_batch = len(directions)
-    cache.programs["lines", offsets.shape] = lines_program
+    cache.programs["lines", offsets.shape] = CompiledProgram(compiled.traced, lines_program)
     values, slopes, grads, written = map(jax.device_get, compiled.run(*inputs))
     roundoff, leaves = inspect_program(compiled.traced.jaxpr).output_roundoff[2:], len(function.point)
     slopes = np.asarray(slopes, np.float64) if cache.has_forward_mode else None

@@ -99,6 +99,7 @@ def gradient_leaves(function: CheckedFunction, gradient: Tree) -> list[Any]:
     Raises:
         NotCheckableError: if a leaf is missing, superfluous, of another shape, or not a number.
     """
+    _check_not_with_value(function, gradient)
     returned = dict(jax.tree_util.tree_flatten_with_path(gradient)[0])
     paths = [function.paths[index] for index in function.floating]
     superfluous = next((leaf_name(path) for path in returned if path not in function.paths), None)
@@ -115,6 +116,19 @@ def gradient_leaves(function: CheckedFunction, gradient: Tree) -> list[Any]:
             f"by_hand must return the tree of params, but it has {superfluous}, which params has not; {REMEDY}"
         )
     return [returned[path] for path in paths]
+
+
+def _check_not_with_value(function: CheckedFunction, gradient: Tree) -> None:
+    """Refuse the pair that `jax.value_and_grad` returns."""
+    if not (isinstance(gradient, tuple) and len(gradient) == 2 and np.shape(gradient[0]) == ()):
+        return
+    expected, first, second = (
+        str(jax.tree.structure(tree)) for tree in (function.params(function.point), gradient, gradient[1])
+    )
+    if first != expected == second:
+        raise NotCheckableError(
+            "by_hand must return the gradient, but it returned a number and a gradient; return the second alone"
+        )
 
 
 def _check_leaf(name: str, leaf: Any, shape: Sequence[int]) -> None:

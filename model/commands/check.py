@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import click
 import jax
 import numpy as np
 
-from model.checking.check import TOLERANCE, check_gradients
+from model.checking.check import check_gradients
 from model.checking.epsilon_errors import measure_epsilon_errors
 from model.checking.errors import summarize_error
+from model.checking.options import TOLERANCE
 from model.checking.report import Report
 from model.checkpoint import Checkpoint
 from model.commands.option_types import FiniteRange, ImportedFunction
+from model.commands.process_timeout import report_progress, run_with_timeout
 from model.commands.shared import check_figure_path, load_or_default, optional_checkpoint, save_figure
 from model.ensembles import is_ensemble
 from model.gradients import chain_rule
@@ -84,6 +87,8 @@ def check_checkpoint(checkpoint: Checkpoint) -> Report:
     "--plot", type=click.Path(path_type=Path), help="Draw one parameter's error against epsilon, as .svg, .png or .pdf."
 )
 @click.option("--parameter", help="Which one, by its name in the table.  [default: the steepest]")
+@click.option("--timeout", type=FiniteRange(0), help="Seconds after which the check is ended, if it has not ended.")
+@click.option("--progress-fd", type=int, hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 def check(
     checkpoint: Path | None,
@@ -93,6 +98,8 @@ def check(
     plot: Path | None,
     parameter: str | None,
     as_json: bool,
+    timeout: float | None,
+    progress_fd: int | None,
     **options: Any,
 ) -> None:
     """Compare every parameter's derivatives, each derived in several ways; exit 1 if one is wrong.
@@ -108,6 +115,10 @@ def check(
     if parameter is not None and plot is None:
         raise click.UsageError("--parameter belongs to --plot; give that too")
     check_figure_path(plot)
+    if timeout is not None:
+        raise SystemExit(run_with_timeout(timeout))
+    if progress_fd is not None:
+        options["on_progress"] = partial(report_progress, progress_fd)
     if function is None or arguments is None:
         called_with = loss_arguments(load_or_default(checkpoint)[1])
         function, by_hand = loss, chain_rule

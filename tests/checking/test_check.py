@@ -63,7 +63,7 @@ def test_no_wrong_gradient_passes(of_wrong: dict[str, tuple[Case, Report]]) -> N
 
 def test_what_can_be_named_is_named_and_nothing_else(of_wrong: dict[str, tuple[Case, Report]]) -> None:
     nameable = {name: pair for name, pair in of_wrong.items() if pair[0].mistake not in ("any", "off")}
-    found = {name: {each.kind for each in report.diagnoses} for name, (_, report) in nameable.items()}
+    found = {name: {each.kind for each in report.diagnoses} - {"origin"} for name, (_, report) in nameable.items()}
     named = [name for name, kinds in found.items() if kinds == {nameable[name][0].mistake}]
     assert len(nameable) >= 80
     assert len(named) >= 0.95 * len(nameable), set(found) - set(named)
@@ -526,7 +526,7 @@ def test_mistakes_that_cancel_in_a_sum_are_seen_in_a_large_pytree() -> None:
 
     report = check_gradients(corpus.with_vjp(lambda p: jnp.sum(p**2), swapped), params, budget=5)
     assert not report.ok
-    assert "off along a line" in str(report) or "each other's places" in str(report)
+    assert "at params[7]" in str(report) or "at params[8]" in str(report) or "each other's places" in str(report)
 
 
 @pytest.mark.core

@@ -153,3 +153,21 @@ def test_the_readme_shows_what_is_printed(nudge: Nudge, tmp_path: Path) -> None:
     assert run.returncode == 1
     for line in printed.splitlines():
         assert line == "…" or line in run.stdout.splitlines()
+
+
+def test_a_check_that_does_not_end_is_ended(nudge: Nudge, tmp_path: Path) -> None:
+    (tmp_path / "endless.py").write_text(
+        "def fun(p):\n    while True: pass\ndef make_arguments():\n    return (1.0,)\n"
+    )
+    run = nudge("check", "--function", "endless:fun", "--arguments", "endless:make_arguments", "--timeout", "8")
+    assert run.returncode == 2
+    assert run.stderr.startswith(
+        "nudge: the check was expected to end within 8 seconds, and it has not: fun is traced, or called once"
+    )
+    assert run.stderr.count("\n") == 1
+
+
+def test_a_check_that_ends_in_time_is_printed_as_ever(nudge: Nudge) -> None:
+    limited = nudge(*USER_FUNCTION, "--by-hand", "my_module:negated", "--timeout=300")
+    assert limited.returncode == 1
+    assert limited.stdout == nudge(*USER_FUNCTION, "--by-hand", "my_module:negated").stdout

@@ -1,0 +1,89 @@
+"""Functions whose values cancel to nothing, so that only rounding is left: their derivative is 0 up to rounding."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from model.checking.directions import Directions
+from model.checking.evaluator import Evaluator
+from model.checking.finite_differences import Differences, Lines
+from model.checking.gradient_programs import NearbyPoints
+from model.checking.rounding import FLOAT64_ROUNDOFF
+from model.checking.verdicts import ERROR_MARGIN, Verdict
+
+# Points on each side of the point, and how many roundings they are apart.
+JITTERS, JITTER_ROUNDINGS = 8, 4
+# A derivative is rounding alone if it would move the value by less than this many times what the points show.
+FLOOR_MARGIN = 8
+
+
+def excuse_cancellation(
+    evaluator: Evaluator,
+    directions: Directions,
+    differences: Differences,
+    derivatives: dict[str, np.ndarray],
+    verdicts: dict[str, list[Verdict]],
+) -> None:
+    """Let derivatives agree that are 0 on both sides, as far as the rounding of the values tells.
+
+    Args:
+        evaluator: of the function.
+        directions: of the lines.
+        differences: along each line.
+        derivatives: [lines] each, by the name of the method.
+        verdicts: on each of them, which are changed.
+    """
+    in_doubt = {line for each in verdicts.values() for line, verdict in enumerate(each) if _is_in_doubt(verdict)}
+    lines = np.array(sorted(in_doubt), int)
+    if not len(lines) or max(evaluator.input_roundoff(), default=0.0) > FLOAT64_ROUNDOFF:
+        return
+    slope = differences.slope
+    floor = np.zeros(len(directions))
+    floor[lines] = FLOOR_MARGIN * _value_floor(evaluator, directions.take(lines)) / directions.step_scale[lines]
+    with np.errstate(invalid="ignore"):
+        error = ERROR_MARGIN * np.where(np.isfinite(slope.error), slope.error, 0.0)
+        is_flat = np.abs(slope.value) - error <= floor
+    flat = lines[is_flat[lines]]
+    if not len(flat):
+        return
+    scatter = _derivative_scatter(evaluator, directions, flat, derivatives)
+    for method, values in derivatives.items():
+        bound = np.maximum(floor[flat], FLOOR_MARGIN * scatter.get(method, 0.0))
+        for line in flat[np.abs(values[flat]) <= bound]:
+            if _is_in_doubt(verdicts[method][line]):
+                verdicts[method][line] = Verdict.AGREES
+
+
+def _is_in_doubt(verdict: Verdict) -> bool:
+    return verdict in (Verdict.WRONG, Verdict.NOISY)
+
+
+def _value_floor(evaluator: Evaluator, directions: Directions) -> Lines:
+    """How much the value moves from one point to the next, a few roundings apart, along each line.
+
+    The largest move but one, because one may be a jump.
+    """
+    steps = JITTER_ROUNDINGS * FLOAT64_ROUNDOFF * directions.step_scale[:, None]
+    values = evaluator.along(directions, steps * np.arange(-JITTERS, JITTERS + 1)).values
+    return np.asarray(np.sort(np.nan_to_num(np.abs(np.diff(values, axis=1))), axis=1)[:, -2])
+
+
+def _derivative_scatter(
+    evaluator: Evaluator, directions: Directions, lines: np.ndarray, derivatives: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """How much the derivatives along some lines differ, [lines], at points a few roundings away, by each method."""
+    rng, function = np.random.default_rng(0), evaluator.function
+    taken, largest = directions.take(lines), dict[str, np.ndarray]()
+    for _ in range(JITTERS):
+        step = JITTER_ROUNDINGS * FLOAT64_ROUNDOFF * directions.scale * rng.choice([-1.0, 1.0], len(directions.scale))
+        moved = function.at(function.flat + step)
+        nearby = evaluator.for_args_of(moved)
+        slopes = nearby.along(taken, np.zeros((len(lines), 1))).slopes
+        gradients = nearby.gradients(NearbyPoints(directions.scale, np.zeros(1)))
+        found = {} if slopes is None else {"jvp": slopes}
+        if gradients is not None:
+            found["grad"] = taken.derivatives_along(gradients.gradients[0])
+        for method, values in found.items():
+            difference = np.abs(values - derivatives[method][lines])
+            largest[method] = np.fmax(largest.get(method, 0.0), difference)
+    return largest

@@ -1,0 +1,276 @@
+"""The custom derivative rules in a traced function, whose results become further outputs of the function.
+
+The rules of JAX itself and of this package are left out. A rule inside a `while_loop` or another rule is not seen.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.extend
+import jax.numpy as jnp
+
+RULE_PRIMITIVES = ("custom_jvp_call", "custom_vjp_call")
+CALL_PRIMITIVES = ("jit", "pjit", "closed_call", "core_call")
+REMAT_PRIMITIVES = ("remat2", "remat", "checkpoint")
+PACKAGES_LEFT_OUT = (Path(jax.__file__).parent, Path(__file__).parent.parent)
+
+
+class RuleOutput(NamedTuple):
+    """One floating-point result of a function with a custom rule.
+
+    Attributes:
+        name: of the function, such as softplus.
+        source: where it is defined, such as losses.py:12.
+        shape: of the result; inside a scan, with the number of its steps in front.
+        dtype: of the result.
+    """
+
+    name: str
+    source: str
+    shape: tuple[int, ...]
+    dtype: Any
+
+    @property
+    def label(self) -> str:
+        """The function in words."""
+        return f"{self.name} ({self.source})"
+
+
+def find_rule_outputs(program: Any) -> list[RuleOutput]:
+    """The results of all functions with a custom rule, in the order of the program.
+
+    Args:
+        program: a jaxpr, closed or not.
+
+    Returns:
+        One for each floating-point result of each call.
+
+    Example:
+        >>> double = jax.custom_jvp(lambda x: 2 * x)
+        >>> _ = double.defjvp(lambda primals, tangents: (2 * primals[0], 2 * tangents[0]))
+        >>> [output.shape for output in find_rule_outputs(jax.make_jaxpr(lambda x: double(x[0]))(jnp.ones(3)))]
+        [()]
+    """
+    return [output for equation in _jaxpr(program).eqns for output in _outputs_of(equation)]
+
+
+def evaluate_exposed(program: Any, inputs: Sequence[Any], nudges: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """Evaluate a program, and return what its functions with custom rules returned.
+
+    Args:
+        program: a jaxpr, closed or not.
+        inputs: of the program.
+        nudges: one array for each of `find_rule_outputs`, which is added to that result.
+
+    Returns:
+        The outputs of the program, and the results of its functions with rules, zeros in a branch that is not taken.
+    """
+    jaxpr, consts = open_program(program)
+    values = dict(zip(jaxpr.constvars, consts, strict=True))
+    values |= dict(zip(jaxpr.invars, inputs, strict=True))
+
+    def read(var: Any) -> Any:
+        return var.val if is_literal(var) else values[var]
+
+    remaining, exposed = iter(nudges), []
+    for equation in jaxpr.eqns:
+        own = list(itertools.islice(remaining, len(_outputs_of(equation))))
+        operands = [read(var) for var in equation.invars]
+        if not own:
+            results, found = evaluate_equation(jaxpr, equation, operands), []
+        elif equation.primitive.name in RULE_PRIMITIVES:
+            results = evaluate_equation(jaxpr, equation, operands)
+            found = [results[position] + nudge for position, nudge in zip(_floating(equation), own, strict=True)]
+            results = _with_replaced(results, _floating(equation), found)
+        else:
+            results, found = _nested_evaluator(equation)(equation, operands, own)
+        values |= dict(zip(equation.outvars, results, strict=True))
+        exposed += found
+    return [read(var) for var in jaxpr.outvars], exposed
+
+
+def _outputs_of(equation: Any) -> list[RuleOutput]:
+    name = equation.primitive.name
+    if name in RULE_PRIMITIVES:
+        return list(rule_outputs(equation))
+    if name in (*CALL_PRIMITIVES, *REMAT_PRIMITIVES):
+        return find_rule_outputs(inner_program(equation))
+    if name == "scan":
+        length = equation.params["length"]
+        return [output._replace(shape=(length, *output.shape)) for output in find_rule_outputs(inner_program(equation))]
+    if name == "cond":
+        return [output for branch in equation.params["branches"] for output in find_rule_outputs(branch)]
+    return []
+
+
+def rule_outputs(equation: Any) -> Iterator[RuleOutput]:
+    """The floating-point results of a call of a function with a custom rule.
+
+    Args:
+        equation: any.
+
+    Yields:
+        The results; none for an equation that is no such call.
+    """
+    if equation.primitive.name not in RULE_PRIMITIVES:
+        return
+    rule = equation.params["bwd" if "bwd" in equation.params else "jvp_jaxpr_fun"]
+    sources = [_jaxpr(equation.params["call_jaxpr"]).debug_info.func_src_info, rule.debug_info.func_src_info]
+    own = [each for each in map(str, sources) if not _is_left_out(each.partition(" at ")[2])]
+    if own:
+        name, _, source = own[0].partition(" at ")
+        for position in _floating(equation):
+            aval = equation.outvars[position].aval
+            yield RuleOutput(name, Path(source).name, aval.shape, aval.dtype)
+
+
+def _is_left_out(source: str) -> bool:
+    return any(Path(source).is_relative_to(package) for package in PACKAGES_LEFT_OUT)
+
+
+def _floating(equation: Any) -> list[int]:
+    return [
+        position
+        for position, var in enumerate(equation.outvars)
+        if jnp.issubdtype(getattr(var.aval, "dtype", bool), jnp.floating)
+    ]
+
+
+def _nested_evaluator(equation: Any) -> Callable[..., tuple[list[Any], list[Any]]]:
+    name = equation.primitive.name
+    if name in CALL_PRIMITIVES:
+        return _evaluate_call
+    return {"scan": _evaluate_scan, "cond": _evaluate_cond}.get(name, _evaluate_remat)
+
+
+def _with_replaced(values: list[Any], positions: list[int], others: list[Any]) -> list[Any]:
+    replaced = dict(zip(positions, others, strict=True))
+    return [replaced.get(position, value) for position, value in enumerate(values)]
+
+
+def evaluate_equation(jaxpr: Any, equation: Any, operands: Sequence[Any]) -> list[Any]:
+    """Evaluate a single equation, as a program of its own.
+
+    Args:
+        jaxpr: that the equation is in.
+        equation: of it.
+        operands: its inputs.
+
+    Returns:
+        Its results; None for one that is not used.
+    """
+    given = {var: operand for var, operand in zip(equation.invars, operands, strict=True) if not is_literal(var)}
+    named = [var for var in equation.outvars if not isinstance(var, jax.extend.core.DropVar)]
+    alone = jaxpr.replace(
+        constvars=[],
+        invars=list(given),
+        outvars=named,
+        eqns=[equation],
+        debug_info=jaxpr.debug_info.with_unknown_names(),
+    )
+    results = dict(zip(named, jax.extend.core.jaxpr_as_fun(_close(alone))(*given.values()), strict=True))
+    return [results.get(var) for var in equation.outvars]
+
+
+def _evaluate_call(equation: Any, operands: Sequence[Any], nudges: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    return evaluate_exposed(inner_program(equation), operands, nudges)
+
+
+def _evaluate_remat(equation: Any, operands: Sequence[Any], nudges: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    options = {key: equation.params[key] for key in ("policy", "prevent_cse")}
+    inner = jax.checkpoint(functools.partial(evaluate_exposed, inner_program(equation)), **options)
+    found: tuple[list[Any], list[Any]] = inner(list(operands), list(nudges))
+    return found
+
+
+def _evaluate_scan(equation: Any, operands: Sequence[Any], nudges: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """Rebuild the scan. What is a constant, carried or scanned over follows from the shapes."""
+    program = inner_program(equation)
+    body = _jaxpr(program)
+    carried, kept = _count_same_shapes(equation.outvars, body.outvars), _count_same_shapes(equation.invars, body.invars)
+    constants, carry, scanned = operands[: kept - carried], operands[kept - carried : kept], operands[kept:]
+
+    def step(carry: Any, slices: Any) -> Any:
+        scanned, nudges = slices
+        results, found = evaluate_exposed(program, [*constants, *carry, *scanned], nudges)
+        return results[:carried], (results[carried:], found)
+
+    options = {key: equation.params[key] for key in ("length", "reverse", "unroll")}
+    carry, (stacked, exposed) = jax.lax.scan(step, list(carry), (list(scanned), list(nudges)), **options)
+    return [*carry, *stacked], exposed
+
+
+def _count_same_shapes(outer: Sequence[Any], inner: Sequence[Any]) -> int:
+    return sum(one.aval.shape == other.aval.shape for one, other in zip(outer, inner, strict=True))
+
+
+def _evaluate_cond(equation: Any, operands: Sequence[Any], nudges: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    branches = equation.params["branches"]
+    counts = [len(find_rule_outputs(branch)) for branch in branches]
+
+    def make(index: int) -> Callable[..., Any]:
+        start = sum(counts[:index])
+        inside = slice(start, start + counts[index])
+
+        def branch(operands: list[Any], nudges: list[Any]) -> Any:
+            results, found = evaluate_exposed(branches[index], operands, nudges[inside])
+            exposed = [jnp.zeros_like(nudge) for nudge in nudges]
+            exposed[inside] = found
+            return results, exposed
+
+        return branch
+
+    switch = [make(index) for index in range(len(branches))]
+    found: tuple[list[Any], list[Any]] = jax.lax.switch(operands[0], switch, list(operands[1:]), list(nudges))
+    return found
+
+
+def inner_program(equation: Any) -> Any:
+    """The program that an equation calls or loops over.
+
+    Args:
+        equation: with one program.
+
+    Returns:
+        The jaxpr, closed or not.
+    """
+    return equation.params["call_jaxpr" if "call_jaxpr" in equation.params else "jaxpr"]
+
+
+def _jaxpr(program: Any) -> Any:
+    return getattr(program, "jaxpr", program)
+
+
+def _close(jaxpr: Any) -> Any:
+    closed = jax.extend.core.ClosedJaxpr
+    return jaxpr if isinstance(jaxpr, closed) else closed(jaxpr, [])
+
+
+def open_program(program: Any) -> tuple[Any, Sequence[Any]]:
+    """Take a program apart.
+
+    Args:
+        program: a jaxpr, closed or not.
+
+    Returns:
+        The open jaxpr, and its constants.
+    """
+    return _jaxpr(program), getattr(program, "consts", ())
+
+
+def is_literal(var: Any) -> bool:
+    """Whether an operand of an equation is a number in the program.
+
+    Args:
+        var: the operand.
+
+    Returns:
+        True for a number; its attribute `val` is the number.
+    """
+    return isinstance(var, jax.extend.core.Literal)
