@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from model.checking.checked_function import CheckedFunction
 from model.checking.directions import Directions
 from model.checking.evaluator import Evaluator
 from model.checking.finite_differences import Differences, Lines
 from model.checking.gradient_programs import NearbyPoints
 from model.checking.rounding import FLOAT64_ROUNDOFF
 from model.checking.verdicts import ERROR_MARGIN, Verdict
+from model.pytrees import Flat
 
 # Points on each side of the point, and how many roundings they are apart.
 JITTERS, JITTER_ROUNDINGS = 8, 4
 # A derivative is rounding alone if it would move the value by less than this many times what the points show.
 FLOOR_MARGIN = 8
+# A value is rounding alone if it is below this many times what the points show.
+VALUE_MARGIN = 1e3
 
 
 def excuse_cancellation(
@@ -23,8 +29,11 @@ def excuse_cancellation(
     differences: Differences,
     derivatives: dict[str, np.ndarray],
     verdicts: dict[str, list[Verdict]],
+    middle: Lines,
 ) -> None:
-    """Let derivatives agree that are 0 on both sides, as far as the rounding of the values tells.
+    """Let no derivative be wrong that is 0 on both sides, as far as the rounding of the values tells.
+
+    If the value itself is no more than rounding, and flat along every line, such derivatives agree.
 
     Args:
         evaluator: of the function.
@@ -32,33 +41,40 @@ def excuse_cancellation(
         differences: along each line.
         derivatives: [lines] each, by the name of the method.
         verdicts: on each of them, which are changed.
+        middle: [lines], the values at the point.
     """
     in_doubt = {line for each in verdicts.values() for line, verdict in enumerate(each) if _is_in_doubt(verdict)}
     lines = np.array(sorted(in_doubt), int)
     if not len(lines) or max(evaluator.input_roundoff(), default=0.0) > FLOAT64_ROUNDOFF:
         return
-    slope = differences.slope
-    floor = np.zeros(len(directions))
-    floor[lines] = FLOOR_MARGIN * _value_floor(evaluator, directions.take(lines)) / directions.step_scale[lines]
-    with np.errstate(invalid="ignore"):
-        error = ERROR_MARGIN * np.where(np.isfinite(slope.error), slope.error, 0.0)
-        is_flat = np.abs(slope.value) - error <= floor
-    flat = lines[is_flat[lines]]
+    moves = np.zeros(len(directions))
+    moves[lines] = np.maximum(_moves(evaluator, directions.take(lines)), _moves(evaluator, _through_all(directions))[0])
+    floor = FLOOR_MARGIN * moves / directions.step_scale
+    flat = lines[_is_flat(differences, floor)[lines]]
     if not len(flat):
         return
     scatter = _derivative_scatter(evaluator, directions, flat, derivatives)
+    is_rounding = len(flat) == len(directions) and bool((np.abs(middle[flat]) <= VALUE_MARGIN * moves[flat]).all())
     for method, values in derivatives.items():
         bound = np.maximum(floor[flat], FLOOR_MARGIN * scatter.get(method, 0.0))
         for line in flat[np.abs(values[flat]) <= bound]:
             if _is_in_doubt(verdicts[method][line]):
-                verdicts[method][line] = Verdict.AGREES
+                verdicts[method][line] = Verdict.AGREES if is_rounding else Verdict.NOISY
+
+
+def _is_flat(differences: Differences, floor: Lines) -> np.ndarray:
+    """[lines], whether the differences show no slope above the floor."""
+    slope = differences.slope
+    with np.errstate(invalid="ignore"):
+        error = ERROR_MARGIN * np.where(np.isfinite(slope.error), slope.error, 0.0)
+        return np.asarray(np.abs(slope.value) - error <= floor)
 
 
 def _is_in_doubt(verdict: Verdict) -> bool:
     return verdict in (Verdict.WRONG, Verdict.NOISY)
 
 
-def _value_floor(evaluator: Evaluator, directions: Directions) -> Lines:
+def _moves(evaluator: Evaluator, directions: Directions) -> Lines:
     """How much the value moves from one point to the next, a few roundings apart, along each line.
 
     The largest move but one, because one may be a jump.
@@ -66,6 +82,12 @@ def _value_floor(evaluator: Evaluator, directions: Directions) -> Lines:
     steps = JITTER_ROUNDINGS * FLOAT64_ROUNDOFF * directions.step_scale[:, None]
     values = evaluator.along(directions, steps * np.arange(-JITTERS, JITTERS + 1)).values
     return np.asarray(np.sort(np.nan_to_num(np.abs(np.diff(values, axis=1))), axis=1)[:, -2])
+
+
+def _through_all(directions: Directions) -> Directions:
+    """A single direction that moves every entry by its scale."""
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], len(directions.scale))
+    return Directions(np.zeros(0, int), (directions.scale * signs)[None], ("all",), directions.scale)
 
 
 def _derivative_scatter(
@@ -76,7 +98,7 @@ def _derivative_scatter(
     taken, largest = directions.take(lines), dict[str, np.ndarray]()
     for _ in range(JITTERS):
         step = JITTER_ROUNDINGS * FLOAT64_ROUNDOFF * directions.scale * rng.choice([-1.0, 1.0], len(directions.scale))
-        moved = function.at(function.flat + step)
+        moved = _move(function, function.flat + step)
         nearby = evaluator.for_args_of(moved)
         slopes = nearby.along(taken, np.zeros((len(lines), 1))).slopes
         gradients = nearby.gradients(NearbyPoints(directions.scale, np.zeros(1)))
@@ -87,3 +109,11 @@ def _derivative_scatter(
             difference = np.abs(values - derivatives[method][lines])
             largest[method] = np.fmax(largest.get(method, 0.0), difference)
     return largest
+
+
+def _move(function: CheckedFunction, flat: Flat) -> CheckedFunction:
+    """The same function at another point."""
+    leaves = list(function.leaves)
+    for index, leaf, own in zip(function.floating, function.unflatten(flat), function.point, strict=True):
+        leaves[index] = leaf.astype(own.dtype)
+    return replace(function, leaves=tuple(leaves))

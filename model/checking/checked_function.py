@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from typing import Any
@@ -119,13 +119,6 @@ class CheckedFunction:
         leaves = self.unflatten(flat.reshape(-1, self.flat.size))
         return [leaf.astype(own.dtype) for leaf, own in zip(leaves, self.point, strict=True)]
 
-    def at(self, flat: Flat) -> CheckedFunction:
-        """The same function at another point."""
-        leaves = list(self.leaves)
-        for index, leaf, own in zip(self.floating, self.unflatten(flat), self.point, strict=True):
-            leaves[index] = leaf.astype(own.dtype)
-        return replace(self, leaves=tuple(leaves))
-
     def entry_names(self, entries: Sequence[int] | np.ndarray) -> list[str]:
         """The names of entries, by their positions in `flat`; such as 0.weight[0,1]."""
         bounds = np.cumsum([0, *self.sizes])
@@ -149,11 +142,6 @@ class CheckedFunction:
         if self.mode is not EvaluationMode.TRACED:
             return []
         return [self._as_input(leaf) for leaf in jax.tree.leaves(self.args) if _is_array(leaf)]
-
-    @property
-    def argument_shapes(self) -> list[tuple[int, ...]]:
-        """The shapes of those arrays."""
-        return [np.shape(leaf) for leaf in self.argument_arrays]
 
     def arguments(self, arrays: Sequence[Any]) -> tuple[Any, ...]:
         """The args with these arrays in place of `argument_arrays`."""

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool
 
-from model.checking.analytic import AnalyticGradients
+from model.checking.analytic import COARSE_ROUNDINGS, AnalyticGradients
 from model.checking.cancellation import excuse_cancellation
 from model.checking.directions import Directions
 from model.checking.evaluator import Evaluator
 from model.checking.findings import SIZE_FLOOR, Derivative
 from model.checking.finite_differences import Differences
-from model.checking.rounding import FLOAT64_ROUNDOFF
+from model.checking.rounding import FLOAT32_ROUNDOFF, FLOAT64_ROUNDOFF
 from model.checking.step_search import LineSamples, sample_lines, taylor_order
 from model.checking.verdicts import ERROR_MARGIN, SEVERITY, Verdict, judge, larger_magnitude
 
@@ -119,7 +119,10 @@ def compare_along(
     if samples.slopes is not None:
         derivatives["jvp"] = samples.slopes
     differences = samples.differences
-    cancellation = CANCELLATION_ROUNDINGS * FLOAT64_ROUNDOFF * differences.slope_scale
+    # A value of fewer digits than float32 is usually rounded once, at its end, and its gradient is more exact.
+    coarse = COARSE_ROUNDINGS * np.minimum(roundoff, FLOAT32_ROUNDOFF)
+    share = np.where(roundoff > FLOAT64_ROUNDOFF, coarse, CANCELLATION_ROUNDINGS * FLOAT64_ROUNDOFF)
+    cancellation = share * differences.slope_scale
     rounding = directions.errors_along(gradients.rounding) + cancellation
     verdicts = {
         method: judge(differences, values, rounding, samples.middle, tolerance)
@@ -128,7 +131,7 @@ def compare_along(
     comparison = Comparison(directions, samples, derivatives, rounding, verdicts)
     _convict_outvoted(comparison, tolerance)
     _excuse_kinks(comparison)
-    excuse_cancellation(evaluator, directions, differences, derivatives, verdicts)
+    excuse_cancellation(evaluator, directions, differences, derivatives, verdicts, samples.middle)
     return comparison
 
 

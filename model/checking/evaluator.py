@@ -46,7 +46,8 @@ class Evaluator:
     def for_args_of(self, function: CheckedFunction) -> Evaluator:
         """An evaluator of the same function with other args. Args of the same shapes need no other programs."""
         is_traced = function.mode is EvaluationMode.TRACED
-        is_same = is_traced and function.argument_shapes == self.function.argument_shapes
+        shapes = [list(map(np.shape, each.argument_arrays)) for each in (function, self.function)]
+        is_same = is_traced and shapes[0] == shapes[1]
         return Evaluator(function, self.cache if is_same else None, self.modes)
 
     def has(self, mode: str) -> bool:

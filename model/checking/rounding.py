@@ -11,8 +11,9 @@ import jax.extend
 import jax.numpy as jnp
 import numpy as np
 
-# The unit roundoff of float64, as the distance from 1 to the next number.
+# The unit roundoff of float64 and of float32, as the distance from 1 to the next number.
 FLOAT64_ROUNDOFF = float(np.finfo(np.float64).eps)
+FLOAT32_ROUNDOFF = float(np.finfo(np.float32).eps)
 
 # Primitives whose values are steps on purpose. The slope of a step, 0, is what is meant.
 QUANTIZING_PRIMITIVES = frozenset({"round", "floor", "ceil", "sign", "rem", "argmax", "argmin"})

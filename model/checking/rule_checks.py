@@ -10,7 +10,6 @@ import jax
 import numpy as np
 
 from model.checking.analytic import COARSE_ROUNDINGS, AnalyticGradients
-from model.checking.checked_function import EvaluationMode
 from model.checking.compilation import compile_program
 from model.checking.directions import Directions
 from model.checking.error_patterns import Diagnosis
@@ -68,13 +67,13 @@ def check_rules(
     """
     function = evaluator.function
     modes = [mode for mode in ("grad", "jvp") if evaluator.has(mode)]
-    if function.mode is EvaluationMode.NUMPY or not modes:
+    if not modes:
         return RuleFindings()
     if function.is_traced and not function.has_rules and (function.weights is None or len(function.weights) == 1):
         return RuleFindings()
     exposed = expose(function)
     vector = directions.dense[0] if len(directions.dense) else directions.scale
-    coarsest = max(evaluator.input_roundoff(), default=0.0)
+    coarsest = float(np.max(gradients.unit_roundoff, initial=0.0))
     factors = SMALL_FACTORS if coarsest > unit_roundoff(np.float32) else FACTORS
     results = _run_program(exposed, modes, factors, vector, coarsest, options)
     faults = list(value_faults(exposed, results, options.order))

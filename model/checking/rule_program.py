@@ -21,7 +21,7 @@ from model.pytrees import Leaves
 Outputs = Callable[[Leaves], list[jax.Array]]
 
 # Factors of tangents and cotangents. As powers of two they change no rounding, so a linear rule gives the same digits.
-FACTORS = (-(2.0**11), 2.0**-11)
+FACTORS = (-(2.0**11), 2.0**-3)
 # The same for arithmetic with a narrow range.
 SMALL_FACTORS = (-2.0, 0.25)
 # The step, in units of the vector, with which the sensitivity of each result is measured.
@@ -108,7 +108,7 @@ class RuleProgram:
             for value, numbers, change, cotangent in zip(values, random, changes, live, strict=True)
         ]
         reverse = self._reverse(outputs, point, values, weights) if "grad" in self.modes else (None, None)
-        forward = self._forward(outputs, point, values, vector) if "jvp" in self.modes else (None, None)
+        forward = self._forward(outputs, point, values, weights, vector) if "jvp" in self.modes else (None, None)
         return RuleProgramResults(weights, reverse[0], forward[0], reverse[1], forward[1])
 
     def _natural_cotangents(self, point: Leaves, arrays: Leaves) -> list[Any]:
@@ -135,9 +135,9 @@ class RuleProgram:
             cotangents = [jnp.where(own == group, weight, 0) for own, weight in zip(group_of, weights, strict=True)]
             return self._linearity(pull, cotangents, pull(cotangents))
 
-        return _deviations(values, primals, self.allowed), self.map_over(linearity, np.arange(group_of.max() + 1))
+        return self._value_deviations(values, primals, weights), self.map_over(linearity, np.arange(group_of.max() + 1))
 
-    def _forward(self, outputs: Outputs, point: Leaves, values: list[Any], vector: Leaves) -> Any:
+    def _forward(self, outputs: Outputs, point: Leaves, values: list[Any], weights: list[Any], vector: Leaves) -> Any:
         tangent = [part.astype(leaf.dtype) for leaf, part in zip(point, vector, strict=True)]
         primals, base = jax.jvp(outputs, (point,), (tangent,))
 
@@ -145,7 +145,12 @@ class RuleProgram:
             slopes: list[Any] = jax.jvp(outputs, (point,), (tangent,))[1]
             return slopes
 
-        return _deviations(values, primals, self.allowed), self._linearity(push, tangent, base)
+        return self._value_deviations(values, primals, weights), self._linearity(push, tangent, base)
+
+    def _value_deviations(self, values: list[Any], primals: list[Any], weights: list[Any]) -> list[Deviation]:
+        """The deviations of the entries that count."""
+        counted = [jnp.where(w != 0, primal, value) for w, primal, value in zip(weights, primals, values, strict=True)]
+        return _deviations(values, counted, self.allowed)
 
     def _linearity(
         self, linear: Callable[[list[Any]], list[Any]], inputs: list[Any], base: list[Any]

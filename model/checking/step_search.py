@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import numpy as np
@@ -102,8 +102,17 @@ def sample_lines(evaluator: Evaluator, directions: Directions, roundoff: Lines, 
             other = _sample_ladder(evaluator, directions.take(lines), roundoff[lines], largest[lines] * shift)
             choose = _prefer_smaller_steps if is_smaller else _prefer_larger_steps
             better = choose(differences.take(lines), other.differences, quantizes)
-            differences = differences.with_replaced(lines[better], other.differences.take(np.flatnonzero(better)))
+            differences = _replace_lines(differences, lines[better], other.differences.take(np.flatnonzero(better)))
     return LineSamples(differences, samples.slopes, samples.middle, samples.steps, samples.rises)
+
+
+def _replace_lines(differences: Differences, lines: np.ndarray, better: Differences) -> Differences:
+    """The differences with some lines replaced, but with the smaller slope in sight.
+
+    Far away the function may be anything, and a step that is too small makes any value look steep.
+    """
+    replaced = differences.with_replaced(lines, better)
+    return replace(replaced, slope_scale=np.fmin(differences.slope_scale, replaced.slope_scale))
 
 
 def first_steps(evaluator: Evaluator, directions: Directions) -> Lines:

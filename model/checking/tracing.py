@@ -59,7 +59,12 @@ def prepare(
         raise NotCheckableError(
             f"fun must be a function of params, but it is {describe_value(fun)}; pass the function itself"
         )
-    keyed_leaves, structure = jax.tree_util.tree_flatten_with_path(params)
+    try:
+        keyed_leaves, structure = jax.tree_util.tree_flatten_with_path(params)
+    except ValueError as error:  # such as keys of several types, which cannot be sorted
+        raise NotCheckableError(
+            f"params must be a pytree of JAX, but {summarize_error(error)}; rename the keys"
+        ) from None
     paths, leaves = tuple(path for path, _ in keyed_leaves), tuple(leaf for _, leaf in keyed_leaves)
     floating = _floating_leaves([leaf_name(path) for path in paths], leaves, frozen)
     function, returned = _first_mode_that_runs(
@@ -110,7 +115,7 @@ def _first_mode_that_runs(function: CheckedFunction, in_float64: bool) -> tuple[
             except Exception as error:  # a user's function may raise anything
                 failures.append(error)
                 continue
-            if is_double and changes_in_float64(candidate):
+            if is_double and changes_in_float64(candidate, result):
                 break
             return candidate, result
     telling = [error for error in failures if not isinstance(error, TRACING_ERRORS)] or failures

@@ -67,7 +67,8 @@ def judge(
         allowed = ERROR_MARGIN * slope.error + rounding + tolerance * size
         agrees = np.abs(derivatives - slope.value) <= allowed
         is_unknown = ~np.isfinite(slope.error)
-        is_negligible = np.abs(derivatives) <= NEGLIGIBLE_SLOPE * scale
+        unexplained = np.abs(slope.value) - ERROR_MARGIN * slope.error
+        is_negligible = np.maximum(np.abs(derivatives), unexplained) <= NEGLIGIBLE_SLOPE * scale
         is_negligible &= ERROR_MARGIN * slope.error <= NEGLIGIBLE_ERROR * scale
         is_noisy = is_unknown | ((allowed > BLUR_LIMIT * size) & ~is_negligible)
         verdicts = np.where(agrees | is_unknown, np.where(is_noisy, Verdict.NOISY, Verdict.AGREES), Verdict.WRONG)
