@@ -92,13 +92,14 @@ def check_gradients(
         >>> print(report.diagnoses[0])
         by_hand has the wrong sign, in angle.
     """
+    modes = as_names("modes", modes)
     options = CheckOptions(
-        by_hand,
+        by_hand if "by_hand" in modes else None,
         tolerance,
         budget,
         seed,
         order,
-        modes=as_names("modes", modes),
+        modes=modes,
         frozen=as_names("frozen", frozen),
         must_move=as_names("must_move", must_move),
         on_progress=on_progress or (lambda stage: None),
@@ -108,8 +109,7 @@ def check_gradients(
         fun = without_aux(fun)
     if surrogate is not None:
         fun, options = surrogate, _with_surrogate(fun, surrogate, options)
-    first = replace(options, by_hand=by_hand if surrogate is None and "by_hand" in options.modes else options.by_hand)
-    function, report = _check_as_it_runs(fun, params, args, replace(first, order=1))
+    function, report = _check_as_it_runs(fun, params, args, replace(options, order=1))
     if order == 1 or not report.ok:
         return report
     missing = dict(report.notes).get("grad")
@@ -122,6 +122,8 @@ def check_gradients(
 
 def _with_surrogate(fun: Any, surrogate: Any, options: CheckOptions) -> CheckOptions:
     """The options of a check of another function, whose gradient by hand is that of fun."""
+    if not callable(surrogate):
+        raise NotCheckableError(f"surrogate must be a function, not {surrogate!r:.40}; pass the function itself")
     if options.by_hand is not None or options.order != 1 or options.modes != METHODS:
         raise NotCheckableError(
             "surrogate is for the gradient of fun by reverse mode, but by_hand, order or modes was given too; "

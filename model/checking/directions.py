@@ -19,6 +19,10 @@ SMALL_ENTRY = 1e-4
 MAX_LEAF_DIRECTIONS = 8
 # Entries of a random direction are ± the scale of the entry times a number in this range.
 RANDOM_RANGE = (0.6, 1.4)
+# The step, in units of a direction, with which the sensitivity of a result is measured.
+SENSITIVITY_STEP = 2.0**-10
+# A result that changes by less than this share of its size does not change.
+NO_CHANGE = 1e-9
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from model.checking.checked_function import CheckedFunction
-from model.checking.rounding import equations, unit_roundoff
+from model.checking.rounding import equations, points_nearby
 from model.pytrees import is_floating
 
 # Primitives whose results depend on the dtype beyond rounding.
@@ -18,7 +18,6 @@ SENSITIVE_PRIMITIVES = frozenset({"bitcast_convert_type", "random_bits", "threef
 # Two values are the same if they differ by less than this many times what a few roundings of the point change, or by
 # this share.
 ROUNDING_MARGIN, SAME_VALUE = 64, 1e-3
-JITTERS, JITTER_ROUNDINGS = 4, 4
 
 
 def changes_in_float64(function: CheckedFunction, returned: Sequence[Any]) -> bool:
@@ -51,38 +50,27 @@ def changes_in_float64(function: CheckedFunction, returned: Sequence[Any]) -> bo
     if not (SENSITIVE_PRIMITIVES & primitives or any("random" in name for name in primitives)):
         return False
     try:
-        return not _has_same_values(function, own)
-    except Exception:  # a user's function may raise anything; here it does in its own dtypes
+        values = _values(function, function.point)
+        own_values = _values(own, own.point)
+        others = [_values(own, point) for point in points_nearby(own.point)]
+    except Exception:  # a user's function may raise anything; the check meets it again, and says what it is
         return False
-
-
-def _has_same_values(function: CheckedFunction, own: CheckedFunction) -> bool:
-    values, own_values = _values(function, function.point), _values(own, own.point)
-    if [value.shape for value in values] != [value.shape for value in own_values]:
-        return False
-    rng = np.random.default_rng(0)
-    spreads = [np.zeros(value.shape) for value in own_values]
-    for _ in range(JITTERS):
-        moved = [
-            (leaf * (1 + JITTER_ROUNDINGS * unit_roundoff(leaf.dtype) * rng.choice([-1, 1], leaf.shape))).astype(
-                leaf.dtype
-            )
-            for leaf in own.point
-        ]
-        others = _values(own, moved)
-        spreads = [np.fmax(s, np.abs(o - v)) for s, o, v in zip(spreads, others, own_values, strict=True)]
     with np.errstate(invalid="ignore"):
-        return all(
-            np.all(
-                (
-                    np.abs(a - b)
-                    <= ROUNDING_MARGIN * np.max(s, initial=0.0) + SAME_VALUE * np.max(np.abs(b), initial=0.0)
-                )
-                | (np.isnan(a) & np.isnan(b))
-                | (a == b)
-            )
-            for a, b, s in zip(values, own_values, spreads, strict=True)
-        )
+        spreads = [
+            np.asarray(np.max(np.abs(np.stack(nearby) - value), axis=0))
+            for value, *nearby in zip(own_values, *others, strict=True)
+        ]
+    return not all(map(_is_same, values, own_values, spreads))
+
+
+def _is_same(value: np.ndarray, own: np.ndarray, spread: np.ndarray) -> bool:
+    """Whether a result is the same in float64 and in the own dtype, whose rounding moves it by the spread."""
+    if value.shape != own.shape:
+        return False
+    allowed = ROUNDING_MARGIN * np.max(spread, initial=0.0) + SAME_VALUE * np.max(np.abs(own), initial=0.0)
+    with np.errstate(invalid="ignore"):
+        is_near = (np.abs(value - own) <= allowed) | (value == own) | (np.isnan(value) & np.isnan(own))
+    return bool(is_near.all())
 
 
 def _values(function: CheckedFunction, point: list[Any]) -> list[np.ndarray]:

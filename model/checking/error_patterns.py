@@ -11,6 +11,9 @@ from model.checking.factor_patterns import find_factor
 from model.checking.leaf_comparison import MAX_NAMED_ENTRIES, LeafComparison, join_all
 from model.checking.rearranged_patterns import find_rearrangement, find_swap
 
+# The verbs of the sentences about a method, and their plurals.
+PLURALS = {"is": "are", "has": "have", "lacks": "lack"}
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -181,7 +184,7 @@ def merge_methods(diagnoses: Sequence[Diagnosis]) -> list[Diagnosis]:
         >>> print(
         ...     *merge_methods([Diagnosis("zero", method, "w", f"{method} is 0, in w.") for method in ("grad", "jvp")])
         ... )
-        grad and jvp: 0, in w.
+        grad and jvp are 0, in w.
     """
     groups: dict[tuple[str, str, str], list[Diagnosis]] = {}
     for each in diagnoses:
@@ -192,5 +195,6 @@ def merge_methods(diagnoses: Sequence[Diagnosis]) -> list[Diagnosis]:
             merged += alike
             continue
         methods = join_all([each.method for each in alike])
-        merged.append(Diagnosis(kind, methods, where, f"{methods}: {rest.removeprefix(' is').strip()}"))
+        verb, _, ending = rest.strip().partition(" ")
+        merged.append(Diagnosis(kind, methods, where, f"{methods} {PLURALS.get(verb, verb)} {ending}"))
     return merged

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -44,12 +45,12 @@ class ExposedFunction:
         results, exposed = self.evaluate(point, arrays, self.zero_nudges())
         return [jnp.asarray(leaf) for leaf in (*results, *exposed)]
 
-    @property
+    @cached_property
     def groups(self) -> list[str]:
         """The names of the groups of results that are judged together, those of the function's own result first."""
         return list(dict.fromkeys(self._labels))
 
-    @property
+    @cached_property
     def group_of(self) -> np.ndarray:
         """[results and rules' results], the index of each one's group."""
         return np.array([self.groups.index(label) for label in self._labels])
@@ -64,7 +65,7 @@ class ExposedFunction:
         """The indices of all groups in the same order."""
         return list(dict.fromkeys(int(self.group_of[index]) for index in self.by_rules_first))
 
-    @property
+    @cached_property
     def _labels(self) -> list[str]:
         labels = [f"result {index}" if index < MAX_RESULT_GROUPS else "other results" for index in range(self.results)]
         names = list(dict.fromkeys(rule.label for rule in self.rules))

@@ -100,12 +100,12 @@ def _operations(program: Any, inputs: Sequence[Any]) -> Iterator[tuple[Any, bool
             yield from _operations(inner_program(equation), operands)
             results = evaluate_equation(jaxpr, equation, operands)
         else:
+            yield equation, _has_finite_derivative(jaxpr, equation, operands)
             results = evaluate_equation(jaxpr, equation, operands)
-            yield equation, _has_finite_derivative(jaxpr, equation, operands, results)
         values |= dict(zip(equation.outvars, results, strict=True))
 
 
-def _has_finite_derivative(jaxpr: Any, equation: Any, operands: list[Any], results: list[Any]) -> bool:
+def _has_finite_derivative(jaxpr: Any, equation: Any, operands: list[Any]) -> bool:
     floating = [index for index, operand in enumerate(operands) if is_floating(operand)]
     if not floating or not all(bool(jnp.isfinite(operands[index]).all()) for index in floating):
         return True

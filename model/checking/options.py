@@ -85,6 +85,11 @@ def check_options(options: CheckOptions) -> None:
         )
     if not set(options.modes) <= set(METHODS) or len(options.modes) == 0:
         raise NotCheckableError(f"modes must be some of {', '.join(METHODS)}, not {options.modes!r:.60}")
+    if options.modes == ("by_hand",) and options.by_hand is None:
+        raise NotCheckableError("modes has by_hand alone, but by_hand was not given; pass a gradient, or other modes")
+    frozen = [name for name in options.must_move if is_named(name, options.frozen)]
+    if frozen:
+        raise NotCheckableError(f"must_move must name leaves that are not frozen, but {frozen[0]} is; freeze fewer")
 
 
 def as_names(option: str, names: Any) -> tuple[str, ...]:

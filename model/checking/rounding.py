@@ -11,9 +11,13 @@ import jax.extend
 import jax.numpy as jnp
 import numpy as np
 
+from model.pytrees import Leaves
+
 # The unit roundoff of float64 and of float32, as the distance from 1 to the next number.
 FLOAT64_ROUNDOFF = float(np.finfo(np.float64).eps)
 FLOAT32_ROUNDOFF = float(np.finfo(np.float32).eps)
+# How many points are tried nearby, and how many roundings away each is.
+NEARBY_POINTS, NEARBY_ROUNDINGS = 8, 4
 
 # Primitives whose values are steps on purpose. The slope of a step, 0, is what is meant.
 QUANTIZING_PRIMITIVES = frozenset({"round", "floor", "ceil", "sign", "rem", "argmax", "argmin"})
@@ -59,6 +63,28 @@ def unit_roundoff(dtype: Any) -> float:
     if not jnp.issubdtype(dtype, jnp.floating):
         return 0.0
     return float(jnp.finfo(dtype).eps)  # type: ignore[no-untyped-call]
+
+
+def points_nearby(point: Leaves) -> Iterator[Leaves]:
+    """Yield points whose entries are a few roundings away, at which the rounding of a function's values shows.
+
+    Args:
+        point: arrays.
+
+    Yields:
+        Arrays of the same shapes and dtypes.
+
+    Example:
+        >>> [len(leaves) for leaves in points_nearby([np.ones(3)])]
+        [1, 1, 1, 1, 1, 1, 1, 1]
+    """
+    rng = np.random.default_rng(0)
+    for _ in range(NEARBY_POINTS):
+        moved = [
+            leaf * (1 + NEARBY_ROUNDINGS * unit_roundoff(leaf.dtype) * rng.choice([-1, 1], leaf.shape))
+            for leaf in point
+        ]
+        yield [part.astype(leaf.dtype) for part, leaf in zip(moved, point, strict=True)]
 
 
 def inspect_program(closed: jax.extend.core.ClosedJaxpr, inputs: int = 0) -> ProgramPrecision:

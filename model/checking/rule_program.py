@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from model.checking.directions import NO_CHANGE, SENSITIVITY_STEP
 from model.checking.exposed_function import ExposedFunction
 from model.checking.line_programs import moved_point
 from model.pytrees import Leaves
@@ -24,10 +25,6 @@ Outputs = Callable[[Leaves], list[jax.Array]]
 FACTORS = (-(2.0**11), 2.0**-3)
 # The same for arithmetic with a narrow range.
 SMALL_FACTORS = (-2.0, 0.25)
-# The step, in units of the vector, with which the sensitivity of each result is measured.
-SENSITIVITY_STEP = 2.0**-10
-# A result that changes by less than this share of its size does not change.
-NO_CHANGE = 1e-9
 
 
 class Allowed(NamedTuple):

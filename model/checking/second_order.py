@@ -11,6 +11,7 @@ import numpy as np
 
 from model.checking.checked_function import CheckedFunction
 from model.checking.directions import typical_scale
+from model.checking.wrapped_functions import reverse_gradient
 from model.pytrees import Tree
 
 
@@ -30,16 +31,12 @@ def hessian_vector_product(function: CheckedFunction, seed: int) -> Callable[...
     with function.jax_settings():
         vector = function.unflatten(typical_scale(function) * rng.choice([-1.0, 1.0], function.flat.size))
 
+    def value(params: Tree, *args: Any) -> Any:
+        return function.weighted_sum(jax.tree.leaves(function.fun(params, *args)))
+
     def product(params: Tree, *args: Any) -> jax.Array:
-        leaves, structure = jax.tree.flatten(params)
-
-        def scalar(point: list[Any]) -> Any:
-            moved = list(leaves)
-            for index, leaf in zip(function.floating, point, strict=True):
-                moved[index] = leaf
-            return function.weighted_sum(jax.tree.leaves(function.fun(jax.tree.unflatten(structure, moved), *args)))
-
-        grads = jax.grad(scalar)([jnp.asarray(leaves[index]) for index in function.floating])
-        return jnp.sum(jnp.stack([jnp.sum(grad * part) for grad, part in zip(grads, vector, strict=True)]))
+        grads = jax.tree.leaves(reverse_gradient(value)(params, *args))
+        nudged = [grads[index] for index in function.floating]
+        return jnp.sum(jnp.stack([jnp.sum(grad * part) for grad, part in zip(nudged, vector, strict=True)]))
 
     return product

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from model.checking.checked_function import CheckedFunction, EvaluationMode
-from model.checking.directions import typical_scale
+from model.checking.directions import NO_CHANGE, SENSITIVITY_STEP, typical_scale
 from model.checking.dtype_changes import changes_in_float64
 from model.checking.errors import TRACING_ERRORS, NotCheckableError, describe_value, summarize_error
 from model.checking.options import is_named
@@ -19,12 +19,8 @@ from model.pytrees import Tree, is_floating, leaf_name
 
 # Leaves that a message lists.
 MAX_LISTED_LEAVES = 3
-# The step, in units of a random vector, with which the sensitivity of each leaf of a result is measured.
-SENSITIVITY_STEP = 2.0**-10
-# The same for rounding.
-JITTER_STEP = 2.0**-50
-# A leaf that changes by less than this share of its size does not change.
-NO_CHANGE = 1e-9
+# A step of a few roundings, in units of a random vector.
+ROUNDING_STEP = 2.0**-50
 
 
 def prepare(
@@ -155,24 +151,22 @@ def _with_weights(function: CheckedFunction, returned: list[Any], rng: np.random
     vector = typical_scale(function) * rng.choice([-1.0, 1.0], function.flat.size)
     run = jax.jit(function.output) if function.is_traced else function.output
     with function.jax_settings(), np.errstate(all="ignore"):
-        values, moved, jittered = (
+        values, moved, rounded = (
             [np.asarray(leaf, np.float64) for leaf in run(function.to_arguments(flat), function.argument_arrays)]
-            for flat in (function.flat, *(function.flat + step * vector for step in (SENSITIVITY_STEP, JITTER_STEP)))
+            for flat in (function.flat, *(function.flat + step * vector for step in (SENSITIVITY_STEP, ROUNDING_STEP)))
         )
-        weights = [_random_weights(*leaves, rng) for leaves in zip(values, moved, jittered, strict=True)]
+        weights = [_random_weights(*leaves, rng) for leaves in zip(values, moved, rounded, strict=True)]
     if sum(weight.size for weight in weights) > 1:
         _give_both_signs(weights)
     return replace(function, weights=tuple(weights))
 
 
-def _random_weights(
-    values: np.ndarray, moved: np.ndarray, jittered: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _random_weights(values: np.ndarray, moved: np.ndarray, rounded: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Weights for a leaf, from its values at the point, after a step, and a few roundings away.
 
     A leaf that is rounding alone moves as much in a few roundings as in a step.
     """
-    change = _finite_size((moved - values) / SENSITIVITY_STEP) + _finite_size((jittered - values) / JITTER_STEP)
+    change = _finite_size((moved - values) / SENSITIVITY_STEP) + _finite_size((rounded - values) / ROUNDING_STEP)
     size = _finite_size(values)
     scale = change if change > NO_CHANGE * size else size or 1.0
     signs = rng.choice([-1.0, 1.0], np.shape(values)) / scale

@@ -498,7 +498,7 @@ def test_two_against_one() -> None:
 @pytest.mark.core
 def test_what_is_not_finite_is_named() -> None:
     norm = check_gradients(jnp.linalg.norm, jnp.zeros(2))
-    assert str(norm.diagnoses[0]) == "grad and jvp: nan at params[0] and params[1]."
+    assert str(norm.diagnoses[0]) == "grad and jvp are nan at params[0] and params[1]."
     value = check_gradients(lambda p: jnp.sum(jnp.log(p)), jnp.array([-1.0, 1.0]))
     assert not value.ok
     assert str(value.diagnoses[0]) == "fun is nan at params, and has no derivative there."
@@ -526,7 +526,7 @@ def test_mistakes_that_cancel_in_a_sum_are_seen_in_a_large_pytree() -> None:
 
     report = check_gradients(corpus.with_vjp(lambda p: jnp.sum(p**2), swapped), params, budget=5)
     assert not report.ok
-    assert "at params[7]" in str(report) or "at params[8]" in str(report) or "each other's places" in str(report)
+    assert "grad is off at params[8]: 1.89416 instead of -1.40747" in str(report)
 
 
 @pytest.mark.core
