@@ -9,14 +9,14 @@ import numpy as np
 from model.checking.checked_function import CheckedFunction
 from model.checking.directions import Directions
 from model.checking.evaluator import Evaluator
-from model.checking.finite_differences import Differences, Lines
+from model.checking.finite_differences import LADDER_LEVELS, SHORT_LADDER_LEVELS, Differences, Lines
 from model.checking.gradient_programs import NearbyPoints
 from model.checking.rounding import FLOAT64_ROUNDOFF
 from model.checking.verdicts import ERROR_MARGIN, Verdict
 from model.pytrees import Flat
 
-# Points on each side of the point, and how many roundings they are apart.
-JITTERS, JITTER_ROUNDINGS = 8, 4
+# How many roundings points are apart at which rounding shows, and how many of them a derivative is computed at.
+JITTER_ROUNDINGS, JITTERS = 4, 8
 # A derivative is rounding alone if it would move the value by less than this many times what the points show.
 FLOOR_MARGIN = 8
 # A value is rounding alone if it is below this many times what the points show.
@@ -80,8 +80,14 @@ def _moves(evaluator: Evaluator, directions: Directions) -> Lines:
     The largest move but one, because one may be a jump.
     """
     steps = JITTER_ROUNDINGS * FLOAT64_ROUNDOFF * directions.step_scale[:, None]
-    values = evaluator.along(directions, steps * np.arange(-JITTERS, JITTERS + 1)).values
+    values = evaluator.along(directions, steps * _multiples(evaluator)).values
     return np.asarray(np.sort(np.nan_to_num(np.abs(np.diff(values, axis=1))), axis=1)[:, -2])
+
+
+def _multiples(evaluator: Evaluator) -> np.ndarray:
+    """As many points as a ladder has on both sides, so that the ladder's program serves again."""
+    levels = SHORT_LADDER_LEVELS if evaluator.is_large else LADDER_LEVELS
+    return np.arange(-levels, levels + 1.0)
 
 
 def _through_all(directions: Directions) -> Directions:
@@ -100,7 +106,7 @@ def _derivative_scatter(
         step = JITTER_ROUNDINGS * FLOAT64_ROUNDOFF * directions.scale * rng.choice([-1.0, 1.0], len(directions.scale))
         moved = _move(function, function.flat + step)
         nearby = evaluator.for_args_of(moved)
-        slopes = nearby.along(taken, np.zeros((len(lines), 1))).slopes
+        slopes = nearby.along(taken, np.zeros((len(lines), len(_multiples(evaluator))))).slopes
         gradients = nearby.gradients(NearbyPoints(directions.scale, np.zeros(1)))
         found = {} if slopes is None else {"jvp": slopes}
         if gradients is not None:
