@@ -56,7 +56,9 @@ def excuse_cancellation(
     scatter = _derivative_scatter(evaluator, directions, flat, derivatives)
     is_rounding = len(flat) == len(directions) and bool((np.abs(middle[flat]) <= VALUE_MARGIN * moves[flat]).all())
     for method, values in derivatives.items():
-        bound = np.maximum(floor[flat], FLOOR_MARGIN * scatter.get(method, 0.0))
+        # The largest scatter counts for all of these lines: a derivative may be the same rounding at all points nearby.
+        largest = np.max(scatter.get(method, np.zeros(1)) * directions.step_scale[flat])
+        bound = np.maximum(floor[flat], FLOOR_MARGIN * largest / directions.step_scale[flat])
         for line in flat[np.abs(values[flat]) <= bound]:
             if _is_in_doubt(verdicts[method][line]):
                 verdicts[method][line] = Verdict.AGREES if is_rounding else Verdict.NOISY
