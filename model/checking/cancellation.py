@@ -11,7 +11,8 @@ from model.checking.directions import Directions
 from model.checking.evaluator import Evaluator
 from model.checking.finite_differences import LADDER_LEVELS, SHORT_LADDER_LEVELS, Differences, Lines
 from model.checking.gradient_programs import NearbyPoints
-from model.checking.rounding import FLOAT64_ROUNDOFF
+from model.checking.ladder import LineSamples
+from model.checking.rounding import FLOAT32_ROUNDOFF, FLOAT64_ROUNDOFF
 from model.checking.verdicts import ERROR_MARGIN, Verdict
 from model.pytrees import Flat
 
@@ -21,15 +22,16 @@ JITTER_ROUNDINGS, JITTERS = 4, 8
 FLOOR_MARGIN = 8
 # A value is rounding alone if it is below this many times what the points show.
 VALUE_MARGIN = 1e3
+# It is too if it, and all that it changes along a line, is below this many times the noise of the line.
+NOISE_MARGIN = 100
 
 
 def excuse_cancellation(
     evaluator: Evaluator,
     directions: Directions,
-    differences: Differences,
+    samples: LineSamples,
     derivatives: dict[str, np.ndarray],
     verdicts: dict[str, list[Verdict]],
-    middle: Lines,
 ) -> None:
     """Let no derivative be wrong that is 0 on both sides, as far as the rounding of the values tells.
 
@@ -38,23 +40,25 @@ def excuse_cancellation(
     Args:
         evaluator: of the function.
         directions: of the lines.
-        differences: along each line.
+        samples: along each line.
         derivatives: [lines] each, by the name of the method.
         verdicts: on each of them, which are changed.
-        middle: [lines], the values at the point.
     """
     in_doubt = {line for each in verdicts.values() for line, verdict in enumerate(each) if _is_in_doubt(verdict)}
     lines = np.array(sorted(in_doubt), int)
-    if not len(lines) or max(evaluator.input_roundoff(), default=0.0) > FLOAT64_ROUNDOFF:
+    if not len(lines) or _roundoff(evaluator) > FLOAT32_ROUNDOFF:
         return
     moves = np.zeros(len(directions))
-    moves[lines] = np.maximum(_moves(evaluator, directions.take(lines)), _moves(evaluator, _through_all(directions))[0])
-    floor = FLOOR_MARGIN * moves / directions.step_scale
-    flat = lines[_is_flat(differences, floor)[lines]]
+    moves[lines] = _moves(evaluator, directions.take(lines))
+    # What all entries move counts along every line along which the value moves at all.
+    has_moved = (np.nan_to_num(samples.rises) != 0).any(axis=1)
+    moves[has_moved] = np.maximum(moves[has_moved], _moves(evaluator, _through_all(directions))[0])
+    floor = FLOOR_MARGIN * np.maximum(moves, samples.differences.noise) / directions.leaf_step_scale
+    flat = lines[_is_flat(samples.differences, floor)[lines]]
     if not len(flat):
         return
     scatter = _derivative_scatter(evaluator, directions, flat, derivatives)
-    is_rounding = len(flat) == len(directions) and bool((np.abs(middle[flat]) <= VALUE_MARGIN * moves[flat]).all())
+    is_rounding = len(flat) == len(directions) and bool(_is_rounding(samples, moves).all())
     for method, values in derivatives.items():
         # The largest scatter counts for all of these lines: a derivative may be the same rounding at all points nearby.
         largest = np.max(scatter.get(method, np.zeros(1)) * directions.step_scale[flat])
@@ -72,6 +76,14 @@ def _is_flat(differences: Differences, floor: Lines) -> np.ndarray:
         return np.asarray(np.abs(slope.value) - error <= floor)
 
 
+def _is_rounding(samples: LineSamples, moves: Lines) -> np.ndarray:
+    """[lines], whether the value is no more than its rounding, at the point or everywhere along the line."""
+    with np.errstate(invalid="ignore"):
+        highest = np.max(np.nan_to_num(np.abs(samples.rises)), axis=1)
+        is_nothing = np.maximum(np.abs(samples.middle), highest) <= NOISE_MARGIN * samples.differences.noise
+        return np.asarray((np.abs(samples.middle) <= VALUE_MARGIN * moves) | is_nothing)
+
+
 def _is_in_doubt(verdict: Verdict) -> bool:
     return verdict in (Verdict.WRONG, Verdict.NOISY)
 
@@ -81,9 +93,14 @@ def _moves(evaluator: Evaluator, directions: Directions) -> Lines:
 
     The largest move but one, because one may be a jump.
     """
-    steps = JITTER_ROUNDINGS * FLOAT64_ROUNDOFF * directions.step_scale[:, None]
+    steps = JITTER_ROUNDINGS * _roundoff(evaluator) * directions.step_scale[:, None]
     values = evaluator.along(directions, steps * _multiples(evaluator)).values
     return np.asarray(np.sort(np.nan_to_num(np.abs(np.diff(values, axis=1))), axis=1)[:, -2])
+
+
+def _roundoff(evaluator: Evaluator) -> float:
+    """The coarsest unit roundoff on any path to the value."""
+    return max(evaluator.input_roundoff(), default=FLOAT64_ROUNDOFF)
 
 
 def _multiples(evaluator: Evaluator) -> np.ndarray:
@@ -95,7 +112,7 @@ def _multiples(evaluator: Evaluator) -> np.ndarray:
 def _through_all(directions: Directions) -> Directions:
     """A single direction that moves every entry by its scale."""
     signs = np.random.default_rng(0).choice([-1.0, 1.0], len(directions.scale))
-    return Directions(np.zeros(0, int), (directions.scale * signs)[None], ("all",), directions.scale)
+    return replace(directions, entries=np.zeros(0, int), dense=(directions.scale * signs)[None], names=("all",))
 
 
 def _derivative_scatter(
@@ -103,10 +120,10 @@ def _derivative_scatter(
 ) -> dict[str, np.ndarray]:
     """How much the derivatives along some lines differ, [lines], at points a few roundings away, by each method."""
     rng, function = np.random.default_rng(0), evaluator.function
+    scale = JITTER_ROUNDINGS * _roundoff(evaluator) * directions.scale
     taken, largest = directions.take(lines), dict[str, np.ndarray]()
     for _ in range(JITTERS):
-        step = JITTER_ROUNDINGS * FLOAT64_ROUNDOFF * directions.scale * rng.choice([-1.0, 1.0], len(directions.scale))
-        moved = _move(function, function.flat + step)
+        moved = _move(function, function.flat + scale * rng.choice([-1.0, 1.0], len(scale)))
         nearby = evaluator.for_args_of(moved)
         slopes = nearby.along(taken, np.zeros((len(lines), len(_multiples(evaluator))))).slopes
         gradients = nearby.gradients(NearbyPoints(directions.scale, np.zeros(1)))

@@ -14,8 +14,10 @@ from model.checking.directions import Directions
 from model.checking.evaluator import Evaluator
 from model.checking.findings import SIZE_FLOOR, Derivative
 from model.checking.finite_differences import Differences
+from model.checking.ladder import LineSamples
 from model.checking.rounding import FLOAT32_ROUNDOFF, FLOAT64_ROUNDOFF
-from model.checking.step_search import LineSamples, sample_lines, taylor_order
+from model.checking.second_look import look_again
+from model.checking.step_search import sample_lines, taylor_order
 from model.checking.verdicts import ERROR_MARGIN, SEVERITY, Verdict, judge, larger_magnitude
 
 Derivatives = dict[str, np.ndarray]
@@ -113,25 +115,24 @@ def compare_along(
         What was found, and the verdicts.
     """
     derivatives = {method: directions.derivatives_along(gradient) for method, gradient in gradients.by_method.items()}
-    steepest = np.max([np.zeros(len(directions)), *map(np.abs, derivatives.values())], axis=0)
     roundoff = directions.max_along(entry_roundoff)
+    steepest = np.max([np.zeros(len(directions)), *map(np.abs, derivatives.values())], axis=0)
     samples = sample_lines(evaluator, directions, roundoff, np.nan_to_num(steepest, posinf=0.0))
     if samples.slopes is not None:
         derivatives["jvp"] = samples.slopes
-    differences = samples.differences
     # A value of fewer digits than float32 is usually rounded once, at its end, and its gradient is more exact.
     coarse = COARSE_ROUNDINGS * np.minimum(roundoff, FLOAT32_ROUNDOFF)
     share = np.where(roundoff > FLOAT64_ROUNDOFF, coarse, CANCELLATION_ROUNDINGS * FLOAT64_ROUNDOFF)
-    cancellation = share * differences.slope_scale
-    rounding = directions.errors_along(gradients.rounding) + cancellation
+    rounding = directions.errors_along(gradients.rounding) + share * samples.differences.slope_scale
     verdicts = {
-        method: judge(differences, values, rounding, samples.middle, tolerance)
+        method: judge(samples.differences, values, rounding, samples.middle, tolerance)
         for method, values in derivatives.items()
     }
+    samples = look_again(evaluator, directions, samples, derivatives, rounding, verdicts, roundoff, tolerance)
     comparison = Comparison(directions, samples, derivatives, rounding, verdicts)
     _convict_outvoted(comparison, tolerance)
     _excuse_kinks(comparison)
-    excuse_cancellation(evaluator, directions, differences, derivatives, verdicts, samples.middle)
+    excuse_cancellation(evaluator, directions, samples, derivatives, verdicts)
     return comparison
 
 

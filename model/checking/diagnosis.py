@@ -15,6 +15,7 @@ from model.checking.comparison import CANCELLATION_ROUNDINGS, Comparison
 from model.checking.error_patterns import Diagnosis, KnownGradient, diagnose_method, merge_methods
 from model.checking.evaluator import Evaluator
 from model.checking.known_mistakes import data_counts, known_gradients
+from model.checking.ladder import LineSamples
 from model.checking.leaf_comparison import (
     LIKENESS,
     MAX_NAMED_ENTRIES,
@@ -24,7 +25,7 @@ from model.checking.leaf_comparison import (
 )
 from model.checking.nan_origin import find_nan_origin
 from model.checking.rounding import FLOAT64_ROUNDOFF
-from model.checking.step_search import LineSamples, sample_lines
+from model.checking.step_search import sample_lines
 from model.checking.verdicts import ERROR_MARGIN
 from model.pytrees import Flat
 

@@ -34,12 +34,14 @@ class Directions:
         dense: [dense, size], the other directions.
         names: of the dense directions.
         scale: [size], the typical scale of each parameter.
+        leaf_scale: [size], that of the leaf that it is in, which is the same unless the parameter is tiny next to it.
     """
 
     entries: Int[np.ndarray, " entries"]
     dense: Float[np.ndarray, "dense size"]
     names: tuple[str, ...]
     scale: Flat
+    leaf_scale: Flat
 
     def __len__(self) -> int:
         return len(self.entries) + len(self.dense)
@@ -72,6 +74,11 @@ class Directions:
     def step_scale(self) -> np.ndarray:
         """[directions], the length of a step of typical size along each direction."""
         return np.concatenate([self.scale[self.entries], np.ones(len(self.dense))])
+
+    @property
+    def leaf_step_scale(self) -> np.ndarray:
+        """[directions], the length of a step of the leaf's typical size along each direction."""
+        return np.concatenate([self.leaf_scale[self.entries], np.ones(len(self.dense))])
 
     def magnitudes(self, flat: Flat) -> np.ndarray:
         """[directions], how large the point's numbers are along each direction, in units of a step."""
@@ -110,13 +117,40 @@ def typical_scale(function: CheckedFunction) -> Flat:
         >>> typical_scale(prepare(np.sum, np.array([3.0, 4.0, 0.0, 1e-9]), ())).tolist()
         [3.0, 4.0, 2.5, 1e-09]
     """
-    scales = []
+    return typical_scales(function)[0]
+
+
+def typical_scales(function: CheckedFunction) -> tuple[Flat, Flat]:
+    """The size of a typical step for each parameter, and the same without an exception for tiny ones.
+
+    Args:
+        function: at its point.
+
+    Returns:
+        [size] each.
+    """
+    scales, leaf_scales = [], []
     for leaf in function.point:
         sizes = np.ravel(np.nan_to_num(np.abs(np.asarray(leaf, np.float64)), posinf=0.0))
         root_mean_square = np.sqrt(np.mean(np.square(sizes))) if sizes.size else 0.0
         larger = np.maximum(sizes, root_mean_square) if root_mean_square > 0 else np.ones_like(sizes)
         scales.append(np.where((sizes > 0) & (sizes < SMALL_ENTRY * root_mean_square), sizes, larger))
-    return np.concatenate(scales)
+        leaf_scales.append(larger)
+    return np.concatenate(scales), np.concatenate(leaf_scales)
+
+
+def single_entries(function: CheckedFunction, entries: np.ndarray) -> Directions:
+    """A direction for each of some entries.
+
+    Args:
+        function: at its point.
+        entries: their positions in the vector of all parameters.
+
+    Returns:
+        The directions.
+    """
+    scale, leaf_scale = typical_scales(function)
+    return Directions(entries, np.zeros((0, len(scale))), (), scale, leaf_scale)
 
 
 def all_entries(function: CheckedFunction, rng: np.random.Generator) -> Directions:
@@ -129,11 +163,10 @@ def all_entries(function: CheckedFunction, rng: np.random.Generator) -> Directio
     Returns:
         The directions; without a random one if there is a single entry.
     """
-    scale = typical_scale(function)
-    entries, size = np.arange(len(scale)), len(scale)
-    if size <= 1:
-        return Directions(entries, np.zeros((0, size)), (), scale)
-    return Directions(entries, _random_vector(scale, rng)[None], ("all at random",), scale)
+    directions = single_entries(function, np.arange(function.flat.size))
+    if len(directions) <= 1:
+        return directions
+    return replace(directions, dense=_random_vector(directions.scale, rng)[None], names=("all at random",))
 
 
 def sample_directions(
@@ -156,7 +189,7 @@ def sample_directions(
     Returns:
         The directions.
     """
-    scale = typical_scale(function)
+    scale, leaf_scale = typical_scales(function)
     entries = _sample_entries(np.array(function.sizes), count, disagreement, rng)
     dense = {"all at random": _random_vector(scale, rng)}
     positions, starts = np.arange(len(scale)), np.cumsum([0, *function.sizes])
@@ -165,7 +198,7 @@ def sample_directions(
         if is_inside.any():
             name = function.leaf_names[function.floating[leaf]]
             dense[f"{name} at random"] = np.where(is_inside, _random_vector(scale, rng), 0.0)
-    return Directions(entries, np.stack(list(dense.values())), tuple(dense), scale)
+    return Directions(entries, np.stack(list(dense.values())), tuple(dense), scale, leaf_scale)
 
 
 def _sample_entries(
@@ -195,7 +228,7 @@ def steepest_directions(function: CheckedFunction, gradients: Mapping[str, Flat]
     Returns:
         Dense directions only; none for a gradient that is zero or infinite.
     """
-    scale = typical_scale(function)
+    scale, leaf_scale = typical_scales(function)
     dense = {}
     for name, gradient in gradients.items():
         with np.errstate(over="ignore"):
@@ -204,7 +237,7 @@ def steepest_directions(function: CheckedFunction, gradients: Mapping[str, Flat]
         if 0 < largest < np.inf:
             dense[f"along {name}"] = scale * (change / largest)
     vectors = np.array(list(dense.values())).reshape(len(dense), len(scale))
-    return Directions(np.zeros(0, int), vectors, tuple(dense), scale)
+    return Directions(np.zeros(0, int), vectors, tuple(dense), scale, leaf_scale)
 
 
 def _random_vector(scale: Flat, rng: np.random.Generator) -> Flat:

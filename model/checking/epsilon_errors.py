@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from model.checking.checked_function import CheckedFunction
-from model.checking.directions import Directions, typical_scale
+from model.checking.directions import Directions, single_entries
 from model.checking.errors import NotCheckableError
 from model.checking.evaluator import Evaluator
 from model.checking.sampling import MAX_ENTRIES
@@ -75,8 +75,7 @@ def measure_epsilon_errors(
 
 def _measure(function: CheckedFunction, evaluator: Evaluator, entries: np.ndarray) -> EpsilonErrors:
     """Measure the errors of the entry with the largest derivative."""
-    scale = typical_scale(function)
-    directions = Directions(entries, np.zeros((0, scale.size)), (), scale)
+    directions = single_entries(function, entries)
     roundoff = directions.max_along(np.repeat(evaluator.input_roundoff(), function.sizes))
     samples = sample_lines(evaluator, directions, roundoff, np.zeros(len(directions)))
     slopes = samples.differences.slope
@@ -91,7 +90,7 @@ def _measure(function: CheckedFunction, evaluator: Evaluator, entries: np.ndarra
     exact = derivative
     if samples.slopes is not None and abs(samples.slopes[steepest] - derivative) <= ERROR_MARGIN * error:
         exact = float(samples.slopes[steepest])
-    epsilons = RELATIVE_STEPS * scale[entry]
+    epsilons = RELATIVE_STEPS * directions.scale[entry]
     errors = _central_difference_errors(evaluator, direction, epsilons, exact)
     is_known = np.isfinite(errors) & (errors > 0)
     if not is_known.any():

@@ -121,7 +121,11 @@ def step_ladder(largest: Lines, levels: int = LADDER_LEVELS, ratio: float = LADD
 
 
 def differentiate(
-    values: LineValues, noise: Lines, magnitudes: Lines, is_quantized_on_purpose: bool = False
+    values: LineValues,
+    noise: Lines,
+    magnitudes: Lines,
+    is_quantized_on_purpose: bool = False,
+    natural_step: Lines | float = 0.0,
 ) -> Differences:
     """The slope at the point of each line.
 
@@ -132,6 +136,7 @@ def differentiate(
             2⁻⁵² of that.
         is_quantized_on_purpose: whether values that form a staircase are meant, as by `round`; otherwise they are the
             noise of coarse arithmetic.
+        natural_step: [lines], a step over which the whole value may be expected to change, if the largest is smaller.
 
     Returns:
         What the values tell.
@@ -166,7 +171,7 @@ def differentiate(
             kink=~jump & (np.abs(after.value - before.value) > SIDES_MARGIN * (after.error + before.error)),
             jump=jump,
             noise=noise,
-            slope_scale=_steepest(steps, minus, plus, middle),
+            slope_scale=_steepest(steps, minus, plus, middle, natural_step),
         )
 
 
@@ -187,11 +192,11 @@ def _diverges(odd: Levels, steps: Levels, middle: Lines) -> Bool[np.ndarray, " l
     return np.asarray(is_clear.all(axis=1) & is_steady & (np.min(growth, axis=1) > SINGULAR_GROWTH))
 
 
-def _steepest(steps: Levels, minus: Levels, plus: Levels, middle: Lines) -> Lines:
+def _steepest(steps: Levels, minus: Levels, plus: Levels, middle: Lines, natural_step: Lines | float) -> Lines:
     """The steepest slope of a secant at the four largest steps, plus the value over the largest step."""
     secants = np.stack([np.abs(side - middle[:, None]) / steps for side in (plus, minus)])
     steepest = np.max(np.where(np.isfinite(secants), secants, 0.0)[:, :, :4], axis=(0, 2))
-    return np.asarray(steepest + np.abs(np.nan_to_num(middle)) / steps[:, 0])
+    return np.asarray(steepest + np.abs(np.nan_to_num(middle)) / np.maximum(steps[:, 0], natural_step))
 
 
 def extrapolate(first: Levels, noise: Levels, ratio: float) -> Slope:

@@ -21,6 +21,8 @@ NEARBY_POINTS, NEARBY_ROUNDINGS = 8, 4
 
 # Primitives whose values are steps on purpose. The slope of a step, 0, is what is meant.
 QUANTIZING_PRIMITIVES = frozenset({"round", "floor", "ceil", "sign", "rem", "argmax", "argmin"})
+# Those among them whose steps are many and small.
+GRID_PRIMITIVES = frozenset({"round", "floor", "ceil", "rem"})
 # Primitives whose inner programs have other inputs or outputs than the equation itself.
 CONTROL_FLOW_PRIMITIVES = ("scan", "while", "cond")
 
@@ -33,7 +35,8 @@ class ProgramPrecision:
         output_roundoff: for each output, the coarsest unit roundoff on any path from an input to it.
         input_roundoff: for each input, the coarsest unit roundoff on any path from it to an output.
         value_count: the number of values in all intermediate results: an upper bound of what is in memory at once.
-        quantizes: whether values are quantized on purpose, as by `round`.
+        quantizes: whether values are quantized on purpose, as by `round` or `sign`.
+        has_grid: whether this is done on a grid, as by `round`, so that values may form a sawtooth on purpose.
         has_while_loop: whether there is a loop that ends when its values say so.
         has_loop_in_branch: whether there is such a loop in a branch of a condition. If the function were mapped over
             points, the loop would run for points that take another branch, and perhaps never end.
@@ -43,6 +46,7 @@ class ProgramPrecision:
     input_roundoff: tuple[float, ...]
     value_count: int
     quantizes: bool
+    has_grid: bool
     has_while_loop: bool
     has_loop_in_branch: bool
 
@@ -115,11 +119,13 @@ def inspect_program(closed: jax.extend.core.ClosedJaxpr, inputs: int = 0) -> Pro
         for index in range(inputs)
     ]
     primitives = {equation.primitive.name for equation in equations(jaxpr)}
+    has_integers = any(map(_converts_to_integers, equations(jaxpr)))
     return ProgramPrecision(
         output_roundoff=tuple(roundoff or FLOAT64_ROUNDOFF for roundoff in from_all),
         input_roundoff=tuple(max(filter(None, outputs), default=FLOAT64_ROUNDOFF) for outputs in from_each),
         value_count=_count_values(jaxpr),
-        quantizes=bool(primitives & QUANTIZING_PRIMITIVES) or any(map(_converts_to_integers, equations(jaxpr))),
+        quantizes=bool(primitives & QUANTIZING_PRIMITIVES) or has_integers,
+        has_grid=bool(primitives & GRID_PRIMITIVES) or has_integers,
         has_while_loop="while" in primitives,
         has_loop_in_branch=any(map(_has_loop_in_branch, equations(jaxpr))),
     )

@@ -16,9 +16,9 @@ from model.checking.directions import (
 from model.checking.evaluator import Evaluator
 from model.checking.finite_differences import LADDER_LEVELS
 from model.checking.gradient_programs import NearbyPoints
+from model.checking.ladder import NOISE_SPACING, first_steps, sample_offsets
 from model.checking.options import CheckOptions
 from model.checking.rounding import FLOAT64_ROUNDOFF
-from model.checking.step_search import NOISE_SPACING, first_steps, sample_offsets
 from model.checking.value_noise import NOISE_OFFSETS
 
 # Up to so many entries are tried one by one …

@@ -246,6 +246,44 @@ def functions_that_are_rounding(rng: np.random.Generator) -> Iterator[Case]:
         yield Case(f"rounding: {name}, with a slope", f, params, mistake="any")
 
 
+def functions_that_round_inside(rng: np.random.Generator) -> Iterator[Case]:
+    """Kind 5: intermediate results are rounded more coarsely than params, so that small steps show another slope."""
+    many, around = rng.normal(size=200), 100 + rng.normal(size=40)
+    small, line = rng.uniform(0.3, 1.5, 3), np.linspace(-3, 5, 100)
+    in_float32 = lambda f: lambda p: f(p.astype(jnp.float32))  # noqa: E731
+    less_mean = lambda p: jnp.sum(p - jnp.mean(p))  # noqa: E731
+    functions: dict[str, tuple[Callable[[Any], Any], np.ndarray]] = {
+        "less the mean, around 100": (less_mean, around),
+        "less the mean, on a line": (less_mean, line),
+        "less the mean, in float32": (in_float32(less_mean), line),
+        "z-scores": (lambda p: jnp.sum((p - jnp.mean(p)) / jnp.std(p)), many),
+        "z-scores around 10,000": (lambda p: jnp.sum((p - jnp.mean(p)) / jnp.std(p)), 1e4 + many),
+        "log-sum-exp far away": (lambda p: jax.nn.logsumexp(p + 1e4) - 1e4 + 0.1 * jnp.sum(p**2), small),
+        "log-sum-exp, less itself": (
+            lambda p: jax.nn.logsumexp(p + 1e4) - 1e4 - jax.nn.logsumexp(p) + 1e-3 * jnp.sum(p**2),
+            small,
+        ),
+        "a large part that cancels": (lambda p: jnp.sum((p * 1e10 + p) - p * 1e10 - p), small),
+        "an offset": (lambda p: jnp.sum((p + 1e6) - 1e6 - p), many),
+        "an offset under vmap": (lambda p: jnp.sum(jax.vmap(lambda e: jnp.sin(e) + 1e8 - 1e8)(p)), small),
+        "an offset in a scan": (
+            lambda p: jax.lax.scan(lambda c, e: (c + (jnp.cos(e) + 1e8 - 1e8), None), jnp.zeros((), p.dtype), p)[0],
+            small,
+        ),
+        "an entry of 1e-20": (lambda p: jnp.sum(jnp.sin(p)), np.concatenate([[1e-20], small])),
+    }
+    for name, (fun, params) in functions.items():
+        with jax.enable_x64(True):
+            params = jnp.asarray(params)
+        yield Case(f"round inside: {name}", fun, params)
+        f = jax.custom_vjp(fun)
+        f.defvjp(
+            lambda x, fun=fun: (fun(x), x),
+            lambda x, ct, fun=fun: (jax.vjp(fun, x)[1](ct)[0] + ct * 0.3 * jnp.eye(len(x), dtype=x.dtype)[0],),
+        )
+        yield Case(f"round inside: {name}, off by 0.3 at one entry", f, params, mistake="any")
+
+
 def functions_of_bits(rng: np.random.Generator) -> Iterator[Case]:
     """Kind 6: functions that are others in float64."""
     as_int = lambda x: jax.lax.bitcast_convert_type(x, jnp.int32)  # noqa: E731
@@ -277,7 +315,8 @@ def loops_in_branches(rng: np.random.Generator) -> Iterator[Case]:
 
     def newton(x: Any) -> Any:
         """The square root, by a loop that never ends for a negative x."""
-        return jax.lax.while_loop(lambda y: ~(jnp.abs(y * y - x) < 1e-12), lambda y: 0.5 * (y + x / y), 1 + 0 * x)
+        allowed = 8 * jnp.finfo(x.dtype).eps * jnp.abs(x)
+        return jax.lax.while_loop(lambda y: ~(jnp.abs(y * y - x) < allowed), lambda y: 0.5 * (y + x / y), 1 + 0 * x)
 
     @jax.custom_vjp
     def root(x: Any) -> Any:
@@ -310,6 +349,7 @@ KINDS = (
     singular_entries,
     results_of_unlike_size,
     functions_that_are_rounding,
+    functions_that_round_inside,
     functions_of_bits,
     loops_in_branches,
 )
