@@ -44,21 +44,17 @@ def excuse_cancellation(
         derivatives: [lines] each, by the name of the method.
         verdicts: on each of them, which are changed.
     """
-    in_doubt = {line for each in verdicts.values() for line, verdict in enumerate(each) if _is_in_doubt(verdict)}
-    lines = np.array(sorted(in_doubt), int)
-    if not len(lines) or _roundoff(evaluator) > FLOAT32_ROUNDOFF:
+    in_doubt = np.any([[_is_in_doubt(verdict) for verdict in each] for each in verdicts.values()], axis=0)
+    if not in_doubt.any() or _roundoff(evaluator) > FLOAT32_ROUNDOFF:
         return
-    moves = np.zeros(len(directions))
-    moves[lines] = _moves(evaluator, directions.take(lines))
-    # What all entries move counts along every line along which the value moves at all.
-    has_moved = (np.nan_to_num(samples.rises) != 0).any(axis=1)
-    moves[has_moved] = np.maximum(moves[has_moved], _moves(evaluator, _through_all(directions))[0])
+    moves = _moves_along(evaluator, directions, samples, np.flatnonzero(in_doubt))
     floor = FLOOR_MARGIN * np.maximum(moves, samples.differences.noise) / directions.leaf_step_scale
-    flat = lines[_is_flat(samples.differences, floor)[lines]]
+    is_flat = _is_flat(samples.differences, floor)
+    flat = np.flatnonzero(in_doubt & is_flat)
     if not len(flat):
         return
     scatter = _derivative_scatter(evaluator, directions, flat, derivatives)
-    is_rounding = len(flat) == len(directions) and bool(_is_rounding(samples, moves).all())
+    is_rounding = bool((is_flat & _is_rounding(samples, np.max(moves))).all())
     for method, values in derivatives.items():
         # The largest scatter counts for all of these lines: a derivative may be the same rounding at all points nearby.
         largest = np.max(scatter.get(method, np.zeros(1)) * directions.step_scale[flat])
@@ -66,6 +62,17 @@ def excuse_cancellation(
         for line in flat[np.abs(values[flat]) <= bound]:
             if _is_in_doubt(verdicts[method][line]):
                 verdicts[method][line] = Verdict.AGREES if is_rounding else Verdict.NOISY
+
+
+def _moves_along(evaluator: Evaluator, directions: Directions, samples: LineSamples, lines: np.ndarray) -> Lines:
+    """[directions], how much the value moves from one point to the next along some lines, and if all entries move.
+
+    What all entries move counts along every line along which the value moves at all.
+    """
+    moves = np.zeros(len(directions))
+    moves[lines] = _moves(evaluator, directions.take(lines))
+    has_moved = (np.nan_to_num(samples.rises) != 0).any(axis=1)
+    return np.where(has_moved, np.maximum(moves, _moves(evaluator, _through_all(directions))[0]), moves)
 
 
 def _is_flat(differences: Differences, floor: Lines) -> np.ndarray:
@@ -76,12 +83,12 @@ def _is_flat(differences: Differences, floor: Lines) -> np.ndarray:
         return np.asarray(np.abs(slope.value) - error <= floor)
 
 
-def _is_rounding(samples: LineSamples, moves: Lines) -> np.ndarray:
+def _is_rounding(samples: LineSamples, largest_move: float) -> np.ndarray:
     """[lines], whether the value is no more than its rounding, at the point or everywhere along the line."""
     with np.errstate(invalid="ignore"):
         highest = np.max(np.nan_to_num(np.abs(samples.rises)), axis=1)
         is_nothing = np.maximum(np.abs(samples.middle), highest) <= NOISE_MARGIN * samples.differences.noise
-        return np.asarray((np.abs(samples.middle) <= VALUE_MARGIN * moves) | is_nothing)
+        return np.asarray((np.abs(samples.middle) <= VALUE_MARGIN * largest_move) | is_nothing)
 
 
 def _is_in_doubt(verdict: Verdict) -> bool:
