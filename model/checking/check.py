@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +11,12 @@ import jax
 import numpy as np
 
 from model.checking.analytic import AnalyticGradients
-from model.checking.checked_function import CheckedFunction
+from model.checking.checked_function import CheckedFunction, EvaluationMode
 from model.checking.comparison import Comparison, compare_along
 from model.checking.diagnosis import diagnose_wrong
 from model.checking.directions import Directions, steepest_directions
 from model.checking.error_patterns import Diagnosis
-from model.checking.errors import NotCheckableError, summarize_error
+from model.checking.errors import NoGradientError, NotCheckableError, summarize_error
 from model.checking.evaluator import Evaluator
 from model.checking.findings import Derivative
 from model.checking.options import METHODS, TOLERANCE, CheckOptions, as_names, check_options
@@ -172,13 +173,24 @@ def _check_as_it_runs(
         options.on_progress("fun is traced, or called once")
         function = prepare(fun, params, args, in_float64, options.seed, options.frozen)
         try:
-            with function.jax_settings():
-                return function, _check(function, options)
+            return function, _check_with_settings(function, options)
+        except NoGradientError as error:
+            # A rule inside fun may close over an array made there. JAX then has a gradient of fun, not of its trace.
+            called = replace(function, mode=EvaluationMode.JAX)
+            if function.is_traced:
+                with suppress(NotCheckableError):
+                    return called, _check_with_settings(called, options)
+            raise error
         except jax.errors.JaxRuntimeError as error:
             failure = error
     raise NotCheckableError(
         f"fun must run at params and around, but it raised {summarize_error(failure)}; call it there to see where"
     ) from failure
+
+
+def _check_with_settings(function: CheckedFunction, options: CheckOptions) -> Report:
+    with function.jax_settings():
+        return _check(function, options)
 
 
 def _check(function: CheckedFunction, options: CheckOptions) -> Report:
@@ -246,7 +258,7 @@ def _check_methods(evaluator: Evaluator, comparison: Comparison) -> None:
     """Raise NotCheckableError if no method has derivatives."""
     if not comparison.derivatives:
         reasons = "; ".join(f"{method}: {reason}" for method, reason in evaluator.missing.items())
-        raise NotCheckableError(f"there must be a gradient to check, but JAX has none of fun ({reasons}); give by_hand")
+        raise NoGradientError(f"there must be a gradient to check, but JAX has none of fun ({reasons}); give by_hand")
 
 
 def _with_steepest(

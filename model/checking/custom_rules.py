@@ -7,39 +7,17 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.extend
 import jax.numpy as jnp
 
-RULE_PRIMITIVES = ("custom_jvp_call", "custom_vjp_call")
+from model.checking.rule_sources import RULE_PRIMITIVES, RuleOutput, floating_results, open_jaxpr, rule_outputs
+
 CALL_PRIMITIVES = ("jit", "pjit", "closed_call", "core_call")
 REMAT_PRIMITIVES = ("remat2", "remat", "checkpoint")
-PACKAGES_LEFT_OUT = (Path(jax.__file__).parent, Path(__file__).parent.parent)
-
-
-class RuleOutput(NamedTuple):
-    """One floating-point result of a function with a custom rule.
-
-    Attributes:
-        name: of the function, such as softplus.
-        source: where it is defined, such as losses.py:12.
-        shape: of the result; inside a scan, with the number of its steps in front.
-        dtype: of the result.
-    """
-
-    name: str
-    source: str
-    shape: tuple[int, ...]
-    dtype: Any
-
-    @property
-    def label(self) -> str:
-        """The function in words."""
-        return f"{self.name} ({self.source})"
 
 
 def find_rule_outputs(program: Any) -> list[RuleOutput]:
@@ -54,10 +32,10 @@ def find_rule_outputs(program: Any) -> list[RuleOutput]:
     Example:
         >>> double = jax.custom_jvp(lambda x: 2 * x)
         >>> _ = double.defjvp(lambda primals, tangents: (2 * primals[0], 2 * tangents[0]))
-        >>> [output.shape for output in find_rule_outputs(jax.make_jaxpr(lambda x: double(x[0]))(jnp.ones(3)))]
+        >>> [output.shape for output in find_rule_outputs(jax.makeopen_jaxpr(lambda x: double(x[0]))(jnp.ones(3)))]
         [()]
     """
-    return [output for equation in _jaxpr(program).eqns for output in _outputs_of(equation)]
+    return [output for equation in open_jaxpr(program).eqns for output in _outputs_of(equation)]
 
 
 def evaluate_exposed(program: Any, inputs: Sequence[Any], nudges: Sequence[Any]) -> tuple[list[Any], list[Any]]:
@@ -86,8 +64,8 @@ def evaluate_exposed(program: Any, inputs: Sequence[Any], nudges: Sequence[Any])
             results, found = evaluate_equation(jaxpr, equation, operands), []
         elif equation.primitive.name in RULE_PRIMITIVES:
             results = evaluate_equation(jaxpr, equation, operands)
-            found = [results[position] + nudge for position, nudge in zip(_floating(equation), own, strict=True)]
-            results = _with_replaced(results, _floating(equation), found)
+            found = [results[position] + nudge for position, nudge in zip(floating_results(equation), own, strict=True)]
+            results = _with_replaced(results, floating_results(equation), found)
         else:
             results, found = _nested_evaluator(equation)(equation, operands, own)
         values |= dict(zip(equation.outvars, results, strict=True))
@@ -107,39 +85,6 @@ def _outputs_of(equation: Any) -> list[RuleOutput]:
     if name == "cond":
         return [output for branch in equation.params["branches"] for output in find_rule_outputs(branch)]
     return []
-
-
-def rule_outputs(equation: Any) -> Iterator[RuleOutput]:
-    """The floating-point results of a call of a function with a custom rule.
-
-    Args:
-        equation: any.
-
-    Yields:
-        The results; none for an equation that is no such call.
-    """
-    if equation.primitive.name not in RULE_PRIMITIVES:
-        return
-    rule = equation.params["bwd" if "bwd" in equation.params else "jvp_jaxpr_fun"]
-    sources = [_jaxpr(equation.params["call_jaxpr"]).debug_info.func_src_info, rule.debug_info.func_src_info]
-    own = [each for each in map(str, sources) if not _is_left_out(each.partition(" at ")[2])]
-    if own:
-        name, _, source = own[0].partition(" at ")
-        for position in _floating(equation):
-            aval = equation.outvars[position].aval
-            yield RuleOutput(name, Path(source).name, aval.shape, aval.dtype)
-
-
-def _is_left_out(source: str) -> bool:
-    return any(Path(source).is_relative_to(package) for package in PACKAGES_LEFT_OUT)
-
-
-def _floating(equation: Any) -> list[int]:
-    return [
-        position
-        for position, var in enumerate(equation.outvars)
-        if jnp.issubdtype(getattr(var.aval, "dtype", bool), jnp.floating)
-    ]
 
 
 def _nested_evaluator(equation: Any) -> Callable[..., tuple[list[Any], list[Any]]]:
@@ -192,7 +137,7 @@ def _evaluate_remat(equation: Any, operands: Sequence[Any], nudges: Sequence[Any
 def _evaluate_scan(equation: Any, operands: Sequence[Any], nudges: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     """Rebuild the scan. What is a constant, carried or scanned over follows from the shapes."""
     program = inner_program(equation)
-    body = _jaxpr(program)
+    body = open_jaxpr(program)
     carried, kept = _count_same_shapes(equation.outvars, body.outvars), _count_same_shapes(equation.invars, body.invars)
     constants, carry, scanned = operands[: kept - carried], operands[kept - carried : kept], operands[kept:]
 
@@ -243,10 +188,6 @@ def inner_program(equation: Any) -> Any:
     return equation.params["call_jaxpr" if "call_jaxpr" in equation.params else "jaxpr"]
 
 
-def _jaxpr(program: Any) -> Any:
-    return getattr(program, "jaxpr", program)
-
-
 def _close(jaxpr: Any) -> Any:
     closed = jax.extend.core.ClosedJaxpr
     return jaxpr if isinstance(jaxpr, closed) else closed(jaxpr, [])
@@ -261,7 +202,7 @@ def open_program(program: Any) -> tuple[Any, Sequence[Any]]:
     Returns:
         The open jaxpr, and its constants.
     """
-    return _jaxpr(program), getattr(program, "consts", ())
+    return open_jaxpr(program), getattr(program, "consts", ())
 
 
 def is_literal(var: Any) -> bool:

@@ -16,6 +16,10 @@ class NotCheckableError(RefusalError):
     """The arguments cannot be checked. The message is one sentence: what was expected, what was found, what to do."""
 
 
+class NoGradientError(NotCheckableError):
+    """No method has a gradient of the function."""
+
+
 # A function raises one of these if JAX cannot trace it, because it needs its values in Python or NumPy.
 TRACING_ERRORS = (
     jax.errors.ConcretizationTypeError,

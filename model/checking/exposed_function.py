@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from model.checking.checked_function import CheckedFunction
-from model.checking.custom_rules import RuleOutput, evaluate_exposed, find_rule_outputs
+from model.checking.custom_rules import evaluate_exposed, find_rule_outputs
+from model.checking.rule_sources import RuleOutput
 from model.pytrees import Leaves, entry_name
 
 # Results that are judged one by one, and rules; of more, the rest is judged together.

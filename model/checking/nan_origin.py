@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -13,13 +12,12 @@ import numpy as np
 from model.checking.checked_function import CheckedFunction
 from model.checking.custom_rules import (
     CALL_PRIMITIVES,
-    PACKAGES_LEFT_OUT,
     evaluate_equation,
     inner_program,
     is_literal,
     open_program,
-    rule_outputs,
 )
+from model.checking.rule_sources import rule_outputs, source_line, user_frame
 from model.pytrees import is_floating
 
 # Operations whose derivative is infinite or not defined at the edge of their domain.
@@ -126,8 +124,5 @@ def _has_finite_derivative(jaxpr: Any, equation: Any, operands: list[Any]) -> bo
 
 def _line(equation: Any) -> str:
     """The line of the user's code that an operation comes from."""
-    traceback = equation.source_info.traceback
-    for frame in traceback.frames if traceback else ():
-        if not any(Path(frame.file_name).is_relative_to(package) for package in PACKAGES_LEFT_OUT):
-            return f"{Path(frame.file_name).name}:{frame.line_num}"
-    return ""
+    frame = user_frame(equation)
+    return source_line(frame) if frame else ""
