@@ -20,6 +20,8 @@ from model.pytrees import Flat
 JITTER_ROUNDINGS, JITTERS = 4, 8
 # A derivative is rounding alone if it would move the value by less than this many times what the points show.
 FLOOR_MARGIN = 8
+# A slope that is known to this share of it is none of rounding.
+KNOWN_SHARE = 1e-3
 # A value is rounding alone if it is below this many times what the points show.
 VALUE_MARGIN = 1e3
 # It is too if it, and all that it changes along a line, is below this many times the noise of the line.
@@ -76,11 +78,12 @@ def _moves_along(evaluator: Evaluator, directions: Directions, samples: LineSamp
 
 
 def _is_flat(differences: Differences, floor: Lines) -> np.ndarray:
-    """[lines], whether the differences show no slope above the floor."""
+    """[lines], whether the differences show no slope above the floor, and none that is known to many digits."""
     slope = differences.slope
     with np.errstate(invalid="ignore"):
-        error = ERROR_MARGIN * np.where(np.isfinite(slope.error), slope.error, 0.0)
-        return np.asarray(np.abs(slope.value) - error <= floor)
+        error = ERROR_MARGIN * np.where(np.isfinite(slope.error), slope.error, np.abs(slope.value))
+        is_known = error < KNOWN_SHARE * np.abs(slope.value)
+        return np.asarray((np.abs(slope.value) - error <= floor) & ~is_known)
 
 
 def _is_rounding(samples: LineSamples, largest_move: float) -> np.ndarray:

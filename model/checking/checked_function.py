@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from model.checking.custom_rules import find_rule_outputs
+from model.checking.debug_output import without_debug_output
 from model.checking.errors import NotCheckableError, describe_value
 from model.checking.rounding import ProgramPrecision, inspect_program
 from model.pytrees import Flat, Leaves, Tree, entry_name, flatten, is_floating, leaf_name
@@ -48,6 +49,7 @@ class CheckedFunction:
         in_float64: whether it is evaluated in float64; otherwise in the dtypes of the leaves.
         weights: for a function that returns no scalar, one array for each leaf of its result; the checked scalar is
             the sum of the results times these weights. None for a function that returns a scalar.
+        is_silenced: whether what fun prints by `jax.debug.print` is left out.
     """
 
     fun: Callable[..., Any]
@@ -59,6 +61,7 @@ class CheckedFunction:
     mode: EvaluationMode = EvaluationMode.TRACED
     in_float64: bool = True
     weights: tuple[np.ndarray, ...] | None = None
+    is_silenced: bool = False
 
     def jax_settings(self) -> ExitStack:
         """The settings of JAX for this function, entered now and left when the stack closes."""
@@ -162,6 +165,9 @@ class CheckedFunction:
 
     def output(self, point: Sequence[Any], arrays: Sequence[Any]) -> list[Any]:
         """The leaves of what the function returns. Raises NotCheckableError if one is not floating-point."""
+        return without_debug_output(self._called)(point, arrays) if self.is_silenced else self._called(point, arrays)
+
+    def _called(self, point: Sequence[Any], arrays: Sequence[Any]) -> list[Any]:
         return checked_output(self.fun(self.params(point), *self.arguments(arrays)))
 
     def scalar(self, point: Sequence[Any], arrays: Sequence[Any]) -> Any:
@@ -193,6 +199,21 @@ class CheckedFunction:
     def jaxpr(self) -> Any:
         """The traced program; only for a function that JAX traces."""
         return jax.make_jaxpr(self.program)(self.point, self.argument_arrays)
+
+
+def trace_outputs(function: CheckedFunction, returned: Sequence[Any]) -> Any:
+    """Trace a function.
+
+    Args:
+        function: that JAX traces, with the settings for it.
+        returned: the leaves of its result, or their shapes.
+
+    Returns:
+        The traced program of all results; of a function that returns a number, the one that is needed later too.
+    """
+    if len(returned) == 1 and np.shape(returned[0]) in ((), (1,)):
+        return function.jaxpr
+    return jax.make_jaxpr(function.output)(function.point, function.argument_arrays)
 
 
 def checked_output(result: Tree) -> list[Any]:

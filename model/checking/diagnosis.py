@@ -50,8 +50,7 @@ def diagnose_wrong(
         The diagnoses.
     """
     if not np.isfinite(comparison.samples.middle).all():
-        value = comparison.samples.middle[0]
-        diagnosis = Diagnosis("not finite", "fun", "params", f"fun is {value} at params, and has no derivative there.")
+        diagnosis = _value_not_finite(evaluator.function, float(comparison.samples.middle[0]))
         origin = find_nan_origin(evaluator.function)
         return [diagnosis] if origin is None else [diagnosis, Diagnosis("origin", "fun", origin.line, str(origin))]
     wrong = [method for method, verdicts in comparison.verdicts.items() if not all(each.ok for each in verdicts)]
@@ -68,6 +67,14 @@ def diagnose_wrong(
         name = by_hand_name if wrong[0] == "by_hand" else wrong[0]
         diagnoses.append(_wrong_direction(evaluator, gradients, comparison, wrong[0], name, tolerance))
     return [*merge_methods(diagnoses), *_nan_origin(evaluator.function, diagnoses)]
+
+
+def _value_not_finite(function: CheckedFunction, value: float) -> Diagnosis:
+    entries = np.flatnonzero(~np.isfinite(function.flat))
+    names = function.entry_names(entries[:1])
+    cause = f", because {names[0]} is {function.flat[entries[0]]:g}" if names else ""
+    sentence = f"fun is {value} at params{cause}, and has no derivative there."
+    return Diagnosis("not finite", "fun", "params", sentence)
 
 
 def _nan_origin(function: CheckedFunction, diagnoses: list[Diagnosis]) -> list[Diagnosis]:

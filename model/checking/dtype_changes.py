@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from model.checking.checked_function import CheckedFunction
+from model.checking.checked_function import CheckedFunction, trace_outputs
 from model.checking.rounding import equations, points_nearby
 from model.pytrees import is_floating
 
@@ -42,11 +42,7 @@ def changes_in_float64(function: CheckedFunction, returned: Sequence[Any]) -> bo
     if all(leaf.dtype == np.float64 for leaf in own.point) or not function.is_traced:
         return False
     with function.jax_settings():
-        if len(returned) == 1 and np.shape(returned[0]) in ((), (1,)):
-            program = function.jaxpr  # which is needed later too
-        else:
-            program = jax.make_jaxpr(function.output)(function.point, function.argument_arrays)
-        primitives = {equation.primitive.name for equation in equations(program.jaxpr)}
+        primitives = {equation.primitive.name for equation in equations(trace_outputs(function, returned).jaxpr)}
     if not (SENSITIVE_PRIMITIVES & primitives or any("random" in name for name in primitives)):
         return False
     try:

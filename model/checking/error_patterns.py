@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -30,6 +30,10 @@ class Diagnosis:
     method: str
     where: str
     sentence: str
+
+    def of_second_order(self) -> Diagnosis:
+        """The same of second derivatives."""
+        return replace(self, sentence=f"second derivatives: {self.sentence}")
 
     def as_dict(self) -> dict[str, str]:
         """The attributes by their names."""

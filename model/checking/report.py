@@ -41,7 +41,7 @@ class Report(Findings):
             parameters=self.parameters + second.parameters,
             directions=self.directions + second.directions,
             entries=self.entries + second.entries,
-            diagnoses=self.diagnoses + second.diagnoses,
+            diagnoses=(*self.diagnoses, *(each.of_second_order() for each in second.diagnoses)),
             notes=tuple(dict([*second.notes, *self.notes]).items()),
         )
 

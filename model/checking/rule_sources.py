@@ -63,7 +63,7 @@ def _name_and_source(equation: Any) -> tuple[str, str]:
             return name, Path(source).name
     if Path(source).name.startswith(CUSTOM_GRADIENT_MODULE):
         frame = next((frame for inner in program.eqns if (frame := user_frame(inner))), None)
-        return (frame.function_name, source_line(frame)) if frame else ("custom_gradient", "")
+        return (frame.function_name.rpartition(".")[2], source_line(frame)) if frame else ("custom_gradient", "")
     return "", ""
 
 

@@ -17,6 +17,8 @@ from model.checking.rounding import FLOAT64_ROUNDOFF
 
 # At how many places in an interval a small step is made, and at how many it must show the same slope as at the point.
 PLACES, MIN_AGREEING = LADDER_LEVELS, 11
+# At how many of them the slopes of that step and of twice that step must differ if the values show only noise.
+MIN_ROUGH = 7
 # A step shows a slope if it is at least so many roundings of the point.
 MIN_ROUNDINGS = 16
 # Its slope is known if the noise of a value is below one in so many of what is allowed.
@@ -32,7 +34,7 @@ def find_sawteeth(
 
     A function that bends at the point has the slope of the small steps only close to the point. So the same small steps
     are made where the function has another slope in the mean. If they show the same slope there too, the value must
-    jump in between, and is rounded.
+    jump in between, and is rounded. If they show no slope at all, they only show noise.
 
     Args:
         evaluator: of the function.
@@ -51,10 +53,14 @@ def find_sawteeth(
     step = _smallest_step(fine, allowed, directions.magnitudes(evaluator.function.flat))
     lines = np.flatnonzero(np.isfinite(interval).all(axis=1) & np.isfinite(step))
     if len(lines):
-        secants = _local_secants(evaluator, directions.take(lines), interval[lines], step[lines])
+        secants, wider = (
+            _local_secants(evaluator, directions.take(lines), interval[lines], factor * step[lines])
+            for factor in (1, 2)
+        )
         with np.errstate(invalid="ignore"):
             is_alike = np.abs(secants - slope[lines, None]) <= allowed[lines, None]
-        found[lines] = is_alike.sum(axis=1) >= MIN_AGREEING
+            is_rough = np.abs(secants - wider) > allowed[lines, None]
+        found[lines] = (is_alike.sum(axis=1) >= MIN_AGREEING) | (is_rough.sum(axis=1) >= MIN_ROUGH)
     return found
 
 

@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from model.checking.checked_function import CheckedFunction, EvaluationMode
+from model.checking.checked_function import CheckedFunction, EvaluationMode, trace_outputs
+from model.checking.debug_output import has_debug_output
 from model.checking.directions import NO_CHANGE, SENSITIVITY_STEP, typical_scale
 from model.checking.dtype_changes import changes_in_float64
 from model.checking.errors import TRACING_ERRORS, NotCheckableError, describe_value, summarize_error
@@ -111,6 +112,7 @@ def _first_mode_that_runs(function: CheckedFunction, in_float64: bool) -> tuple[
             except Exception as error:  # a user's function may raise anything
                 failures.append(error)
                 continue
+            candidate = _silenced(candidate, result)
             if is_double and changes_in_float64(candidate, result):
                 break
             return candidate, result
@@ -119,6 +121,15 @@ def _first_mode_that_runs(function: CheckedFunction, in_float64: bool) -> tuple[
         f"fun must return a number at params, but it raised {summarize_error(telling[0])}; "
         "call it with the same arguments to see where"
     ) from telling[0]
+
+
+def _silenced(function: CheckedFunction, returned: Sequence[Any]) -> CheckedFunction:
+    """The function without what it prints, if JAX traces it and it prints."""
+    if not function.is_traced:
+        return function
+    with function.jax_settings():
+        prints = has_debug_output(trace_outputs(function, returned))
+    return replace(function, is_silenced=True) if prints else function
 
 
 def returned_leaves(function: CheckedFunction) -> list[Any]:

@@ -210,3 +210,69 @@ def test_the_stages_of_a_check_are_told() -> None:
     check_gradients(lambda p: jnp.sum(p**2), POINT, on_progress=stages.append)
     assert stages[0] == "fun is traced, or called once"
     assert stages[-1] == "4 of 4 derivatives are not wrong; the rules inside fun are checked"
+
+
+def test_what_a_function_prints_is_left_out(capfd: pytest.CaptureFixture[str]) -> None:
+    called: list[Any] = []
+
+    def fun(x: Any) -> Any:
+        jax.debug.print("the point {}", x)
+        jax.debug.callback(called.append, x)
+        total = jax.lax.scan(lambda c, e: (jax.debug.print("{}", e), (c + jnp.sin(e), None))[1], 0 * x[0], x)[0]
+        return jax.lax.cond(total > 0, lambda c: (jax.debug.print("above 0"), c**2)[1], lambda c: -c, total)
+
+    assert check_gradients(fun, POINT).ok
+    assert check_gradients(lambda x: fun(x) * x, POINT).ok
+    assert not check_gradients(fun, POINT, by_hand=lambda x: x).ok
+    jax.effects_barrier()
+    assert capfd.readouterr().out == ""
+    assert called == []
+
+
+def test_a_rule_of_custom_gradient_is_checked() -> None:
+    @jax.custom_gradient
+    def ignores(x: Any) -> Any:
+        return jnp.sum(jnp.sin(x)), lambda ct: jnp.cos(x)
+
+    diagnosis = str(check_gradients(ignores, POINT).diagnoses[0])
+    assert diagnosis.startswith("the backward pass of ignores (test_rules.py:")
+    assert diagnosis.endswith("it ignores the cotangent.")
+
+
+def test_a_rule_that_closes_over_an_array_made_inside_is_called() -> None:
+    def fun(x: Any, sign: float) -> Any:
+        scale = jnp.arange(1.0, 1 + len(x))
+        inner = jax.custom_vjp(lambda y: jnp.sum(scale * y**2))
+        inner.defvjp(lambda y: (jnp.sum(scale * y**2), y), lambda y, ct: (sign * 2 * ct * scale * y,))
+        return inner(x)
+
+    assert check_gradients(lambda x: fun(x, 1.0), POINT).ok
+    assert not check_gradients(lambda x: fun(x, -1.0), POINT).ok
+
+
+def test_a_tiny_entry_beside_others_is_judged() -> None:
+    with jax.enable_x64(True):
+        params = jnp.array([1e-20, 1.0, 2.0])
+
+    def cosine(x: Any) -> Any:
+        return jnp.cos(x)
+
+    assert check_gradients(lambda x: jnp.sum(jnp.sin(x)), params, by_hand=cosine).ok
+    report = check_gradients(
+        lambda x: jnp.sum(jnp.sin(x)), params, by_hand=lambda x: cosine(x) + jnp.array([5.0, 0, 0])
+    )
+    assert [row.verdict.value for row in report.parameters] == ["wrong", "agrees", "agrees"]
+
+
+def test_second_derivatives_are_called_so() -> None:
+    cosine = jax.custom_jvp(jnp.cos)
+    cosine.defjvp(lambda primals, tangents: (jnp.cos(*primals), jnp.sin(*primals) * tangents[0]))
+    sine = jax.custom_jvp(jnp.sin)
+    sine.defjvp(lambda primals, tangents: (jnp.sin(*primals), cosine(*primals) * tangents[0]))
+    report = check_gradients(lambda x: jnp.sum(sine(x)), POINT, order=2)
+    assert str(report.diagnoses[0]) == "second derivatives: grad and jvp have the wrong sign, in params."
+
+
+def test_a_param_that_is_nan_is_named() -> None:
+    report = check_gradients(lambda p: jnp.sum(p["w"]), {"w": jnp.array([1.0, jnp.nan])})
+    assert str(report.diagnoses[0]) == "fun is nan at params, because w[1] is nan, and has no derivative there."
