@@ -38,6 +38,31 @@ def find_rule_outputs(program: Any) -> list[RuleOutput]:
     return [output for equation in open_jaxpr(program).eqns for output in _outputs_of(equation)]
 
 
+def returns_a_rule(program: Any) -> bool:
+    """Whether all that a program returns is what a function with a custom rule returned.
+
+    Args:
+        program: a jaxpr, closed or not.
+
+    Returns:
+        True for a function that is such a function itself.
+
+    Example:
+        >>> double = jax.custom_jvp(lambda x: 2 * x)
+        >>> _ = double.defjvp(lambda primals, tangents: (2 * primals[0], 2 * tangents[0]))
+        >>> [returns_a_rule(jax.make_jaxpr(each)(1.0)) for each in (double, jax.jit(double), lambda x: double(x) + 1)]
+        [True, True, False]
+    """
+    jaxpr = open_jaxpr(program)
+    if len(jaxpr.outvars) != 1 or is_literal(jaxpr.outvars[0]):
+        return False
+    for equation in jaxpr.eqns:
+        if list(equation.outvars) == list(jaxpr.outvars):
+            is_call = equation.primitive.name in (*CALL_PRIMITIVES, *REMAT_PRIMITIVES)
+            return bool(list(rule_outputs(equation))) or (is_call and returns_a_rule(inner_program(equation)))
+    return False
+
+
 def evaluate_exposed(program: Any, inputs: Sequence[Any], nudges: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     """Evaluate a program, and return what its functions with custom rules returned.
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from model.checking.checked_function import CheckedFunction
-from model.checking.custom_rules import evaluate_exposed, find_rule_outputs
+from model.checking.custom_rules import evaluate_exposed, find_rule_outputs, returns_a_rule
 from model.checking.rule_sources import RuleOutput
 from model.pytrees import Leaves, entry_name
 
@@ -30,12 +30,14 @@ class ExposedFunction:
             of the function's own result and the rules' results.
         rules: the rules' results.
         results: the number of leaves of the function's own result.
+        is_one_rule: whether the function returns what its only rule returns.
     """
 
     function: CheckedFunction
     evaluate: Callable[[Leaves, Leaves, Sequence[Any]], tuple[list[Any], list[Any]]]
     rules: tuple[RuleOutput, ...]
     results: int
+    is_one_rule: bool = False
 
     def zero_nudges(self) -> list[jax.Array]:
         """A nudge of 0 for each rule's result."""
@@ -115,4 +117,7 @@ def expose(function: CheckedFunction) -> ExposedFunction:
     def evaluate(point: Leaves, arrays: Leaves, nudges: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         return evaluate_exposed(program, [*point, *arrays], nudges)
 
-    return ExposedFunction(function, evaluate, tuple(find_rule_outputs(program)), len(program.out_avals))
+    rules = tuple(find_rule_outputs(program))
+    return ExposedFunction(
+        function, evaluate, rules, len(program.out_avals), len(rules) == 1 and returns_a_rule(program)
+    )

@@ -47,7 +47,8 @@ def derivative_faults(
     evaluator = Evaluator(weighted_sum(exposed, [np.zeros_like(weight) for weight in weights]), modes=modes)
     for group in exposed.groups_by_rules_first:
         own = [np.asarray(weight * (each == group)) for weight, each in zip(weights, exposed.group_of, strict=True)]
-        is_whole = exposed.results == 1 and not exposed.is_rule(group)  # the check itself has tried it
+        # The check itself has tried the derivative of a whole result.
+        is_whole = exposed.results == 1 and (exposed.is_one_rule or not exposed.is_rule(group))
         if is_whole or not any(weight.any() for weight in own):
             continue
         evaluator = evaluator.for_args_of(weighted_sum(exposed, own))

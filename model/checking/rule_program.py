@@ -111,7 +111,7 @@ class RuleProgram:
     def _natural_cotangents(self, point: Leaves, arrays: Leaves) -> list[Any]:
         """The cotangent that each rule's result has in the function."""
         exposed = self.exposed
-        if "grad" not in self.modes or not exposed.rules:
+        if "grad" not in self.modes or not exposed.rules or exposed.is_one_rule:
             return [1.0] * len(exposed.rules)
 
         def scalar(nudges: list[Any]) -> Any:
