@@ -104,7 +104,7 @@ def through_csv(load: Callable[[], Any]) -> Data:
         path = Path(folder, "table.csv")
         columns = dict(zip(map(str, bunch.feature_names), bunch.data.T, strict=True))
         pl.DataFrame(columns | {TARGET: targets}).write_csv(path)
-        frame = read_frame(path)
+        frame = read_frame(path).frame
         table = table_from_frame(frame, TARGET)
     x = frame.select(table.columns).cast(pl.Float64).to_numpy()
     assert np.array_equal(x, bunch.data)

@@ -13,7 +13,7 @@ import numpy as np
 
 from model.atomic_write import atomic_write
 from model.checkpoint import Checkpoint, load
-from model.commands.shared import required_checkpoint
+from model.commands.shared import no_header_option, notes_text, required_checkpoint
 from model.inference import OverflowingRowError, Predictor
 from model.messages import join_names
 from model.tables.columns import NumericColumn
@@ -32,13 +32,14 @@ MEND = "mend it or leave the row out"
 @required_checkpoint
 @file_argument
 @click.option("--out", type=click.Path(path_type=Path), help="A .csv or .parquet file.  [default: CSV to stdout]")
-def predict(checkpoint: Path, file: Path, out: Path | None) -> None:
+@no_header_option
+def predict(checkpoint: Path, file: Path, out: Path | None, no_header: bool) -> None:
     """Score a CSV or Parquet FILE: its rows, with a prediction for each."""
     predictor = Predictor(load(checkpoint))
     if out is not None and out.suffix not in SUFFIXES:
         raise click.UsageError(f"--out: expected a name that ends in .csv or .parquet, found {out.name!r}")
     to_parquet = out is not None and out.suffix == ".parquet"
-    with naming_file(file), _scored_frames(predictor, file, to_parquet) as frames:
+    with naming_file(file), _scored_frames(predictor, file, to_parquet, no_header) as frames:
         if out is None:
             for index, frame in enumerate(frames):
                 sys.stdout.write(frame.write_csv(include_header=index == 0))
@@ -47,14 +48,18 @@ def predict(checkpoint: Path, file: Path, out: Path | None) -> None:
 
 
 @contextmanager
-def _scored_frames(predictor: Predictor, file: Path, to_parquet: bool) -> Iterator[Iterator[polars.DataFrame]]:
+def _scored_frames(
+    predictor: Predictor, file: Path, to_parquet: bool, no_header: bool
+) -> Iterator[Iterator[polars.DataFrame]]:
     """The file's frames with predictions. In a terminal, a bar shows how much is done."""
     from rich.console import Console
     from rich.progress import Progress
 
     from model.tables.reading import read_batches
 
-    batches = read_batches(file)
+    batches = read_batches(file, has_header=not no_header)
+    if batches.notes:
+        click.echo(notes_text(batches.notes), err=True)
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task("Scoring", total=batches.total)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ FIGURE_SUFFIXES = (".svg", ".png", ".pdf")
 
 optional_checkpoint = click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
 required_checkpoint = click.argument("checkpoint", type=click.Path(path_type=Path))
+no_header_option = click.option(
+    "--no-header", is_flag=True, help="The file has no names of columns: call them c1, c2, and so on."
+)
 
 
 def load_or_default(path: Path | None) -> tuple[Path, Checkpoint]:
@@ -36,6 +40,22 @@ def load_or_default(path: Path | None) -> tuple[Path, Checkpoint]:
     """
     path = path or default_checkpoint(DIRECTORY)
     return path, load(path)
+
+
+def notes_text(notes: Sequence[str]) -> str:
+    """How a file was read, for people.
+
+    Args:
+        notes: one sentence each, without a capital letter or a full stop.
+
+    Returns:
+        A line for each.
+
+    Example:
+        >>> notes_text(["read as UTF-16"])
+        'Note: read as UTF-16.'
+    """
+    return "\n".join(f"Note: {note}." for note in notes)
 
 
 def check_figure_path(path: Path | None) -> None:

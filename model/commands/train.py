@@ -18,7 +18,7 @@ from model.checkpoint import SUFFIX, Checkpoint, check_path, load, save
 from model.commands.check import check_checkpoint
 from model.commands.interrupts import interrupts
 from model.commands.option_types import LayerSizes, NameList, NumberList
-from model.commands.shared import DIRECTORY
+from model.commands.shared import DIRECTORY, no_header_option, notes_text
 from model.commands.train_output import ShowProgress, json_text, shown_progress, train_text
 from model.hyperparameters import OPTIMIZERS, SCHEDULES, Hyperparameters
 from model.hyperparameters import replace as replace_hyperparameters
@@ -79,17 +79,19 @@ class TableOptions:
         columns: the columns to predict it from; None for all others.
         drop: columns to leave out.
         task: binary, multiclass or regression; None to infer it.
+        no_header: whether the file begins with values instead of the columns' names.
     """
 
     target: str | None
     columns: tuple[str, ...] | None
     drop: tuple[str, ...]
     task: str | None
+    no_header: bool
 
     @property
     def given(self) -> bool:
         """Whether any of them was given."""
-        return bool(self.target or self.columns is not None or self.drop or self.task)
+        return bool(self.target or self.columns is not None or self.drop or self.task or self.no_header)
 
 
 @click.command()
@@ -98,6 +100,7 @@ class TableOptions:
 @click.option("--columns", type=NameList(), help="The columns to predict it from.  [default: all others]")
 @click.option("--drop", type=NameList(), default=(), help="Columns to leave out.")
 @click.option("--task", type=click.Choice(list(TASKS)), help="What the target is.  [default: told by its values]")
+@no_header_option
 @click.option("--hidden", type=LayerSizes(), help=f"Units of each hidden layer.  [default: {_HIDDEN_DEFAULT}]")
 @click.option("--activation", type=click.Choice(list(ACTIVATIONS)), default="relu", show_default=True)
 @_hyperparameter("epochs", _COUNT, "Passes over the rows, at most.")
@@ -127,6 +130,7 @@ def train(
     columns: tuple[str, ...] | None,
     drop: tuple[str, ...],
     task: str | None,
+    no_header: bool,
     hidden: tuple[int, ...] | None,
     activation: str,
     seed: int,
@@ -142,7 +146,9 @@ def train(
     """
     out = out or DIRECTORY / f"{Path(table).stem}{SUFFIX}"
     check_path(out)
-    data = _read(table, TableOptions(target, columns, drop, task))
+    data = _read(table, TableOptions(target, columns, drop, task, no_header))
+    if data.notes and not as_json:
+        click.echo(notes_text(data.notes))
     network, hyperparameters = _settings(data, hidden, activation, options)
     job = TrainingJob(Path(table).name, data, network, hyperparameters, seed, out)
     interrupts.hold()
@@ -162,7 +168,9 @@ def train(
 def _read(table: str, options: TableOptions) -> Table:
     if table in TRUTH_TABLES:
         if options.given:
-            raise click.UsageError(f"{table} is a truth table; --target, --columns, --drop and --task are for files")
+            raise click.UsageError(
+                f"{table} is a truth table; --target, --columns, --drop, --task and --no-header are for files"
+            )
         return truth_table(table)
     if not os.path.lexists(table):
         names = ", ".join(TRUTH_TABLES)
@@ -171,7 +179,14 @@ def _read(table: str, options: TableOptions) -> Table:
         from model.tables.reading import read_names
 
         raise click.UsageError(f"{table}: expected --target with one of its columns, {join_names(read_names(table))}")
-    return read_table(table, options.target, columns=options.columns, drop=options.drop, task=options.task)
+    return read_table(
+        table,
+        options.target,
+        columns=options.columns,
+        drop=options.drop,
+        task=options.task,
+        has_header=not options.no_header,
+    )
 
 
 def _settings(

@@ -89,6 +89,7 @@ def json_text(checkpoint: Checkpoint, data: Table, report: Report, out: Path) ->
         "max_relative_error": report.max_relative_error,
         "out": str(out),
         "version": checkpoint.version,
+        "notes": list(data.notes),
     }
     if data.complete:
         summary["predictions"] = np.asarray(jax.jit(predict)(checkpoint.params, data.x, checkpoint.network)).tolist()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 
 from model.messages import join_names, quote
+from model.tables.csv_header import looks_like_values
 from model.tables.errors import TableError
 
-# From the names of a file's columns to the names of those to read.
-Selection = Callable[[Iterable[str]], list[str]]
+# From the names of a file's columns, and those of them that are left out unless they are asked for, to the names of
+# those to read.
+Selection = Callable[[Iterable[str], Container[str]], list[str]]
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -30,7 +32,11 @@ def check_names(names: Sequence[str]) -> None:
 
 
 def select_columns(
-    names: Iterable[str], columns: Sequence[str] | None, target: str | None, drop: Sequence[str]
+    names: Iterable[str],
+    columns: Sequence[str] | None,
+    target: str | None,
+    drop: Sequence[str],
+    left_out: Container[str] = (),
 ) -> list[str]:
     """The columns to read.
 
@@ -39,6 +45,7 @@ def select_columns(
         columns: those that are asked for, in this order; None for all.
         target: one to read besides, or None.
         drop: those to leave out.
+        left_out: those that are left out too, unless they are asked for by name.
 
     Returns:
         The names of the columns to read, each once.
@@ -54,8 +61,12 @@ def select_columns(
     target_ = [] if target is None else [target]
     for name in (*(columns or ()), *target_, *drop):
         if name not in available:
-            raise TableError(f"a column {quote(name)}", f"the columns {join_names(available)}", "name one of them")
-    kept = (name for name in (available if columns is None else columns) if name not in drop)
+            remedy = "name one of them"
+            if looks_like_values(available):
+                remedy += ", or read the first row as values with --no-header"
+            raise TableError(f"a column {quote(name)}", f"the columns {join_names(available)}", remedy)
+    asked = [name for name in available if name not in left_out] if columns is None else columns
+    kept = (name for name in asked if name not in drop)
     selected = list(dict.fromkeys([*kept, *target_]))
     if not selected:
         raise TableError("a column to read", "none", "drop fewer")

@@ -18,16 +18,6 @@ MAX_ROW_BYTES = 16 << 20
 SEPARATORS = ",;\t|"
 QUOTE, NEWLINE, RETURN = b'"\n\r'
 
-# The first bytes of files that are not tables, what such a file is, and what to do.
-_OTHER_FORMATS = {
-    b"PK\x03\x04": ("a zip archive or a spreadsheet", "unpack it, or save the sheet as CSV"),
-    b"\x1f\x8b": ("a gzip archive", "unpack it"),
-    b"\x28\xb5\x2f\xfd": ("a zstd archive", "unpack it"),
-    b"\xff\xfe": ("text in UTF-16", "save it as UTF-8"),
-    b"\xfe\xff": ("text in UTF-16", "save it as UTF-8"),
-    b"\x89PNG": ("a picture", "name another file"),
-}
-
 
 def whole_rows(path: PathLike, file: io.FileIO, position: int, line: int) -> Iterator[tuple[bytes, int]]:
     """The bytes of a file, cut where rows end.
@@ -47,7 +37,7 @@ def whole_rows(path: PathLike, file: io.FileIO, position: int, line: int) -> Ite
     buffer = bytearray(BLOCK_BYTES)
     while count := os.preadv(file.fileno(), [buffer], position):
         if position == 0:
-            _check_start(path, bytes(memoryview(buffer)[:count]))
+            _check_start(bytes(memoryview(buffer)[:count]))
         cut, last = _last_end(buffer, count), count < len(buffer)
         if cut == 0 or last:
             open_quote = buffer.count(b'"', 0, count) % 2 == 1
@@ -118,15 +108,10 @@ def quoted(data: UInt8[np.ndarray, " bytes"]) -> Bool[np.ndarray, " bytes"]:
     return np.unpackbits(words.view(np.uint8), bitorder="little", count=len(data)).view(np.bool_)
 
 
-def _check_start(path: PathLike, data: bytes) -> None:
-    """Raise TableError if the first bytes of a file are not those of a text with lines."""
-    for start, (found, remedy) in _OTHER_FORMATS.items():
-        if data.startswith(start):
-            raise TableError("a table as CSV or Parquet", found, remedy)
+def _check_start(data: bytes) -> None:
+    """Raise TableError if the first bytes of a file are not those of a text."""
     if b"\0" in data:
         raise TableError("a table as CSV or Parquet", "a binary file, with a NUL byte", ANOTHER_FILE)
-    if b"\n" not in data and b"\r" in data.strip(b"\r"):
-        raise TableError("lines that end in newlines", "carriage returns alone", "save it with newlines")
 
 
 def check_text(path: PathLike, data: bytes, line: int) -> None:

@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from model.tables.column_selection import Selection
 from model.tables.csv_blocks import Block, blocks, parse_block
-from model.tables.csv_header import Layout, layout_of
+from model.tables.csv_header import Layout
+from model.tables.decoding import PlainText
 from model.tables.errors import PathLike
 from model.tables.frames import Types, pl
 from model.tables.memory import check_memory
@@ -21,15 +22,15 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-def read_csv(path: PathLike, size: int, select: Selection, memory: int) -> list[pl.Series]:
+def read_csv(text: PlainText, layout: Layout, select: Selection, memory: int) -> list[pl.Series]:
     """The selected columns of a CSV file.
 
     Their types are guessed from the first rows. If later rows do not fit, the file is read again with those columns as
     text.
 
     Args:
-        path: the file.
-        size: of the file, in bytes.
+        text: the file, as plain text.
+        layout: of the file.
         select: from the names of all columns to the names of those to read.
         memory: bytes that may be used.
 
@@ -39,22 +40,22 @@ def read_csv(path: PathLike, size: int, select: Selection, memory: int) -> list[
     Raises:
         TableError: if the file is not a table, or is larger than the memory.
     """
-    check_memory(size, "a file", memory)
-    layout = layout_of(path)
-    selected = select(layout.names)
-    types = _guess_types(path, layout, selected, size, memory)
-    frames, misfits = _parsed(path, layout, types)
+    check_memory(text.size, "a file", memory)
+    selected = select(layout.names, layout.left_out)
+    types = _guess_types(text.path, layout, selected, text.size, memory)
+    frames, misfits = _parsed(text.path, layout, types)
     if misfits:
-        frames, _ = _parsed(path, layout, types | dict.fromkeys(misfits, pl.String))
+        frames, _ = _parsed(text.path, layout, types | dict.fromkeys(misfits, pl.String))
     frame = pl.concat(frames, rechunk=False)
     return [frame.get_column(name) for name in selected]
 
 
-def csv_batches(path: PathLike) -> Iterator[tuple[pl.DataFrame, int]]:
+def csv_batches(path: PathLike, layout: Layout) -> Iterator[tuple[pl.DataFrame, int]]:
     """The text of a CSV file, block by block.
 
     Args:
-        path: the file.
+        path: the file, as plain text.
+        layout: of the file.
 
     Returns:
         An iterator of frames of texts, each with the position in the file after it.
@@ -62,7 +63,6 @@ def csv_batches(path: PathLike) -> Iterator[tuple[pl.DataFrame, int]]:
     Raises:
         TableError: at once, or at a later block, if the file is not a table.
     """
-    layout = layout_of(path)
     types: Types = dict.fromkeys(layout.names, pl.String)
 
     def parse(block: Block) -> tuple[pl.DataFrame, int]:

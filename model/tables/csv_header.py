@@ -1,61 +1,115 @@
-"""The header of a CSV file: the names of its columns, and the separator of its fields."""
+"""The layout of a CSV file: where its header and its rows are, its separator, and the names of its columns."""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from model.tables.column_selection import check_names
+from model.messages import quote
 from model.tables.csv_bytes import SEPARATORS, check_text, whole_rows
 from model.tables.errors import PathLike, TableError
 from model.tables.files import opened
+from model.tables.parsing import BLANKS
 
 _BOM = b"\xef\xbb\xbf"
+# Bytes and rows from which the layout is told.
+SAMPLED_BYTES, SAMPLED_ROWS = 1 << 18, 200
+NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)*|[.,]\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_ROW_NUMBER = re.compile(r"\d+", re.ASCII)
+# How pandas names the column of row numbers when it reads its own file.
+_UNNAMED = re.compile(r"Unnamed: 0(\.\d+)*")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The header of a CSV file.
+    """The layout of a CSV file.
 
     Attributes:
-        names: the names of the columns.
+        names: the names of the columns, each with another.
         separator: the character between two fields.
         start: the position at which the rows begin.
         line: the line at that position, from 1.
+        left_out: why a column is not read unless it is asked for, by its name.
+        notes: what was done to read the file, one sentence each.
     """
 
     names: tuple[str, ...]
     separator: str
     start: int
     line: int
+    left_out: Mapping[str, str]
+    notes: tuple[str, ...]
 
 
-def layout_of(path: PathLike) -> Layout:
-    """The header of a CSV file.
+class _Row(NamedTuple):
+    """A row of the sample: its fields, without blanks around them, and the lines that it takes."""
+
+    fields: list[str]
+    first_line: int
+    next_line: int
+
+
+def layout_of(path: PathLike, has_header: bool = True) -> Layout:
+    """The layout of a CSV file.
 
     Args:
         path: the file.
+        has_header: whether the names of the columns are in the file; otherwise they are c1, c2, ….
 
     Returns:
-        Its names and its separator, and where its rows begin.
+        The layout. Titles and comments above the header are passed over.
 
     Raises:
-        TableError: if there is no header, or if names are blank or occur twice.
+        TableError: if there is no header.
     """
+    sample, skipped = _sample(path)
+    separator, rows = _split(sample)
+    if not rows:
+        found = "blank lines" if not sample.strip() else f"{len(sample):,} bytes that cannot be split"
+        raise TableError("the names of the columns in line 1", found, "put them there")
+    width = _width(rows)
+    above = _rows_above(rows, width)
+    header = rows[above]
+    notes = [f"left out what is above line {header.first_line + 1}"] if above else []
+    if has_header:
+        names, left_out = _names(header.fields, rows[above + 1 :], width, notes)
+        first = header.next_line
+    else:
+        names, left_out = [f"c{position}" for position in range(1, 1 + width)], {}
+        first = header.first_line
+    return Layout(tuple(names), separator, skipped + _offset(sample, first), 1 + first, left_out, tuple(notes))
+
+
+def _sample(path: PathLike) -> tuple[bytes, int]:
+    """The first bytes of a file, at least its first row, and how many bytes of a mark are before them."""
     with opened(path) as file:
         data = next(whole_rows(path, file, 0, 1))[0]
-    skip = len(_BOM) if data.startswith(_BOM) else 0
+    skipped = len(_BOM) if data.startswith(_BOM) else 0
     end = _first_row(data)
     check_text(path, data[:end], 1)
-    separator = _separator(data[skip : max(end, 1 << 16)], end - skip)
-    if separator is None or not data[skip:end].strip():
-        found = "a blank line" if separator else f"{end:,} bytes that cannot be split"
-        raise TableError("the names of the columns in line 1", found, "put them there")
-    names = _first_rows(data[skip:end], separator)[0]
-    check_names(names)
-    return Layout(tuple(names), separator, end, 1 + data.count(b"\n", 0, end))
+    return data[skipped : max(end, SAMPLED_BYTES)], skipped
+
+
+def looks_like_values(layout_names: Sequence[str]) -> bool:
+    """Whether names of columns look like the values of a row, because the file has no header.
+
+    Args:
+        layout_names: the names.
+
+    Returns:
+        True if one is a number.
+
+    Example:
+        >>> looks_like_values(["20.01", "yes"]), looks_like_values(["x1", "2nd"])
+        (True, False)
+    """
+    return any(NUMBER.fullmatch(name) for name in layout_names)
 
 
 def _first_row(data: bytes) -> int:
@@ -67,22 +121,115 @@ def _first_row(data: bytes) -> int:
     return len(data)
 
 
-def _separator(data: bytes, header: int) -> str | None:
-    """The separator with which most of the first rows have as many fields as the header, and then the most fields.
+def _offset(sample: bytes, line: int) -> int:
+    """The position at which a line begins, counted from 0."""
+    end = 0
+    for _ in range(line):
+        end = sample.find(b"\n", end) + 1
+        if not end:
+            return len(sample)
+    return end
 
-    header: its length in bytes. None if there is no separator with which the csv module can read the rows.
+
+def _split(sample: bytes) -> tuple[str, list[_Row]]:
+    """The separator with which most rows have the same number of fields, and then the most fields; and the rows.
+
+    Without a separator with which the csv module can read them, there are no rows.
     """
-    scores = {}
+    scores: dict[str, tuple[int, int]] = {}
+    read: dict[str, list[_Row]] = {}
     for separator in SEPARATORS:
         with suppress(csv.Error):
-            rows = _first_rows(data, separator)
-            fields = max(map(len, _first_rows(data[:header], separator)), default=0)
-            scores[separator] = (fields > 1) * sum(len(row) == fields for row in rows), fields
-    return max(scores, key=scores.__getitem__, default=None)
+            rows = _read_rows(sample, separator)
+            width = _width(rows)
+            read[separator] = rows
+            scores[separator] = (width > 1) * sum(len(row.fields) == width for row in rows), width
+    best = max(scores, key=scores.__getitem__, default=SEPARATORS[0])
+    return best, read.get(best, [])
 
 
-def _first_rows(data: bytes, separator: str, count: int = 20) -> list[list[str]]:
-    """The first rows that are not blank, read by the csv module. The data end in a newline, or are cut after one."""
-    whole = data[: data.rfind(b"\n") + 1] or data
+def _read_rows(sample: bytes, separator: str) -> list[_Row]:
+    """The first rows that are not blank."""
+    whole = sample[: sample.rfind(b"\n") + 1] or sample
     reader = csv.reader(io.StringIO(whole.decode(errors="replace"), newline=""), delimiter=separator)
-    return [row for row, _ in zip(filter(None, reader), range(count), strict=False)]
+    rows, line = list[_Row](), 0
+    for fields in reader:
+        if any(field.strip(BLANKS) for field in fields):
+            rows.append(_Row([field.strip(BLANKS) for field in fields], line, reader.line_num))
+        line = reader.line_num
+        if len(rows) == SAMPLED_ROWS:
+            break
+    return rows
+
+
+def _width(rows: Sequence[_Row]) -> int:
+    """The most common number of fields; of several, that of the first row."""
+    counts = Counter(len(row.fields) for row in rows)
+    return max(counts, key=lambda width: (counts[width], width == len(rows[0].fields))) if counts else 0
+
+
+def _rows_above(rows: Sequence[_Row], width: int) -> int:
+    """How many rows of titles and comments are above the header; 0 if nothing is left below them."""
+    below = next((index for index, row in enumerate(rows) if not _is_title(row, width)), 0)
+    # Of two names, one may be missing. Then the next row has values.
+    is_header = width == 2 and len(rows[0].fields) == 2 and any(map(NUMBER.fullmatch, rows[below].fields))
+    return 0 if is_header else below
+
+
+def _is_title(row: _Row, width: int) -> bool:
+    """Whether a row has a single field where others have several, or is a comment."""
+    is_single = width > 1 and not any(row.fields[1:])
+    is_comment = row.fields[:1] != [] and row.fields[0].startswith("#") and len(row.fields) != width
+    return is_single or is_comment
+
+
+def _names(
+    header: Sequence[str], body: Sequence[_Row], width: int, notes: list[str]
+) -> tuple[list[str], dict[str, str]]:
+    """A name for each column, and which columns are left out; what is done is added to the notes."""
+    names, left_out = list(header), dict[str, str]()
+    columns = [[row.fields[index] for row in body if len(row.fields) == width] for index in range(width)]
+    if width == len(names) + 1 and len(columns[0]) == len(body) > 1:
+        if not any(columns[-1]):
+            names.append("")
+        elif len(set(columns[0])) == len(body):
+            names.insert(0, "")
+            left_out["(row names)"] = "a column of row names, which has no name"
+            names[0] = "(row names)"
+    for index, name in enumerate(names if width == len(names) else ()):
+        is_numbered = index == 0 and columns[0] and all(map(_ROW_NUMBER.fullmatch, columns[0]))
+        if is_numbered and (not name or _UNNAMED.fullmatch(name)):
+            names[index] = name or "(row number)"
+            left_out[names[index]] = "row numbers" if not name else f"row numbers, in {name}"
+        elif not name and index == len(names) - 1 and not any(columns[index]):
+            names[index] = "(empty)"
+            left_out[names[index]] = "an empty last column"
+    notes += [f"left out {why}" for why in left_out.values()]
+    return _distinct(names, notes), left_out
+
+
+def _distinct(names: Sequence[str], notes: list[str]) -> list[str]:
+    """The names, with others for those that are blank or occur before."""
+    distinct: list[str] = []
+    taken = set(names)
+    for position, name in enumerate(names, 1):
+        if not name:
+            free = _free(f"c{position}", taken)
+            notes.append(f"column {position} has no name, and is called {free}")
+        elif name in distinct:
+            count = 2
+            while f"{name}_{count}" in taken:
+                count += 1
+            free = f"{name}_{count}"
+            notes.append(f"column {position} is called {quote(free)}, because another is called {quote(name)}")
+        else:
+            free = name
+        taken.add(free)
+        distinct.append(free)
+    return distinct
+
+
+def _free(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name

@@ -45,6 +45,7 @@ def read_table(
     columns: Sequence[str] | None = None,
     drop: Sequence[str] = (),
     task: str | None = None,
+    has_header: bool = True,
 ) -> Table:
     r"""The table in a CSV or Parquet file.
 
@@ -55,6 +56,7 @@ def read_table(
         drop: columns to leave out.
         task: binary, multiclass or regression; by default binary if the target has two values, multiclass if it has
             texts, booleans or few whole numbers, and regression otherwise.
+        has_header: whether a CSV file begins with the names of its columns; otherwise they are c1, c2, ….
 
     Returns:
         The table, with its columns scaled and encoded.
@@ -81,16 +83,22 @@ def read_table(
             raise TableError("columns to learn from", "none", "name some, or leave --columns out")
         if target in (*(columns or ()), *drop):
             raise TableError(f"{target} as the target alone", "it among --columns or --drop", "name it once")
-        return table_from_frame(read_frame(path, columns, target=target, drop=drop), target, task)
+        found = read_frame(path, columns, target=target, drop=drop, has_header=has_header)
+        notes, frames = found.notes, [found.frame]
+        del found  # so that only table_from_frame holds the frame
+        return table_from_frame(frames.pop(), target, task, notes)
 
 
-def table_from_frame(frame: polars.DataFrame, target: str, task: str | None = None) -> Table:
+def table_from_frame(
+    frame: polars.DataFrame, target: str, task: str | None = None, notes: tuple[str, ...] = ()
+) -> Table:
     """The table of a frame.
 
     Args:
         frame: with columns of the types that `infer_type` gives; all but the target are learned from.
         target: the column to predict.
         task: as of `read_table`.
+        notes: how the frame was read.
 
     Returns:
         The table, with its columns scaled and encoded.
@@ -123,6 +131,7 @@ def table_from_frame(frame: polars.DataFrame, target: str, task: str | None = No
         target_scaling=fitted.scaling,
         dropped=dropped,
         complete=False,
+        notes=notes,
     )
 
 

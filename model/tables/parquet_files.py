@@ -35,12 +35,11 @@ def parquet_schema(path: PathLike) -> tuple[dict[str, pl.DataType], int]:
     return schema, height
 
 
-def read_parquet(path: PathLike, size: int, select: Selection, memory: int) -> list[pl.Series]:
+def read_parquet(path: PathLike, select: Selection, memory: int) -> list[pl.Series]:
     """The selected columns of a file.
 
     Args:
         path: the file.
-        size: of the file, in bytes; the memory is checked against the rows instead.
         select: from the names of all columns to the names of those to read.
         memory: bytes that may be used.
 
@@ -51,7 +50,7 @@ def read_parquet(path: PathLike, size: int, select: Selection, memory: int) -> l
         TableError: if the file is broken or larger than the memory, or if a selected column cannot be learned from.
     """
     schema, height = parquet_schema(path)
-    selected = select(schema)
+    selected = select(schema, ())
     check_kinds({name: kind for name in selected if (kind := unlearnable_kind(schema[name]))})
     row_bytes = sum(16 if schema[name] == pl.String else 8 for name in selected)
     check_memory(height * row_bytes, f"{height:,} rows", memory)

@@ -16,6 +16,8 @@ from model.tables.columns import BEYOND_FLOAT32, CategoricalColumn, ColumnSpec, 
 if TYPE_CHECKING:
     import polars
 
+# Blanks, which do not count at the ends of a value or a name.
+BLANKS = " \t\r\n\v\f\u00a0"
 # How a missing value may be written, in any column.
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "?")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -50,7 +52,7 @@ def parse_text(column: ColumnSpec, text: str) -> float:
 
     Args:
         column: whose value it is.
-        text: as it is written; spaces around a number are ignored.
+        text: as it is written; blanks around it are ignored.
 
     Returns:
         A number within ±3.4e38, or the index of a category; NaN if the value is missing.
@@ -64,12 +66,12 @@ def parse_text(column: ColumnSpec, text: str) -> float:
         >>> parse_text(NumericColumn(missing=True), "NA")
         nan
     """
-    bare = text.strip()
-    is_category = isinstance(column, CategoricalColumn) and text in column.categories
+    bare = text.strip(BLANKS)
+    is_category = isinstance(column, CategoricalColumn) and bare in column.categories
     is_nan = isinstance(column, NumericColumn) and bare.lower().lstrip("+-") == "nan"
     if not is_category and (bare in MISSING or is_nan):
         return _missing(column, quote(text))
-    return parse_number(bare) if isinstance(column, NumericColumn) else _category_index(column, text)
+    return parse_number(bare) if isinstance(column, NumericColumn) else _category_index(column, bare)
 
 
 def parse_json(column: ColumnSpec, value: Any) -> float:
@@ -231,7 +233,7 @@ def _expected(column: ColumnSpec) -> str:
 
 
 def _category_index(column: CategoricalColumn, text: str) -> float:
-    name = text.strip().lower() if column.boolean else text
+    name = text.lower() if column.boolean else text
     try:
         return float(column.categories.index(name))
     except ValueError:
@@ -253,14 +255,14 @@ def _parsed(column: ColumnSpec, series: polars.Series) -> Float[np.ndarray, " ro
     import polars as pl
 
     texts = series.cast(pl.String)
-    bare = texts.str.strip_chars()
+    bare = texts.str.strip_chars(BLANKS)
     absent = bare.is_in(list(MISSING)) | texts.is_null()
     if isinstance(column, NumericColumn):
         absent |= bare.str.to_lowercase().str.strip_chars_start("+-") == "nan"
         values = bare.cast(pl.Float64, strict=False).fill_null(math.inf)
     else:
-        absent &= ~texts.is_in(list(column.categories))
-        named = bare.str.to_lowercase() if column.boolean else texts
+        absent &= ~bare.is_in(list(column.categories))
+        named = bare.str.to_lowercase() if column.boolean else bare
         codes = named.cast(pl.Enum(column.categories), strict=False).to_physical()
         values = codes.cast(pl.Float64).fill_null(_UNKNOWN_CATEGORY)
     return np.where(absent.fill_null(True).to_numpy(), np.nan, values.to_numpy())

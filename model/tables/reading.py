@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from model.tables.blank_separators import single_separators
 from model.tables.column_selection import select_columns
 from model.tables.csv_files import csv_batches, read_csv
 from model.tables.csv_header import layout_of
+from model.tables.decoding import PlainText, plain_text
 from model.tables.errors import PathLike, TableError, naming_file
 from model.tables.files import sniff_file
 from model.tables.frames import pl
-from model.tables.memory import FEWER, available_memory
+from model.tables.memory import FEWER, available_memory, check_memory
 from model.tables.parquet_files import parquet_batches, parquet_schema, read_parquet
 from model.tables.type_inference import DATES, are_dates, check_finite, check_kinds, infer_type
 
 # Rows of a batch, if no other number is asked for.
 BATCH_ROWS = 65_536
+
+
+@contextmanager
+def _readable(path: PathLike, size: int) -> Iterator[PlainText]:
+    """A text file in UTF-8, with newlines and with a single character between two fields."""
+    with plain_text(path, size) as plain, single_separators(plain) as text:
+        yield text
+
+
+class TypedFrame(NamedTuple):
+    """The columns of a file.
+
+    Attributes:
+        frame: with columns of Float64, Int64, Boolean and String, null where a value is missing.
+        notes: how the file was read, where that is not plain; one sentence each.
+    """
+
+    frame: pl.DataFrame
+    notes: tuple[str, ...]
 
 
 def read_frame(
@@ -26,7 +49,8 @@ def read_frame(
     target: str | None = None,
     drop: Sequence[str] = (),
     memory: int | None = None,
-) -> pl.DataFrame:
+    has_header: bool = True,
+) -> TypedFrame:
     r"""The table in a CSV or Parquet file.
 
     Args:
@@ -35,10 +59,10 @@ def read_frame(
         target: a column to read besides.
         drop: the columns to leave out.
         memory: bytes that may be used; by default those that are available.
+        has_header: whether a CSV file begins with the names of its columns; otherwise they are c1, c2, ….
 
     Returns:
-        A frame with columns of Float64, Int64, Boolean and String, null where a value is missing. Texts are numbers or
-        truth values if all texts of their column spell such.
+        A frame, and notes. Texts are numbers or truth values if all texts of their column spell such.
 
     Raises:
         TableError: if the file is not a table, lacks a column, is larger than the memory, or has dates, times, nested
@@ -49,16 +73,27 @@ def read_frame(
         >>> from pathlib import Path
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     _ = Path(folder, "table.csv").write_text("age;city;owner\n41;Oslo;true\n?;Rome;false\n")
-        ...     frame = read_frame(f"{folder}/table.csv")
+        ...     frame = read_frame(f"{folder}/table.csv").frame
         >>> frame.rows(), [str(dtype) for dtype in frame.dtypes]
         ([(41, 'Oslo', True), (None, 'Rome', False)], ['Int64', 'String', 'Boolean'])
     """
     kind = sniff_file(path)
-    read = read_parquet if kind.is_parquet else read_csv
     memory = available_memory() if memory is None else memory
+
+    def select(names: Iterable[str], left_out: Container[str]) -> list[str]:
+        return select_columns(names, columns, target, drop, left_out)
+
+    notes: tuple[str, ...] = ()
     with naming_file(path):
+        check_memory(kind.size, "a file", memory)
         try:
-            series = read(path, kind.size, lambda names: select_columns(names, columns, target, drop), memory)
+            if kind.is_parquet:
+                series = read_parquet(path, select, memory)
+            else:
+                with _readable(path, kind.size) as text:
+                    layout = layout_of(text.path, has_header)
+                    notes = text.notes + layout.notes
+                    series = read_csv(text, layout, select, memory)
             for index in range(len(series)):  # one by one, so that the texts of one are freed before the next
                 series[index] = infer_type(series[index])
         except MemoryError:
@@ -66,7 +101,7 @@ def read_frame(
         check_kinds({column.name: DATES for column in series if are_dates(column)})
         for column in series:
             check_finite(column)
-    return pl.DataFrame(series)
+    return TypedFrame(pl.DataFrame(series), notes)
 
 
 def read_names(path: PathLike) -> list[str]:
@@ -76,14 +111,18 @@ def read_names(path: PathLike) -> list[str]:
         path: the file.
 
     Returns:
-        The names, in the order of the file.
+        The names, in the order of the file, without those of columns that are left out.
 
     Raises:
         TableError: if the file is not a table.
     """
     kind = sniff_file(path)
     with naming_file(path):
-        return list(parquet_schema(path)[0] if kind.is_parquet else layout_of(path).names)
+        if kind.is_parquet:
+            return list(parquet_schema(path)[0])
+        with _readable(path, kind.size) as text:
+            layout = layout_of(text.path)
+            return [name for name in layout.names if name not in layout.left_out]
 
 
 @dataclass(eq=False)
@@ -96,6 +135,7 @@ class Batches(Iterator[pl.DataFrame]):
         total: the size of the whole: bytes of a CSV file, or rows of a Parquet file.
         done: how much of it is read.
         rows: how many rows there are; None if that is not known before the end.
+        notes: how the file was read, where that is not plain; one sentence each.
     """
 
     path: PathLike
@@ -103,6 +143,7 @@ class Batches(Iterator[pl.DataFrame]):
     total: int
     done: int = 0
     rows: int | None = None
+    notes: tuple[str, ...] = ()
 
     def __next__(self) -> pl.DataFrame:
         """The next batch. Raises TableError if the file turns out not to be a table."""
@@ -111,12 +152,13 @@ class Batches(Iterator[pl.DataFrame]):
         return frame
 
 
-def read_batches(path: PathLike, rows: int = BATCH_ROWS) -> Batches:
+def read_batches(path: PathLike, rows: int = BATCH_ROWS, has_header: bool = True) -> Batches:
     r"""The table in a file, in batches, so that the memory is bounded by a batch.
 
     Args:
         path: the file.
         rows: how many rows a batch has, but for the last.
+        has_header: as of `read_frame`.
 
     Returns:
         The batches. The columns of a CSV file are its text as it stands there, empty where a field is; those of a
@@ -137,10 +179,21 @@ def read_batches(path: PathLike, rows: int = BATCH_ROWS) -> Batches:
     """
     kind = sniff_file(path)
     if not kind.is_parquet:
-        return Batches(path, _regrouped(csv_batches(path), rows), kind.size)
+        with ExitStack() as stack:
+            with naming_file(path):
+                text = stack.enter_context(_readable(path, kind.size))
+                layout = layout_of(text.path, has_header)
+            frames = _until_closed(csv_batches(text.path, layout), stack.pop_all())
+            return Batches(path, _regrouped(frames, rows), text.size, notes=text.notes + layout.notes)
     with naming_file(path):
         height = parquet_schema(path)[1]
     return Batches(path, parquet_batches(path, height, rows), height, rows=height)
+
+
+def _until_closed(frames: Iterator[tuple[pl.DataFrame, int]], stack: ExitStack) -> Iterator[tuple[pl.DataFrame, int]]:
+    """The same frames; the stack is closed after the last, or when nobody wants more."""
+    with stack:
+        yield from frames
 
 
 def _regrouped(frames: Iterable[tuple[pl.DataFrame, int]], rows: int) -> Iterator[tuple[pl.DataFrame, int]]:

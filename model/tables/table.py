@@ -32,6 +32,7 @@ class Table:
         target_scaling: how the target of a regression is scaled.
         dropped: how many rows were left out because they have no target.
         complete: whether it has every row that can occur, as a truth table has, so that none can be held out.
+        notes: how it was read from a file, where that is not plain; one sentence each.
     """
 
     x: Float[np.ndarray, "rows inputs"]
@@ -44,6 +45,7 @@ class Table:
     target_scaling: NumericColumn = IDENTITY
     dropped: int = 0
     complete: bool = True
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.column_specs:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from model.messages import quote
 from model.tables.columns import FLOAT32_NUMBERS, IDENTITY, NumericColumn, fit_numeric
 from model.tables.errors import TableError
-from model.tables.parsing import MISSING, one_of
+from model.tables.parsing import BLANKS, MISSING, one_of
 from model.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def encode_target(series: polars.Series, classes: Sequence[Class]) -> Float[np.n
     import polars as pl
 
     name, series = series.name, series.alias("")
-    texts = series.cast(pl.String).str.strip_chars()
+    texts = series.cast(pl.String).str.strip_chars(BLANKS)
     absent = texts.is_null() | (texts.is_in(list(MISSING)) & ~texts.is_in([str(value) for value in classes]))
     if series.dtype == pl.String and not any(isinstance(value, str) for value in classes):
         series = texts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from model.messages import join_names, quote_names
 from model.tables.errors import TableError
 from model.tables.frames import pl
-from model.tables.parsing import MISSING
+from model.tables.parsing import BLANKS, MISSING
 
 DATES = "dates or times"
 # Values of a column that are tried before all of them are.
@@ -52,9 +52,8 @@ def _inferred(column: pl.Series) -> pl.Series:
 
 
 def _inferred_from_text(text: pl.Series) -> pl.Series:
-    frame = pl.DataFrame({"text": text, "bare": text.str.strip_chars()})
-    frame = frame.select(pl.when(~pl.col("bare").is_in(MISSING)).then(pl.all()))
-    bare = frame.get_column("bare")
+    frame = pl.DataFrame({"bare": text.str.strip_chars(BLANKS)})
+    bare = frame.select(pl.when(~pl.col("bare").is_in(MISSING)).then(pl.all())).get_column("bare")
     for convert in (_to_integers, _to_floats, _to_booleans):
         # Most columns show in their first rows that they are not of this type.
         for part in (bare.drop_nulls().head(SAMPLED_ROWS), bare):
@@ -63,7 +62,7 @@ def _inferred_from_text(text: pl.Series) -> pl.Series:
                 break
         else:
             return _inferred(values)
-    return frame.get_column("text")
+    return bare
 
 
 def _to_integers(texts: pl.Series) -> pl.Series:
@@ -96,7 +95,7 @@ def are_dates(column: pl.Series) -> bool:
     if column.dtype != pl.String or not column.count():
         return False
     texts = column.alias("").drop_nulls()
-    return all(part.str.strip_chars().str.contains(_WHEN).all() for part in (texts.head(SAMPLED_ROWS), texts))
+    return all(part.str.strip_chars(BLANKS).str.contains(_WHEN).all() for part in (texts.head(SAMPLED_ROWS), texts))
 
 
 def unlearnable_kind(dtype: pl.DataType) -> str | None:

@@ -267,7 +267,7 @@ def functions_that_round_inside(rng: np.random.Generator) -> Iterator[Case]:
         "an offset": (lambda p: jnp.sum((p + 1e6) - 1e6 - p), many),
         "an offset under vmap": (lambda p: jnp.sum(jax.vmap(lambda e: jnp.sin(e) + 1e8 - 1e8)(p)), small),
         "an offset in a scan": (
-            lambda p: jax.lax.scan(lambda c, e: (c + (jnp.cos(e) + 1e8 - 1e8), None), jnp.zeros((), p.dtype), p)[0],
+            lambda p: jax.lax.scan(lambda c, e: (c + (jnp.cos(e) + 1e8 - 1e8), None), 0 * p[0], p)[0],
             small,
         ),
         "an entry of 1e-20": (lambda p: jnp.sum(jnp.sin(p)), np.concatenate([[1e-20], small])),

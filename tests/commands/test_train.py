@@ -198,14 +198,13 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "found"),
     "header only": (b"a,b,y\n", "rows"),
     "one class": (b"a,y\n1,no\n2,no\n", "expected two different values of y or more, found 'no' alone;"),
-    "the same name twice": (b"a,a,y\n1,2,0\n3,4,1\n", "a"),
     "a target with 10,000 texts": (
         b"a,y\n" + b"".join(b"%d,text %d\n" % (i, i) for i in range(10_000)),
         "expected at most 1,000 classes of y in 10,000 rows, found 10,000;",
     ),
     "dates": (b"a,born,y\n1,2020-01-01,0\n2,2021-05-06,1\n", "--drop born"),
     "rows of different lengths": (b"a,y\n1,0\n2,1,3\n", "found 3 in line 3;"),
-    "not UTF-8": (b"a,y\nna\xefve,0\nb,1\n", "UTF-8"),
+    "not UTF-8": ("ü,y,ö\n1,2,ñ\n".encode() + b"na\xefve,0,1\n", "UTF-8"),
     "a long line": (b"a,y\n" + b"x" * (18 << 20) + b",0\n", "long"),
     "names": (b"".join([b"name,y\n", *(b"name %d,%d\n" % (i, i % 2) for i in range(100))]), "--drop name"),
     "no target": (b"a,y\n1,\n2,\n", "expected a value of y in some row, found none;"),
@@ -250,7 +249,11 @@ def test_a_bad_file_is_one_sentence_and_status_2(
         ("good.csv", ["--target", "y", "--ensemble", "9", "--restarts", "3"], "ensemble must be at most restarts, 3"),
         ("good.csv", ["--target", "y", "--columns", ""], "expected columns to learn from, found none;"),
         ("good.csv", ["--target", "y", "--drop", '"a'], "is not a list of names such as a,b"),
-        ("xor", ["--target", "y"], "xor is a truth table; --target, --columns, --drop and --task are for files"),
+        (
+            "xor",
+            ["--target", "y"],
+            "xor is a truth table; --target, --columns, --drop, --task and --no-header are for files",
+        ),
     ],
 )
 def test_wrong_options_for_a_file_are_one_sentence_and_status_2(

@@ -15,9 +15,9 @@ CONTENT = "when,a,b,c\n2024-01-01,1,2,x\n2024-01-02,3,4,y\n"
 
 def test_columns_are_read_in_the_order_that_is_asked_for(tmp_path: Path) -> None:
     path = write_table(tmp_path, CONTENT)
-    assert read_frame(path, ["c", "a", "c"]).rows() == [("x", 1), ("y", 3)]
-    assert read_frame(path, ["b"], target="c").rows() == [(2, "x"), (4, "y")]
-    assert read_frame(path, target="a", drop=["when"]).rows() == [(1, 2, "x"), (3, 4, "y")]
+    assert read_frame(path, ["c", "a", "c"]).frame.rows() == [("x", 1), ("y", 3)]
+    assert read_frame(path, ["b"], target="c").frame.rows() == [(2, "x"), (4, "y")]
+    assert read_frame(path, target="a", drop=["when"]).frame.rows() == [(1, 2, "x"), (3, 4, "y")]
 
 
 def test_a_column_that_is_not_in_the_file_is_refused(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_a_column_that_is_not_in_the_file_is_refused(tmp_path: Path) -> None:
 def test_a_column_of_a_parquet_file_that_is_not_read_may_be_nested(tmp_path: Path) -> None:
     path = tmp_path / "table.parquet"
     pl.DataFrame({"a": [1], "b": [[1]], "c": ["x"]}).write_parquet(path)
-    assert read_frame(path, ["c", "a"]).rows() == [("x", 1)]
+    assert read_frame(path, ["c", "a"]).frame.rows() == [("x", 1)]
     assert refusal_of(path, columns=["z"]).startswith("expected a column 'z', found the columns a, b, c; ")
 
 

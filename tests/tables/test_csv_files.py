@@ -1,18 +1,20 @@
 """CSV files: what is read, what is refused, and in which words."""
 
 import csv
+import gzip
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model import TableError
 from model.tables import csv_bytes, csv_files
-from model.tables.parsing import MISSING
+from model.tables.parsing import BLANKS, MISSING
 from model.tables.reading import read_batches, read_frame, read_names
 from tests.tables.examples import refusal_of, write_table
 
@@ -49,7 +51,7 @@ READ: list[tuple[str | bytes, dict[str, list[Any]]]] = [
 @pytest.mark.parametrize(("content", "expected"), READ)
 def test_a_csv_file_is_read(tmp_path: Path, content: str, expected: dict[str, list[Any]]) -> None:
     path = write_table(tmp_path, content)
-    frame = read_frame(path)
+    frame = read_frame(path).frame
     assert frame.to_dict(as_series=False) == expected
     for name, values in expected.items():
         first = next((value for value in values if value is not None), "")
@@ -63,9 +65,6 @@ REFUSED: list[tuple[str | bytes, str]] = [
     ("a,b\n", "rows below the header, found none; "),
     ("a,b", "rows below the header, found none; "),
     ("a,b\n\n\r\n", "rows below the header, found none; "),
-    ("\na,b\n1,2\n", "the names of the columns in line 1, found a blank line; "),
-    ("a,b,a,c,b\n1,2,3,4,5\n", "different names of columns, found a, b more than once; "),
-    ("a,,c\n1,2,3\n", "a name for each column, found none for column 2 of 3; "),
     ("a,b\n1,2\n3\n4,5\n", "2 fields in each row, as in the header, found 1 in line 3; "),
     ("a,b\n1,2\n3,4,5\n", "2 fields in each row, as in the header, found 3 in line 3; "),
     ("a,b\n1,2,3\n4\n", "2 fields in each row, as in the header, found 3 in line 2; "),
@@ -74,14 +73,17 @@ REFUSED: list[tuple[str | bytes, str]] = [
     ('a,b\n"x,2\n3,4\n', "a closing quote for each opening one, found none for that in line 2; close it"),
     ('a,b\n1,x\n5" pipe,4\n', "quotes around whole fields, found one inside a field in line 3; "),
     ('a,b\n1,x\n"5"" pipe" new,4\n', "quotes around whole fields, found one inside a field in line 3; "),
-    ("a,b\n1,2\n3,ä\n".encode("latin-1"), "text in UTF-8, found the byte 0xe4 in line 3; "),
-    ("ä,b\n1,2\n".encode("latin-1"), "text in UTF-8, found the byte 0xe4 in line 1; "),
-    ("a,b\n1,2\n".encode("utf-16"), "a table as CSV or Parquet, found text in UTF-16; "),
+    ("ü,ö,é\n1,2,ñ\n".encode() + b"3,4,\xe4\n", "text in UTF-8, found the byte 0xe4 in line 3; "),
+    (b"\x1f\x8b\x08\x00", "a whole gzip archive, found a broken one; write it again"),
+    (b"\x28\xb5\x2f\xfd\x00", "a whole zstd archive, found a broken one; write it again"),
+    (zstandard.compress(b"a,b\n1,2\n")[:-2], "a whole zstd archive, found a broken one; write it again"),
+    (gzip.compress(b"a,b\n1,2\n")[:-6], "a whole gzip archive, found a broken one; write it again"),
+    (gzip.compress(b""), "a table, found an empty archive; "),
+    (b"\xff\xfea", "text in UTF-16, found other bytes; "),
+    (b"%PDF-1.7\n1,2\n", "a table as CSV or Parquet, found a PDF document; "),
     (b"a,b\n1,\x00\n", "a table as CSV or Parquet, found a binary file, with a NUL byte; "),
     (b"\x89PNG\r\n\x1a\n\x00\x00", "a table as CSV or Parquet, found a picture; "),
     (b"PK\x03\x04\x14\x00", "a table as CSV or Parquet, found a zip archive or a spreadsheet; "),
-    (b"\x1f\x8b\x08\x00", "a table as CSV or Parquet, found a gzip archive; unpack it"),
-    ("a,b\r1,2\r3,4\r", "lines that end in newlines, found carriage returns alone; "),
     ("a,b\n1,2\ninf,3\n", "finite numbers, found inf in the column 'a', row 2; "),
     ("a,b\n1,2\n3,-1e999\n", "finite numbers, found -inf in the column 'b', row 2; "),
     (
@@ -117,7 +119,7 @@ def test_later_rows_correct_the_types_that_the_first_rows_suggest(
     rows[500][1], rows[600][2], rows[700][3], rows[800][4] = 0.5, "none", "maybe", 7
     rows[900][5], rows[901][0] = "x", str(2**63)
     lines = "".join(",".join(map(str, row)) + "\n" for row in rows)
-    frame = read_frame(write_table(tmp_path, "a,b,c,d,e,f\n" + lines))
+    frame = read_frame(write_table(tmp_path, "a,b,c,d,e,f\n" + lines)).frame
     assert frame.dtypes == [pl.Float64, pl.Float64, pl.String, pl.String, pl.Int64, pl.String]
     assert frame["b"].to_list() == [row[1] for row in rows]
     assert frame["c"].to_list() == [str(row[2]) for row in rows]
@@ -131,13 +133,13 @@ def test_a_long_line_or_an_open_quote_is_found_early(tmp_path: Path, monkeypatch
     monkeypatch.setattr(csv_bytes, "BLOCK_BYTES", 1 << 10)
     monkeypatch.setattr(csv_bytes, "MAX_ROW_BYTES", 1 << 12)
     long_field, rows = "x" * 3000, "1,2\n" * 400
-    assert read_frame(write_table(tmp_path, f"a,b\n{long_field},1\n"))["a"][0] == long_field
+    assert read_frame(write_table(tmp_path, f"a,b\n{long_field},1\n")).frame["a"][0] == long_field
     too_long = "lines of at most 4.1 kB, found a longer one in line "
     assert f"{too_long}402; " in refusal_of(write_table(tmp_path, "a,b\n" + rows + "x" * 9999))
     assert f"{too_long}1; " in refusal_of(write_table(tmp_path, "x" * 9999 + "\n1\n"))
     assert "found none for that in line 402; " in refusal_of(write_table(tmp_path, "a,b\n" + rows + '"x,' + rows * 4))
-    lines = "two\nlines " * 200
-    assert read_frame(write_table(tmp_path, f'a,b\n"{lines}",1\n'))["a"][0] == lines
+    lines = "two\nlines" * 200
+    assert read_frame(write_table(tmp_path, f'a,b\n"{lines}",1\n')).frame["a"][0] == lines
 
 
 @given(st.binary(max_size=300), st.integers(0, 5))
@@ -177,7 +179,7 @@ def test_a_wrong_row_ends_the_batches(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_any_text_is_a_table_or_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str], parts: list[str]) -> None:
     path = write_table(tmp_path, "a,b\n1,2" + "".join(parts))
     try:
-        frame = read_frame(path)
+        frame = read_frame(path).frame
     except TableError as error:
         assert "\n" not in str(error)  # noqa: PT017 - some texts are tables
     else:
@@ -186,8 +188,12 @@ def test_any_text_is_a_table_or_is_refused(tmp_path: Path, capfd: pytest.Capture
 
 
 # Values that are read back as they are written. A text begins with t, so that it spells no number and no missing value.
-NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=6)
-TEXTS = NAMES.map(lambda text: f"t{text}").filter(lambda text: text.strip().lower() not in ("true", "false"))
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=6).map(
+    lambda name: name.strip(BLANKS)
+)
+TEXTS = NAMES.map(lambda text: f"t{text}".strip(BLANKS)).filter(
+    lambda text: text.strip().lower() not in ("true", "false")
+)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False).map(lambda x: x or 0.5).filter(lambda x: x % 1 != 0)
 VALUES = st.sampled_from([TEXTS, FLOATS, st.integers(-(2**63), 2**63 - 1), st.booleans()])
 
@@ -223,4 +229,4 @@ def test_a_table_that_the_csv_module_writes_is_read_back(
         missing = st.sampled_from(MISSING)
         for row in zip(*table.values(), strict=True):
             writer.writerow([data.draw(missing) if value is None else value for value in row])
-    assert read_frame(path).to_dict(as_series=False) == table
+    assert read_frame(path).frame.to_dict(as_series=False) == table

@@ -40,7 +40,7 @@ READ = {
 def test_a_parquet_file_is_read_under_any_name(tmp_path: Path) -> None:
     path = tmp_path / "[table]*.csv"
     pl.DataFrame(WRITTEN).write_parquet(path)
-    frame = read_frame(path)
+    frame = read_frame(path).frame
     assert {column.name: (column.dtype, column.to_list()) for column in frame.get_columns()} == READ
     assert read_names(path) == list(WRITTEN)
 
@@ -73,7 +73,7 @@ def test_columns_that_cannot_be_learned_from_are_refused(tmp_path: Path) -> None
         "found dates or times in day, at, long and nested or binary values in list, struct, bytes; "
         "leave them out with `--drop day,list,at,struct,bytes,long`"
     )
-    assert read_frame(path, ["a"]).rows() == [(1,)]
+    assert read_frame(path, ["a"]).frame.rows() == [(1,)]
 
 
 def test_a_file_without_rows_is_refused(tmp_path: Path) -> None:
