@@ -55,15 +55,32 @@ def excuse_cancellation(
     flat = np.flatnonzero(in_doubt & is_flat)
     if not len(flat):
         return
-    scatter = _derivative_scatter(evaluator, directions, flat, derivatives)
+    own_rounding = _derivative_rounding(evaluator, directions, flat, derivatives)
     is_rounding = bool((is_flat & _is_rounding(samples, np.max(moves))).all())
     for method, values in derivatives.items():
-        # The largest scatter counts for all of these lines: a derivative may be the same rounding at all points nearby.
-        largest = np.max(scatter.get(method, np.zeros(1)) * directions.step_scale[flat])
-        bound = np.maximum(floor[flat], FLOOR_MARGIN * largest / directions.step_scale[flat])
-        for line in flat[np.abs(values[flat]) <= bound]:
-            if _is_in_doubt(verdicts[method][line]):
-                verdicts[method][line] = Verdict.AGREES if is_rounding else Verdict.NOISY
+        for line, rounding in zip(flat, own_rounding[method], strict=True):
+            is_nothing = abs(values[line]) <= rounding
+            if (is_nothing or abs(values[line]) <= floor[line]) and _is_in_doubt(verdicts[method][line]):
+                verdicts[method][line] = Verdict.AGREES if is_nothing and is_rounding else Verdict.NOISY
+
+
+def _derivative_rounding(
+    evaluator: Evaluator, directions: Directions, flat: np.ndarray, derivatives: dict[str, np.ndarray]
+) -> dict[str, Lines]:
+    """How much of the derivatives along some lines is their own rounding, [lines] by each method.
+
+    It shows at points a few roundings away, and where two exact methods differ. The largest counts for all of these
+    lines: a derivative may be the same rounding at all points nearby.
+    """
+    scatter = _derivative_scatter(evaluator, directions, flat, derivatives)
+    scale = directions.step_scale[flat]
+    exact = [values[flat] for method, values in derivatives.items() if method in scatter]
+    between = np.max(exact, axis=0) - np.min(exact, axis=0) if exact else np.zeros(len(flat))
+    nothing = np.zeros(len(flat))
+    return {
+        method: FLOOR_MARGIN * np.max(np.maximum(scatter.get(method, nothing), between) * scale) / scale
+        for method in derivatives
+    }
 
 
 def _moves_along(evaluator: Evaluator, directions: Directions, samples: LineSamples, lines: np.ndarray) -> Lines:

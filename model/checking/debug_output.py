@@ -75,7 +75,10 @@ def _silence_inside(equation: Any) -> Any:
 
 def _silence_param(value: Any) -> Any:
     if isinstance(value, tuple | list):
-        return type(value)(map(_silence_param, value)) if any(map(_is_program, value)) else value
+        if not any(map(_is_program, value)):
+            return value
+        silenced = map(_silence_param, value)
+        return value._make(silenced) if hasattr(value, "_make") else type(value)(silenced)
     return _silence(value) if _is_program(value) else value
 
 

@@ -13,6 +13,7 @@ from model.checking.checked_function import CheckedFunction, EvaluationMode
 from model.checking.directions import Directions
 from model.checking.errors import summarize_error
 from model.checking.finite_differences import LADDER_LEVELS
+from model.checking.float32_rounding import float32_error
 from model.checking.gradient_programs import (
     NearbyGradients,
     NearbyPoints,
@@ -42,6 +43,7 @@ class Evaluator:
         can_map = not (function.precision and function.precision.has_loop_in_branch)
         self.cache = cache or ProgramCache(can_map, wants_forward_mode="jvp" in modes)
         self._precomputed: Precomputed | None = None
+        self._float32_error: float | None = None
 
     def for_args_of(self, function: CheckedFunction) -> Evaluator:
         """An evaluator of the same function with other args. Args of the same shapes need no other programs."""
@@ -74,6 +76,12 @@ class Evaluator:
         if self.function.precision is not None:
             return self.function.precision.input_roundoff
         return (call_roundoff(self.function),) * len(self.function.point)
+
+    def float32_error(self, value: float) -> float:
+        """How far off the value of the function, which is given, is in float32."""
+        if self._float32_error is None:
+            self._float32_error = float32_error(self.function, value)
+        return self._float32_error
 
     def precompute(
         self,

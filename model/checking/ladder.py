@@ -35,6 +35,8 @@ CROWDED_STEP_FACTOR = 2.0**-11
 NOISE_SPACING = 2.37
 # That spacing is multiplied by each of these factors, because intermediate results may be rounded more coarsely.
 NOISE_SPACING_FACTORS = (1.0, 37.0, 1024.0)
+# But no spacing is enlarged beyond this share of a typical step, because the function itself bends.
+MAX_NOISE_SPACING = 1e-3
 
 
 @jax.tree_util.register_dataclass
@@ -105,7 +107,8 @@ def sample_offsets(
     parts = [-steps, 0 * steps[:, :1], steps]
     if _is_coarse(roundoff):
         spacing = (NOISE_SPACING * roundoff * directions.step_scale)[:, None]
-        noise_offsets = [spacing * factor * NOISE_OFFSETS for factor in NOISE_SPACING_FACTORS]
+        widest = np.maximum(1.0, MAX_NOISE_SPACING * directions.step_scale[:, None] / spacing)
+        noise_offsets = [spacing * np.minimum(factor, widest) * NOISE_OFFSETS for factor in NOISE_SPACING_FACTORS]
         fits = [part * steps[:, :1] * sign * FIT_OFFSETS for part in FIT_RANGES for sign in (-1, 1)]
         parts += [*noise_offsets, *fits]
     return np.concatenate(parts, axis=1)

@@ -82,7 +82,14 @@ def user_frame(equation: Any) -> Any | None:
 
 
 def source_line(frame: Any) -> str:
-    """A frame's file and line, such as losses.py:12."""
+    """Say where a frame is.
+
+    Args:
+        frame: of a traceback.
+
+    Returns:
+        Its file and line, such as losses.py:12.
+    """
     return f"{Path(frame.file_name).name}:{frame.line_num}"
 
 
@@ -91,7 +98,14 @@ def _is_left_out(source: str) -> bool:
 
 
 def floating_results(equation: Any) -> list[int]:
-    """The positions of an equation's floating-point results."""
+    """Find the floating-point results of an equation.
+
+    Args:
+        equation: of a traced program.
+
+    Returns:
+        Their positions among all results.
+    """
     return [
         position
         for position, var in enumerate(equation.outvars)
@@ -100,5 +114,12 @@ def floating_results(equation: Any) -> list[int]:
 
 
 def open_jaxpr(program: Any) -> Any:
-    """The open jaxpr of a program, which may be closed."""
+    """Open a program.
+
+    Args:
+        program: a jaxpr, closed or not.
+
+    Returns:
+        The open jaxpr.
+    """
     return getattr(program, "jaxpr", program)

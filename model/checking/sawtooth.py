@@ -25,6 +25,8 @@ MIN_ROUNDINGS = 16
 CLEAR_RISE = 4
 # Two slopes are alike if they differ by less than this share of the difference of the two that are compared.
 LIKENESS = 0.2
+# Teeth are rounding if the error in float32 is at least so many times as large. Its roundings are 5e8 times as large.
+FLOAT32_RATIO = 1e3
 
 
 def find_sawteeth(
@@ -34,7 +36,8 @@ def find_sawteeth(
 
     A function that bends at the point has the slope of the small steps only close to the point. So the same small steps
     are made where the function has another slope in the mean. If they show the same slope there too, the value must
-    jump in between, and is rounded. If they show no slope at all, they only show noise.
+    jump in between. If they show no slope at all, they only show noise. Both are rounding if the value in float32 is
+    off by far more than the height of the teeth. Otherwise the function itself is such, as an angle that is wrapped.
 
     Args:
         evaluator: of the function.
@@ -52,6 +55,9 @@ def find_sawteeth(
     interval = _smallest_interval(coarse, mean_slope, allowed)
     step = _smallest_step(fine, allowed, directions.magnitudes(evaluator.function.flat))
     lines = np.flatnonzero(np.isfinite(interval).all(axis=1) & np.isfinite(step))
+    if len(lines):
+        heights = tooth_heights(coarse.take(lines), mean_slope[lines])
+        lines = lines[evaluator.float32_error(float(coarse.middle[0])) >= FLOAT32_RATIO * heights]
     if len(lines):
         secants, wider = (
             _local_secants(evaluator, directions.take(lines), interval[lines], factor * step[lines])

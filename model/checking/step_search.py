@@ -9,7 +9,7 @@ from jaxtyping import Bool
 
 from model.checking.directions import Directions
 from model.checking.evaluator import Evaluator
-from model.checking.finite_differences import LADDER_RATIO, LARGEST_STEP, Differences, Lines
+from model.checking.finite_differences import LADDER_RATIO, Differences, Lines
 from model.checking.ladder import LineSamples, first_steps, sample_ladder
 from model.checking.rounding import FLOAT64_ROUNDOFF
 from model.checking.sawtooth import find_sawteeth
@@ -75,8 +75,9 @@ def _is_better(
     """Whether another ladder, whose largest step is given, is to be believed rather than the ladder before."""
     precision = evaluator.function.precision
     if (largest > before.steps[:, 0]).all():
-        is_natural = largest <= LARGEST_STEP * directions.leaf_step_scale
-        return _prefer_larger_steps(before.differences, other.differences, is_natural)
+        # What the value does over larger steps tells nothing about an entry that is tiny next to its leaf.
+        is_tiny = directions.leaf_step_scale > directions.step_scale
+        return _prefer_larger_steps(before.differences, other.differences) & ~is_tiny
     quantizes, has_grid = (precision.quantizes, precision.has_grid) if precision else (False, False)
     better = _prefer_smaller_steps(before.differences, other.differences, quantizes)
     return better if has_grid else better & ~_is_sawtooth(evaluator, directions, before, other, better)
@@ -146,17 +147,15 @@ def _prefer_smaller_steps(before: Differences, smaller: Differences, quantizes: 
     return np.asarray(np.where(before.kink | before.jump, is_bend, better) & np.isfinite(smaller.slope.error))
 
 
-def _prefer_larger_steps(
-    before: Differences, larger: Differences, is_natural: Bool[np.ndarray, " lines"]
-) -> Bool[np.ndarray, " lines"]:
+def _prefer_larger_steps(before: Differences, larger: Differences) -> Bool[np.ndarray, " lines"]:
     """Whether a ladder of larger steps is to be believed: if it agrees, is more exact, and shows a slope at all.
 
-    Larger steps along a bounded function show no slope, however exactly, unless they are of the leaf's natural size.
+    Larger steps along a bounded function show no slope, however exactly.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         better = _agree(before, larger)
         better &= larger.slope.error < before.slope.error
-        better &= (np.abs(larger.slope.value) > 10 * larger.slope.error) | is_natural
+        better &= np.abs(larger.slope.value) > 10 * larger.slope.error
     better = (better & ~larger.kink & ~larger.jump) | ~np.isfinite(before.slope.error)
     return np.asarray(better & np.isfinite(larger.slope.error))
 

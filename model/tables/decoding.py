@@ -194,7 +194,14 @@ def _zstd_frames(file: io.FileIO) -> Iterator[bytes]:
 
 @contextmanager
 def temporary_file() -> Iterator[Any]:
-    """A file that is deleted at the end. Raises TableError if there is no room for it."""
+    """A file of our own.
+
+    Yields:
+        The open file, which is deleted at the end.
+
+    Raises:
+        TableError: if there is no room for it.
+    """
     try:
         with tempfile.NamedTemporaryFile(prefix="nudge-") as file:
             yield file

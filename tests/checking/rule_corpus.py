@@ -270,7 +270,6 @@ def functions_that_round_inside(rng: np.random.Generator) -> Iterator[Case]:
             lambda p: jax.lax.scan(lambda c, e: (c + (jnp.cos(e) + 1e8 - 1e8), None), 0 * p[0], p)[0],
             small,
         ),
-        "an entry of 1e-20": (lambda p: jnp.sum(jnp.sin(p)), np.concatenate([[1e-20], small])),
     }
     for name, (fun, params) in functions.items():
         with jax.enable_x64(True):
@@ -282,6 +281,21 @@ def functions_that_round_inside(rng: np.random.Generator) -> Iterator[Case]:
             lambda x, ct, fun=fun: (jax.vjp(fun, x)[1](ct)[0] + ct * 0.3 * jnp.eye(len(x), dtype=x.dtype)[0],),
         )
         yield Case(f"round inside: {name}, off by 0.3 at one entry", f, params, mistake="any")
+    # Teeth of the function itself: an angle that is wrapped, and a number that is doubled again and again.
+    wrapped: dict[str, Callable[[Any], Any]] = {
+        "wrapped by arctan2": lambda p: jnp.sum(jnp.arctan2(jnp.sin(1e6 * p), jnp.cos(1e6 * p))),
+        "wrapped by exp": lambda p: jnp.sum(jnp.angle(jnp.exp(1e6j * p))),
+        "doubled": lambda p: (
+            2.0**-20 * jnp.sum(jax.lax.fori_loop(0, 20, lambda _, z: jnp.where(z < 0.5, 2 * z, 2 * z - 1), p / 2))
+        ),
+    }
+    with jax.enable_x64(True):
+        params = jnp.asarray(small)
+    for name, fun in wrapped.items():
+        yield Case(f"teeth: {name}", fun, params)
+        f = jax.custom_vjp(fun)
+        f.defvjp(lambda x, fun=fun: (fun(x), x), lambda x, ct: (0.0 * ct * x,))
+        yield Case(f"teeth: {name}, with no slope", f, params, mistake="any")
 
 
 def functions_of_bits(rng: np.random.Generator) -> Iterator[Case]:

@@ -1,0 +1,43 @@
+"""How much the value of a function is rounded: it is computed in float32, whose roundings are 2²⁹ times as large."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+
+from model.checking.checked_function import CheckedFunction
+from model.checking.rounding import points_nearby
+from model.pytrees import is_floating
+
+
+def float32_error(function: CheckedFunction, value: float) -> float:
+    """How far off the value is in float32.
+
+    Args:
+        function: in any mode.
+        value: at its point, in float64.
+
+    Returns:
+        The largest difference at points a few roundings away; infinite if the function fails in float32, or is not
+        finite there.
+
+    Example:
+        >>> from model.checking.tracing import prepare
+        >>> error = float32_error(prepare(lambda x: (x + 1e6) - 1e6, 0.3, ()), 0.3)
+        >>> 0.01 < error < 0.4
+        True
+    """
+    leaves = tuple(np.asarray(leaf, np.float32) if is_floating(leaf) else leaf for leaf in function.leaves)
+    single = replace(function, leaves=leaves, in_float64=False)
+    differences = []
+    with jax.enable_x64(False), np.errstate(all="ignore"):
+        run = jax.jit(single.scalar) if single.is_traced else single.scalar
+        try:
+            for point in points_nearby(single.point):
+                differences.append(abs(float(run(point, single.argument_arrays)) - value))
+        except Exception:  # a user's function may raise anything in another dtype
+            return np.inf
+    largest = float(np.max(differences))
+    return largest if np.isfinite(largest) else np.inf
