@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import jax
@@ -32,7 +33,8 @@ def float32_error(function: CheckedFunction, value: float) -> float:
     leaves = tuple(np.asarray(leaf, np.float32) if is_floating(leaf) else leaf for leaf in function.leaves)
     single = replace(function, leaves=leaves, in_float64=False)
     differences = []
-    with jax.enable_x64(False), np.errstate(all="ignore"):
+    with jax.enable_x64(False), np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # JAX warns of each float64 in a program that is now float32
         run = jax.jit(single.scalar) if single.is_traced else single.scalar
         try:
             for point in points_nearby(single.point):
