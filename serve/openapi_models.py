@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from model.tables.columns import BEYOND_FLOAT32, CategoricalColumn, ColumnSpec, NumericColumn
 from model.tables.parsing import MISSING
+from model.tables.spelling import PLAIN_NUMBERS
 from serve.loaded_model import Model
 from serve.openapi_parts import TEXT, Schema, array_of, content, object_of, operation, reference
 
@@ -63,6 +64,8 @@ def _number(column: NumericColumn) -> Schema:
     value: Schema = {"type": "number", "exclusiveMinimum": -BEYOND_FLOAT32, "exclusiveMaximum": BEYOND_FLOAT32}
     if column.minimum is not None and column.maximum is not None:
         value["description"] = f"{column.minimum:g} to {column.maximum:g} in training"
+    if column.spelling != PLAIN_NUMBERS:
+        return {"anyOf": [value, {"type": "string", "description": "a number as it was written in training"}]}
     return value
 
 

@@ -18,7 +18,8 @@ from model.inference import OverflowingRowError, Predictor
 from model.messages import join_names
 from model.tables.columns import NumericColumn
 from model.tables.errors import TableError, naming_file
-from model.tables.parsing import ParseError, parse_series
+from model.tables.parsing import ParseError
+from model.tables.series_parsing import parse_series
 
 if TYPE_CHECKING:
     import polars

@@ -12,6 +12,8 @@ import msgspec
 import numpy as np
 from jaxtyping import Bool, Float
 
+from model.tables.spelling import PLAIN_NUMBERS, NumberSpelling
+
 # float32 holds numbers below this one: the largest of them and half a unit of its last place.
 BEYOND_FLOAT32 = 2.0**128 - 2.0**103
 FLOAT32_NUMBERS = "numbers within ±3.4e38"
@@ -29,6 +31,7 @@ class NumericColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
         maximum: the largest.
         missing: whether values were missing. If so, a missing value counts as the mean, and a second input is 1 for it
             and 0 for others.
+        spelling: how the numbers are written, besides as JSON writes them.
     """
 
     mean: float = 0.0
@@ -36,6 +39,7 @@ class NumericColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
     minimum: float | None = None
     maximum: float | None = None
     missing: bool = False
+    spelling: NumberSpelling = PLAIN_NUMBERS
 
     @property
     def input_count(self) -> int:
@@ -58,11 +62,13 @@ class CategoricalColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
         categories: the texts in training, sorted.
         missing: whether values were missing. If so, missing is a category of its own, the last.
         boolean: whether the texts are true and false, which may then be written in upper and lower case.
+        is_folded: whether others may be so, too.
     """
 
     categories: tuple[str, ...]
     missing: bool = False
     boolean: bool = False
+    is_folded: bool = False
 
     @property
     def input_count(self) -> int:
@@ -168,8 +174,9 @@ def fit_numeric(values: Float[np.ndarray, " rows"]) -> NumericColumn:
         ValueError: if float32 cannot hold one of the values.
 
     Example:
-        >>> fit_numeric(np.array([1.0, 3.0, np.nan]))
-        NumericColumn(mean=2.0, scale=1.0, minimum=1.0, maximum=3.0, missing=True)
+        >>> column = fit_numeric(np.array([1.0, 3.0, np.nan]))
+        >>> column.mean, column.scale, column.minimum, column.maximum, column.missing
+        (2.0, 1.0, 1.0, 3.0, True)
     """
     missing = bool(np.isnan(values).any())
     present = values[~np.isnan(values)] if missing else values

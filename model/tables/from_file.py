@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 from jaxtyping import Float
 
@@ -22,7 +25,8 @@ from model.tables.columns import (
     fit_numeric,
 )
 from model.tables.errors import PathLike, TableError, naming_file
-from model.tables.parsing import parse_series
+from model.tables.series_parsing import parse_series
+from model.tables.spelling import NumberSpelling
 from model.tables.table import Table
 from model.tables.targets import fit_target
 from model.tasks import TASKS
@@ -84,13 +88,17 @@ def read_table(
         if target in (*(columns or ()), *drop):
             raise TableError(f"{target} as the target alone", "it among --columns or --drop", "name it once")
         found = read_frame(path, columns, target=target, drop=drop, has_header=has_header)
-        notes, frames = found.notes, [found.frame]
+        frames, notes, spellings, folded = [found.frame], found.notes, found.spellings, found.folded
         del found  # so that only table_from_frame holds the frame
-        return table_from_frame(frames.pop(), target, task, notes)
+        return replace(table_from_frame(frames.pop(), target, task, spellings, folded), notes=notes)
 
 
 def table_from_frame(
-    frame: polars.DataFrame, target: str, task: str | None = None, notes: tuple[str, ...] = ()
+    frame: polars.DataFrame,
+    target: str,
+    task: str | None = None,
+    spellings: Mapping[str, NumberSpelling] = MappingProxyType({}),
+    folded: Container[str] = (),
 ) -> Table:
     """The table of a frame.
 
@@ -98,7 +106,8 @@ def table_from_frame(
         frame: with columns of the types that `infer_type` gives; all but the target are learned from.
         target: the column to predict.
         task: as of `read_table`.
-        notes: how the frame was read.
+        spellings: how numbers are written, by the names of the columns in which they are not typed.
+        folded: the columns in which texts that differ in case alone are the same.
 
     Returns:
         The table, with its columns scaled and encoded.
@@ -115,7 +124,7 @@ def table_from_frame(
     names = tuple(name for name in frame.columns if name != target)
     if not names:
         raise TableError("a column beside the target", "none", "name a file with more, or other --columns")
-    column_specs = _fit_columns(frame, names)
+    column_specs = _fit_columns(frame, names, spellings, folded)
     dropped = rows - len(frame)
     parts = type(frame)([frame[name] for name in names]).iter_slices(ENCODED_ROWS)  # select() would take patterns
     del frame  # so that the memory of each part is free once it is encoded
@@ -128,10 +137,9 @@ def table_from_frame(
         classes=fitted.classes,
         task=fitted.task,
         column_specs=column_specs,
-        target_scaling=fitted.scaling,
+        target_scaling=_spelled(fitted.scaling, spellings.get(target)),
         dropped=dropped,
         complete=False,
-        notes=notes,
     )
 
 
@@ -150,10 +158,18 @@ def _encode_parts(
     return x
 
 
-def _fit_columns(frame: polars.DataFrame, names: Sequence[str]) -> ColumnSpecs:
+def _spelled(column: NumericColumn, spelling: NumberSpelling | None) -> NumericColumn:
+    return column if spelling is None else msgspec.structs.replace(column, spelling=spelling)
+
+
+def _fit_columns(
+    frame: polars.DataFrame, names: Sequence[str], spellings: Mapping[str, NumberSpelling], folded: Container[str]
+) -> ColumnSpecs:
     def fit(name: str) -> ColumnSpec:
         series = frame[name].alias("")  # polars would take a name for a pattern, even a series' own
-        return _fit_numeric(series, name) if series.dtype.is_numeric() else _fit_categorical(series)
+        if series.dtype.is_numeric():
+            return _spelled(_fit_numeric(series, name), spellings.get(name))
+        return _fit_categorical(series, name in folded)
 
     with ThreadPoolExecutor(THREADS) as pool:
         column_specs = tuple(pool.map(fit, names))
@@ -189,9 +205,9 @@ def _fit_numeric(series: polars.Series, name: str) -> NumericColumn:
         raise TableError(f"{FLOAT32_NUMBERS} in {name}", found, remedy) from None
 
 
-def _fit_categorical(series: polars.Series) -> CategoricalColumn:
+def _fit_categorical(series: polars.Series, is_folded: bool) -> CategoricalColumn:
     import polars as pl
 
     boolean = series.dtype == pl.Boolean
     present: Any = series.cast(pl.String).unique().drop_nulls().sort()
-    return CategoricalColumn(tuple(present), bool(series.null_count()), boolean)
+    return CategoricalColumn(tuple(present), bool(series.null_count()), boolean, is_folded)

@@ -7,22 +7,21 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from jaxtyping import Float
-
 from model.messages import MAX_LISTED_NAMES, quote
-from model.tables.columns import BEYOND_FLOAT32, CategoricalColumn, ColumnSpec, NumericColumn, fits_float32
+from model.tables.columns import BEYOND_FLOAT32, CategoricalColumn, ColumnSpec, NumericColumn
+from model.tables.spelling import PLAIN_NUMBERS, read_spelled
 
 if TYPE_CHECKING:
-    import polars
+    pass
 
 # Blanks, which do not count at the ends of a value or a name.
 BLANKS = " \t\r\n\v\f\u00a0"
 # How a missing value may be written, in any column.
-MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "?")
+MISSING = (
+    *("", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "None", "<NA>", "#N/A", "#NA", "#N/A N/A"),
+    *("1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN", "?"),
+)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
-# Stands for a text that is not one of a column's categories.
-_UNKNOWN_CATEGORY = -1.0
 
 
 class ParseError(ValueError):
@@ -67,11 +66,12 @@ def parse_text(column: ColumnSpec, text: str) -> float:
         nan
     """
     bare = text.strip(BLANKS)
-    is_category = isinstance(column, CategoricalColumn) and bare in column.categories
-    is_nan = isinstance(column, NumericColumn) and bare.lower().lstrip("+-") == "nan"
-    if not is_category and (bare in MISSING or is_nan):
+    if isinstance(column, CategoricalColumn):
+        is_missing = bare in MISSING and bare not in column.categories
+        return _missing(column, quote(text)) if is_missing else _category_index(column, bare)
+    if bare in MISSING or bare in column.spelling.absent or bare.lower().lstrip("+-") == "nan":
         return _missing(column, quote(text))
-    return parse_number(bare) if isinstance(column, NumericColumn) else _category_index(column, bare)
+    return spelled_number(column, bare)
 
 
 def parse_json(column: ColumnSpec, value: Any) -> float:
@@ -94,6 +94,8 @@ def parse_json(column: ColumnSpec, value: Any) -> float:
     if value is None:
         return _missing(column, "null")
     if isinstance(column, NumericColumn):
+        if isinstance(value, str) and column.spelling != PLAIN_NUMBERS:
+            return parse_text(column, value)
         if not isinstance(value, float):
             raise ParseError("a number", describe_json(value))
         return check_float32(value)
@@ -102,42 +104,6 @@ def parse_json(column: ColumnSpec, value: Any) -> float:
     if not isinstance(value, str):
         raise ParseError("true or false" if column.boolean else "a text", describe_json(value))
     return parse_text(column, value)
-
-
-def parse_series(column: ColumnSpec, series: polars.Series, first: int = 0) -> Float[np.ndarray, " rows"]:
-    """The values of a frame's column, which may be typed or texts.
-
-    Args:
-        column: whose values they are.
-        series: the values.
-        first: how many rows of the file come before the series.
-
-    Returns:
-        [rows] float64, each value as of `parse_text`.
-
-    Raises:
-        ParseError: at the first value that is not one of the column, with its row.
-    """
-    series = series.alias("")  # polars would take a name for a pattern, even a series' own
-    is_typed = isinstance(column, NumericColumn) and series.dtype.is_numeric()
-    values = _numbers(series) if is_typed else _parsed(column, series)
-    absent = np.isnan(values)
-    unknown = values == _UNKNOWN_CATEGORY
-    wrong = unknown if isinstance(column, CategoricalColumn) else ~(absent | fits_float32(values))
-    if not column.missing:
-        wrong |= absent
-    if wrong.any():
-        index = int(wrong.argmax())
-        raise _refusal(column, "" if series[index] is None else str(series[index]), first + index + 1)
-    return values
-
-
-def _refusal(column: ColumnSpec, text: str, row: int) -> ParseError:
-    try:
-        parse_text(column, text)
-    except ParseError as error:
-        return ParseError(error.expected, error.found, row)
-    return ParseError(_expected(column), quote(text), row)
 
 
 def describe_json(value: Any) -> str:
@@ -225,44 +191,57 @@ def check_float32(value: float, text: str = "") -> float:
 def _missing(column: ColumnSpec, found: str) -> float:
     if column.missing:
         return math.nan
-    raise ParseError(_expected(column), found)
+    raise ParseError(expected_values(column), found)
 
 
-def _expected(column: ColumnSpec) -> str:
+def expected_values(column: ColumnSpec) -> str:
+    """What a value of a column may be, in words.
+
+    Args:
+        column: the column.
+
+    Returns:
+        A number, or one of its categories.
+    """
     return "a number" if isinstance(column, NumericColumn) else one_of(column.categories)
 
 
 def _category_index(column: CategoricalColumn, text: str) -> float:
-    name = text.lower() if column.boolean else text
     try:
-        return float(column.categories.index(name))
+        return float(column.categories.index(category_name(column, text)))
     except ValueError:
         raise ParseError(one_of(column.categories), quote(text)) from None
 
 
-def _numbers(series: polars.Series) -> Float[np.ndarray, " rows"]:
-    import polars as pl
+def category_name(column: CategoricalColumn, text: str) -> str:
+    """The category that a text means, which may be written in another case.
 
-    values: np.ndarray = series.cast(pl.Float64).to_numpy()
-    return values
+    Args:
+        column: the column.
+        text: without blanks around it.
 
-
-def _parsed(column: ColumnSpec, series: polars.Series) -> Float[np.ndarray, " rows"]:
-    """The values of a series of texts, or of a column whose categories are truth values or numbers.
-
-    NaN stands for a missing value, infinity for a text that is not a number, _UNKNOWN_CATEGORY for an unknown category.
+    Returns:
+        Its name; the text itself if it is none.
     """
-    import polars as pl
+    if column.boolean:
+        return text.lower()
+    if column.is_folded:
+        return next((name for name in column.categories if name.casefold() == text.casefold()), text)
+    return text
 
-    texts = series.cast(pl.String)
-    bare = texts.str.strip_chars(BLANKS)
-    absent = bare.is_in(list(MISSING)) | texts.is_null()
-    if isinstance(column, NumericColumn):
-        absent |= bare.str.to_lowercase().str.strip_chars_start("+-") == "nan"
-        values = bare.cast(pl.Float64, strict=False).fill_null(math.inf)
-    else:
-        absent &= ~bare.is_in(list(column.categories))
-        named = bare.str.to_lowercase() if column.boolean else bare
-        codes = named.cast(pl.Enum(column.categories), strict=False).to_physical()
-        values = codes.cast(pl.Float64).fill_null(_UNKNOWN_CATEGORY)
-    return np.where(absent.fill_null(True).to_numpy(), np.nan, values.to_numpy())
+
+def spelled_number(column: NumericColumn, text: str) -> float:
+    """The number that a text spells in a column. The column's own spelling comes first.
+
+    Args:
+        column: the column.
+        text: without blanks around it, not one for missing.
+
+    Returns:
+        A number within ±3.4e38.
+
+    Raises:
+        ParseError: if it spells none, or if float32 cannot hold it.
+    """
+    value = None if column.spelling.is_plain and _NUMBER.fullmatch(text) else read_spelled(text, column.spelling)
+    return parse_number(text) if value is None else check_float32(value, text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,6 +17,8 @@ from model.tables.files import sniff_file
 from model.tables.frames import pl
 from model.tables.memory import FEWER, available_memory, check_memory
 from model.tables.parquet_files import parquet_batches, parquet_schema, read_parquet
+from model.tables.spelling import NumberSpelling
+from model.tables.text_columns import ReadTexts, read_texts
 from model.tables.type_inference import DATES, are_dates, check_finite, check_kinds, infer_type
 
 # Rows of a batch, if no other number is asked for.
@@ -36,10 +38,14 @@ class TypedFrame(NamedTuple):
     Attributes:
         frame: with columns of Float64, Int64, Boolean and String, null where a value is missing.
         notes: how the file was read, where that is not plain; one sentence each.
+        spellings: how numbers are written, by the names of the columns in which they are not typed.
+        folded: the columns in which texts that differ in case alone are the same.
     """
 
     frame: pl.DataFrame
     notes: tuple[str, ...]
+    spellings: Mapping[str, NumberSpelling]
+    folded: frozenset[str]
 
 
 def read_frame(
@@ -84,6 +90,7 @@ def read_frame(
         return select_columns(names, columns, target, drop, left_out)
 
     notes: tuple[str, ...] = ()
+    prefers_comma = False
     with naming_file(path):
         check_memory(kind.size, "a file", memory)
         try:
@@ -93,15 +100,26 @@ def read_frame(
                 with _readable(path, kind.size) as text:
                     layout = layout_of(text.path, has_header)
                     notes = text.notes + layout.notes
+                    prefers_comma = layout.separator == ";"
                     series = read_csv(text, layout, select, memory)
-            for index in range(len(series)):  # one by one, so that the texts of one are freed before the next
-                series[index] = infer_type(series[index])
+            read = [_read_column(series.pop(0), prefers_comma) for _ in range(len(series))]
         except MemoryError:
             raise TableError("a table that fits into the memory", "a larger one", FEWER) from None
-        check_kinds({column.name: DATES for column in series if are_dates(column)})
-        for column in series:
-            check_finite(column)
-    return TypedFrame(pl.DataFrame(series), notes)
+        check_kinds({each.column.name: DATES for each in read if are_dates(each.column)})
+        for each in read:
+            check_finite(each.column)
+    return TypedFrame(
+        pl.DataFrame([each.column for each in read]),
+        notes + tuple(note for each in read for note in each.notes),
+        {each.column.name: each.spelling for each in read if each.spelling is not None},
+        frozenset(each.column.name for each in read if each.is_folded),
+    )
+
+
+def _read_column(column: pl.Series, prefers_comma: bool) -> ReadTexts:
+    """A column of guessed type; of texts, what they stand for."""
+    inferred = infer_type(column)
+    return read_texts(inferred, prefers_comma) if inferred.dtype == pl.String else ReadTexts(inferred)
 
 
 def read_names(path: PathLike) -> list[str]:

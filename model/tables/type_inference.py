@@ -6,6 +6,7 @@ from model.messages import join_names, quote_names
 from model.tables.errors import TableError
 from model.tables.frames import pl
 from model.tables.parsing import BLANKS, MISSING
+from model.tables.text_columns import are_codes
 
 DATES = "dates or times"
 # Values of a column that are tried before all of them are.
@@ -54,6 +55,8 @@ def _inferred(column: pl.Series) -> pl.Series:
 def _inferred_from_text(text: pl.Series) -> pl.Series:
     frame = pl.DataFrame({"bare": text.str.strip_chars(BLANKS)})
     bare = frame.select(pl.when(~pl.col("bare").is_in(MISSING)).then(pl.all())).get_column("bare")
+    if are_codes(bare):
+        return bare
     for convert in (_to_integers, _to_floats, _to_booleans):
         # Most columns show in their first rows that they are not of this type.
         for part in (bare.drop_nulls().head(SAMPLED_ROWS), bare):

@@ -180,3 +180,35 @@ def test_a_nested_column_is_refused(
     assert (status, errors.count("\n")) == (2, 1)
     assert message in errors
     assert not (tmp_path / "scored.csv").exists()
+
+
+def test_numbers_are_understood_as_the_file_of_training_wrote_them(tmp_path: Path, nudge: Nudge) -> None:
+    rows = [
+        (f"{index % 7},{index % 4}5", f"{1000 + index:,} €".replace(",", "."), index % 7 > 3) for index in range(60)
+    ]
+    lines = "".join(f"{length};{price};{'Yes' if is_good else 'no'}\n" for length, price, is_good in rows)
+    (tmp_path / "table.csv").write_text(f"Länge;Preis;gut\n{lines}", encoding="cp1252")
+    trained = nudge("train", "table.csv", "--target", "gut", "--epochs", "20")
+    assert trained.returncode == 0, trained.stderr
+    assert trained.stdout.startswith(
+        "Note: read as Windows-1252.\n"
+        "Note: '0,05' in Länge is read as 0.05.\n"
+        "Note: '1.000 €' in Preis is read as 1000.\n"
+    )
+    (tmp_path / "spelled.csv").write_text("Länge;Preis\n3,25;1.010 €\n6,5;1.020,5 €\n")
+    (tmp_path / "plain.csv").write_text("Preis,Länge\n1010,3.25\n1020.5,6.5\n")
+    scored = []
+    for name in ("spelled", "plain"):
+        out = f"{name}.parquet"
+        assert nudge("predict", "checkpoints/table.safetensors", f"{name}.csv", "--out", out).returncode == 0
+        scored.append(pl.read_parquet(tmp_path / out)["prediction"].to_list())
+    assert scored[0] == scored[1]
+    client = create_app({"NUDGE_CHECKPOINTS": str(tmp_path / "checkpoints")}).test_client()
+    answers: list[Any] = [
+        client.get("/predict", query_string={"Länge": "3,25", "Preis": "1.010 €"}),
+        client.get("/predict", query_string={"Länge": "3.25", "Preis": "1010"}),
+        client.post("/predict", json={"Länge": "3,25", "Preis": "1.010 €"}),
+        client.post("/predict", json={"Länge": 3.25, "Preis": 1010}),
+    ]
+    predictions = [answer.get_json()["prediction"] for answer in answers]
+    assert predictions == [pytest.approx(scored[0][0], rel=1e-5)] * 4

@@ -77,8 +77,8 @@ REFUSED: list[tuple[str | bytes, str]] = [
     (b"\x1f\x8b\x08\x00", "a whole gzip archive, found a broken one; write it again"),
     (b"\x28\xb5\x2f\xfd\x00", "a whole zstd archive, found a broken one; write it again"),
     (zstandard.compress(b"a,b\n1,2\n")[:-2], "a whole zstd archive, found a broken one; write it again"),
-    (gzip.compress(b"a,b\n1,2\n")[:-6], "a whole gzip archive, found a broken one; write it again"),
-    (gzip.compress(b""), "a table, found an empty archive; "),
+    (gzip.compress(b"a,b\n1,2\n", mtime=0)[:-6], "a whole gzip archive, found a broken one; write it again"),
+    (gzip.compress(b"", mtime=0), "a table, found an empty archive; "),
     (b"\xff\xfea", "text in UTF-16, found other bytes; "),
     (b"%PDF-1.7\n1,2\n", "a table as CSV or Parquet, found a PDF document; "),
     (b"a,b\n1,\x00\n", "a table as CSV or Parquet, found a binary file, with a NUL byte; "),
@@ -120,11 +120,11 @@ def test_later_rows_correct_the_types_that_the_first_rows_suggest(
     rows[900][5], rows[901][0] = "x", str(2**63)
     lines = "".join(",".join(map(str, row)) + "\n" for row in rows)
     frame = read_frame(write_table(tmp_path, "a,b,c,d,e,f\n" + lines)).frame
-    assert frame.dtypes == [pl.Float64, pl.Float64, pl.String, pl.String, pl.Int64, pl.String]
+    assert frame.dtypes == [pl.Float64, pl.Float64, pl.Float64, pl.String, pl.Int64, pl.Float64]
     assert frame["b"].to_list() == [row[1] for row in rows]
-    assert frame["c"].to_list() == [str(row[2]) for row in rows]
+    assert frame["c"].to_list() == [None if row[2] == "none" else row[2] for row in rows]
     assert frame["e"].drop_nulls().to_list() == [7]
-    assert frame["f"][7] == "007"
+    assert frame["f"][7] == 7
     path = write_table(tmp_path, "a,b\n" + "1,2\n" * 900 + "1,2,3\n")
     assert "2 fields in each row, as in the header, found 3 in line 902; " in refusal_of(path)
 

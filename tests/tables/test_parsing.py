@@ -21,9 +21,9 @@ from model.tables.parsing import (
     one_of,
     parse_json,
     parse_number,
-    parse_series,
     parse_text,
 )
+from model.tables.series_parsing import parse_series
 
 COLORS = ("blue", "green", "red")
 BOOLEANS = CategoricalColumn(("false", "true"), boolean=True)

@@ -1,0 +1,104 @@
+"""The values of a whole column, typed or as texts, as the numbers that `encode` takes."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from model.messages import quote
+from model.tables.columns import CategoricalColumn, ColumnSpec, NumericColumn, fits_float32
+from model.tables.parsing import (
+    BLANKS,
+    MISSING,
+    ParseError,
+    category_name,
+    expected_values,
+    parse_text,
+    spelled_number,
+)
+
+if TYPE_CHECKING:
+    import polars
+
+# Stands for a text that is not one of a column's categories.
+_UNKNOWN_CATEGORY = -1.0
+
+
+def parse_series(column: ColumnSpec, series: polars.Series, first: int = 0) -> Float[np.ndarray, " rows"]:
+    """The values of a frame's column, which may be typed or texts.
+
+    Args:
+        column: whose values they are.
+        series: the values.
+        first: how many rows of the file come before the series.
+
+    Returns:
+        [rows] float64, each value as of `parse_text`.
+
+    Raises:
+        ParseError: at the first value that is not one of the column, with its row.
+    """
+    series = series.alias("")  # polars would take a name for a pattern, even a series' own
+    is_typed = isinstance(column, NumericColumn) and series.dtype.is_numeric()
+    values = _numbers(series) if is_typed else _parsed(column, series)
+    absent = np.isnan(values)
+    unknown = values == _UNKNOWN_CATEGORY
+    wrong = unknown if isinstance(column, CategoricalColumn) else ~(absent | fits_float32(values))
+    if not column.missing:
+        wrong |= absent
+    if wrong.any():
+        index = int(wrong.argmax())
+        raise _refusal(column, "" if series[index] is None else str(series[index]), first + index + 1)
+    return values
+
+
+def _refusal(column: ColumnSpec, text: str, row: int) -> ParseError:
+    try:
+        parse_text(column, text)
+    except ParseError as error:
+        return ParseError(error.expected, error.found, row)
+    return ParseError(expected_values(column), quote(text), row)
+
+
+def _numbers(series: polars.Series) -> Float[np.ndarray, " rows"]:
+    import polars as pl
+
+    values: np.ndarray = series.cast(pl.Float64).to_numpy()
+    return values
+
+
+def _number_or_none(column: NumericColumn, text: str) -> float | None:
+    try:
+        return spelled_number(column, text)
+    except ParseError:
+        return None
+
+
+def _parsed(column: ColumnSpec, series: polars.Series) -> Float[np.ndarray, " rows"]:
+    """The values of a series of texts, or of a column whose categories are truth values or numbers.
+
+    NaN stands for a missing value, infinity for a text that is not a number, _UNKNOWN_CATEGORY for an unknown category.
+    """
+    import polars as pl
+
+    texts = series.cast(pl.String)
+    bare = texts.str.strip_chars(BLANKS)
+    absent = bare.is_in(list(MISSING)) | texts.is_null()
+    if isinstance(column, NumericColumn):
+        absent |= bare.str.to_lowercase().str.strip_chars_start("+-") == "nan"
+        absent |= bare.is_in(list(column.spelling.absent))
+        values = (bare if column.spelling.is_plain else bare.clear(len(bare))).cast(pl.Float64, strict=False)
+        rest = bare.filter((values.is_null() & ~absent).fill_null(False)).unique().to_list()
+        numbers = {text: number for text in rest if (number := _number_or_none(column, text)) is not None}
+        values = values.fill_null(bare.replace_strict(numbers, default=math.inf, return_dtype=pl.Float64))
+    else:
+        absent &= ~bare.is_in(list(column.categories))
+        named = bare.str.to_lowercase() if column.boolean else bare
+        if column.is_folded:
+            named = bare.replace({text: category_name(column, text) for text in bare.drop_nulls().unique().to_list()})
+        codes = named.cast(pl.Enum(column.categories), strict=False).to_physical()
+        values = codes.cast(pl.Float64).fill_null(_UNKNOWN_CATEGORY)
+    return np.where(absent.fill_null(True).to_numpy(), np.nan, values.to_numpy())

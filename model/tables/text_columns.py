@@ -1,0 +1,152 @@
+"""Columns of texts that are not written as plain values: numbers, codes, and words in upper and lower case."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from model.messages import quote
+from model.tables.errors import TableError
+from model.tables.frames import pl
+from model.tables.spelling import NumberSpelling, infer_spelling, is_number_like
+
+# A column with more texts than this, most of them numbers, is no column of categories.
+MAX_NUMBER_CATEGORIES, REFUSED_SHARE = 20, 0.9
+# Case does not count where at most so many texts remain.
+MAX_FOLDED = 3
+# Digits in a code, such as a postal code.
+MIN_CODE_DIGITS = 4
+
+
+class ReadTexts(NamedTuple):
+    """A column of texts as it is learned from.
+
+    Attributes:
+        column: Float64 for numbers, otherwise String.
+        spelling: how the numbers are written; None if they are no numbers.
+        is_folded: whether texts that differ in case alone are the same.
+        notes: how the column was read; one sentence each.
+    """
+
+    column: pl.Series
+    spelling: NumberSpelling | None = None
+    is_folded: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def read_texts(column: pl.Series, prefers_comma: bool = False) -> ReadTexts:
+    """What the texts of a column stand for.
+
+    Args:
+        column: of texts without blanks around them, null where a value is missing.
+        prefers_comma: whether 1,234 is one and a bit, where nothing else in the column tells.
+
+    Returns:
+        The column, and how it was read.
+
+    Raises:
+        TableError: if it has mostly numbers, but too many other texts.
+
+    Example:
+        >>> found = read_texts(pl.Series("price", ["1,5", "2,25", None]))
+        >>> found.column.to_list(), found.notes
+        ([1.5, 2.25, None], ("'1,5' in price is read as 1.5",))
+    """
+    name, series = column.name, column.alias("")
+    if are_codes(series):
+        first = next(text for text in series.drop_nulls().head(1000).to_list() if text.startswith("0"))
+        return ReadTexts(column, notes=(f"{name} is read as texts, because {first} begins with 0",))
+    counts = _counts(series)
+    found = infer_spelling(counts, prefers_comma) if _may_be_numbers(counts) else None
+    if found is None:
+        _check_mostly_texts(name, series, counts)
+        return _folded(column, counts)
+    values = {text: None if math.isnan(number) else number for text, number in found.numbers.items()}
+    numbers = series.replace_strict(values, default=None, return_dtype=pl.Float64).alias(name)
+    notes = [*_spelling_notes(name, found.spelling, found.numbers), *_stray_notes(name, series, found.strays)]
+    if found.spelling.absent:
+        word = found.spelling.absent[0]
+        notes.append(f"{quote(word)} in {name} is taken for missing, in {counts[word]:,} rows")
+    return ReadTexts(numbers, found.spelling, notes=tuple(notes))
+
+
+def are_codes(series: pl.Series) -> bool:
+    """Whether texts are codes such as postal codes: of the same number of digits, and some begin with 0.
+
+    Args:
+        series: of texts.
+
+    Returns:
+        True for such codes.
+
+    Example:
+        >>> are_codes(pl.Series(["02139", "10001"])), are_codes(pl.Series(["01", "12"]))
+        (True, False)
+    """
+    texts = series.drop_nulls()
+    for part in (texts.head(100), texts):
+        lengths = part.str.len_chars()
+        if not len(part) or lengths.min() != lengths.max() or int(lengths[0]) < MIN_CODE_DIGITS:
+            return False
+        if not part.str.contains(r"^\d+$").all():
+            return False
+    return bool(texts.str.starts_with("0").any())
+
+
+def _counts(series: pl.Series) -> dict[str, int]:
+    counted = series.drop_nulls().value_counts(sort=True)
+    return dict(zip(counted.to_series(0).to_list(), counted.to_series(1).to_list(), strict=True))
+
+
+def _may_be_numbers(counts: Mapping[str, int]) -> bool:
+    """Whether some of the most common texts have a digit; most columns of texts have none."""
+    return any(any(map(str.isdigit, text)) for text, _ in zip(counts, range(100), strict=False))
+
+
+def _check_mostly_texts(name: str, series: pl.Series, counts: Mapping[str, int]) -> None:
+    """Raise TableError if nearly all cells are numbers, and too many to be categories."""
+    numbers = {text for text in counts if is_number_like(text)}
+    cells = sum(counts.values())
+    if len(numbers) <= MAX_NUMBER_CATEGORIES or sum(counts[text] for text in numbers) < REFUSED_SHARE * cells:
+        return
+    others = [text for text in counts if text not in numbers]
+    if others:
+        row = int(series.is_in(others).fill_null(False).arg_max() or 0)
+        more = sum(counts[text] for text in others) - 1
+        found = f"{quote(series[row])} in row {row + 1:,}, and {more:,} more such cells"
+        raise TableError(f"numbers in {name}", found, "mend them, or leave the fields empty")
+
+
+def _folded(column: pl.Series, counts: Mapping[str, int]) -> ReadTexts:
+    """The column, in which texts that differ in case alone are the same if only few remain."""
+    groups: dict[str, Counter[str]] = {}
+    for text, count in counts.items():
+        groups.setdefault(text.casefold(), Counter())[text] += count
+        if len(groups) > MAX_FOLDED:
+            return ReadTexts(column)
+    names = {text: max(group, key=group.__getitem__) for group in groups.values() for text in group}
+    changed = [text for text in names if names[text] != text]
+    if not changed:
+        return ReadTexts(column)
+    folded = column.alias("").replace(names).alias(column.name)
+    same = ", ".join(f"{quote(text)} is taken for {quote(names[text])}" for text in sorted(changed))
+    return ReadTexts(folded, is_folded=True, notes=(f"in {column.name} {same}",))
+
+
+def _spelling_notes(name: str, spelling: NumberSpelling, numbers: Mapping[str, float]) -> list[str]:
+    if spelling.is_plain:
+        odd = [text for text in numbers if text.startswith("(") and not math.isnan(numbers[text])]
+    else:
+        odd = [text for text in numbers if not text.isdigit() and not math.isnan(numbers[text])]
+    return [f"{quote(odd[0])} in {name} is read as {numbers[odd[0]]:.12g}"] if odd else []
+
+
+def _stray_notes(name: str, series: pl.Series, strays: tuple[str, ...]) -> list[str]:
+    notes = []
+    for text in strays[:3]:
+        rows = (series == text).fill_null(False).arg_true().to_list()
+        listed = ", ".join(f"{row + 1:,}" for row in rows[:3]) + (" and others" if len(rows) > 3 else "")
+        notes.append(f"{quote(text)} in {name} is no number, and is taken for missing, in row {listed}")
+    return notes

@@ -1,0 +1,144 @@
+"""Columns of texts as people write them: numbers, codes and words, and what is said about how they were read."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.tables.columns import CategoricalColumn, NumericColumn
+from model.tables.parsing import ParseError, parse_json, parse_text
+from model.tables.reading import read_frame
+from model.tables.spelling import PLAIN_NUMBERS, NumberSpelling, infer_spelling, read_spelled
+from tests.tables.examples import refusal_of, write_table
+
+MANY = [f"{index}.5" for index in range(30)]
+
+# The values of a column, what is read from them, and the notes.
+COLUMNS: dict[str, tuple[list[str], list[Any], list[str]]] = {
+    "a decimal comma": (["20,01", "-3,5", "7"], [20.01, -3.5, 7.0], ["'20,01' in v is read as 20.01"]),
+    "points between thousands": (
+        ["1.234,50", "12,00", "1.000"],
+        [1234.5, 12.0, 1000.0],
+        ["'1.234,50' in v is read as 1234.5"],
+    ),
+    "commas between thousands": (["1,234", "20,006", "12"], [1234.0, 20006.0, 12.0], ["'1,234' in v is read as 1234"]),
+    "blanks between thousands": (
+        ["1 234,5", "12 000,25", "7,5"],
+        [1234.5, 12000.25, 7.5],
+        ["'1 234,5' in v is read as 1234.5"],
+    ),
+    "apostrophes between thousands": (["1'234.50", "12.00"], [1234.5, 12.0], ['"1\'234.50" in v is read as 1234.5']),
+    "dollars": (["$7,044.52", "$99", "-$5.50"], [7044.52, 99.0, -5.5], ["'$7,044.52' in v is read as 7044.52"]),
+    "euros": (["1.234,50 €", "12,00 €"], [1234.5, 12.0], ["'1.234,50 €' in v is read as 1234.5"]),
+    "kroner": (["kr 100", "kr 2 000"], [100.0, 2000.0], ["'kr 100' in v is read as 100"]),
+    "parentheses": (["(12.5)", "3.25", "(1)"], [-12.5, 3.25, -1.0], ["'(12.5)' in v is read as -12.5"]),
+    "percent": (["21 %", "20%", "3.5%"], [21.0, 20.0, 3.5], ["'21 %' in v is read as 21"]),
+    "a unit": (["18 kg", "20kg", "3.5 kg"], [18.0, 20.0, 3.5], ["'18 kg' in v is read as 18"]),
+    "a unit with a figure": (["18 m2", "20 m2"], [18.0, 20.0], ["'18 m2' in v is read as 18"]),
+    "a plus": (["-3.09", "+2.41", "+0.5"], [-3.09, 2.41, 0.5], []),
+    "a true minus": (["−5", "4.5", "−0.5"], [-5.0, 4.5, -0.5], []),
+    "words of pandas": (["1.5", "None", "<NA>", "#N/A", "n/a", "2.5"], [1.5, None, None, None, None, 2.5], []),
+    "a dash for missing": (
+        ["1.5", "-", "-", "2.5", "-", "3.5"],
+        [1.5, None, None, 2.5, None, 3.5],
+        ["'-' in v is taken for missing, in 3 rows"],
+    ),
+    "a word for missing": (
+        ["12", "unknown", "9", "unknown", "unknown", "7"],
+        [12.0, None, 9.0, None, None, 7.0],
+        ["'unknown' in v is taken for missing, in 3 rows"],
+    ),
+    "a stray word": (
+        [*MANY, "oops"],
+        [*map(float, MANY), None],
+        ["'oops' in v is no number, and is taken for missing, in row 31"],
+    ),
+    "codes": (
+        ["02139", "10001", "94105"],
+        ["02139", "10001", "94105"],
+        ["v is read as texts, because 02139 begins with 0"],
+    ),
+    "months": (["01", "02", "12"], [1, 2, 12], []),
+    "names of things": (["C001", "C002", "C003"], ["C001", "C002", "C003"], []),
+    "ranges": (["1", "2", "3+", "3+", "3+"], ["1", "2", "3+", "3+", "3+"], []),
+    "several units": (["1 kg", "2 lb", "3 g"], ["1 kg", "2 lb", "3 g"], []),
+    "versions": (["1.2.3", "1.10.0"], ["1.2.3", "1.10.0"], []),
+    "yes in any case": (
+        ["Yes", "yes", "No", "Yes", "NO", "No"],
+        ["Yes", "Yes", "No", "Yes", "No", "No"],
+        ["in v 'NO' is taken for 'No', 'yes' is taken for 'Yes'"],
+    ),
+    "many words in any case": (["a", "A", "b", "c", "d"], ["a", "A", "b", "c", "d"], []),
+    "blanks": (["good", "good ", " bad"], ["good", "good", "bad"], []),
+}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_column_is_read_as_a_person_would(tmp_path: Path, name: str) -> None:
+    values, expected, notes = COLUMNS[name]
+    path = write_table(tmp_path, "v\tx\n" + "".join(f"{value}\t{index}\n" for index, value in enumerate(values)))
+    found = read_frame(path)
+    assert found.frame["v"].to_list() == expected
+    assert list(found.notes) == notes
+
+
+def test_a_number_that_can_be_two_is_read_by_the_separator_of_the_file(tmp_path: Path) -> None:
+    assert read_frame(write_table(tmp_path, "v;x\n1,234;1\n5,678;2\n")).frame["v"].to_list() == [1.234, 5.678]
+    assert read_frame(write_table(tmp_path, 'v,x\n"1,234",1\n"5,678",2\n')).frame["v"].to_list() == [1234, 5678]
+
+
+def test_numbers_with_many_other_texts_are_refused_and_the_first_is_named(tmp_path: Path) -> None:
+    path = write_table(tmp_path, "v\n" + "\n".join([*MANY, "oops", "what", "no", *MANY]) + "\n")
+    assert refusal_of(path).startswith("expected numbers in v, found 'oops' in row 31, and 2 more such cells; mend ")
+
+
+@given(
+    st.integers(-(10**9), 10**9).map(lambda value: value / 100),
+    st.sampled_from([("", "."), (",", "."), ("", ","), (".", ","), (" ", "."), (" ", ","), ("'", ".")]),
+    st.sampled_from([("", ""), ("$", ""), ("€ ", ""), ("", "%"), ("", " kg"), ("", " km/h")]),
+    st.booleans(),
+)
+def test_a_number_is_read_as_it_was_written(
+    value: float, separators: tuple[str, str], affixes: tuple[str, str], in_parentheses: bool
+) -> None:
+    def write(number: float) -> str:
+        grouping, decimal = separators
+        text = f"{abs(number):,.2f}".replace(",", "g").replace(".", decimal).replace("g", grouping)
+        text = affixes[0] + text + affixes[1]
+        return text if number >= 0 else f"({text})" if in_parentheses else f"-{text}"
+
+    found = infer_spelling({write(number): 1 for number in (value, 1234567.25, -0.5)})
+    assert found is not None
+    assert found.numbers[write(value)] == pytest.approx(value, abs=1e-9)
+    column = NumericColumn(spelling=found.spelling)
+    assert parse_text(column, write(value)) == found.numbers[write(value)]
+    assert parse_json(column, value) == value
+    if found.spelling != PLAIN_NUMBERS:
+        assert parse_json(column, write(value)) == found.numbers[write(value)]
+
+
+@given(st.text(max_size=12))
+def test_no_text_makes_reading_fail(text: str) -> None:
+    for spelling in (NumberSpelling(), NumberSpelling(".", ",", "$", "kg")):
+        value = read_spelled(text, spelling)
+        assert value is None or math.isfinite(value) or "e" in text.lower()
+    found = infer_spelling({text: 1})
+    assert found is None or set(found.numbers) == {text}
+
+
+def test_a_plain_column_takes_no_other_spelling() -> None:
+    for text in ("1,5", "1 234", "5 kg", "$5", "--1", "1.2.3"):
+        with pytest.raises(ParseError):
+            parse_text(NumericColumn(), text)
+    assert parse_text(NumericColumn(), "(2.5)") == -2.5
+
+
+def test_a_folded_category_is_found_in_any_case() -> None:
+    column = CategoricalColumn(("No", "Yes"), is_folded=True)
+    assert [parse_text(column, text) for text in ("yes", "YES ", "no", "No")] == [1.0, 1.0, 0.0, 0.0]
+    assert parse_json(column, "yes") == 1.0
+    with pytest.raises(ParseError):
+        parse_text(CategoricalColumn(("No", "Yes")), "yes")
