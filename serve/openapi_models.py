@@ -72,6 +72,8 @@ def _number(column: NumericColumn) -> Schema:
 def _json_value(column: ColumnSpec) -> Schema:
     if isinstance(column, NumericColumn):
         return {"anyOf": [_number(column), {"type": "null"}]} if column.missing else _number(column)
+    if column.is_pooled:
+        return {"type": ["string", "null"] if column.missing else "string"}
     texts = [*column.categories, *MISSING] if column.missing else [*column.categories]
     booleans = [text == "true" for text in column.categories] if column.boolean else []
     return {"enum": [*texts, *booleans, *([None] if column.missing else [])]}
@@ -80,5 +82,5 @@ def _json_value(column: ColumnSpec) -> Schema:
 def _query_value(column: ColumnSpec) -> Schema:
     missing = list(MISSING) if column.missing else []
     if isinstance(column, CategoricalColumn):
-        return {"type": "string", "enum": [*column.categories, *missing]}
+        return {"type": "string"} if column.is_pooled else {"type": "string", "enum": [*column.categories, *missing]}
     return {"anyOf": [_number(column), {"enum": missing}]} if missing else _number(column)

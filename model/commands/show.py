@@ -97,6 +97,7 @@ def _column(name: str, column: ColumnSpec) -> list[str]:
         count = len(column.categories)
         rest = "" if count <= MAX_LISTED_CATEGORIES else f", … ({count:,})"
         categories = ", ".join(column.categories[:MAX_LISTED_CATEGORIES]) + rest
+        categories += ", and others" if column.is_pooled else ""
         return [name, "boolean" if column.boolean else "text", categories, "one-hot", missing]
     return [name, "number", _range_text(column), _scaling_text("x", column), missing]
 

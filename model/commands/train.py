@@ -80,6 +80,7 @@ class TableOptions:
         drop: columns to leave out.
         task: binary, multiclass or regression; None to infer it.
         no_header: whether the file begins with values instead of the columns' names.
+        keep: columns of texts that are learned from even if nearly every row has a text of its own.
     """
 
     target: str | None
@@ -87,11 +88,12 @@ class TableOptions:
     drop: tuple[str, ...]
     task: str | None
     no_header: bool
+    keep: tuple[str, ...]
 
     @property
     def given(self) -> bool:
         """Whether any of them was given."""
-        return bool(self.target or self.columns is not None or self.drop or self.task or self.no_header)
+        return bool(self.target or self.columns is not None or self.drop or self.task or self.no_header or self.keep)
 
 
 @click.command()
@@ -99,6 +101,7 @@ class TableOptions:
 @click.option("--target", help="The column to predict, of a file.")
 @click.option("--columns", type=NameList(), help="The columns to predict it from.  [default: all others]")
 @click.option("--drop", type=NameList(), default=(), help="Columns to leave out.")
+@click.option("--keep", type=NameList(), default=(), help="Learn from these even if each row has a text of its own.")
 @click.option("--task", type=click.Choice(list(TASKS)), help="What the target is.  [default: told by its values]")
 @no_header_option
 @click.option("--hidden", type=LayerSizes(), help=f"Units of each hidden layer.  [default: {_HIDDEN_DEFAULT}]")
@@ -129,6 +132,7 @@ def train(
     target: str | None,
     columns: tuple[str, ...] | None,
     drop: tuple[str, ...],
+    keep: tuple[str, ...],
     task: str | None,
     no_header: bool,
     hidden: tuple[int, ...] | None,
@@ -146,7 +150,7 @@ def train(
     """
     out = out or DIRECTORY / f"{Path(table).stem}{SUFFIX}"
     check_path(out)
-    data = _read(table, TableOptions(target, columns, drop, task, no_header))
+    data = _read(table, TableOptions(target, columns, drop, task, no_header, keep))
     if data.notes and not as_json:
         click.echo(notes_text(data.notes))
     network, hyperparameters = _settings(data, hidden, activation, options)
@@ -169,7 +173,7 @@ def _read(table: str, options: TableOptions) -> Table:
     if table in TRUTH_TABLES:
         if options.given:
             raise click.UsageError(
-                f"{table} is a truth table; --target, --columns, --drop, --task and --no-header are for files"
+                f"{table} is a truth table; --target, --columns, --drop, --keep, --task and --no-header are for files"
             )
         return truth_table(table)
     if not os.path.lexists(table):
@@ -186,6 +190,7 @@ def _read(table: str, options: TableOptions) -> Table:
         drop=options.drop,
         task=options.task,
         has_header=not options.no_header,
+        keep=options.keep,
     )
 
 

@@ -63,17 +63,19 @@ class CategoricalColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
         missing: whether values were missing. If so, missing is a category of its own, the last.
         boolean: whether the texts are true and false, which may then be written in upper and lower case.
         is_folded: whether others may be so, too.
+        is_pooled: whether all other texts together are a category too, the next after `categories`.
     """
 
     categories: tuple[str, ...]
     missing: bool = False
     boolean: bool = False
     is_folded: bool = False
+    is_pooled: bool = False
 
     @property
     def input_count(self) -> int:
         """How many inputs the column has."""
-        return len(self.categories) + self.missing
+        return len(self.categories) + self.is_pooled + self.missing
 
 
 ColumnSpec = NumericColumn | CategoricalColumn
@@ -150,7 +152,8 @@ def aligned_empty(rows: int, inputs: int) -> Float[np.ndarray, "rows inputs"]:
 
 def _fill(x: np.ndarray, column: ColumnSpec, values: np.ndarray) -> None:
     if isinstance(column, CategoricalColumn):
-        x[:, : len(column.categories)] = values[:, None] == np.arange(len(column.categories))
+        count = len(column.categories) + column.is_pooled
+        x[:, :count] = values[:, None] == np.arange(count)
         if column.missing:
             x[:, -1] = np.isnan(values)
         return

@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -15,7 +15,6 @@ from jaxtyping import Float
 from model.messages import quote_names
 from model.tables.columns import (
     FLOAT32_NUMBERS,
-    CategoricalColumn,
     ColumnSpec,
     ColumnSpecs,
     NumericColumn,
@@ -29,6 +28,7 @@ from model.tables.series_parsing import parse_series
 from model.tables.spelling import NumberSpelling
 from model.tables.table import Table
 from model.tables.targets import fit_target
+from model.tables.text_categories import fit_categories
 from model.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -37,9 +37,20 @@ if TYPE_CHECKING:
 # Rows that a thread encodes at a time, and how many threads do so; each has copies of the rows that it works on.
 ENCODED_ROWS, THREADS = 16_384, 2
 
-# A text column with more categories than the first limit is refused; so is one with more than the second, if most of
-# its texts occur once.
-MAX_CATEGORIES, MAX_UNIQUE_TEXTS = 1_000, 20
+
+class TextOptions(NamedTuple):
+    """How columns of texts are learned from.
+
+    Attributes:
+        folded: the columns in which texts that differ in case alone are the same.
+        kept: the columns that are learned from even if nearly every row has a text of its own.
+    """
+
+    folded: Container[str] = ()
+    kept: Container[str] = ()
+
+
+DEFAULT_TEXTS = TextOptions()
 
 
 def read_table(
@@ -50,6 +61,7 @@ def read_table(
     drop: Sequence[str] = (),
     task: str | None = None,
     has_header: bool = True,
+    keep: Sequence[str] = (),
 ) -> Table:
     r"""The table in a CSV or Parquet file.
 
@@ -61,6 +73,7 @@ def read_table(
         task: binary, multiclass or regression; by default binary if the target has two values, multiclass if it has
             texts, booleans or few whole numbers, and regression otherwise.
         has_header: whether a CSV file begins with the names of its columns; otherwise they are c1, c2, ….
+        keep: columns of texts that are learned from even if nearly every row has a text of its own.
 
     Returns:
         The table, with its columns scaled and encoded.
@@ -88,9 +101,11 @@ def read_table(
         if target in (*(columns or ()), *drop):
             raise TableError(f"{target} as the target alone", "it among --columns or --drop", "name it once")
         found = read_frame(path, columns, target=target, drop=drop, has_header=has_header)
-        frames, notes, spellings, folded = [found.frame], found.notes, found.spellings, found.folded
+        frames, notes, spellings = [found.frame], found.notes, found.spellings
+        texts = TextOptions(found.folded, keep)
         del found  # so that only table_from_frame holds the frame
-        return replace(table_from_frame(frames.pop(), target, task, spellings, folded), notes=notes)
+        table = table_from_frame(frames.pop(), target, task, spellings, texts)
+        return replace(table, notes=notes + table.notes)
 
 
 def table_from_frame(
@@ -98,7 +113,7 @@ def table_from_frame(
     target: str,
     task: str | None = None,
     spellings: Mapping[str, NumberSpelling] = MappingProxyType({}),
-    folded: Container[str] = (),
+    texts: TextOptions = DEFAULT_TEXTS,
 ) -> Table:
     """The table of a frame.
 
@@ -107,7 +122,7 @@ def table_from_frame(
         target: the column to predict.
         task: as of `read_table`.
         spellings: how numbers are written, by the names of the columns in which they are not typed.
-        folded: the columns in which texts that differ in case alone are the same.
+        texts: how columns of texts are learned from.
 
     Returns:
         The table, with its columns scaled and encoded.
@@ -124,7 +139,12 @@ def table_from_frame(
     names = tuple(name for name in frame.columns if name != target)
     if not names:
         raise TableError("a column beside the target", "none", "name a file with more, or other --columns")
-    column_specs = _fit_columns(frame, names, spellings, folded)
+    fitted_columns = _fit_columns(frame, names, spellings, texts)
+    notes = tuple(note for _, note in fitted_columns.values() if note)
+    specs = {name: column for name, (column, _) in fitted_columns.items() if column is not None}
+    if not specs:
+        raise TableError("a column to learn from", f"none ({'; '.join(notes)})", "name a file with others")
+    names, column_specs = tuple(specs), tuple(specs.values())
     dropped = rows - len(frame)
     parts = type(frame)([frame[name] for name in names]).iter_slices(ENCODED_ROWS)  # select() would take patterns
     del frame  # so that the memory of each part is free once it is encoded
@@ -140,6 +160,7 @@ def table_from_frame(
         target_scaling=_spelled(fitted.scaling, spellings.get(target)),
         dropped=dropped,
         complete=False,
+        notes=notes,
     )
 
 
@@ -163,35 +184,18 @@ def _spelled(column: NumericColumn, spelling: NumberSpelling | None) -> NumericC
 
 
 def _fit_columns(
-    frame: polars.DataFrame, names: Sequence[str], spellings: Mapping[str, NumberSpelling], folded: Container[str]
-) -> ColumnSpecs:
-    def fit(name: str) -> ColumnSpec:
+    frame: polars.DataFrame, names: Sequence[str], spellings: Mapping[str, NumberSpelling], texts: TextOptions
+) -> dict[str, tuple[ColumnSpec | None, str | None]]:
+    """For each column its spec, or None if it is left out, and a note or None."""
+
+    def fit(name: str) -> tuple[ColumnSpec | None, str | None]:
         series = frame[name].alias("")  # polars would take a name for a pattern, even a series' own
         if series.dtype.is_numeric():
-            return _spelled(_fit_numeric(series, name), spellings.get(name))
-        return _fit_categorical(series, name in folded)
+            return _spelled(_fit_numeric(series, name), spellings.get(name)), None
+        return fit_categories(series, name, name in texts.folded, name in texts.kept)
 
     with ThreadPoolExecutor(THREADS) as pool:
-        column_specs = tuple(pool.map(fit, names))
-    named = zip(names, column_specs, strict=True)
-    free_texts = [
-        name
-        for name, column in named
-        if isinstance(column, CategoricalColumn) and _is_free_text(column, len(frame) - frame[name].null_count())
-    ]
-    if free_texts:
-        counts = ", ".join(f"{frame[name].n_unique():,} in {name}" for name in free_texts)
-        raise TableError(
-            "text columns with few different texts",
-            f"{counts}, of {len(frame):,} rows",
-            f"leave such columns out: --drop {quote_names(free_texts)}",
-        )
-    return column_specs
-
-
-def _is_free_text(column: CategoricalColumn, present: int) -> bool:
-    count = len(column.categories)
-    return count > MAX_CATEGORIES or (count > MAX_UNIQUE_TEXTS and 2 * count > present)
+        return dict(zip(names, pool.map(fit, names), strict=True))
 
 
 def _fit_numeric(series: polars.Series, name: str) -> NumericColumn:
@@ -203,11 +207,3 @@ def _fit_numeric(series: polars.Series, name: str) -> NumericColumn:
         found = f"{series.min()!r} to {series.max()!r}"
         remedy = f"leave it out: --drop {quote_names([name])}"
         raise TableError(f"{FLOAT32_NUMBERS} in {name}", found, remedy) from None
-
-
-def _fit_categorical(series: polars.Series, is_folded: bool) -> CategoricalColumn:
-    import polars as pl
-
-    boolean = series.dtype == pl.Boolean
-    present: Any = series.cast(pl.String).unique().drop_nulls().sort()
-    return CategoricalColumn(tuple(present), bool(series.null_count()), boolean, is_folded)

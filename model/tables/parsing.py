@@ -210,6 +210,8 @@ def _category_index(column: CategoricalColumn, text: str) -> float:
     try:
         return float(column.categories.index(category_name(column, text)))
     except ValueError:
+        if column.is_pooled:
+            return float(len(column.categories))
         raise ParseError(one_of(column.categories), quote(text)) from None
 
 

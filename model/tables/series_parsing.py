@@ -100,5 +100,6 @@ def _parsed(column: ColumnSpec, series: polars.Series) -> Float[np.ndarray, " ro
         if column.is_folded:
             named = bare.replace({text: category_name(column, text) for text in bare.drop_nulls().unique().to_list()})
         codes = named.cast(pl.Enum(column.categories), strict=False).to_physical()
-        values = codes.cast(pl.Float64).fill_null(_UNKNOWN_CATEGORY)
+        unknown = float(len(column.categories)) if column.is_pooled else _UNKNOWN_CATEGORY
+        values = codes.cast(pl.Float64).fill_null(unknown)
     return np.where(absent.fill_null(True).to_numpy(), np.nan, values.to_numpy())

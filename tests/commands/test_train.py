@@ -206,7 +206,7 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
     "rows of different lengths": (b"a,y\n1,0\n2,1,3\n", "found 3 in line 3;"),
     "not UTF-8": ("ü,y,ö\n1,2,ñ\n".encode() + b"na\xefve,0,1\n", "UTF-8"),
     "a long line": (b"a,y\n" + b"x" * (18 << 20) + b",0\n", "long"),
-    "names": (b"".join([b"name,y\n", *(b"name %d,%d\n" % (i, i % 2) for i in range(100))]), "--drop name"),
+    "names": (b"".join([b"name,y\n", *(b"name %d,%d\n" % (i, i % 2) for i in range(100))]), "left out name"),
     "no target": (b"a,y\n1,\n2,\n", "expected a value of y in some row, found none;"),
     "only the target": (b"y\n1\n0\n", "expected a column beside the target, found none;"),
     "beyond float32": (b"a,y\n1,0\n1e39,1\n", "expected numbers within ±3.4e38 in a, found 1.0 to 1e+39; leave it"),
@@ -252,7 +252,7 @@ def test_a_bad_file_is_one_sentence_and_status_2(
         (
             "xor",
             ["--target", "y"],
-            "xor is a truth table; --target, --columns, --drop, --task and --no-header are for files",
+            "xor is a truth table; --target, --columns, --drop, --keep, --task and --no-header are for files",
         ),
     ],
 )

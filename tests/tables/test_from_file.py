@@ -8,7 +8,9 @@ import polars as pl
 import pytest
 
 from model import CategoricalColumn, NumericColumn, TableError, read_table
-from model.tables.from_file import table_from_frame
+from model.tables.from_file import TextOptions, table_from_frame
+from model.tables.parsing import parse_text
+from model.tables.series_parsing import parse_series
 from tests.tables.examples import write_table
 
 CONTENT = "size,color,wild,price\n1,red,true,10\n2,NA,false,20\n3,blue,true,\n?,red,true,60\n"
@@ -77,18 +79,42 @@ def test_an_unknown_task_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "texts", "is_refused"),
-    [(100, 100, True), (100, 51, True), (100, 50, False), (20, 20, False), (2_002, 1_001, True), (2_002, 1_000, False)],
+    ("rows", "texts", "note"),
+    [
+        (100, 100, "left out the name: it has a text of its own in 100 of 100 rows; --keep takes it all the same"),
+        (100, 51, "left out the name: none of its 51 texts occurs in 5 rows; --keep takes it all the same"),
+        (100, 50, None),
+        (20, 20, None),
+        (2_002, 1_001, "left out the name: none of its 1,001 texts occurs in 5 rows; --keep takes it all the same"),
+        (2_002, 1_000, None),
+    ],
 )
-def test_a_text_column_with_too_many_texts_is_refused(rows: int, texts: int, is_refused: bool) -> None:
+def test_a_column_in_which_nearly_each_row_has_its_own_text_is_left_out(
+    rows: int, texts: int, note: str | None
+) -> None:
     names = [f"name {index % texts}" for index in range(rows)]
-    frame = pl.DataFrame({"the name": names, "y": [0, 1] * (rows // 2)})
-    if not is_refused:
-        assert len(table_from_frame(frame, "y").column_specs[0].categories) == texts  # type: ignore[union-attr]
-        return
-    with pytest.raises(TableError) as caught:
+    frame = pl.DataFrame({"x": range(rows), "the name": names, "y": [0, 1] * (rows // 2)})
+    table = table_from_frame(frame, "y")
+    assert table.columns == (("x", "the name") if note is None else ("x",))
+    assert table.notes == (() if note is None else (note,))
+    if note is None:
+        assert len(table.column_specs[1].categories) == texts  # type: ignore[union-attr]
+    kept = table_from_frame(frame, "y", texts=TextOptions(kept=["the name"]))
+    assert kept.columns == ("x", "the name")
+
+
+def test_rare_texts_are_one_category_together() -> None:
+    names = [f"rare {index}" for index in range(60)] + ["common"] * 30 + ["other"] * 10
+    table = table_from_frame(pl.DataFrame({"name": names, "y": [0, 1] * 50}), "y")
+    assert table.column_specs == (CategoricalColumn(("common", "other"), is_pooled=True),)
+    assert table.notes == ("of the 62 texts of name, 2 have an input of their own, and the others one together",)
+    assert table.x[0].tolist() == [0, 0, 1]
+    assert table.x[60].tolist() == [1, 0, 0]
+    assert parse_text(table.column_specs[0], "never seen") == parse_text(table.column_specs[0], "rare 3") == 2
+    assert parse_series(table.column_specs[0], pl.Series(["other", "never seen"])).tolist() == [1, 2]
+
+
+def test_a_table_without_a_column_to_learn_from_is_refused() -> None:
+    frame = pl.DataFrame({"name": [f"name {index}" for index in range(100)], "y": [0, 1] * 50})
+    with pytest.raises(TableError, match=r"expected a column to learn from, found none \(left out name: it has"):
         table_from_frame(frame, "y")
-    assert str(caught.value) == (
-        f"expected text columns with few different texts, found {texts:,} in the name, of {rows:,} rows; "
-        "leave such columns out: --drop 'the name'"
-    )
