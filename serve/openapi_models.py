@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from model.tables.columns import BEYOND_FLOAT32, CategoricalColumn, ColumnSpec, NumericColumn
+from model.tables.date_columns import DateColumn
+from model.tables.date_spelling import describe_date
 from model.tables.parsing import MISSING
 from model.tables.spelling import PLAIN_NUMBERS
 from serve.loaded_model import Model
@@ -69,9 +71,22 @@ def _number(column: NumericColumn) -> Schema:
     return value
 
 
+def _date(column: DateColumn) -> Schema:
+    kinds = {"time": "time", "ym": "date"}
+    has_times = "hour" in column.parts
+    value: Schema = {"type": "string", "format": kinds.get(column.style, "date-time" if has_times else "date")}
+    if column.minimum is not None and column.maximum is not None:
+        ends = [describe_date(end, column.style) for end in (column.minimum, column.maximum)]
+        value["description"] = f"{' to '.join(ends)} in training; as it was written there, or as in ISO 8601"
+    return value
+
+
 def _json_value(column: ColumnSpec) -> Schema:
     if isinstance(column, NumericColumn):
         return {"anyOf": [_number(column), {"type": "null"}]} if column.missing else _number(column)
+    if isinstance(column, DateColumn):
+        value = _date(column)
+        return {"anyOf": [value, {"enum": [*MISSING, None]}]} if column.missing else value
     if column.is_pooled:
         return {"type": ["string", "null"] if column.missing else "string"}
     texts = [*column.categories, *MISSING] if column.missing else [*column.categories]
@@ -83,4 +98,5 @@ def _query_value(column: ColumnSpec) -> Schema:
     missing = list(MISSING) if column.missing else []
     if isinstance(column, CategoricalColumn):
         return {"type": "string"} if column.is_pooled else {"type": "string", "enum": [*column.categories, *missing]}
-    return {"anyOf": [_number(column), {"enum": missing}]} if missing else _number(column)
+    value = _date(column) if isinstance(column, DateColumn) else _number(column)
+    return {"anyOf": [value, {"enum": missing}]} if missing else value

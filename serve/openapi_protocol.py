@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from model.tables.columns import NumericColumn
+from model.tables.columns import ColumnSpec, NumericColumn
+from model.tables.date_columns import DateColumn
+from model.tables.date_spelling import describe_date
 from serve.loaded_model import Model
 from serve.open_inference_codec import JSON_LENGTH, InferRequest, InferResponse, metadata_of
 from serve.openapi_parts import (
@@ -67,13 +69,16 @@ def protocol_schemas() -> Schema:
     return schemas
 
 
+def _example_value(column: ColumnSpec) -> float | str | None:
+    if isinstance(column, DateColumn):
+        return describe_date(column.mean, column.style)
+    return column.mean if isinstance(column, NumericColumn) else next(iter(column.categories), None)
+
+
 def _example(model: Model) -> Schema:
     """An example of a request for one row."""
     columns = dict(zip(model.checkpoint.columns, model.checkpoint.column_specs, strict=True))
-    values = {
-        name: column.mean if isinstance(column, NumericColumn) else next(iter(column.categories), None)
-        for name, column in columns.items()
-    }
+    values = {name: _example_value(column) for name, column in columns.items()}
     inputs = [
         {
             "name": tensor["name"],

@@ -118,7 +118,7 @@ class RowDecoder:
         """The numbers of JSON values, where None is missing. Raises ValueError if a value does not fit its column."""
         values = np.empty((len(rows), len(self.columns)))
         for index, (column, column_values) in enumerate(zip(self.column_specs, zip(*rows, strict=True), strict=False)):
-            if isinstance(column, CategoricalColumn):
+            if not isinstance(column, NumericColumn):
                 values[:, index] = [parse_json(column, value) for value in column_values]
             else:
                 values[:, index] = column_values  # None becomes NaN
@@ -141,8 +141,8 @@ def _row_type(columns: tuple[str, ...], column_specs: ColumnSpecs) -> Any:
     fields: list[Any] = []
     for index, column in enumerate(column_specs):
         value_type: Any = float
-        if isinstance(column, CategoricalColumn):
-            value_type = str | bool if column.boolean else str
+        if not isinstance(column, NumericColumn):
+            value_type = str | bool if isinstance(column, CategoricalColumn) and column.boolean else str
         if column.missing:
             fields.append((f"c{index}", value_type | None | msgspec.UnsetType, msgspec.UNSET))
         else:

@@ -17,6 +17,7 @@ from model.commands.shared import no_header_option, notes_text, required_checkpo
 from model.inference import OverflowingRowError, Predictor
 from model.messages import join_names
 from model.tables.columns import NumericColumn
+from model.tables.date_columns import DateColumn
 from model.tables.errors import TableError, naming_file
 from model.tables.parsing import ParseError
 from model.tables.series_parsing import parse_series
@@ -136,12 +137,13 @@ def column_values(checkpoint: Checkpoint, frame: polars.DataFrame, first: int = 
     """
     import polars as pl
 
-    for name in checkpoint.columns:
+    for name, column in zip(checkpoint.columns, checkpoint.column_specs, strict=True):
         if name not in frame.columns:
             expected = f"the columns {join_names(checkpoint.columns)}"
             raise TableError(expected, f"no {name}", "name a file that has it")
         dtype = frame[name].dtype
-        if dtype.is_nested() or dtype.is_temporal() or dtype == pl.Binary:
+        may_be_temporal = isinstance(column, DateColumn) or dtype == pl.Duration
+        if dtype.is_nested() or (dtype.is_temporal() and not may_be_temporal) or dtype == pl.Binary:
             raise TableError(f"numbers or texts in {name}", str(dtype), "mend the file")
     values = np.empty((len(frame), len(checkpoint.columns)))
     for index, (name, column) in enumerate(zip(checkpoint.columns, checkpoint.column_specs, strict=True)):

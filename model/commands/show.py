@@ -14,6 +14,8 @@ from model.messages import align_columns
 from model.network import parameter_count
 from model.pytrees import entry_names
 from model.tables.columns import CategoricalColumn, ColumnSpec, NumericColumn
+from model.tables.date_columns import DateColumn
+from model.tables.date_spelling import describe_date
 
 # Parameters are listed if there are at most so many; so are the categories of a column.
 MAX_LISTED_PARAMETERS, MAX_LISTED_CATEGORIES = 100, 5
@@ -99,6 +101,10 @@ def _column(name: str, column: ColumnSpec) -> list[str]:
         categories = ", ".join(column.categories[:MAX_LISTED_CATEGORIES]) + rest
         categories += ", and others" if column.is_pooled else ""
         return [name, "boolean" if column.boolean else "text", categories, "one-hot", missing]
+    if isinstance(column, DateColumn):
+        ends = [describe_date(end, column.style) for end in (column.minimum, column.maximum) if end is not None]
+        inputs = ", ".join(["scaled time", *column.parts])
+        return [name, "time" if column.style == "time" else "date", " to ".join(ends), inputs, missing]
     return [name, "number", _range_text(column), _scaling_text("x", column), missing]
 
 

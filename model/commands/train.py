@@ -19,14 +19,12 @@ from model.commands.check import check_checkpoint
 from model.commands.interrupts import interrupts
 from model.commands.option_types import LayerSizes, NameList, NumberList
 from model.commands.shared import DIRECTORY, no_header_option, notes_text
+from model.commands.table_options import TableOptions, read_named_table
 from model.commands.train_output import ShowProgress, json_text, shown_progress, train_text
 from model.hyperparameters import OPTIMIZERS, SCHEDULES, Hyperparameters
 from model.hyperparameters import replace as replace_hyperparameters
-from model.messages import join_names, quote
 from model.network import INITS, Network, parameter_count
-from model.tables.from_file import read_table
 from model.tables.table import Table
-from model.tables.truth_tables import TRUTH_TABLES, truth_table
 from model.tasks import TASKS
 from model.training.defaults import (
     FILE_DEFAULTS,
@@ -70,38 +68,13 @@ _COUNT = click.IntRange(1)
 _HIDDEN_DEFAULT = f"{_sizes_text(TRUTH_TABLE_HIDDEN)}, for a file {_sizes_text(FILE_HIDDEN)}"
 
 
-@dataclass(frozen=True)
-class TableOptions:
-    """Which columns of a file are learned from, and what the target is.
-
-    Attributes:
-        target: the column to predict, or None.
-        columns: the columns to predict it from; None for all others.
-        drop: columns to leave out.
-        task: binary, multiclass or regression; None to infer it.
-        no_header: whether the file begins with values instead of the columns' names.
-        keep: columns of texts that are learned from even if nearly every row has a text of its own.
-    """
-
-    target: str | None
-    columns: tuple[str, ...] | None
-    drop: tuple[str, ...]
-    task: str | None
-    no_header: bool
-    keep: tuple[str, ...]
-
-    @property
-    def given(self) -> bool:
-        """Whether any of them was given."""
-        return bool(self.target or self.columns is not None or self.drop or self.task or self.no_header or self.keep)
-
-
 @click.command()
 @click.argument("table", default="xor")
 @click.option("--target", help="The column to predict, of a file.")
 @click.option("--columns", type=NameList(), help="The columns to predict it from.  [default: all others]")
 @click.option("--drop", type=NameList(), default=(), help="Columns to leave out.")
 @click.option("--keep", type=NameList(), default=(), help="Learn from these even if each row has a text of its own.")
+@click.option("--dates", type=click.Choice(["ymd", "dmy", "mdy"]), help="The order in dates.  [default: told by them]")
 @click.option("--task", type=click.Choice(list(TASKS)), help="What the target is.  [default: told by its values]")
 @no_header_option
 @click.option("--hidden", type=LayerSizes(), help=f"Units of each hidden layer.  [default: {_HIDDEN_DEFAULT}]")
@@ -133,6 +106,7 @@ def train(
     columns: tuple[str, ...] | None,
     drop: tuple[str, ...],
     keep: tuple[str, ...],
+    dates: str | None,
     task: str | None,
     no_header: bool,
     hidden: tuple[int, ...] | None,
@@ -150,7 +124,7 @@ def train(
     """
     out = out or DIRECTORY / f"{Path(table).stem}{SUFFIX}"
     check_path(out)
-    data = _read(table, TableOptions(target, columns, drop, task, no_header, keep))
+    data = read_named_table(table, TableOptions(target, columns, drop, task, no_header, keep, dates))
     if data.notes and not as_json:
         click.echo(notes_text(data.notes))
     network, hyperparameters = _settings(data, hidden, activation, options)
@@ -167,31 +141,6 @@ def train(
         )
     show_end = json_text if as_json else train_text
     click.echo(show_end(checkpoint, data, check_checkpoint(checkpoint), out))
-
-
-def _read(table: str, options: TableOptions) -> Table:
-    if table in TRUTH_TABLES:
-        if options.given:
-            raise click.UsageError(
-                f"{table} is a truth table; --target, --columns, --drop, --keep, --task and --no-header are for files"
-            )
-        return truth_table(table)
-    if not os.path.lexists(table):
-        names = ", ".join(TRUTH_TABLES)
-        raise click.UsageError(f"{quote(table)} is no file, and none of the truth tables {names}; name one of them")
-    if options.target is None:
-        from model.tables.reading import read_names
-
-        raise click.UsageError(f"{table}: expected --target with one of its columns, {join_names(read_names(table))}")
-    return read_table(
-        table,
-        options.target,
-        columns=options.columns,
-        drop=options.drop,
-        task=options.task,
-        has_header=not options.no_header,
-        keep=options.keep,
-    )
 
 
 def _settings(

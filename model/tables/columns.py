@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 from jaxtyping import Bool, Float
 
+from model.tables.date_columns import DateColumn, date_inputs
 from model.tables.spelling import PLAIN_NUMBERS, NumberSpelling
 
 # float32 holds numbers below this one: the largest of them and half a unit of its last place.
@@ -78,7 +79,7 @@ class CategoricalColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
         return len(self.categories) + self.is_pooled + self.missing
 
 
-ColumnSpec = NumericColumn | CategoricalColumn
+ColumnSpec = NumericColumn | CategoricalColumn | DateColumn
 ColumnSpecs = tuple[ColumnSpec, ...]
 
 # A column of numbers that the network sees as they are.
@@ -108,7 +109,8 @@ def encode(
 
     Args:
         column_specs: one for each column.
-        values: [rows] float64 for each column: numbers or the indices of categories, NaN where a value is missing.
+        values: [rows] float64 for each column: numbers, the indices of categories or seconds since 1970, NaN where a
+            value is missing.
         block_rows: how many rows are encoded at a time.
 
     Returns:
@@ -156,6 +158,9 @@ def _fill(x: np.ndarray, column: ColumnSpec, values: np.ndarray) -> None:
         x[:, :count] = values[:, None] == np.arange(count)
         if column.missing:
             x[:, -1] = np.isnan(values)
+        return
+    if isinstance(column, DateColumn):
+        x[:] = date_inputs(column, values)
         return
     x[:, 0] = column.scaled(values)
     if column.missing:

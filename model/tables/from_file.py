@@ -23,6 +23,7 @@ from model.tables.columns import (
     encode,
     fit_numeric,
 )
+from model.tables.date_columns import DateColumn, fit_date
 from model.tables.errors import PathLike, TableError, naming_file
 from model.tables.series_parsing import parse_series
 from model.tables.spelling import NumberSpelling
@@ -42,10 +43,14 @@ class TextOptions(NamedTuple):
     """How columns of texts are learned from.
 
     Attributes:
+        spellings: how numbers are written, by the names of the columns in which they are not typed.
+        date_styles: how dates are written, by the names of the columns that hold their seconds.
         folded: the columns in which texts that differ in case alone are the same.
         kept: the columns that are learned from even if nearly every row has a text of its own.
     """
 
+    spellings: Mapping[str, NumberSpelling] = MappingProxyType({})
+    date_styles: Mapping[str, str] = MappingProxyType({})
     folded: Container[str] = ()
     kept: Container[str] = ()
 
@@ -62,6 +67,7 @@ def read_table(
     task: str | None = None,
     has_header: bool = True,
     keep: Sequence[str] = (),
+    dates: str | None = None,
 ) -> Table:
     r"""The table in a CSV or Parquet file.
 
@@ -74,6 +80,7 @@ def read_table(
             texts, booleans or few whole numbers, and regression otherwise.
         has_header: whether a CSV file begins with the names of its columns; otherwise they are c1, c2, ….
         keep: columns of texts that are learned from even if nearly every row has a text of its own.
+        dates: the order of year, month and day in dates: ymd, dmy or mdy; by default told from each column.
 
     Returns:
         The table, with its columns scaled and encoded.
@@ -100,11 +107,11 @@ def read_table(
             raise TableError("columns to learn from", "none", "name some, or leave --columns out")
         if target in (*(columns or ()), *drop):
             raise TableError(f"{target} as the target alone", "it among --columns or --drop", "name it once")
-        found = read_frame(path, columns, target=target, drop=drop, has_header=has_header)
-        frames, notes, spellings = [found.frame], found.notes, found.spellings
-        texts = TextOptions(found.folded, keep)
+        found = read_frame(path, columns, target=target, drop=drop, has_header=has_header, dates=dates)
+        frames, notes = [found.frame], found.notes
+        texts = TextOptions(found.spellings, found.date_styles, found.folded, keep)
         del found  # so that only table_from_frame holds the frame
-        table = table_from_frame(frames.pop(), target, task, spellings, texts)
+        table = table_from_frame(frames.pop(), target, task, texts)
         return replace(table, notes=notes + table.notes)
 
 
@@ -112,7 +119,6 @@ def table_from_frame(
     frame: polars.DataFrame,
     target: str,
     task: str | None = None,
-    spellings: Mapping[str, NumberSpelling] = MappingProxyType({}),
     texts: TextOptions = DEFAULT_TEXTS,
 ) -> Table:
     """The table of a frame.
@@ -121,8 +127,7 @@ def table_from_frame(
         frame: with columns of the types that `infer_type` gives; all but the target are learned from.
         target: the column to predict.
         task: as of `read_table`.
-        spellings: how numbers are written, by the names of the columns in which they are not typed.
-        texts: how columns of texts are learned from.
+        texts: how columns of texts are learned from, and what was read from texts.
 
     Returns:
         The table, with its columns scaled and encoded.
@@ -131,6 +136,8 @@ def table_from_frame(
         TableError: if a network cannot learn from the frame.
     """
     rows = len(frame)
+    if target in texts.date_styles:
+        raise TableError(f"numbers or classes in {target}", "dates or times", "name another --target")
     if frame[target].null_count():
         frame = frame.filter(frame[target].is_not_null())
     if not len(frame):
@@ -139,7 +146,7 @@ def table_from_frame(
     names = tuple(name for name in frame.columns if name != target)
     if not names:
         raise TableError("a column beside the target", "none", "name a file with more, or other --columns")
-    fitted_columns = _fit_columns(frame, names, spellings, texts)
+    fitted_columns = _fit_columns(frame, names, texts)
     notes = tuple(note for _, note in fitted_columns.values() if note)
     specs = {name: column for name, (column, _) in fitted_columns.items() if column is not None}
     if not specs:
@@ -157,7 +164,7 @@ def table_from_frame(
         classes=fitted.classes,
         task=fitted.task,
         column_specs=column_specs,
-        target_scaling=_spelled(fitted.scaling, spellings.get(target)),
+        target_scaling=_spelled(fitted.scaling, texts.spellings.get(target)),
         dropped=dropped,
         complete=False,
         notes=notes,
@@ -170,7 +177,12 @@ def _encode_parts(
     x = aligned_empty(rows, count_inputs(column_specs))
 
     def fill(first: int, part: polars.DataFrame) -> None:
-        values = [parse_series(column, part[name]) for name, column in zip(names, column_specs, strict=True)]
+        values = [
+            part[name].fill_null(np.nan).to_numpy()
+            if isinstance(column, DateColumn)
+            else parse_series(column, part[name])
+            for name, column in zip(names, column_specs, strict=True)
+        ]
         x[first : first + len(part)] = encode(column_specs, values)
 
     with ThreadPoolExecutor(THREADS) as pool:
@@ -184,14 +196,16 @@ def _spelled(column: NumericColumn, spelling: NumberSpelling | None) -> NumericC
 
 
 def _fit_columns(
-    frame: polars.DataFrame, names: Sequence[str], spellings: Mapping[str, NumberSpelling], texts: TextOptions
+    frame: polars.DataFrame, names: Sequence[str], texts: TextOptions
 ) -> dict[str, tuple[ColumnSpec | None, str | None]]:
     """For each column its spec, or None if it is left out, and a note or None."""
 
     def fit(name: str) -> tuple[ColumnSpec | None, str | None]:
         series = frame[name].alias("")  # polars would take a name for a pattern, even a series' own
+        if name in texts.date_styles:
+            return fit_date(series.fill_null(np.nan).to_numpy(), texts.date_styles[name]), None
         if series.dtype.is_numeric():
-            return _spelled(_fit_numeric(series, name), spellings.get(name)), None
+            return _spelled(_fit_numeric(series, name), texts.spellings.get(name)), None
         return fit_categories(series, name, name in texts.folded, name in texts.kept)
 
     with ThreadPoolExecutor(THREADS) as pool:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from model.messages import MAX_LISTED_NAMES, quote
 from model.tables.columns import BEYOND_FLOAT32, CategoricalColumn, ColumnSpec, NumericColumn
+from model.tables.date_columns import DateColumn
+from model.tables.date_spelling import read_date
 from model.tables.spelling import PLAIN_NUMBERS, read_spelled
 
 if TYPE_CHECKING:
@@ -69,6 +71,8 @@ def parse_text(column: ColumnSpec, text: str) -> float:
     if isinstance(column, CategoricalColumn):
         is_missing = bare in MISSING and bare not in column.categories
         return _missing(column, quote(text)) if is_missing else _category_index(column, bare)
+    if isinstance(column, DateColumn):
+        return _missing(column, quote(text)) if bare in MISSING else _date(column, bare)
     if bare in MISSING or bare in column.spelling.absent or bare.lower().lstrip("+-") == "nan":
         return _missing(column, quote(text))
     return spelled_number(column, bare)
@@ -99,10 +103,11 @@ def parse_json(column: ColumnSpec, value: Any) -> float:
         if not isinstance(value, float):
             raise ParseError("a number", describe_json(value))
         return check_float32(value)
-    if column.boolean and isinstance(value, bool):
+    is_boolean = isinstance(column, CategoricalColumn) and column.boolean
+    if is_boolean and isinstance(value, bool):
         value = str(value).lower()
     if not isinstance(value, str):
-        raise ParseError("true or false" if column.boolean else "a text", describe_json(value))
+        raise ParseError("true or false" if is_boolean else "a text", describe_json(value))
     return parse_text(column, value)
 
 
@@ -203,7 +208,17 @@ def expected_values(column: ColumnSpec) -> str:
     Returns:
         A number, or one of its categories.
     """
+    if isinstance(column, DateColumn):
+        example = {"time": "12:30", "ym": "2024-01"}.get(column.style, "2024-01-31")
+        return f"a time such as {example}" if column.style == "time" else f"a date such as {example}"
     return "a number" if isinstance(column, NumericColumn) else one_of(column.categories)
+
+
+def _date(column: DateColumn, text: str) -> float:
+    seconds = read_date(text, column.style)
+    if seconds is None:
+        raise ParseError(expected_values(column), quote(text))
+    return seconds
 
 
 def _category_index(column: CategoricalColumn, text: str) -> float:

@@ -11,15 +11,17 @@ from model.tables.blank_separators import single_separators
 from model.tables.column_selection import select_columns
 from model.tables.csv_files import csv_batches, read_csv
 from model.tables.csv_header import layout_of
+from model.tables.date_spelling import STYLES
 from model.tables.decoding import PlainText, plain_text
 from model.tables.errors import PathLike, TableError, naming_file
 from model.tables.files import sniff_file
 from model.tables.frames import pl
 from model.tables.memory import FEWER, available_memory, check_memory
 from model.tables.parquet_files import parquet_batches, parquet_schema, read_parquet
+from model.tables.series_parsing import date_seconds
 from model.tables.spelling import NumberSpelling
 from model.tables.text_columns import ReadTexts, read_texts
-from model.tables.type_inference import DATES, are_dates, check_finite, check_kinds, infer_type
+from model.tables.type_inference import check_finite, infer_type
 
 # Rows of a batch, if no other number is asked for.
 BATCH_ROWS = 65_536
@@ -40,12 +42,14 @@ class TypedFrame(NamedTuple):
         notes: how the file was read, where that is not plain; one sentence each.
         spellings: how numbers are written, by the names of the columns in which they are not typed.
         folded: the columns in which texts that differ in case alone are the same.
+        date_styles: how dates are written, by the names of the columns that hold their seconds.
     """
 
     frame: pl.DataFrame
     notes: tuple[str, ...]
     spellings: Mapping[str, NumberSpelling]
     folded: frozenset[str]
+    date_styles: Mapping[str, str]
 
 
 def read_frame(
@@ -56,6 +60,7 @@ def read_frame(
     drop: Sequence[str] = (),
     memory: int | None = None,
     has_header: bool = True,
+    dates: str | None = None,
 ) -> TypedFrame:
     r"""The table in a CSV or Parquet file.
 
@@ -66,13 +71,14 @@ def read_frame(
         drop: the columns to leave out.
         memory: bytes that may be used; by default those that are available.
         has_header: whether a CSV file begins with the names of its columns; otherwise they are c1, c2, ….
+        dates: the order of year, month and day in dates: ymd, dmy or mdy; by default told from each column.
 
     Returns:
         A frame, and notes. Texts are numbers or truth values if all texts of their column spell such.
 
     Raises:
-        TableError: if the file is not a table, lacks a column, is larger than the memory, or has dates, times, nested
-            or infinite values in a column that is read.
+        TableError: if the file is not a table, lacks a column, is larger than the memory, or has nested or infinite
+            values in a column that is read.
 
     Example:
         >>> import tempfile
@@ -102,10 +108,9 @@ def read_frame(
                     notes = text.notes + layout.notes
                     prefers_comma = layout.separator == ";"
                     series = read_csv(text, layout, select, memory)
-            read = [_read_column(series.pop(0), prefers_comma) for _ in range(len(series))]
+            read = [_read_column(series.pop(0), prefers_comma, dates) for _ in range(len(series))]
         except MemoryError:
             raise TableError("a table that fits into the memory", "a larger one", FEWER) from None
-        check_kinds({each.column.name: DATES for each in read if are_dates(each.column)})
         for each in read:
             check_finite(each.column)
     return TypedFrame(
@@ -113,13 +118,22 @@ def read_frame(
         notes + tuple(note for each in read for note in each.notes),
         {each.column.name: each.spelling for each in read if each.spelling is not None},
         frozenset(each.column.name for each in read if each.is_folded),
+        {each.column.name: each.date_style for each in read if each.date_style is not None},
     )
 
 
-def _read_column(column: pl.Series, prefers_comma: bool) -> ReadTexts:
-    """A column of guessed type; of texts, what they stand for."""
+def _read_column(column: pl.Series, prefers_comma: bool, dates: str | None) -> ReadTexts:
+    """A column of guessed type; of texts, what they stand for, and of dates and times their seconds."""
+    if column.dtype.is_temporal():
+        seconds = pl.Series(column.name, date_seconds(column)).fill_nan(None)
+        if column.dtype == pl.Duration:
+            return ReadTexts(seconds, notes=(f"the durations in {column.name} are read as seconds",))
+        style = "time" if column.dtype == pl.Time else "ymd"
+        return ReadTexts(seconds, date_style=style, notes=(f"{column.name} is read as dates or times",))
     inferred = infer_type(column)
-    return read_texts(inferred, prefers_comma) if inferred.dtype == pl.String else ReadTexts(inferred)
+    if inferred.dtype != pl.String:
+        return ReadTexts(inferred)
+    return read_texts(inferred, prefers_comma, STYLES if dates is None else (dates, "ym", "time"))
 
 
 def read_names(path: PathLike) -> list[str]:

@@ -10,6 +10,8 @@ from jaxtyping import Float
 
 from model.messages import quote
 from model.tables.columns import CategoricalColumn, ColumnSpec, NumericColumn, fits_float32
+from model.tables.date_columns import DateColumn
+from model.tables.date_spelling import read_date
 from model.tables.parsing import (
     BLANKS,
     MISSING,
@@ -42,8 +44,14 @@ def parse_series(column: ColumnSpec, series: polars.Series, first: int = 0) -> F
         ParseError: at the first value that is not one of the column, with its row.
     """
     series = series.alias("")  # polars would take a name for a pattern, even a series' own
-    is_typed = isinstance(column, NumericColumn) and series.dtype.is_numeric()
-    values = _numbers(series) if is_typed else _parsed(column, series)
+    if isinstance(column, DateColumn):
+        values = date_seconds(series) if series.dtype.is_temporal() else _parsed_dates(column, series)
+    elif isinstance(column, NumericColumn) and series.dtype.is_temporal():
+        values = date_seconds(series)  # a duration
+    elif isinstance(column, NumericColumn) and series.dtype.is_numeric():
+        values = _numbers(series)
+    else:
+        values = _parsed(column, series)
     absent = np.isnan(values)
     unknown = values == _UNKNOWN_CATEGORY
     wrong = unknown if isinstance(column, CategoricalColumn) else ~(absent | fits_float32(values))
@@ -77,7 +85,37 @@ def _number_or_none(column: NumericColumn, text: str) -> float | None:
         return None
 
 
-def _parsed(column: ColumnSpec, series: polars.Series) -> Float[np.ndarray, " rows"]:
+def date_seconds(series: polars.Series) -> Float[np.ndarray, " rows"]:
+    """The points in time of a typed column.
+
+    Args:
+        series: of dates, times of day, dates with times, or durations.
+
+    Returns:
+        [rows] float64: seconds since 1970 or midnight, or of a duration; NaN where a value is missing.
+    """
+    import polars as pl
+
+    if series.dtype == pl.Time:
+        nanoseconds = series.cast(pl.Int64)
+    elif series.dtype == pl.Duration:
+        nanoseconds = series.cast(pl.Duration("ns")).cast(pl.Int64)
+    else:
+        return (series.cast(pl.Datetime("us")).cast(pl.Int64).cast(pl.Float64) / 1e6).fill_null(math.nan).to_numpy()
+    return (nanoseconds.cast(pl.Float64) / 1e9).fill_null(math.nan).to_numpy()
+
+
+def _parsed_dates(column: DateColumn, series: polars.Series) -> Float[np.ndarray, " rows"]:
+    """The seconds of texts: NaN for a missing value, infinity for a text that is no date."""
+    import polars as pl
+
+    bare = series.cast(pl.String).str.strip_chars(BLANKS)
+    read = {text: read_date(text, column.style) for text in bare.drop_nulls().unique().to_list() if text not in MISSING}
+    seconds = {text: math.inf if each is None else each for text, each in read.items()}
+    return bare.replace_strict(seconds, default=math.nan, return_dtype=pl.Float64).to_numpy()
+
+
+def _parsed(column: NumericColumn | CategoricalColumn, series: polars.Series) -> Float[np.ndarray, " rows"]:
     """The values of a series of texts, or of a column whose categories are truth values or numbers.
 
     NaN stands for a missing value, infinity for a text that is not a number, _UNKNOWN_CATEGORY for an unknown category.

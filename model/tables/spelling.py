@@ -161,12 +161,29 @@ def infer_spelling(counts: Mapping[str, int], prefers_comma: bool = False) -> Sp
     if len(others) == 1 and stray_cells >= MIN_WORD_CELLS and not any(map(str.isdigit, others[0])):
         spelling = NumberSpelling(*grouping, prefix, suffix, (others[0],))
         return SpelledColumn(spelling, numbers | {others[0]: float("nan")}, ())
-    are_few = stray_cells <= MAX_STRAY_CELLS and MIN_CELLS_PER_STRAY * stray_cells <= cells
-    if any(text in written for text in others):  # numbers of another unit
-        are_few = False
-    if not are_few and stray_cells > MAX_STRAY_SHARE * cells:
+    # Numbers of another unit are no strays, unless there are very few.
+    has_other_units = any(text in written for text in others)
+    if not are_few_strays(stray_cells, cells) or (has_other_units and stray_cells > MAX_STRAY_SHARE * cells):
         return None
     return SpelledColumn(spelling, numbers | dict.fromkeys(others, float("nan")), tuple(others))
+
+
+def are_few_strays(stray_cells: int, cells: int) -> bool:
+    """Whether the cells that do not fit the others are so few that they are taken for missing.
+
+    Args:
+        stray_cells: how many do not fit.
+        cells: how many there are.
+
+    Returns:
+        True if so.
+
+    Example:
+        >>> are_few_strays(1, 10), are_few_strays(2, 5), are_few_strays(9, 1000)
+        (True, False, True)
+    """
+    are_two = stray_cells <= MAX_STRAY_CELLS and MIN_CELLS_PER_STRAY * stray_cells <= cells
+    return are_two or stray_cells <= MAX_STRAY_SHARE * cells
 
 
 def _take_apart(text: str) -> _Written | None:

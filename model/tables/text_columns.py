@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from model.messages import quote
+from model.tables.date_spelling import STYLES, SpelledDates, describe_date, infer_dates
 from model.tables.errors import TableError
 from model.tables.frames import pl
 from model.tables.spelling import NumberSpelling, infer_spelling, is_number_like
@@ -27,21 +28,24 @@ class ReadTexts(NamedTuple):
         column: Float64 for numbers, otherwise String.
         spelling: how the numbers are written; None if they are no numbers.
         is_folded: whether texts that differ in case alone are the same.
+        date_style: how dates are written, of which the column has the seconds; None if they are no dates.
         notes: how the column was read; one sentence each.
     """
 
     column: pl.Series
     spelling: NumberSpelling | None = None
     is_folded: bool = False
+    date_style: str | None = None
     notes: tuple[str, ...] = ()
 
 
-def read_texts(column: pl.Series, prefers_comma: bool = False) -> ReadTexts:
+def read_texts(column: pl.Series, prefers_comma: bool = False, date_styles: Sequence[str] = STYLES) -> ReadTexts:
     """What the texts of a column stand for.
 
     Args:
         column: of texts without blanks around them, null where a value is missing.
         prefers_comma: whether 1,234 is one and a bit, where nothing else in the column tells.
+        date_styles: how dates may be written.
 
     Returns:
         The column, and how it was read.
@@ -60,6 +64,9 @@ def read_texts(column: pl.Series, prefers_comma: bool = False) -> ReadTexts:
         return ReadTexts(column, notes=(f"{name} is read as texts, because {first} begins with 0",))
     counts = _counts(series)
     found = infer_spelling(counts, prefers_comma) if _may_be_numbers(counts) else None
+    dates = infer_dates(name, counts, date_styles) if found is None and _may_be_numbers(counts) else None
+    if dates is not None:
+        return _dates(name, series, dates)
     if found is None:
         _check_mostly_texts(name, series, counts)
         return _folded(column, counts)
@@ -70,6 +77,20 @@ def read_texts(column: pl.Series, prefers_comma: bool = False) -> ReadTexts:
         word = found.spelling.absent[0]
         notes.append(f"{quote(word)} in {name} is taken for missing, in {counts[word]:,} rows")
     return ReadTexts(numbers, found.spelling, notes=tuple(notes))
+
+
+def _dates(name: str, series: pl.Series, found: SpelledDates) -> ReadTexts:
+    seconds = series.replace_strict(found.seconds, default=None, return_dtype=pl.Float64).alias(name)
+    text, first = next((text, each) for text, each in found.seconds.items() if each is not None)
+    written = describe_date(first, found.style)
+    is_plain = written == text
+    note = (
+        f"{name} is read as dates or times, such as {text}"
+        if is_plain
+        else f"{quote(text)} in {name} is read as {written}"
+    )
+    notes = (note,)
+    return ReadTexts(seconds, date_style=found.style, notes=notes + tuple(_stray_notes(name, series, found.strays)))
 
 
 def are_codes(series: pl.Series) -> bool:
@@ -148,5 +169,5 @@ def _stray_notes(name: str, series: pl.Series, strays: tuple[str, ...]) -> list[
     for text in strays[:3]:
         rows = (series == text).fill_null(False).arg_true().to_list()
         listed = ", ".join(f"{row + 1:,}" for row in rows[:3]) + (" and others" if len(rows) > 3 else "")
-        notes.append(f"{quote(text)} in {name} is no number, and is taken for missing, in row {listed}")
+        notes.append(f"{quote(text)} in {name} does not fit, and is taken for missing, in row {listed}")
     return notes

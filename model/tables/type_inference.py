@@ -8,15 +8,9 @@ from model.tables.frames import pl
 from model.tables.parsing import BLANKS, MISSING
 from model.tables.text_columns import are_codes
 
-DATES = "dates or times"
 # Values of a column that are tried before all of them are.
 SAMPLED_ROWS = 100
 _NESTED = "nested or binary values"
-# Dates, times of day with seconds, and both together, as most programs write them.
-_DATE = r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})"
-_TIME = r"\d{1,2}:\d{2}:\d{2}([.,]\d+)?"
-_ZONE = r" ?(Z|UTC|[+-]\d{2}:?\d{2})"
-_WHEN = rf"^({_DATE}([T ]+\d{{1,2}}:\d{{2}}(:\d{{2}}([.,]\d+)?)?({_ZONE})?)?|{_TIME})$"
 
 
 def infer_type(column: pl.Series) -> pl.Series:
@@ -82,25 +76,6 @@ def _to_booleans(texts: pl.Series) -> pl.Series:
     )
 
 
-def are_dates(column: pl.Series) -> bool:
-    """Whether a column holds texts that all spell dates or times.
-
-    Args:
-        column: of any type.
-
-    Returns:
-        True if there is at least one text, and every text is a date, a time of day with seconds, or both.
-
-    Example:
-        >>> are_dates(pl.Series(["2024-01-31", None])), are_dates(pl.Series(["12:30"]))
-        (True, False)
-    """
-    if column.dtype != pl.String or not column.count():
-        return False
-    texts = column.alias("").drop_nulls()
-    return all(part.str.strip_chars(BLANKS).str.contains(_WHEN).all() for part in (texts.head(SAMPLED_ROWS), texts))
-
-
 def unlearnable_kind(dtype: pl.DataType) -> str | None:
     """What a column of a type that cannot be learned from holds.
 
@@ -111,12 +86,12 @@ def unlearnable_kind(dtype: pl.DataType) -> str | None:
         Words for a message; None if the type can be learned from.
 
     Example:
-        >>> unlearnable_kind(pl.Date()), unlearnable_kind(pl.Int8())
-        ('dates or times', None)
+        >>> unlearnable_kind(pl.Binary()), unlearnable_kind(pl.Date())
+        ('nested or binary values', None)
     """
-    if dtype.is_temporal():
-        return DATES
-    learnable = dtype.is_numeric() or dtype in (pl.Boolean, pl.String, pl.Categorical, pl.Enum, pl.Null)
+    learnable = (
+        dtype.is_numeric() or dtype.is_temporal() or dtype in (pl.Boolean, pl.String, pl.Categorical, pl.Enum, pl.Null)
+    )
     return None if learnable else _NESTED
 
 
@@ -135,7 +110,7 @@ def check_kinds(kinds: dict[str, str]) -> None:
             for kind in dict.fromkeys(kinds.values())
         )
         remedy = f"leave them out with `--drop {quote_names(list(kinds))}`"
-        raise TableError("numbers, texts or truth values", found, remedy)
+        raise TableError("numbers, texts, dates or truth values", found, remedy)
 
 
 def check_finite(column: pl.Series) -> None:

@@ -212,3 +212,33 @@ def test_numbers_are_understood_as_the_file_of_training_wrote_them(tmp_path: Pat
     ]
     predictions = [answer.get_json()["prediction"] for answer in answers]
     assert predictions == [pytest.approx(scored[0][0], rel=1e-5)] * 4
+
+
+def test_dates_are_understood_as_the_file_of_training_wrote_them(tmp_path: Path, nudge: Nudge) -> None:
+    days = [(f"{1 + index % 28}.{1 + index // 28}.2024", f"{index % 24}:30", index % 7 > 2) for index in range(80)]
+    rows = "".join(f"{day},{time},{is_good}\n" for day, time, is_good in days)
+    (tmp_path / "table.csv").write_text(f"day,time,good\n{rows}")
+    trained = nudge("train", "table.csv", "--target", "good", "--epochs", "20")
+    assert trained.returncode == 0, trained.stderr
+    assert "Note: '1.1.2024' in day is read as 2024-01-01.\n" in trained.stdout
+    (tmp_path / "new.csv").write_text("day,time\n28.2.2024,9:30\n2024-02-28,09:30 AM\n")
+    assert nudge("predict", "checkpoints/table.safetensors", "new.csv", "--out", "new.parquet").returncode == 0
+    scored = pl.read_parquet(tmp_path / "new.parquet")["prediction"].to_list()
+    assert scored[0] == scored[1]
+    client = create_app({"NUDGE_CHECKPOINTS": str(tmp_path / "checkpoints")}).test_client()
+    tensors = [
+        {"name": name, "datatype": "BYTES", "shape": [1], "data": [value]}
+        for name, value in (("day", "28.2.2024"), ("time", "9:30"))
+    ]
+    answers: list[Any] = [
+        client.get("/predict", query_string={"day": "28.02.2024", "time": "9:30"}).get_json()["prediction"],
+        client.post("/predict", json={"day": "2024-02-28", "time": "09:30"}).get_json()["prediction"],
+        client.post("/v2/models/table/infer", json={"inputs": tensors}).get_json()["outputs"][0]["data"][0],
+    ]
+    assert answers == [pytest.approx(scored[0], rel=1e-5)] * 3
+    refused: Any = client.get("/predict", query_string={"day": "soon", "time": "9:30"})
+    assert refused.status_code == 400
+    assert "a date such as 2024-01-31 was expected, and 'soon' was found" in refused.get_json()["error"]
+    schema = client.get("/openapi.json").get_json()["components"]["schemas"]["table.row"]["properties"]
+    assert (schema["day"]["format"], schema["time"]["format"]) == ("date", "time")
+    assert "2024-01-01 to 2024-03-24" in nudge("show", "checkpoints/table.safetensors").stdout

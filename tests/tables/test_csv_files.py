@@ -86,12 +86,6 @@ REFUSED: list[tuple[str | bytes, str]] = [
     (b"PK\x03\x04\x14\x00", "a table as CSV or Parquet, found a zip archive or a spreadsheet; "),
     ("a,b\n1,2\ninf,3\n", "finite numbers, found inf in the column 'a', row 2; "),
     ("a,b\n1,2\n3,-1e999\n", "finite numbers, found -inf in the column 'b', row 2; "),
-    (
-        "x,when,born,at\n1,2024-01-31T10:00:00Z,31.12.1999,12:30:00\n2,,1/2/2000,\n",
-        "numbers, texts or truth values, found dates or times in when, born, at; "
-        "leave them out with `--drop when,born,at`",
-    ),
-    ("x,the day\n1,2024-01-31\n", "dates or times in the day; leave them out with `--drop 'the day'`"),
     (b"PAR1", "a whole Parquet file, found a broken one; "),
     (b"PAR1" + bytes(100) + b"PAR1", "a whole Parquet file, found a broken one; "),
 ]

@@ -54,7 +54,7 @@ COLUMNS: dict[str, tuple[list[str], list[Any], list[str]]] = {
     "a stray word": (
         [*MANY, "oops"],
         [*map(float, MANY), None],
-        ["'oops' in v is no number, and is taken for missing, in row 31"],
+        ["'oops' in v does not fit, and is taken for missing, in row 31"],
     ),
     "codes": (
         ["02139", "10001", "94105"],

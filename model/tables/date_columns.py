@@ -1,0 +1,116 @@
+"""A column of dates or times, and the inputs that the network sees of it."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from jaxtyping import Float
+
+SECONDS_PER_DAY = 86_400
+# The parts of a date that repeat, and after how many units. Each becomes a sine and a cosine.
+PERIODS = {"month": 12, "day": 31, "weekday": 7, "hour": 24}
+
+
+class DateColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="date"):
+    """A column of points in time, in seconds since 1970, or since midnight.
+
+    Attributes:
+        style: how they are written, one of `date_spelling.STYLES`.
+        mean: of the seconds in training.
+        scale: their standard deviation; 0 if they are all the same.
+        minimum: the earliest in training; None if there was none.
+        maximum: the latest.
+        parts: which parts of a date vary in training: year, month, day, weekday and hour.
+        missing: whether values were missing. If so, all inputs of a missing value are 0, and a further one is 1.
+    """
+
+    style: str
+    mean: float = 0.0
+    scale: float = 0.0
+    minimum: float | None = None
+    maximum: float | None = None
+    parts: tuple[str, ...] = ()
+    missing: bool = False
+
+    @property
+    def input_count(self) -> int:
+        """How many inputs the column has."""
+        return 1 + sum(2 if part in PERIODS else 1 for part in self.parts) + self.missing
+
+
+def fit_date(seconds: Float[np.ndarray, " rows"], style: str) -> DateColumn:
+    """The mean, the scale, the range and the varying parts of a column of dates.
+
+    Args:
+        seconds: [rows] float64, NaN where a value is missing.
+        style: how they are written.
+
+    Returns:
+        The column.
+
+    Example:
+        >>> column = fit_date(np.array([0.0, 86400.0, np.nan]), "ymd")
+        >>> column.parts, column.input_count
+        (('day', 'weekday'), 6)
+    """
+    absent = np.isnan(seconds)
+    present = seconds[~absent]
+    if not len(present):
+        return DateColumn(style, missing=bool(absent.any()))
+    values = date_parts(present)
+    parts = tuple(name for name, each in values.items() if np.ptp(each) > 0)
+    parts = tuple(name for name in parts if name == "hour") if style == "time" else parts
+    low, high = float(present.min()), float(present.max())
+    scale = float(present.std()) if high > low else 0.0
+    return DateColumn(style, float(present.mean()), scale, low, high, parts, bool(absent.any()))
+
+
+def date_parts(seconds: Float[np.ndarray, " rows"]) -> dict[str, Float[np.ndarray, " rows"]]:
+    """The parts of points in time.
+
+    Args:
+        seconds: [rows] since 1970, none missing.
+
+    Returns:
+        The year, and from 0 the month, the day of the month, the day of the week (Monday is 0) and the hour with its
+        fraction; [rows] float64 each.
+
+    Example:
+        >>> [float(part[0]) for part in date_parts(np.array([1.5 * 3600])).values()]
+        [1970.0, 0.0, 0.0, 3.0, 1.5]
+    """
+    days = np.floor(seconds / SECONDS_PER_DAY).astype("datetime64[D]")
+    months, years = days.astype("datetime64[M]"), days.astype("datetime64[Y]")
+    return {
+        "year": years.astype(np.float64) + 1970,
+        "month": (months - years.astype("datetime64[M]")).astype(np.float64),
+        "day": (days - months.astype("datetime64[D]")).astype(np.float64),
+        "weekday": (days.astype(np.int64) + 3) % 7 + 0.0,
+        "hour": seconds % SECONDS_PER_DAY / 3600,
+    }
+
+
+def date_inputs(column: DateColumn, seconds: Float[np.ndarray, " rows"]) -> Float[np.ndarray, "rows inputs"]:
+    """What the network sees of points in time.
+
+    Args:
+        column: of the values.
+        seconds: [rows] float64, NaN where a value is missing.
+
+    Returns:
+        [rows, inputs] float64: the scaled time, the scaled year, and sines and cosines of the other parts.
+    """
+    absent = np.isnan(seconds)
+    known = np.where(absent, column.mean, seconds)
+    inputs = [(known - column.mean) / column.scale if column.scale else np.zeros(len(known))]
+    parts = date_parts(known)
+    for name in column.parts:
+        if name in PERIODS:
+            angle = 2 * np.pi * parts[name] / PERIODS[name]
+            inputs += [np.sin(angle), np.cos(angle)]
+        else:
+            mean_year = date_parts(np.array([column.mean]))["year"][0]
+            inputs.append((parts[name] - mean_year) / max(1.0, column.scale / (365.25 * SECONDS_PER_DAY)))
+    x = np.stack(inputs, axis=1)
+    x[absent] = 0.0
+    return np.concatenate([x, absent[:, None]], axis=1) if column.missing else x
