@@ -59,7 +59,8 @@ def test_columns_that_cannot_be_learned_from_are_refused_together() -> None:
         check_kinds({"the day": "dates or times", "list": "nested or binary values", "at": "dates or times"})
     assert str(caught.value) == (
         "expected numbers, texts, dates or truth values, "
-        "found dates or times in the day, at and nested or binary values in list; leave them out with `--drop 'the day,list,at'`"
+        "found dates or times in the day, at and nested or binary values in list; "
+        "leave them out with `--drop 'the day,list,at'`"
     )
 
 
