@@ -32,7 +32,7 @@ def find_rule_outputs(program: Any) -> list[RuleOutput]:
     Example:
         >>> double = jax.custom_jvp(lambda x: 2 * x)
         >>> _ = double.defjvp(lambda primals, tangents: (2 * primals[0], 2 * tangents[0]))
-        >>> [output.shape for output in find_rule_outputs(jax.makeopen_jaxpr(lambda x: double(x[0]))(jnp.ones(3)))]
+        >>> [output.shape for output in find_rule_outputs(jax.make_jaxpr(lambda x: double(x[0]))(jnp.ones(3)))]
         [()]
     """
     return [output for equation in open_jaxpr(program).eqns for output in _outputs_of(equation)]

@@ -26,8 +26,8 @@ def float32_error(function: CheckedFunction, value: float) -> float:
 
     Example:
         >>> from model.checking.tracing import prepare
-        >>> error = float32_error(prepare(lambda x: (x + 1e6) - 1e6, 0.3, ()), 0.3)
-        >>> 0.01 < error < 0.4
+        >>> error = float32_error(prepare(lambda x: jax.numpy.sin(1e4 * x), 0.3, ()), float(np.sin(3e3)))
+        >>> 1e-6 < error < 1e-2
         True
     """
     leaves = tuple(np.asarray(leaf, np.float32) if is_floating(leaf) else leaf for leaf in function.leaves)
