@@ -8,8 +8,8 @@ import click
 import numpy as np
 
 from model.checkpoint import load
-from model.commands.predict import column_values, file_argument
-from model.commands.shared import check_figure_path, required_checkpoint, save_figure
+from model.commands.predict import column_values
+from model.commands.shared import check_figure_path, file_argument, required_checkpoint, save_figure
 from model.importance import column_importances
 from model.messages import align_columns
 from model.tables.errors import TableError, naming_file

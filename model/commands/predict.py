@@ -13,7 +13,7 @@ import numpy as np
 
 from model.atomic_write import atomic_write
 from model.checkpoint import Checkpoint, load
-from model.commands.shared import no_header_option, notes_text, required_checkpoint
+from model.commands.shared import file_argument, no_header_option, notes_text, required_checkpoint
 from model.inference import OverflowingRowError, Predictor
 from model.messages import join_names
 from model.tables.columns import NumericColumn
@@ -25,7 +25,6 @@ from model.tables.series_parsing import parse_series
 if TYPE_CHECKING:
     import polars
 
-file_argument = click.argument("file", type=click.Path(path_type=Path))
 SUFFIXES = (".csv", ".parquet")
 MEND = "mend it or leave the row out"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -16,11 +17,13 @@ from model.pytrees import entry_names
 from model.tables.columns import CategoricalColumn, ColumnSpec, NumericColumn
 from model.tables.date_columns import DateColumn
 from model.tables.date_spelling import describe_date
+from model.tables.targets import Class
 
 # Parameters are listed if there are at most so many; so are the categories of a column.
 MAX_LISTED_PARAMETERS, MAX_LISTED_CATEGORIES = 100, 5
 
 Rows = list[list[str]]
+HEADER = ["column", "type", "range or categories", "scaling", "missing"]
 
 
 @click.command()
@@ -84,16 +87,41 @@ def _limits(loaded: Checkpoint) -> Rows:
 
 
 def _columns(loaded: Checkpoint) -> Rows:
-    header = ["column", "type", "range or categories", "scaling", "missing"]
     named = zip(loaded.columns, loaded.column_specs, strict=True)
-    rows = [header, *(_column(name, column) for name, column in named)]
+    rows = [HEADER, *(column_row(name, column) for name, column in named)]
     if not loaded.classes:
-        scaling = loaded.target_scaling
-        rows.append([loaded.target, "target", _range_text(scaling), _scaling_text("y", scaling), ""])
+        rows.append(target_row(loaded.target, "regression", (), loaded.target_scaling))
     return rows
 
 
-def _column(name: str, column: ColumnSpec) -> list[str]:
+def target_row(name: str, task: str, classes: Sequence[Class], scaling: NumericColumn) -> list[str]:
+    """The target in words.
+
+    Args:
+        name: of the target.
+        task: binary, multiclass or regression.
+        classes: what it may be; none for a regression.
+        scaling: of the numbers of a regression.
+
+    Returns:
+        A cell for each of HEADER.
+    """
+    if not classes:
+        return [name, "target", _range_text(scaling), _scaling_text("y", scaling), ""]
+    rest = "" if len(classes) <= MAX_LISTED_CATEGORIES else f", … ({len(classes):,})"
+    return [name, f"target, {task}", ", ".join(map(str, classes[:MAX_LISTED_CATEGORIES])) + rest, "", ""]
+
+
+def column_row(name: str, column: ColumnSpec) -> list[str]:
+    """A column in words.
+
+    Args:
+        name: of the column.
+        column: what it is.
+
+    Returns:
+        A cell for each of HEADER.
+    """
     missing = "allowed" if column.missing else "refused"
     if isinstance(column, CategoricalColumn):
         count = len(column.categories)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import click
 
+from model.commands.option_types import NameList
+from model.commands.shared import no_header_option
 from model.messages import join_names, quote
 from model.tables.from_file import read_table
 from model.tables.table import Table
 from model.tables.truth_tables import TRUTH_TABLES, truth_table
+from model.tasks import TASKS
+
+ORDERS = ("ymd", "dmy", "mdy")
 
 
 @dataclass(frozen=True)
@@ -35,11 +42,45 @@ class TableOptions:
     keep: tuple[str, ...]
     dates: str | None
 
+    def reading(self) -> dict[str, Any]:
+        """How the file is read, as keyword arguments of `read_table`."""
+        return {
+            "columns": self.columns,
+            "drop": self.drop,
+            "keep": self.keep,
+            "dates": self.dates,
+            "has_header": not self.no_header,
+        }
+
     @property
     def given(self) -> bool:
         """Whether any of them was given."""
         named = (self.target, self.drop, self.task, self.no_header, self.keep, self.dates)
         return any(named) or self.columns is not None
+
+
+def reading_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of TableOptions.
+
+    Args:
+        command: that takes them.
+
+    Returns:
+        The command with the options.
+    """
+    for option in reversed(
+        (
+            click.option("--target", help="The column to predict, of a file."),
+            click.option("--columns", type=NameList(), help="The columns to predict it from.  [default: all others]"),
+            click.option("--drop", type=NameList(), default=(), help="Columns to leave out."),
+            click.option("--keep", type=NameList(), default=(), help="Take these even if each row has its own text."),
+            click.option("--dates", type=click.Choice(ORDERS), help="The order in dates.  [default: told by them]"),
+            click.option("--task", type=click.Choice(list(TASKS)), help="What the target is.  [default: told by it]"),
+            no_header_option,
+        )
+    ):
+        command = option(command)
+    return command
 
 
 def read_named_table(table: str, options: TableOptions) -> Table:
@@ -69,13 +110,4 @@ def read_named_table(table: str, options: TableOptions) -> Table:
         from model.tables.reading import read_names
 
         raise click.UsageError(f"{table}: expected --target with one of its columns, {join_names(read_names(table))}")
-    return read_table(
-        table,
-        options.target,
-        columns=options.columns,
-        drop=options.drop,
-        task=options.task,
-        has_header=not options.no_header,
-        keep=options.keep,
-        dates=options.dates,
-    )
+    return read_table(table, options.target, task=options.task, **options.reading())

@@ -17,15 +17,14 @@ from model.activations import ACTIVATIONS
 from model.checkpoint import SUFFIX, Checkpoint, check_path, load, save
 from model.commands.check import check_checkpoint
 from model.commands.interrupts import interrupts
-from model.commands.option_types import LayerSizes, NameList, NumberList
-from model.commands.shared import DIRECTORY, no_header_option, notes_text
-from model.commands.table_options import TableOptions, read_named_table
+from model.commands.option_types import LayerSizes, NumberList
+from model.commands.shared import DIRECTORY, notes_text
+from model.commands.table_options import TableOptions, read_named_table, reading_options
 from model.commands.train_output import ShowProgress, json_text, shown_progress, train_text
 from model.hyperparameters import OPTIMIZERS, SCHEDULES, Hyperparameters
 from model.hyperparameters import replace as replace_hyperparameters
 from model.network import INITS, Network, parameter_count
 from model.tables.table import Table
-from model.tasks import TASKS
 from model.training.defaults import (
     FILE_DEFAULTS,
     FILE_HIDDEN,
@@ -70,13 +69,7 @@ _HIDDEN_DEFAULT = f"{_sizes_text(TRUTH_TABLE_HIDDEN)}, for a file {_sizes_text(F
 
 @click.command()
 @click.argument("table", default="xor")
-@click.option("--target", help="The column to predict, of a file.")
-@click.option("--columns", type=NameList(), help="The columns to predict it from.  [default: all others]")
-@click.option("--drop", type=NameList(), default=(), help="Columns to leave out.")
-@click.option("--keep", type=NameList(), default=(), help="Learn from these even if each row has a text of its own.")
-@click.option("--dates", type=click.Choice(["ymd", "dmy", "mdy"]), help="The order in dates.  [default: told by them]")
-@click.option("--task", type=click.Choice(list(TASKS)), help="What the target is.  [default: told by its values]")
-@no_header_option
+@reading_options
 @click.option("--hidden", type=LayerSizes(), help=f"Units of each hidden layer.  [default: {_HIDDEN_DEFAULT}]")
 @click.option("--activation", type=click.Choice(list(ACTIVATIONS)), default="relu", show_default=True)
 @_hyperparameter("epochs", _COUNT, "Passes over the rows, at most.")

@@ -64,7 +64,8 @@ def select_columns(
             remedy = "name one of them"
             if looks_like_values(available):
                 remedy += ", or read the first row as values with --no-header"
-            raise TableError(f"a column {quote(name)}", f"the columns {join_names(available)}", remedy)
+            shown = join_names([each for each in available if each not in left_out])
+            raise TableError(f"a column {quote(name)}", f"the columns {shown}", remedy)
     asked = [name for name in available if name not in left_out] if columns is None else columns
     kept = (name for name in asked if name not in drop)
     selected = list(dict.fromkeys([*kept, *target_]))

@@ -115,6 +115,41 @@ def read_table(
         return replace(table, notes=notes + table.notes)
 
 
+def read_columns(
+    path: PathLike,
+    *,
+    columns: Sequence[str] | None = None,
+    drop: Sequence[str] = (),
+    has_header: bool = True,
+    keep: Sequence[str] = (),
+    dates: str | None = None,
+) -> tuple[dict[str, ColumnSpec], tuple[str, ...]]:
+    """What would be learned from the columns of a file, whatever the target is.
+
+    Args:
+        path: the file.
+        columns: as of `read_table`.
+        drop: as of `read_table`.
+        has_header: as of `read_table`.
+        keep: as of `read_table`.
+        dates: as of `read_table`.
+
+    Returns:
+        The columns that are learned from, by their names, and how the file was read.
+
+    Raises:
+        TableError: if the file is not a table.
+    """
+    from model.tables.reading import read_frame
+
+    with naming_file(path):
+        found = read_frame(path, columns, drop=drop, has_header=has_header, dates=dates)
+        texts = TextOptions(found.spellings, found.date_styles, found.folded, keep)
+        fitted = fit_columns(found.frame, found.frame.columns, texts)
+    notes = tuple(note for _, note in fitted.values() if note)
+    return {name: column for name, (column, _) in fitted.items() if column is not None}, found.notes + notes
+
+
 def table_from_frame(
     frame: polars.DataFrame,
     target: str,
@@ -146,7 +181,7 @@ def table_from_frame(
     names = tuple(name for name in frame.columns if name != target)
     if not names:
         raise TableError("a column beside the target", "none", "name a file with more, or other --columns")
-    fitted_columns = _fit_columns(frame, names, texts)
+    fitted_columns = fit_columns(frame, names, texts)
     notes = tuple(note for _, note in fitted_columns.values() if note)
     specs = {name: column for name, (column, _) in fitted_columns.items() if column is not None}
     if not specs:
@@ -195,10 +230,22 @@ def _spelled(column: NumericColumn, spelling: NumberSpelling | None) -> NumericC
     return column if spelling is None else msgspec.structs.replace(column, spelling=spelling)
 
 
-def _fit_columns(
+def fit_columns(
     frame: polars.DataFrame, names: Sequence[str], texts: TextOptions
 ) -> dict[str, tuple[ColumnSpec | None, str | None]]:
-    """For each column its spec, or None if it is left out, and a note or None."""
+    """What each column is.
+
+    Args:
+        frame: with columns of the types that `infer_type` gives.
+        names: of the columns.
+        texts: how columns of texts are learned from, and what was read from texts.
+
+    Returns:
+        For each name its spec, or None if it is left out, and a note or None.
+
+    Raises:
+        TableError: if float32 cannot hold the numbers of a column.
+    """
 
     def fit(name: str) -> tuple[ColumnSpec | None, str | None]:
         series = frame[name].alias("")  # polars would take a name for a pattern, even a series' own

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import msgspec
 
-# A number as a person writes it, and what may be around it: the sign of a currency, or letters before a blank; a unit.
+# A number as a person writes it, and what may be around it: the sign or the name of a currency; a unit.
 _NUMBER = r"(\d[\d.,'’\u00a0\u202f ]*|[.,]\d+)(e[+-]?\d+)?"
-_PREFIX = r"[A-Z]{0,3}[$€£¥₹₽₩]|[A-Z]{1,3}\.?(?=\s)"
+_CURRENCIES = "kr|rs|fr|chf|usd|eur|gbp|sek|nok|dkk|jpy|cny|inr|aud|cad|nzd|brl|zar|pln|czk|huf|rub|try|krw|mxn"
+_PREFIX = rf"[A-Z]{{0,3}}[$€£¥₹₽₩]|({_CURRENCIES})\.?(?=\s)"
 _SUFFIX = r"[A-Zµμ°Ω%‰$€£¥₹₽₩][A-Z°²³/·^%]{0,9}[23]?"
 _WRITTEN = re.compile(
     rf"(?P<open>\()?(?P<sign>[+−-]?)\s*(?P<prefix>{_PREFIX})?\s*(?P<inner>[+−-]?)(?P<number>{_NUMBER})"

@@ -64,6 +64,7 @@ COLUMNS: dict[str, tuple[list[str], list[Any], list[str]]] = {
     "months": (["01", "02", "12"], [1, 2, 12], []),
     "names of things": (["C001", "C002", "C003"], ["C001", "C002", "C003"], []),
     "ranges": (["1", "2", "3+", "3+", "3+"], ["1", "2", "3+", "3+", "3+"], []),
+    "ids with a word": (["id 1", "id 2"], ["id 1", "id 2"], []),
     "several units": (["1 kg", "2 lb", "3 g"], ["1 kg", "2 lb", "3 g"], []),
     "versions": (["1.2.3", "1.10.0"], ["1.2.3", "1.10.0"], []),
     "yes in any case": (

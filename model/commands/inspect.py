@@ -1,0 +1,42 @@
+"""`nudge inspect`: what would be learned from a file, before any training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from model.commands.shared import file_argument, notes_text
+from model.commands.show import HEADER, column_row, target_row
+from model.commands.table_options import TableOptions, reading_options
+from model.messages import align_columns
+from model.tables.from_file import read_columns, read_table
+
+
+@click.command()
+@file_argument
+@reading_options
+def inspect(
+    file: Path,
+    target: str | None,
+    columns: tuple[str, ...] | None,
+    drop: tuple[str, ...],
+    keep: tuple[str, ...],
+    dates: str | None,
+    task: str | None,
+    no_header: bool,
+) -> None:
+    """Show what would be learned from FILE, a CSV or Parquet file, and how it was read."""
+    options = TableOptions(target, columns, drop, task, no_header, keep, dates)
+    if target is None:
+        specs, notes = read_columns(file, **options.reading())
+        rows = [HEADER, *(column_row(name, column) for name, column in specs.items())]
+    else:
+        data = read_table(file, target, task=task, **options.reading())
+        named = zip(data.columns, data.column_specs, strict=True)
+        rows = [HEADER, *(column_row(name, column) for name, column in named)]
+        rows.append(target_row(data.target, data.task, data.classes, data.target_scaling))
+        notes = data.notes
+        if data.dropped:
+            notes += (f"{data.dropped:,} rows have no {target}, and are left out",)
+    click.echo("\n".join([align_columns(rows), *([notes_text(notes)] if notes else [])]))
