@@ -17,12 +17,12 @@ def float32_error(function: CheckedFunction, value: float) -> float:
     """How far off the value is in float32.
 
     Args:
-        function: in any mode.
+        function: in float64.
         value: at its point, in float64.
 
     Returns:
-        The largest difference at points a few roundings away; infinite if the function fails in float32, or is not
-        finite there.
+        The largest difference at points a few roundings away. It is infinite if the function fails in float32, if it is
+        not finite there, or if it may never end: JAX does not trace it, or it loops until its values say so.
 
     Example:
         >>> from model.checking.tracing import prepare
@@ -30,12 +30,14 @@ def float32_error(function: CheckedFunction, value: float) -> float:
         >>> 1e-6 < error < 1e-2
         True
     """
+    if function.precision is None or function.precision.has_while_loop:
+        return np.inf
     leaves = tuple(np.asarray(leaf, np.float32) if is_floating(leaf) else leaf for leaf in function.leaves)
     single = replace(function, leaves=leaves, in_float64=False)
     differences = []
     with jax.enable_x64(False), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # JAX warns of each float64 in a program that is now float32
-        run = jax.jit(single.scalar) if single.is_traced else single.scalar
+        run = jax.jit(single.scalar)
         try:
             for point in points_nearby(single.point):
                 differences.append(abs(float(run(point, single.argument_arrays)) - value))

@@ -36,7 +36,7 @@ def importance(checkpoint: Path, file: Path, plot: Path | None, seed: int) -> No
         frame = next(read_batches(file, rows=MAX_ROWS))
         if target not in frame.columns:
             raise TableError(f"the target {target}", "no such column", "name a file that has it")
-        y = encode_target(frame[target], loaded.classes)
+        y = encode_target(frame[target], loaded.classes, loaded.target_scaling)
         present = ~np.isnan(y)
         if not present.any():
             raise TableError(f"a value of {target} in some row", "none", "name another file")

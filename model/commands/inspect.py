@@ -16,23 +16,14 @@ from model.tables.from_file import read_columns, read_table
 @click.command()
 @file_argument
 @reading_options
-def inspect(
-    file: Path,
-    target: str | None,
-    columns: tuple[str, ...] | None,
-    drop: tuple[str, ...],
-    keep: tuple[str, ...],
-    dates: str | None,
-    task: str | None,
-    no_header: bool,
-) -> None:
+def inspect(file: Path, table_options: TableOptions) -> None:
     """Show what would be learned from FILE, a CSV or Parquet file, and how it was read."""
-    options = TableOptions(target, columns, drop, task, no_header, keep, dates)
+    target = table_options.target
     if target is None:
-        specs, notes = read_columns(file, **options.reading())
+        specs, notes = read_columns(file, **table_options.reading())
         rows = [HEADER, *(column_row(name, column) for name, column in specs.items())]
     else:
-        data = read_table(file, target, task=task, **options.reading())
+        data = read_table(file, target, task=table_options.task, **table_options.reading())
         named = zip(data.columns, data.column_specs, strict=True)
         rows = [HEADER, *(column_row(name, column) for name, column in named)]
         rows.append(target_row(data.target, data.task, data.classes, data.target_scaling))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import wraps
 from typing import Any
 
 import click
@@ -60,27 +61,32 @@ class TableOptions:
 
 
 def reading_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of TableOptions.
+    """Give a command the options of a table.
 
     Args:
-        command: that takes them.
+        command: that takes them as one argument, `table_options`.
 
     Returns:
-        The command with the options.
+        The command with an option for each attribute of TableOptions.
     """
-    for option in reversed(
-        (
-            click.option("--target", help="The column to predict, of a file."),
-            click.option("--columns", type=NameList(), help="The columns to predict it from.  [default: all others]"),
-            click.option("--drop", type=NameList(), default=(), help="Columns to leave out."),
-            click.option("--keep", type=NameList(), default=(), help="Take these even if each row has its own text."),
-            click.option("--dates", type=click.Choice(ORDERS), help="The order in dates.  [default: told by them]"),
-            click.option("--task", type=click.Choice(list(TASKS)), help="What the target is.  [default: told by it]"),
-            no_header_option,
-        )
-    ):
-        command = option(command)
-    return command
+
+    @wraps(command)
+    def with_options(**given: Any) -> None:
+        named = {field.name: given.pop(field.name) for field in fields(TableOptions)}
+        command(table_options=TableOptions(**named), **given)
+
+    options = (
+        click.option("--target", help="The column to predict, of a file."),
+        click.option("--columns", type=NameList(), help="The columns to predict it from.  [default: all others]"),
+        click.option("--drop", type=NameList(), default=(), help="Columns to leave out."),
+        click.option("--keep", type=NameList(), default=(), help="Take these even if each row has its own text."),
+        click.option("--dates", type=click.Choice(ORDERS), help="The order in dates.  [default: told by them]"),
+        click.option("--task", type=click.Choice(list(TASKS)), help="What the target is.  [default: told by it]"),
+        no_header_option,
+    )
+    for option in reversed(options):
+        with_options = option(with_options)
+    return with_options
 
 
 def read_named_table(table: str, options: TableOptions) -> Table:
@@ -99,9 +105,8 @@ def read_named_table(table: str, options: TableOptions) -> Table:
     """
     if table in TRUTH_TABLES:
         if options.given:
-            raise click.UsageError(
-                f"{table} is a truth table; --target, --columns, --drop, --keep, --task and --no-header are for files"
-            )
+            options_of_files = "--target, --columns, --drop, --keep, --dates, --task and --no-header"
+            raise click.UsageError(f"{table} is a truth table; {options_of_files} are for files")
         return truth_table(table)
     if not os.path.lexists(table):
         names = ", ".join(TRUTH_TABLES)

@@ -95,13 +95,7 @@ _HIDDEN_DEFAULT = f"{_sizes_text(TRUTH_TABLE_HIDDEN)}, for a file {_sizes_text(F
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end and nothing else.")
 def train(
     table: str,
-    target: str | None,
-    columns: tuple[str, ...] | None,
-    drop: tuple[str, ...],
-    keep: tuple[str, ...],
-    dates: str | None,
-    task: str | None,
-    no_header: bool,
+    table_options: TableOptions,
     hidden: tuple[int, ...] | None,
     activation: str,
     seed: int,
@@ -117,7 +111,7 @@ def train(
     """
     out = out or DIRECTORY / f"{Path(table).stem}{SUFFIX}"
     check_path(out)
-    data = read_named_table(table, TableOptions(target, columns, drop, task, no_header, keep, dates))
+    data = read_named_table(table, table_options)
     if data.notes and not as_json:
         click.echo(notes_text(data.notes))
     network, hyperparameters = _settings(data, hidden, activation, options)

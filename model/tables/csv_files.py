@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from model.messages import quote
 from model.tables.column_selection import Selection
 from model.tables.csv_blocks import Block, blocks, parse_block
-from model.tables.csv_header import Layout
+from model.tables.csv_header import EMPTY_LAST, ROW_NUMBER, ROW_NUMBERS, Layout
 from model.tables.decoding import PlainText
-from model.tables.errors import PathLike
+from model.tables.errors import PathLike, TableError
 from model.tables.frames import Types, pl
 from model.tables.memory import check_memory
+from model.tables.parsing import BLANKS
 from model.tables.type_inference import infer_type
 
 SAMPLED_ROWS = 10_000  # from which types are guessed
@@ -42,12 +44,30 @@ def read_csv(text: PlainText, layout: Layout, select: Selection, memory: int) ->
     """
     check_memory(text.size, "a file", memory)
     selected = select(layout.names, layout.left_out)
-    types = _guess_types(text.path, layout, selected, text.size, memory)
+    left_out = [name for name in layout.left_out if name not in selected]
+    types = _guess_types(text.path, layout, selected, text.size, memory) | dict.fromkeys(left_out, pl.String())
     frames, misfits = _parsed(text.path, layout, types)
     if misfits:
         frames, _ = _parsed(text.path, layout, types | dict.fromkeys(misfits, pl.String))
     frame = pl.concat(frames, rechunk=False)
+    for name in left_out:
+        _check_left_out(frame.get_column(name), layout.left_out[name])
     return [frame.get_column(name) for name in selected]
+
+
+def _check_left_out(column: pl.Series, why: str) -> None:
+    """Raise TableError if a column that the first rows let leave out holds something else in a later row."""
+    series = column.alias("").str.strip_chars(BLANKS)
+    if why == EMPTY_LAST:
+        wrong = series.is_not_null()
+    elif why == ROW_NUMBERS:
+        wrong = ~series.str.contains(rf"^{ROW_NUMBER.pattern}$").fill_null(False)
+    else:
+        return
+    if wrong.any():
+        row = int(wrong.arg_max() or 0)
+        found = f"{quote(series[row] or '')} in row {row + 1:,} of the column {column.name!r}"
+        raise TableError(f"{why}, as in the first rows", found, "name the column in the header, or mend it")
 
 
 def csv_batches(path: PathLike, layout: Layout) -> Iterator[tuple[pl.DataFrame, int]]:
@@ -63,7 +83,8 @@ def csv_batches(path: PathLike, layout: Layout) -> Iterator[tuple[pl.DataFrame, 
     Raises:
         TableError: at once, or at a later block, if the file is not a table.
     """
-    types: Types = dict.fromkeys(layout.names, pl.String)
+    kept = [name for name in layout.names if layout.left_out.get(name) != EMPTY_LAST]
+    types: Types = dict.fromkeys(kept, pl.String)
 
     def parse(block: Block) -> tuple[pl.DataFrame, int]:
         return parse_block(path, block, layout, types, raw=True), block.end

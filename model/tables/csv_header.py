@@ -21,7 +21,9 @@ _BOM = b"\xef\xbb\xbf"
 # Bytes and rows from which the layout is told.
 SAMPLED_BYTES, SAMPLED_ROWS = 1 << 18, 200
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)*|[.,]\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
-_ROW_NUMBER = re.compile(r"\d+", re.ASCII)
+ROW_NUMBER = re.compile(r"\d+", re.ASCII)
+# Why a column is left out.
+ROW_NUMBERS, ROW_NAMES, EMPTY_LAST = "row numbers", "row names", "an empty last column"
 # How pandas names the column of row numbers when it reads its own file.
 _UNNAMED = re.compile(r"Unnamed: 0(\.\d+)*")
 
@@ -35,8 +37,8 @@ class Layout:
         separator: the character between two fields.
         start: the position at which the rows begin.
         line: the line at that position, from 1.
-        left_out: why a column is not read unless it is asked for, by its name.
-        notes: what was done to read the file, one sentence each.
+        left_out: why a column is not learned from unless it is asked for, by its name.
+        notes: what else was done to read the file, one sentence each.
     """
 
     names: tuple[str, ...]
@@ -186,26 +188,25 @@ def _is_title(row: _Row, width: int) -> bool:
 def _names(
     header: Sequence[str], body: Sequence[_Row], width: int, notes: list[str]
 ) -> tuple[list[str], dict[str, str]]:
-    """A name for each column, and which columns are left out; what is done is added to the notes."""
-    names, left_out = list(header), dict[str, str]()
+    """A name for each column, and why some are left out; what is done to the names is added to the notes."""
+    names, left_out = list(header), dict[int, str]()
     columns = [[row.fields[index] for row in body if len(row.fields) == width] for index in range(width)]
     if width == len(names) + 1 and len(columns[0]) == len(body) > 1:
         if not any(columns[-1]):
             names.append("")
         elif len(set(columns[0])) == len(body):
             names.insert(0, "")
-            left_out["(row names)"] = "a column of row names, which has no name"
-            names[0] = "(row names)"
-    for index, name in enumerate(names if width == len(names) else ()):
-        is_numbered = index == 0 and columns[0] and all(map(_ROW_NUMBER.fullmatch, columns[0]))
-        if is_numbered and (not name or _UNNAMED.fullmatch(name)):
-            names[index] = name or "(row number)"
-            left_out[names[index]] = "row numbers" if not name else f"row numbers, in {name}"
-        elif not name and index == len(names) - 1 and not any(columns[index]):
-            names[index] = "(empty)"
-            left_out[names[index]] = "an empty last column"
-    notes += [f"left out {why}" for why in left_out.values()]
-    return _distinct(names, notes), left_out
+            left_out[0] = ROW_NAMES
+    if width == len(names):
+        first, last = names[0], len(names) - 1
+        if (not first or _UNNAMED.fullmatch(first)) and columns[0] and all(map(ROW_NUMBER.fullmatch, columns[0])):
+            left_out[0] = ROW_NUMBERS
+        if not names[last] and not any(columns[last]):
+            left_out[last] = EMPTY_LAST
+    for index, why in left_out.items():
+        names[index] = names[index] or _free("empty" if why == EMPTY_LAST else "row", set(names))
+    names = _distinct(names, notes)
+    return names, {names[index]: why for index, why in left_out.items()}
 
 
 def _distinct(names: Sequence[str], notes: list[str]) -> list[str]:

@@ -114,6 +114,24 @@ def _zone(text: str | None) -> float:
     return (-1 if text[0] == "-" else 1) * (3600.0 * int(digits[:2]) + 60.0 * int(digits[2:]))
 
 
+def may_be_dates(counts: Mapping[str, int], styles: Sequence[str] = STYLES) -> bool:
+    """Whether at least half of some cells are dates or times.
+
+    Args:
+        counts: how many cells have each text.
+        styles: those that may be.
+
+    Returns:
+        False if the column of these cells is none of dates.
+
+    Example:
+        >>> may_be_dates({"2024-01-31": 3, "never": 2}), may_be_dates({"Oslo": 3, "2024-01-31": 1})
+        (True, False)
+    """
+    dates = sum(count for text, count in counts.items() if any(read_date(text, style) is not None for style in styles))
+    return 2 * dates >= sum(counts.values())
+
+
 def infer_dates(name: str, counts: Mapping[str, int], styles: Sequence[str] = STYLES) -> SpelledDates | None:
     """How the dates of a column are written.
 

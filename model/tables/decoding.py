@@ -19,7 +19,8 @@ from model.tables.errors import PathLike, TableError
 from model.tables.files import ANOTHER_FILE, opened
 
 CHUNK_BYTES = 1 << 20
-GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+# The first bytes of archives.
+_COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 # The first bytes of a text that say its encoding.
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
@@ -77,7 +78,7 @@ def plain_text(path: PathLike, size: int) -> Iterator[PlainText]:
         for start, (found, remedy) in _OTHER_FORMATS.items():
             if head.startswith(start):
                 raise TableError("a table as CSV or Parquet", found, remedy)
-        compression = {GZIP_MAGIC: "gzip", ZSTD_MAGIC: "zstd"}.get(head[:2], {ZSTD_MAGIC: "zstd"}.get(head[:4]))
+        compression = next((name for start, name in _COMPRESSIONS.items() if head.startswith(start)), None)
         if compression is None:
             with _as_utf8(path, size, file, ()) as text:
                 yield text

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from model.tables.blank_separators import single_separators
 from model.tables.column_selection import select_columns
 from model.tables.csv_files import csv_batches, read_csv
-from model.tables.csv_header import layout_of
+from model.tables.csv_header import Layout, layout_of
 from model.tables.date_spelling import STYLES
 from model.tables.decoding import PlainText, plain_text
 from model.tables.errors import PathLike, TableError, naming_file
@@ -105,9 +105,9 @@ def read_frame(
             else:
                 with _readable(path, kind.size) as text:
                     layout = layout_of(text.path, has_header)
-                    notes = text.notes + layout.notes
                     prefers_comma = layout.separator == ";"
                     series = read_csv(text, layout, select, memory)
+                    notes = text.notes + layout.notes + _left_out_notes(layout, [column.name for column in series])
             read = [_read_column(series.pop(0), prefers_comma, dates) for _ in range(len(series))]
         except MemoryError:
             raise TableError("a table that fits into the memory", "a larger one", FEWER) from None
@@ -120,6 +120,12 @@ def read_frame(
         frozenset(each.column.name for each in read if each.is_folded),
         {each.column.name: each.date_style for each in read if each.date_style is not None},
     )
+
+
+def _left_out_notes(layout: Layout, names: Sequence[str]) -> tuple[str, ...]:
+    """A note for each column that is left out and that is not among these names."""
+    left_out = ((name, why) for name, why in layout.left_out.items() if name not in names)
+    return tuple(f"left out {why}; --columns {name} reads that column all the same" for name, why in left_out)
 
 
 def _read_column(column: pl.Series, prefers_comma: bool, dates: str | None) -> ReadTexts:

@@ -127,6 +127,23 @@ def is_number_like(text: str) -> bool:
     return _take_apart(text) is not None
 
 
+def may_be_numbers(counts: Mapping[str, int]) -> bool:
+    """Whether at least half of some cells are numbers with something around them.
+
+    Args:
+        counts: how many cells have each text.
+
+    Returns:
+        False if the column of these cells is none of numbers.
+
+    Example:
+        >>> may_be_numbers({"12 kg": 3, "-": 2}), may_be_numbers({"Oslo 2": 3, "7": 1})
+        (True, False)
+    """
+    numbers = sum(count for text, count in counts.items() if is_number_like(text))
+    return numbers >= MIN_NUMBER_SHARE * sum(counts.values())
+
+
 def infer_spelling(counts: Mapping[str, int], prefers_comma: bool = False) -> SpelledColumn | None:
     """How the numbers of a column are written.
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import numpy as np
 from jaxtyping import Float
 
 from model.messages import quote
 from model.tables.columns import FLOAT32_NUMBERS, IDENTITY, NumericColumn, fit_numeric
 from model.tables.errors import TableError
-from model.tables.parsing import BLANKS, MISSING, one_of
+from model.tables.parsing import BLANKS, MISSING, ParseError, one_of
+from model.tables.series_parsing import parse_series
 from model.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ Class = int | float | str | bool
 # A target of at most so many different whole numbers, each in so many rows on average, is one of classes.
 MAX_NUMERIC_CLASSES, ROWS_PER_NUMERIC_CLASS = 20, 5
 MAX_CLASSES = 1_000
+# What to do if a file has another target.
+ANOTHER_TARGET = "name a file with the same target"
 # float64 holds every whole number up to this one.
 EXACT_WHOLE_NUMBERS = 2**53
 
@@ -80,12 +84,15 @@ def fit_target(series: polars.Series, task: str | None) -> FittedTarget:
     return FittedTarget(task, classes, IDENTITY, encode_target(series.alias(name), classes).astype(np.float32))
 
 
-def encode_target(series: polars.Series, classes: Sequence[Class]) -> Float[np.ndarray, " rows"]:
+def encode_target(
+    series: polars.Series, classes: Sequence[Class], scaling: NumericColumn = IDENTITY
+) -> Float[np.ndarray, " rows"]:
     """The target of each row, of a column that may have missing values.
 
     Args:
         series: the target's column, typed or as texts.
         classes: what a target of 0, 1, … stands for; empty in a regression.
+        scaling: of the target of a regression, with the spelling of its numbers.
 
     Returns:
         [rows] float64: the index of each row's class, or the number in a regression; NaN where it is missing.
@@ -96,25 +103,40 @@ def encode_target(series: polars.Series, classes: Sequence[Class]) -> Float[np.n
     import polars as pl
 
     name, series = series.name, series.alias("")
+    if not classes:
+        return _encode_numbers(series, name, scaling)
     texts = series.cast(pl.String).str.strip_chars(BLANKS)
     absent = texts.is_null() | (texts.is_in(list(MISSING)) & ~texts.is_in([str(value) for value in classes]))
-    if series.dtype == pl.String and not any(isinstance(value, str) for value in classes):
-        series = texts
-        if bool in map(type, classes):
-            series = texts.str.to_lowercase().replace_strict({"false": 0.0, "true": 1.0}, default=None)
-    if not classes:
-        found, expected = series.cast(pl.Float64, strict=False), f"numbers in {name}"
+    if isinstance(classes[0], str):
+        values = {text: _class_index(classes, text) for text in texts.drop_nulls().unique().to_list()}
+        found = texts.replace_strict(values, default=None, return_dtype=pl.Float64)
     else:
-        exact = isinstance(classes[0], str)
-        typed = series.cast(pl.String if exact else pl.Float64, strict=False)
-        values = list(classes) if exact else [float(value) for value in classes]
-        found = typed.replace_strict(values, list(range(len(classes))), default=None, return_dtype=pl.Float64)
-        expected = f"{one_of(classes)} in {name}"
+        if bool in map(type, classes) and series.dtype == pl.String:
+            series = texts.str.to_lowercase().replace_strict({"false": 0.0, "true": 1.0}, default=None)
+        typed = (texts if series.dtype == pl.String else series).cast(pl.Float64, strict=False)
+        numbers = [float(value) for value in classes]
+        found = typed.replace_strict(numbers, list(range(len(classes))), default=None, return_dtype=pl.Float64)
     wrong = found.is_null() & ~absent
     if wrong.any():
         row = int(wrong.arg_max() or 0)
-        raise TableError(expected, f"{quote(series[row])} in row {row + 1:,}", "name a file with the same target")
+        found_text = f"{quote(texts[row])} in row {row + 1:,}"
+        raise TableError(f"{one_of(classes)} in {name}", found_text, ANOTHER_TARGET)
     return found.fill_null(float("nan")).to_numpy()
+
+
+def _encode_numbers(series: polars.Series, name: str, scaling: NumericColumn) -> Float[np.ndarray, " rows"]:
+    try:
+        return parse_series(msgspec.structs.replace(scaling, missing=True), series)
+    except ParseError as error:
+        raise TableError(f"numbers in {name}", f"{error.found} in row {error.row:,}", ANOTHER_TARGET) from None
+
+
+def _class_index(classes: Sequence[Class], text: str) -> float | None:
+    """The index of a class, in another case if there is no other of the same letters; None if there is none."""
+    if text in classes:
+        return float(classes.index(text))
+    alike = [index for index, name in enumerate(classes) if str(name).casefold() == text.casefold()]
+    return float(alike[0]) if len(alike) == 1 else None
 
 
 def _infer_task(series: polars.Series, unique: int, numeric: bool) -> str:

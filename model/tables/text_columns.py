@@ -5,18 +5,23 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from model.messages import quote
-from model.tables.date_spelling import STYLES, SpelledDates, describe_date, infer_dates
+from model.tables.date_spelling import STYLES, SpelledDates, describe_date, infer_dates, may_be_dates
 from model.tables.errors import TableError
 from model.tables.frames import pl
-from model.tables.spelling import NumberSpelling, infer_spelling, is_number_like
+from model.tables.spelling import NumberSpelling, infer_spelling, is_number_like, may_be_numbers
 
 # A column with more texts than this, most of them numbers, is no column of categories.
 MAX_NUMBER_CATEGORIES, REFUSED_SHARE = 20, 0.9
 # Case does not count where at most so many texts remain.
 MAX_FOLDED = 3
+# Texts that are told one by one if they are taken for missing.
+MAX_TOLD_STRAYS = 3
+# Texts that are tried before all of them are.
+SAMPLED_TEXTS = 1_000
 # Digits in a code, such as a postal code.
 MIN_CODE_DIGITS = 4
 
@@ -63,10 +68,12 @@ def read_texts(column: pl.Series, prefers_comma: bool = False, date_styles: Sequ
         first = next(text for text in series.drop_nulls().head(1000).to_list() if text.startswith("0"))
         return ReadTexts(column, notes=(f"{name} is read as texts, because {first} begins with 0",))
     counts = _counts(series)
-    found = infer_spelling(counts, prefers_comma) if _may_be_numbers(counts) else None
-    dates = infer_dates(name, counts, date_styles) if found is None and _may_be_numbers(counts) else None
-    if dates is not None:
-        return _dates(name, series, dates)
+    has_digits = any(any(map(str.isdigit, text)) for text in _sample(counts))
+    found = infer_spelling(counts, prefers_comma) if has_digits and may_be_numbers(_sample(counts)) else None
+    if found is None and has_digits and may_be_dates(_sample(counts), date_styles):
+        dates = infer_dates(name, counts, date_styles)
+        if dates is not None:
+            return _dates(name, series, dates)
     if found is None:
         _check_mostly_texts(name, series, counts)
         return _folded(column, counts)
@@ -121,9 +128,9 @@ def _counts(series: pl.Series) -> dict[str, int]:
     return dict(zip(counted.to_series(0).to_list(), counted.to_series(1).to_list(), strict=True))
 
 
-def _may_be_numbers(counts: Mapping[str, int]) -> bool:
-    """Whether some of the most common texts have a digit; most columns of texts have none."""
-    return any(any(map(str.isdigit, text)) for text, _ in zip(counts, range(100), strict=False))
+def _sample(counts: Mapping[str, int]) -> dict[str, int]:
+    """The most common texts, which show what most columns are not."""
+    return dict(islice(counts.items(), SAMPLED_TEXTS))
 
 
 def _check_mostly_texts(name: str, series: pl.Series, counts: Mapping[str, int]) -> None:
@@ -166,8 +173,10 @@ def _spelling_notes(name: str, spelling: NumberSpelling, numbers: Mapping[str, f
 
 def _stray_notes(name: str, series: pl.Series, strays: tuple[str, ...]) -> list[str]:
     notes = []
-    for text in strays[:3]:
+    for text in strays[:MAX_TOLD_STRAYS]:
         rows = (series == text).fill_null(False).arg_true().to_list()
         listed = ", ".join(f"{row + 1:,}" for row in rows[:3]) + (" and others" if len(rows) > 3 else "")
         notes.append(f"{quote(text)} in {name} does not fit, and is taken for missing, in row {listed}")
+    if len(strays) > MAX_TOLD_STRAYS:
+        notes.append(f"{len(strays) - MAX_TOLD_STRAYS:,} more texts in {name} are taken for missing")
     return notes

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from model import check_gradients
+from model.checking.float32_rounding import float32_error
+from model.checking.tracing import prepare
 from tests.checking import rule_corpus
 from tests.checking.corpus import Case
 from tests.checking.rule_corpus import MIN_CASES, rule
@@ -83,8 +85,6 @@ def test_a_rule_is_judged_only_where_it_counts() -> None:
 
 @pytest.mark.core
 def test_weights_depend_on_the_seed_and_have_both_signs() -> None:
-    from model.checking.tracing import prepare
-
     weights = [
         np.concatenate([np.ravel(w) for w in prepare(lambda p: (p[0], p[1] ** 2), POINT, (), seed=seed).weights or ()])
         for seed in range(20)
@@ -277,3 +277,10 @@ def test_second_derivatives_are_called_so() -> None:
 def test_a_param_that_is_nan_is_named() -> None:
     report = check_gradients(lambda p: jnp.sum(p["w"]), {"w": jnp.array([1.0, jnp.nan])})
     assert str(report.diagnoses[0]) == "fun is nan at params, because w[1] is nan, and has no derivative there."
+
+
+def test_a_loop_that_may_not_end_in_float32_is_not_run_there() -> None:
+    def root(x: Any) -> Any:
+        return jax.lax.while_loop(lambda y: jnp.abs(y * y - x) > 1e-9, lambda y: 0.5 * (y + x / y), x)
+
+    assert float32_error(prepare(root, 130.0, ()), 130.0**0.5) == np.inf

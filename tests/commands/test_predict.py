@@ -242,3 +242,14 @@ def test_dates_are_understood_as_the_file_of_training_wrote_them(tmp_path: Path,
     schema = client.get("/openapi.json").get_json()["components"]["schemas"]["table.row"]["properties"]
     assert (schema["day"]["format"], schema["time"]["format"]) == ("date", "time")
     assert "2024-01-01 to 2024-03-24" in nudge("show", "checkpoints/table.safetensors").stdout
+
+
+def test_importance_reads_a_target_as_training_did(tmp_path: Path, nudge: Nudge) -> None:
+    rows = "".join(
+        f'{index % 9},"${index % 9 * 1000:,}.50",{("Yes", "yes ", "No")[index % 3]}\n' for index in range(90)
+    )
+    (tmp_path / "table.csv").write_text(f"x,price,good\n{rows}")
+    for target in ("price", "good"):
+        assert nudge("train", "table.csv", "--target", target, "--epochs", "5").returncode == 0
+        found = nudge("importance", "checkpoints/table.safetensors", "table.csv")
+        assert found.returncode == 0, found.stderr

@@ -10,6 +10,7 @@ import zstandard
 from model.tables.reading import read_batches, read_frame, read_names
 from tests.tables.examples import refusal_of, write_table
 
+EMPTY = ["left out an empty last column; --columns empty reads that column all the same"]
 BLANKS, WINDOWS = ["runs of blanks taken for separators"], ["read as Windows-1252"]
 TABLE = {"x": [1.5, 2.5, 3.0], "z": [7, 8, 9], "ok": ["yes", "no", "yes"]}
 PLAIN = "x,z,ok\n1.5,7,yes\n2.5,8,no\n3.0,9,yes\n"
@@ -54,22 +55,25 @@ SAME: dict[str, tuple[str | bytes, list[str]]] = {
     "a title": ("Report of 2024\n" + PLAIN, ["left out what is above line 2"]),
     "a title and a blank line": ("Report of 2024\n\n" + PLAIN, ["left out what is above line 3"]),
     "a title with commas": ("Report of 2024,,\n,,\n" + PLAIN, ["left out what is above line 3"]),
-    "commas at the ends": (PLAIN.replace("\n", ",\n"), ["left out an empty last column"]),
+    "commas at the ends": (
+        PLAIN.replace("\n", ",\n"),
+        EMPTY,
+    ),
     "commas at the ends of the rows": (
         "x,z,ok\n" + PLAIN.split("\n", 1)[1].replace("\n", ",\n"),
-        ["left out an empty last column"],
+        EMPTY,
     ),
     "row numbers": (
         ",x,z,ok\n0,1.5,7,yes\n1,2.5,8,no\n2,3.0,9,yes\n",
-        ["left out row numbers"],
+        ["left out row numbers; --columns row reads that column all the same"],
     ),
     "row numbers twice": (
         "Unnamed: 0,x,z,ok\n0,1.5,7,yes\n1,2.5,8,no\n2,3.0,9,yes\n",
-        ["left out row numbers, in Unnamed: 0"],
+        ["left out row numbers; --columns Unnamed: 0 reads that column all the same"],
     ),
     "row names": (
         'x,z,ok\n"Ann",1.5,7,yes\n"Bob",2.5,8,no\n"Eve",3.0,9,yes\n',
-        ["left out a column of row names, which has no name"],
+        ["left out row names; --columns row reads that column all the same"],
     ),
 }
 
@@ -125,7 +129,7 @@ def test_the_same_table_is_read_from_each_dialect(tmp_path: Path, name: str) -> 
         ["2.5", "8", "no"],
         ["3.0", "9", "yes"],
     ]
-    assert list(batches.notes) == notes
+    assert list(batches.notes) == [note for note in notes if "--columns" not in note]
     assert batches.done == batches.total
 
 
@@ -142,7 +146,22 @@ def test_a_column_that_is_left_out_is_read_if_it_is_asked_for(tmp_path: Path) ->
     path = write_table(tmp_path, NUMBERED.replace(",x", "Unnamed: 0,x", 1))
     assert read_frame(path).frame.columns == ["x", "ok"]
     assert read_frame(path, ["Unnamed: 0", "x"]).frame.columns == ["Unnamed: 0", "x"]
+    assert read_frame(path, ["Unnamed: 0", "x"]).notes == ()
     assert read_frame(path, target="Unnamed: 0").frame.columns == ["x", "ok", "Unnamed: 0"]
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "other", "message"),
+    [
+        ("x,", "1,", "2,late", "expected an empty last column, as in the first rows, found 'late' in row 301 of"),
+        (",x", "7,1", "last,2", "expected row numbers, as in the first rows, found 'last' in row 301 of"),
+    ],
+)
+def test_a_column_is_not_left_out_if_a_later_row_has_something_else(
+    tmp_path: Path, header: str, row: str, other: str, message: str
+) -> None:
+    path = write_table(tmp_path, f"{header}\n" + f"{row}\n" * 300 + f"{other}\n")
+    assert refusal_of(path).startswith(message)
 
 
 def test_a_file_without_a_header_has_columns_by_their_positions(tmp_path: Path) -> None:
