@@ -19,7 +19,7 @@ from model.hyperparameters import Hyperparameters
 from model.messages import quote
 from model.metrics import Metrics
 from model.network import Layer, Network, Params
-from model.tables.columns import ColumnSpecs, NumericColumn, count_inputs
+from model.tables.columns import CategoricalColumn, ColumnSpecs, NumericColumn, count_inputs
 from model.tables.targets import Class
 from model.tasks import TASKS
 
@@ -215,6 +215,9 @@ def _check_metadata(metadata: Metadata) -> None:
     inputs = count_inputs(metadata.column_specs)
     if inputs != network.sizes[0]:
         raise FormatError(f"columns of {network.sizes[0]} inputs", str(inputs))
+    for name, column in zip(metadata.columns, metadata.column_specs, strict=True):
+        if isinstance(column, CategoricalColumn) and len(column.frequencies) not in (0, column.input_count):
+            raise FormatError(f"{column.input_count} frequencies of {name}", str(len(column.frequencies)))
     if not 0 < metadata.temperature < math.inf:
         raise FormatError("a temperature above 0", str(metadata.temperature))
 

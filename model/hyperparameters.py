@@ -42,6 +42,8 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         validation: the share of rows that is held out, from 0 to 0.5, at most 10,000 rows.
         patience: a restart ends after so many epochs without a smaller validation loss, and keeps the parameters of
             the smallest.
+        mask: the share of the rows of a minibatch in which one value is hidden at random, from 0 to 1, so that the
+            network learns to predict rows with a value that it does not know; of columns that take such values.
         class_weights: whether all classes count the same in the loss, however many rows each has.
         log_every: epochs between recorded losses, from 1.
 
@@ -66,6 +68,7 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     batch_size: int | None = None
     validation: float = 0.0
     patience: int = 1
+    mask: float = 0.0
     class_weights: bool = False
     log_every: int = 100
 
@@ -99,6 +102,9 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             raise ValueError(f"clip must be a finite number from 0, not {self.clip}")
         if not (is_number(self.validation) and 0 <= self.validation <= LARGEST_VALIDATION):
             raise ValueError(f"validation must be a share from 0 to {LARGEST_VALIDATION}, not {self.validation}")
+
+        if not (is_number(self.mask) and 0 <= self.mask <= 1):
+            raise ValueError(f"mask must be a share from 0 to 1, not {self.mask}")
 
     @property
     def uses_minibatches(self) -> bool:

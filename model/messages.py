@@ -131,6 +131,23 @@ def quote_names(names: Sequence[str]) -> str:
     return shlex.quote(line.getvalue())
 
 
+def join_rows(rows: Sequence[int]) -> str:
+    """The numbers of rows, of which the first three are named.
+
+    Args:
+        rows: any whole numbers, at least one.
+
+    Returns:
+        They, for people.
+
+    Example:
+        >>> join_rows([4, 7]), join_rows(range(1000, 1005))
+        ('4, 7', '1,000, 1,001, 1,002 and 2 others')
+    """
+    named = ", ".join(f"{row:,}" for row in rows[:3])
+    return named if len(rows) <= 3 else f"{named} and {len(rows) - 3:,} other{'s' if len(rows) > 4 else ''}"
+
+
 def split_names(option: str) -> tuple[str, ...]:
     """The names in a line of CSV.
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any
 
-import numpy as np
-
 from serve.open_inference_codec import JSON_LENGTH, predict_tensors
 from serve.predict import make_answers
 from serve.registry import Registry
@@ -51,7 +49,7 @@ class FastPath:
         model = self.registry.default_model
         if model is None or not query.isascii():
             raise ValueError(query)
-        return encode_json(make_answers(model, np.array([model.rows.from_query(query)]))[0])
+        return encode_json(make_answers(model, model.rows.from_query(query))[0])
 
     def _answer_tensors(self, environ: Environ, name: str) -> tuple[bytes, Headers]:
         model, length = self.registry.models[name], int(environ["CONTENT_LENGTH"])

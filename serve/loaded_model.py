@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from model.checkpoint import Checkpoint, parse, read
 from model.inference import Predictor
+from model.tables.unseen import closed
 from serve.row_decoder import RowDecoder
 
 
@@ -37,14 +38,18 @@ class Model:
         return self.checkpoint.version
 
 
-def load_model(path: Path) -> tuple[Model, bytes]:
+def load_model(path: Path, is_strict: bool = False) -> tuple[Model, bytes]:
     """Load and compile a checkpoint, and return it with the bytes of its file.
+
+    If it is strict, values of a kind that training never saw are refused.
 
     Raises CheckpointError if there is no such file, or if it cannot be used.
     """
     started = time.perf_counter()
     data = read(path)
     checkpoint = parse(path, data)
+    if is_strict:
+        checkpoint = replace(checkpoint, column_specs=closed(checkpoint.column_specs))
     predictor = Predictor(checkpoint)
     predictor.compile()
     rows = RowDecoder(checkpoint.columns, checkpoint.column_specs)

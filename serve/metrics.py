@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 from collections import deque
+from collections.abc import Mapping
 
 import jax
 from flask import Blueprint, Response
@@ -38,6 +39,9 @@ request_seconds = Histogram(
     buckets=SECONDS_BUCKETS,
 )
 prediction_rows = Histogram("nudge_rows", "Predictions, and the rows of each", ["model"], buckets=ROWS_BUCKETS)
+unseen_values = Counter(
+    "nudge_unseen_values", "Values in requests of a kind that training never saw", ["model", "column"]
+)
 model_workers = Gauge(
     "nudge_model_workers", "Workers that serve a version", ["model", "version"], multiprocess_mode="livesum"
 )
@@ -49,7 +53,7 @@ reload_failures = Counter("nudge_reload_failures", "Checkpoints that a worker fo
 compilations = Counter("nudge_compilations", "Programs that JAX compiled")
 
 # Noted and not yet counted. Threads that answer do not count: they would wait for each other's locks.
-_notes: deque[tuple[Histogram, tuple[str, ...], float]] = deque()
+_notes: deque[tuple[Histogram | Counter, tuple[str, ...], float]] = deque()
 
 
 def note_request(route: str, status: int, seconds: float) -> None:
@@ -63,9 +67,17 @@ def note_request(route: str, status: int, seconds: float) -> None:
     _notes.append((request_seconds, (route, str(status)), seconds))
 
 
-def note_rows(model: str, count: int) -> None:
-    """Note the rows of one prediction, to be counted later."""
+def note_rows(model: str, count: int, unseen: Mapping[str, int]) -> None:
+    """Note the rows of one prediction, to be counted later.
+
+    Args:
+        model: the name of the model that predicts.
+        count: how many rows there are.
+        unseen: for each column that has values that training never saw, how many.
+    """
     _notes.append((prediction_rows, (model,), count))
+    for column, cells in unseen.items():
+        _notes.append((unseen_values, (model, column), cells))
 
 
 @atexit.register
@@ -76,7 +88,8 @@ def count_notes() -> None:
             metric, labels, value = _notes.popleft()
         except IndexError:  # another thread was faster
             return
-        metric.labels(*labels).observe(value)
+        child = metric.labels(*labels)
+        child.observe(value) if isinstance(child, Histogram) else child.inc(value)
 
 
 def counting_listener() -> Listener:

@@ -8,18 +8,21 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from model.messages import quote
+from model.messages import join_rows, quote
 from model.tables.columns import BEYOND_FLOAT32, ColumnSpec, NumericColumn
 from model.tables.parsing import parse_json, parse_text
 from serve.errors import RequestError, check_rows
 from serve.loaded_model import Model
 from serve.metrics import note_rows
+from serve.row_decoder import DecodedRows
 from serve.tensors import InputTensor, OutputTensor, datatype_of, decode_tensor, encode_tensor
 
 # The header with the length of a message's JSON, after which its raw tensors begin.
 JSON_LENGTH = "Inference-Header-Content-Length"
 # The name of the tensor that holds all columns.
 ALL_COLUMNS = "input"
+# The most notes in one answer.
+MAX_NOTES = 100
 
 
 class RequestedOutput(msgspec.Struct):
@@ -45,6 +48,7 @@ class InferResponse(msgspec.Struct, omit_defaults=True):
     model_version: str
     outputs: list[OutputTensor]
     id: str | None = None
+    parameters: dict[str, Any] = {}
 
 
 _DECODER = msgspec.json.Decoder(InferRequest)
@@ -66,9 +70,9 @@ def predict_tensors(model: Model, body: bytes, json_length: str | None, max_rows
         RequestError: if the request does not fit the protocol or the model.
     """
     request, raw_tensors = _split(body, json_length)
-    values = _decode_rows(model, request.inputs, raw_tensors, max_rows)
-    answer = _encode_answer(model, request, _predict(model, values))
-    note_rows(model.name, len(values))
+    rows = _decode_rows(model, request.inputs, raw_tensors, max_rows)
+    answer = _encode_answer(model, request, _predict(model, rows.values), rows)
+    note_rows(model.name, len(rows.values), rows.unseen.counts)
     return answer
 
 
@@ -132,8 +136,8 @@ def decode_request(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
 
 def _decode_rows(
     model: Model, tensors: list[InputTensor], raw_tensors: dict[int, memoryview], max_rows: int
-) -> np.ndarray:
-    """The rows [rows, columns] in the tensors, NaN where a value is missing."""
+) -> DecodedRows:
+    """The rows in the tensors."""
     columns = model.checkpoint.columns
     by_column = _decode_columns(tensors, raw_tensors, columns)
     counts = {len(array) for array in by_column.values()}
@@ -150,7 +154,8 @@ def _decode_rows(
         else:
             expected = f"a tensor {ALL_COLUMNS} of the shape [rows, {len(columns)}], or a tensor for each column"
             raise RequestError(f"{expected}, was expected, and none was found for {name}")
-    return values
+    unseen = model.rows.unseen.find(values, lambda row, column: by_column[columns[column]][row])
+    return DecodedRows(values, unseen)
 
 
 def _decode_columns(
@@ -185,7 +190,8 @@ def _to_numbers(name: str, column: ColumnSpec, array: np.ndarray) -> np.ndarray:
     if isinstance(column, NumericColumn) and array.dtype.kind in "fiu":
         values = array.astype(np.float64)
         is_right = np.abs(values) < BEYOND_FLOAT32
-        is_wrong = ~(is_right | np.isnan(values)) if column.missing else ~is_right
+        takes_missing = column.missing or column.is_open
+        is_wrong = ~(is_right | np.isnan(values)) if takes_missing else ~is_right
         if np.count_nonzero(is_wrong):
             row = int(is_wrong.argmax())
             expected = f"column {name}: a finite number within ±3.4e38 was expected"
@@ -205,6 +211,17 @@ def _to_number(column: ColumnSpec, value: Any) -> float:
     if isinstance(value, str):
         return parse_text(column, value)
     return parse_json(column, float(value) if isinstance(value, int) and not isinstance(value, bool) else value)
+
+
+def _notes(rows: DecodedRows) -> list[str]:
+    """Each note once, with the first row that it is about if the request has several."""
+    places: dict[str, list[int]] = {}
+    for row, notes in rows.unseen.notes.items():
+        for note in notes:
+            places.setdefault(note, []).append(row)
+    is_single = len(rows.values) == 1
+    texts = [note if is_single else f"{note}, in row {join_rows(found)}" for note, found in places.items()]
+    return texts[:MAX_NOTES] + ([f"{len(texts) - MAX_NOTES:,} more notes"] if len(texts) > MAX_NOTES else [])
 
 
 def _predict(model: Model, values: np.ndarray) -> dict[str, np.ndarray]:
@@ -230,7 +247,9 @@ def _labels(model: Model, mean: np.ndarray) -> np.ndarray:
     return labels
 
 
-def _encode_answer(model: Model, request: InferRequest, arrays: dict[str, np.ndarray]) -> tuple[bytes, int | None]:
+def _encode_answer(
+    model: Model, request: InferRequest, arrays: dict[str, np.ndarray], rows: DecodedRows
+) -> tuple[bytes, int | None]:
     requested = [RequestedOutput(name) for name in arrays] if request.outputs is None else request.outputs
     is_raw_by_default = request.parameters.get("binary_data_output", False)
     outputs, raw_tensors = [], []
@@ -249,5 +268,6 @@ def _encode_answer(model: Model, request: InferRequest, arrays: dict[str, np.nda
         else:
             tensor.data = array.ravel().tolist()
         outputs.append(tensor)
-    message = msgspec.json.encode(InferResponse(model.name, model.version, outputs, request.id))
+    parameters = {"notes": "; ".join(_notes(rows))} if rows.unseen.notes else {}
+    message = msgspec.json.encode(InferResponse(model.name, model.version, outputs, request.id, parameters))
     return (b"".join([message, *raw_tensors]), len(message)) if raw_tensors else (message, None)

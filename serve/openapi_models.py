@@ -5,7 +5,7 @@ from __future__ import annotations
 from model.tables.columns import BEYOND_FLOAT32, CategoricalColumn, ColumnSpec, NumericColumn
 from model.tables.date_columns import DateColumn
 from model.tables.date_spelling import describe_date
-from model.tables.parsing import MISSING
+from model.tables.parsing import MISSING, one_of
 from model.tables.spelling import PLAIN_NUMBERS
 from serve.loaded_model import Model
 from serve.openapi_parts import TEXT, Schema, array_of, content, object_of, operation, reference
@@ -59,6 +59,8 @@ def model_schemas(model: Model, component: str) -> Schema:
     if model.checkpoint.members > 1:
         properties["spread"] = {"type": "number", "minimum": 0}
     answers = object_of(**properties, model={"const": model.name}, version=TEXT)
+    if any(column.is_open for column in columns.values()):
+        answers["properties"]["notes"] = array_of(TEXT, description="Values that training never saw.", minItems=1)
     return {f"{component}.row": row, f"{component}.answer": answers}
 
 
@@ -81,22 +83,34 @@ def _date(column: DateColumn) -> Schema:
     return value
 
 
+def _categories(column: CategoricalColumn) -> str:
+    return f"{one_of(column.categories)}, or a text that training never saw"
+
+
+def _unless_missing(column: CategoricalColumn) -> Schema:
+    return {} if column.missing or column.is_open else {"not": {"enum": list(MISSING)}}
+
+
 def _json_value(column: ColumnSpec) -> Schema:
+    missing = column.missing or column.is_open
     if isinstance(column, NumericColumn):
-        return {"anyOf": [_number(column), {"type": "null"}]} if column.missing else _number(column)
+        return {"anyOf": [_number(column), {"type": "null"}]} if missing else _number(column)
     if isinstance(column, DateColumn):
         value = _date(column)
-        return {"anyOf": [value, {"enum": [*MISSING, None]}]} if column.missing else value
-    if column.is_pooled:
-        return {"type": ["string", "null"] if column.missing else "string"}
+        return {"anyOf": [value, {"enum": [*MISSING, None]}]} if missing else value
+    if column.is_pooled or column.is_open:
+        types = ["string", *(["boolean"] if column.boolean else []), *(["null"] if missing else [])]
+        return {"type": types, "description": _categories(column)} | _unless_missing(column)
     texts = [*column.categories, *MISSING] if column.missing else [*column.categories]
     booleans = [text == "true" for text in column.categories] if column.boolean else []
     return {"enum": [*texts, *booleans, *([None] if column.missing else [])]}
 
 
 def _query_value(column: ColumnSpec) -> Schema:
-    missing = list(MISSING) if column.missing else []
+    missing = list(MISSING) if column.missing or column.is_open else []
+    if isinstance(column, CategoricalColumn) and (column.is_pooled or column.is_open):
+        return {"type": "string", "description": _categories(column)} | _unless_missing(column)
     if isinstance(column, CategoricalColumn):
-        return {"type": "string"} if column.is_pooled else {"type": "string", "enum": [*column.categories, *missing]}
+        return {"type": "string", "enum": [*column.categories, *missing]}
     value = _date(column) if isinstance(column, DateColumn) else _number(column)
     return {"anyOf": [value, {"enum": missing}]} if missing else value

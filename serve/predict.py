@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from flask import Blueprint, Response, request
 
 from model.messages import quote
-from model.tables.parsing import parse_text
 from serve.errors import RequestError, check_rows
 from serve.loaded_model import Model
 from serve.metrics import note_rows
 from serve.model_lookup import current_settings, default_model, find_model
 from serve.request_body import read_body
 from serve.responses import json_response
+from serve.row_decoder import DecodedRows
 
 blueprint = Blueprint("predict", __name__)
 
@@ -53,8 +52,7 @@ def _answer_query(model: Model) -> Response:
     for name, values in request.args.lists():
         if len(values) > 1:
             raise RequestError(f"column {quote(name)} was expected once, and was found {len(values)} times")
-    row = model.rows.from_pairs(request.args.to_dict(), parse_text)
-    return json_response(make_answers(model, np.array([row]))[0])
+    return json_response(make_answers(model, model.rows.from_texts(request.args.to_dict()))[0])
 
 
 def _answer_body(model: Model) -> Response:
@@ -64,29 +62,32 @@ def _answer_body(model: Model) -> Response:
     body = read_body()
     if not body:
         raise RequestError("a JSON object or array was expected, and an empty body was found")
-    values, is_single = model.rows.from_json(body)
-    check_rows(len(values), current_settings().max_rows)
-    answers = make_answers(model, values)
+    rows, is_single = model.rows.from_json(body)
+    check_rows(len(rows.values), current_settings().max_rows)
+    answers = make_answers(model, rows)
     return json_response(answers[0] if is_single else answers)
 
 
-def make_answers(model: Model, values: np.ndarray) -> list[dict[str, Any]]:
+def make_answers(model: Model, rows: DecodedRows) -> list[dict[str, Any]]:
     """Predict rows.
 
     Args:
         model: the model that predicts.
-        values: [rows, columns] float64, the rows; NaN where a value is missing.
+        rows: the rows.
 
     Returns:
-        One answer per row: the prediction, the name of the model and its version.
+        One answer per row: the prediction, the name of the model, its version, and `notes` on values that training
+        never saw, if there are any.
 
     Raises:
         RequestError: if a value overflows in the network.
     """
     source = {"model": model.name, "version": model.version}
     try:
-        answers = model.predictor.answers(values)
+        answers = model.predictor.answers(rows.values)
     except ValueError as error:
         raise RequestError(str(error)) from None
-    note_rows(model.name, len(values))
+    note_rows(model.name, len(rows.values), rows.unseen.counts)
+    for row, notes in rows.unseen.notes.items():
+        answers[row]["notes"] = notes
     return [prediction | source for prediction in answers]

@@ -103,7 +103,7 @@ class Registry:
         self.default_name = self._choose_default()
         path = self._path(self.default_name)
         signature = _signature(path)
-        self._set(*load_model(path))
+        self._set(*load_model(path, self.settings.is_strict))
         if signature:
             self._files.seen[self.default_name] = signature
         self.scan()
@@ -155,7 +155,7 @@ class Registry:
     def _load(self, name: str, signature: Signature) -> None:
         path = self._path(name)
         try:
-            model, data = load_model(path)
+            model, data = load_model(path, self.settings.is_strict)
         except CheckpointError as error:
             if name not in self.models:
                 self._restore(name)
@@ -201,7 +201,7 @@ class Registry:
         copy = self._shared.copy_of(name)
         if copy:
             try:
-                self._set(*load_model(copy))
+                self._set(*load_model(copy, self.settings.is_strict))
             except CheckpointError as error:
                 log.error("The copy of model %s cannot be used: %s", name, error)
 

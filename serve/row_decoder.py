@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -16,9 +16,24 @@ import numpy as np
 from model.messages import join_names, quote
 from model.tables.columns import CategoricalColumn, ColumnSpec, ColumnSpecs, NumericColumn, fits_float32
 from model.tables.parsing import describe_json, parse_json, parse_text
+from model.tables.unseen import UnseenCells, UnseenValues
 from serve.errors import RequestError
 
 Row = list[float]
+
+
+class DecodedRows(NamedTuple):
+    """The rows of a request.
+
+    Attributes:
+        values: [rows, columns] float64, NaN where a value is missing.
+        unseen: the values that training never saw.
+    """
+
+    values: np.ndarray
+    unseen: UnseenCells
+
+
 ValueParser = Callable[[ColumnSpec, Any], float]
 
 
@@ -32,11 +47,12 @@ class RowDecoder:
 
     def __init__(self, columns: Sequence[str], column_specs: ColumnSpecs) -> None:
         self.columns, self.column_specs = tuple(columns), column_specs
+        self.unseen = UnseenValues(columns, column_specs)
         self._row_type = _row_type(self.columns, column_specs)
         self._decoder = msgspec.json.Decoder(list[self._row_type] | self._row_type) if self._row_type else None  # type: ignore[name-defined]
         self._fields = attrgetter(*(f"c{index}" for index in range(len(columns))))
 
-    def from_query(self, query: str) -> Row:
+    def from_query(self, query: str) -> DecodedRows:
         """The row of a query such as a=1&b=0.
 
         Raises RequestError or ValueError if it is not one plain row. `from_pairs` then says what is wrong with it.
@@ -45,9 +61,14 @@ class RowDecoder:
         values = dict(pairs)
         if len(values) < len(pairs):
             raise ValueError(query)
-        return self.from_pairs(values, parse_text)
+        return self.from_texts(values)
 
-    def from_pairs(self, values: Any, parse: ValueParser, where: str = "") -> Row:
+    def from_texts(self, texts: Mapping[str, str]) -> DecodedRows:
+        """The row of names and texts. Raises RequestError if they do not fit the columns."""
+        values = np.array([self._from_pairs(texts, parse_text)])
+        return DecodedRows(values, self.unseen.find(values, lambda _, column: texts[self.columns[column]]))
+
+    def _from_pairs(self, values: Any, parse: ValueParser, where: str = "") -> Row:
         """The row of an object of names and values.
 
         Args:
@@ -79,14 +100,14 @@ class RowDecoder:
                 raise RequestError(f"column {name}: {error}{where}") from None
         return row
 
-    def from_json(self, body: bytes) -> tuple[np.ndarray, bool]:
+    def from_json(self, body: bytes) -> tuple[DecodedRows, bool]:
         """The rows of a JSON object, or of an array of objects.
 
         Args:
             body: the bytes of the JSON.
 
         Returns:
-            [rows, columns] float64, the rows, NaN where a value is missing; and whether it was a single object.
+            The rows, and whether it was a single object.
 
         Raises:
             RequestError: if the JSON is wrong or does not fit the columns.
@@ -96,7 +117,7 @@ class RowDecoder:
         except (msgspec.MsgspecError, UnicodeDecodeError, ValueError):
             return self.from_json_carefully(body)
 
-    def from_json_fast(self, body: bytes) -> tuple[np.ndarray, bool]:
+    def from_json_fast(self, body: bytes) -> tuple[DecodedRows, bool]:
         """As `from_json`, by msgspec. Any exception means that `from_json_carefully` must decode the body."""
         if self._decoder is None:
             raise ValueError(self.columns)
@@ -112,7 +133,8 @@ class RowDecoder:
             raise ValueError("a column may have two values")
         if count < len(by_row) * len(self.columns):
             by_row = [tuple(None if value is msgspec.UNSET else value for value in row) for row in by_row]
-        return self._convert(by_row), is_single
+        values = self._convert(by_row)
+        return DecodedRows(values, self.unseen.find(values, lambda row, column: by_row[row][column])), is_single
 
     def _convert(self, rows: list[Any]) -> np.ndarray:
         """The numbers of JSON values, where None is missing. Raises ValueError if a value does not fit its column."""
@@ -127,13 +149,18 @@ class RowDecoder:
             raise ValueError("float32 cannot hold a value")
         return values
 
-    def from_json_carefully(self, body: bytes) -> tuple[np.ndarray, bool]:
+    def from_json_carefully(self, body: bytes) -> tuple[DecodedRows, bool]:
         """As `from_json`, by Python's json, value by value: slow, but it finds what is wrong and where."""
         decoded = _decode_json(body)
-        if isinstance(decoded, list):
-            rows = [self.from_pairs(item, parse_json, f" in row {index}") for index, item in enumerate(decoded)]
-            return np.array(rows, np.float64).reshape(len(rows), len(self.columns)), False
-        return np.array([self.from_pairs(decoded, parse_json)]), True
+        is_single = not isinstance(decoded, list)
+        objects = [decoded] if is_single else decoded
+        rows = [
+            self._from_pairs(item, parse_json, "" if is_single else f" in row {index}")
+            for index, item in enumerate(objects)
+        ]
+        values = np.array(rows, np.float64).reshape(len(rows), len(self.columns))
+        unseen = self.unseen.find(values, lambda row, column: objects[row][self.columns[column]])
+        return DecodedRows(values, unseen), is_single
 
 
 def _row_type(columns: tuple[str, ...], column_specs: ColumnSpecs) -> Any:
@@ -145,6 +172,8 @@ def _row_type(columns: tuple[str, ...], column_specs: ColumnSpecs) -> Any:
             value_type = str | bool if isinstance(column, CategoricalColumn) and column.boolean else str
         if column.missing:
             fields.append((f"c{index}", value_type | None | msgspec.UnsetType, msgspec.UNSET))
+        elif column.is_open:
+            fields.append((f"c{index}", value_type | None))
         else:
             fields.append((f"c{index}", value_type))
     names = {f"c{index}": name for index, name in enumerate(columns)}

@@ -30,6 +30,7 @@ class Settings:
         api_keys: a request must send one of these keys; empty if it needs none.
         cors_origins: the origins whose pages may call the service; `*` is any.
         has_access_log: whether each request is logged.
+        is_strict: whether values of a kind that training never saw are refused.
         poll_seconds: the time between two scans of the directory.
         shared_directory: a directory that the workers of one service share; None if there is none.
     """
@@ -41,6 +42,7 @@ class Settings:
     api_keys: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     has_access_log: bool = False
+    is_strict: bool = False
     poll_seconds: float = 0.5
     shared_directory: Path | None = None
 
@@ -125,6 +127,7 @@ _FIELDS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "NUDGE_API_KEYS": ("api_keys", _api_keys),
     "NUDGE_CORS_ORIGINS": ("cors_origins", _origins),
     "NUDGE_ACCESS_LOG": ("has_access_log", _flag),
+    "NUDGE_STRICT": ("is_strict", _flag),
     "NUDGE_POLL": ("poll_seconds", _seconds),
     "NUDGE_RUNTIME": ("shared_directory", _path),
 }

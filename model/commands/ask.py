@@ -9,10 +9,11 @@ import numpy as np
 
 from model.checkpoint import Checkpoint
 from model.commands.interrupts import interrupts
-from model.commands.shared import load_or_default, optional_checkpoint
+from model.commands.shared import load_or_default, notes_text, optional_checkpoint
 from model.inference import Answer, Predictor
 from model.tables.columns import NumericColumn
 from model.tables.parsing import parse_text
+from model.tables.unseen import UnseenValues
 
 
 @click.command()
@@ -30,10 +31,16 @@ def ask(checkpoint: Path | None) -> None:
 
 
 def _ask_once(loaded: Checkpoint, predictor: Predictor) -> None:
-    named = zip(loaded.columns, loaded.column_specs, strict=True)
+    texts, row = [], []
     try:
-        row = [parse_text(column, input(f"Input {name}: ").strip()) for name, column in named]
-        click.echo(f"Prediction: {_prediction_text(predictor.answers(np.array([row]))[0])}")
+        for name, column in zip(loaded.columns, loaded.column_specs, strict=True):
+            texts.append(input(f"Input {name}: ").strip())
+            row.append(parse_text(column, texts[-1]))
+        values = np.array([row])
+        unseen = UnseenValues(loaded.columns, loaded.column_specs).find(values, lambda _, column: texts[column])
+        if unseen.notes:
+            click.echo(notes_text(unseen.notes[0]))
+        click.echo(f"Prediction: {_prediction_text(predictor.answers(values)[0])}")
     except ValueError as error:
         is_plain = all(column == NumericColumn() for column in loaded.column_specs)
         click.echo("Invalid input. Please enter a numeric value." if is_plain else f"Invalid input: {error}.")

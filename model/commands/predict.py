@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +18,13 @@ from model.checkpoint import Checkpoint, load
 from model.commands.shared import file_argument, no_header_option, notes_text, required_checkpoint
 from model.inference import OverflowingRowError, Predictor
 from model.messages import join_names
+from model.tables.column_names import numbered_name
 from model.tables.columns import NumericColumn
 from model.tables.date_columns import DateColumn
 from model.tables.errors import TableError, naming_file
 from model.tables.parsing import ParseError
 from model.tables.series_parsing import parse_series
+from model.tables.unseen import UnseenValues, closed
 
 if TYPE_CHECKING:
     import polars
@@ -34,23 +38,60 @@ MEND = "mend it or leave the row out"
 @file_argument
 @click.option("--out", type=click.Path(path_type=Path), help="A .csv or .parquet file.  [default: CSV to stdout]")
 @no_header_option
-def predict(checkpoint: Path, file: Path, out: Path | None, no_header: bool) -> None:
-    """Score a CSV or Parquet FILE: its rows, with a prediction for each."""
-    predictor = Predictor(load(checkpoint))
+@click.option("--strict", is_flag=True, help="Refuse texts and gaps that training never saw.")
+def predict(checkpoint: Path, file: Path, out: Path | None, no_header: bool, strict: bool) -> None:
+    """Score a CSV or Parquet FILE: its rows, with a prediction for each.
+
+    Values that training never saw are named in a column `notes`.
+    """
+    loaded = load(checkpoint)
+    if strict:
+        loaded = replace(loaded, column_specs=closed(loaded.column_specs))
+    scorer = _Scorer(Predictor(loaded), UnseenValues(loaded.columns, loaded.column_specs))
     if out is not None and out.suffix not in SUFFIXES:
         raise click.UsageError(f"--out: expected a name that ends in .csv or .parquet, found {out.name!r}")
     to_parquet = out is not None and out.suffix == ".parquet"
-    with naming_file(file), _scored_frames(predictor, file, to_parquet, no_header) as frames:
+    with naming_file(file), _scored_frames(scorer, file, to_parquet, no_header) as frames:
         if out is None:
             for index, frame in enumerate(frames):
                 sys.stdout.write(frame.write_csv(include_header=index == 0))
         else:
             click.echo(f"Written: {out} ({_write(frames, out):,} rows)")
+    if scorer.summary():
+        click.echo(notes_text(scorer.summary()), err=True)
+
+
+@dataclass
+class _Scorer:
+    """What scores a file.
+
+    Attributes:
+        predictor: of the checkpoint.
+        unseen: finds values that training never saw.
+        counts: how many there were so far, by the column.
+        renamed: other names for added columns, where the file has columns of their names.
+    """
+
+    predictor: Predictor
+    unseen: UnseenValues
+    counts: Counter[str] = field(default_factory=Counter)
+    renamed: dict[str, str] = field(default_factory=dict)
+
+    def summary(self) -> list[str]:
+        """What is to be said at the end: one sentence for each column."""
+        renamed = [
+            f"the added column {name} is called {other}, because the file has a column {name}"
+            for name, other in self.renamed.items()
+        ]
+        return renamed + [
+            f"{count:,} {'row has a value' if count == 1 else 'rows have values'} of {name} that training never saw"
+            for name, count in self.counts.items()
+        ]
 
 
 @contextmanager
 def _scored_frames(
-    predictor: Predictor, file: Path, to_parquet: bool, no_header: bool
+    scorer: _Scorer, file: Path, to_parquet: bool, no_header: bool
 ) -> Iterator[Iterator[polars.DataFrame]]:
     """The file's frames with predictions. In a terminal, a bar shows how much is done."""
     from rich.console import Console
@@ -67,27 +108,43 @@ def _scored_frames(
         def frames() -> Iterator[polars.DataFrame]:
             first = 0
             for frame in batches:
-                yield _with_predictions(predictor, frame, first, to_parquet)
+                yield _with_predictions(scorer, frame, first, to_parquet)
                 first += len(frame)
                 bar.update(task, completed=batches.done)
 
         yield frames()
 
 
-def _with_predictions(predictor: Predictor, frame: polars.DataFrame, first: int, to_parquet: bool) -> polars.DataFrame:
+def _with_predictions(scorer: _Scorer, frame: polars.DataFrame, first: int, to_parquet: bool) -> polars.DataFrame:
     """A frame with the columns of the predictions. first: how many rows of the file come before it."""
     import polars as pl
 
+    predictor = scorer.predictor
     values = column_values(predictor.checkpoint, frame, first)
-    added = _prediction_columns(predictor, values, first)
-    _check_columns(frame, added, to_parquet)
+    added = _prediction_columns(predictor, values, first) | _notes_column(scorer, frame, values)
+    _check_columns(frame, to_parquet)
+    if not first:
+        scorer.renamed = {name: numbered_name(name, frame.columns) for name in added if name in frame.columns}
     columns: dict[str, Any] = {name: frame[name] for name in frame.columns}
     if to_parquet:  # which has types: numbers are written as numbers
         named = zip(predictor.checkpoint.columns, predictor.checkpoint.column_specs, values.T, strict=True)
         columns |= {
             name: pl.Series(given).fill_nan(None) for name, column, given in named if isinstance(column, NumericColumn)
         }
-    return pl.DataFrame(columns | {name: pl.Series(column) for name, column in added.items()})
+    return pl.DataFrame(columns | {scorer.renamed.get(name, name): pl.Series(column) for name, column in added.items()})
+
+
+def _notes_column(scorer: _Scorer, frame: polars.DataFrame, values: np.ndarray) -> dict[str, Any]:
+    """A column with a note on each row that has values that training never saw; none if no such value is taken."""
+    import polars as pl
+
+    checkpoint = scorer.predictor.checkpoint
+    if not any(column.is_open for column in checkpoint.column_specs):
+        return {}
+    unseen = scorer.unseen.find(values, lambda row, column: frame[checkpoint.columns[column]][row])
+    scorer.counts.update(unseen.counts)
+    notes = ["; ".join(unseen.notes.get(row, ())) or None for row in range(len(frame))]
+    return {"notes": pl.Series(notes, dtype=pl.String)}
 
 
 def _prediction_columns(predictor: Predictor, values: np.ndarray, first: int) -> dict[str, Any]:
@@ -108,16 +165,13 @@ def _prediction_columns(predictor: Predictor, values: np.ndarray, first: int) ->
     return added
 
 
-def _check_columns(frame: polars.DataFrame, added: dict[str, Any], to_parquet: bool) -> None:
-    """Check that a frame can be written with the added columns."""
+def _check_columns(frame: polars.DataFrame, to_parquet: bool) -> None:
+    """Check that a frame can be written."""
     import polars as pl
 
     for name, dtype in frame.schema.items():
         if not to_parquet and (dtype.is_nested() or dtype == pl.Binary):
             raise TableError(f"what CSV can hold in {name}", str(dtype), "use .parquet")
-    for name in added:
-        if name in frame.columns:
-            raise TableError(f"no column {name}, which is to be added", "one", "rename it")
 
 
 def column_values(checkpoint: Checkpoint, frame: polars.DataFrame, first: int = 0) -> np.ndarray:

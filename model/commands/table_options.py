@@ -33,6 +33,7 @@ class TableOptions:
         no_header: whether the file begins with values instead of the columns' names.
         keep: columns of texts that are learned from even if nearly every row has a text of its own.
         dates: the order of year, month and day; None to tell it from each column.
+        strict: whether predictions refuse values of a kind that training never saw.
     """
 
     target: str | None
@@ -42,6 +43,7 @@ class TableOptions:
     no_header: bool
     keep: tuple[str, ...]
     dates: str | None
+    strict: bool
 
     def reading(self) -> dict[str, Any]:
         """How the file is read, as keyword arguments of `read_table`."""
@@ -51,13 +53,14 @@ class TableOptions:
             "keep": self.keep,
             "dates": self.dates,
             "has_header": not self.no_header,
+            "strict": self.strict,
         }
 
     @property
-    def given(self) -> bool:
-        """Whether any of them was given."""
-        named = (self.target, self.drop, self.task, self.no_header, self.keep, self.dates)
-        return any(named) or self.columns is not None
+    def given(self) -> list[str]:
+        """The options that were given."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return [f"--{name.replace('_', '-')}" for name, value in values.items() if value not in (None, (), False)]
 
 
 def reading_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -82,6 +85,7 @@ def reading_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--keep", type=NameList(), default=(), help="Take these even if each row has its own text."),
         click.option("--dates", type=click.Choice(ORDERS), help="The order in dates.  [default: told by them]"),
         click.option("--task", type=click.Choice(list(TASKS)), help="What the target is.  [default: told by it]"),
+        click.option("--strict", is_flag=True, help="Let predictions refuse texts and gaps that training never saw."),
         no_header_option,
     )
     for option in reversed(options):
@@ -105,8 +109,7 @@ def read_named_table(table: str, options: TableOptions) -> Table:
     """
     if table in TRUTH_TABLES:
         if options.given:
-            options_of_files = "--target, --columns, --drop, --keep, --dates, --task and --no-header"
-            raise click.UsageError(f"{table} is a truth table; {options_of_files} are for files")
+            raise click.UsageError(f"{table} is a truth table; leave out {join_names(options.given)}, for files")
         return truth_table(table)
     if not os.path.lexists(table):
         names = ", ".join(TRUTH_TABLES)

@@ -79,6 +79,7 @@ _HIDDEN_DEFAULT = f"{_sizes_text(TRUTH_TABLE_HIDDEN)}, for a file {_sizes_text(F
 @_hyperparameter("batch_size", _COUNT, "Rows in a step.")
 @_hyperparameter("validation", float, "The share of rows held out.")
 @_hyperparameter("patience", _COUNT, "A restart ends after so many epochs without a smaller validation loss.")
+@_hyperparameter("mask", float, "The share of rows in a step in which one value is hidden.")
 @_hyperparameter("weight_decay", NumberList(), "How much weights shrink in a step; restarts take several in turn.")
 @_hyperparameter("clip", float, "The largest norm of a gradient; 0 for no limit.")
 @click.option("--class-weights", is_flag=True, default=None, help="Let all classes count the same.")

@@ -1,7 +1,9 @@
 """How each column of a table becomes inputs of the network, in the same way for training, scoring and serving.
 
 A value takes two steps. `model.tables.parsing` turns it, as it is written, into a float64: a number, the index of a
-category, or NaN if it is missing. `encode` turns those into the float32 inputs.
+category, or NaN if it is missing. `encode` turns those into the float32 inputs. An open column also takes values of a
+kind that training never saw: a missing value where none was missing, or another text. The inputs of such a text are the
+averages of its column's inputs in training; those of a missing number or date are 0.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ class NumericColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
         missing: whether values were missing. If so, a missing value counts as the mean, and a second input is 1 for it
             and 0 for others.
         spelling: how the numbers are written, besides as JSON writes them.
+        is_open: whether a missing value is taken though `missing` is False.
     """
 
     mean: float = 0.0
@@ -41,11 +44,17 @@ class NumericColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
     maximum: float | None = None
     missing: bool = False
     spelling: NumberSpelling = PLAIN_NUMBERS
+    is_open: bool = False
 
     @property
     def input_count(self) -> int:
         """How many inputs the column has."""
         return 2 if self.missing else 1
+
+    @property
+    def unknown_inputs(self) -> Float[np.ndarray, " inputs"]:
+        """The inputs of a missing value if none was missing in training, in float32."""
+        return np.zeros(self.input_count, np.float32)
 
     def scaled(self, values: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
         """The values as the network sees them, in float64."""
@@ -65,6 +74,9 @@ class CategoricalColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
         boolean: whether the texts are true and false, which may then be written in upper and lower case.
         is_folded: whether others may be so, too.
         is_pooled: whether all other texts together are a category too, the next after `categories`.
+        is_open: whether other texts, and missing values, are taken though `is_pooled` or `missing` is False.
+        frequencies: the share of the rows in training for which each input was 1; empty if it is not known, and then as
+            if all shares were 0.
     """
 
     categories: tuple[str, ...]
@@ -72,11 +84,18 @@ class CategoricalColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     boolean: bool = False
     is_folded: bool = False
     is_pooled: bool = False
+    is_open: bool = False
+    frequencies: tuple[float, ...] = ()
 
     @property
     def input_count(self) -> int:
         """How many inputs the column has."""
         return len(self.categories) + self.is_pooled + self.missing
+
+    @property
+    def unknown_inputs(self) -> Float[np.ndarray, " inputs"]:
+        """The inputs of a value that training never saw, in float32."""
+        return np.asarray(self.frequencies or np.zeros(self.input_count), np.float32)
 
 
 ColumnSpec = NumericColumn | CategoricalColumn | DateColumn
@@ -110,7 +129,7 @@ def encode(
     Args:
         column_specs: one for each column.
         values: [rows] float64 for each column: numbers, the indices of categories or seconds since 1970, NaN where a
-            value is missing.
+            value is missing. The index of any other text is the number of the categories.
         block_rows: how many rows are encoded at a time.
 
     Returns:
@@ -156,16 +175,20 @@ def _fill(x: np.ndarray, column: ColumnSpec, values: np.ndarray) -> None:
     if isinstance(column, CategoricalColumn):
         count = len(column.categories) + column.is_pooled
         x[:, :count] = values[:, None] == np.arange(count)
+        is_absent = np.isnan(values)
         if column.missing:
-            x[:, -1] = np.isnan(values)
+            x[:, -1] = is_absent
+        if column.is_open:
+            x[(values >= count) | (is_absent & (not column.missing))] = column.unknown_inputs
         return
     if isinstance(column, DateColumn):
         x[:] = date_inputs(column, values)
         return
     x[:, 0] = column.scaled(values)
-    if column.missing:
+    if column.missing or column.is_open:
         absent = np.isnan(values)
         x[absent, 0] = 0.0
+    if column.missing:
         x[:, 1] = absent
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from model.messages import quote
+from model.tables.column_names import numbered_name
 from model.tables.csv_bytes import SEPARATORS, check_text, whole_rows
 from model.tables.errors import PathLike, TableError
 from model.tables.files import opened
@@ -218,10 +219,7 @@ def _distinct(names: Sequence[str], notes: list[str]) -> list[str]:
             free = _free(f"c{position}", taken)
             notes.append(f"column {position} has no name, and is called {free}")
         elif name in distinct:
-            count = 2
-            while f"{name}_{count}" in taken:
-                count += 1
-            free = f"{name}_{count}"
+            free = numbered_name(name, taken)
             notes.append(f"column {position} is called {quote(free)}, because another is called {quote(name)}")
         else:
             free = name

@@ -22,6 +22,7 @@ class DateColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="d
         maximum: the latest.
         parts: which parts of a date vary in training: year, month, day, weekday and hour.
         missing: whether values were missing. If so, all inputs of a missing value are 0, and a further one is 1.
+        is_open: whether a missing value, of which all inputs are 0, is taken though `missing` is False.
     """
 
     style: str
@@ -31,11 +32,17 @@ class DateColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="d
     maximum: float | None = None
     parts: tuple[str, ...] = ()
     missing: bool = False
+    is_open: bool = False
 
     @property
     def input_count(self) -> int:
         """How many inputs the column has."""
         return 1 + sum(2 if part in PERIODS else 1 for part in self.parts) + self.missing
+
+    @property
+    def unknown_inputs(self) -> Float[np.ndarray, " inputs"]:
+        """The inputs of a missing value if none was missing in training, in float32."""
+        return np.zeros(self.input_count, np.float32)
 
 
 def fit_date(seconds: Float[np.ndarray, " rows"], style: str) -> DateColumn:

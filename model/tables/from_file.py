@@ -47,12 +47,14 @@ class TextOptions(NamedTuple):
         date_styles: how dates are written, by the names of the columns that hold their seconds.
         folded: the columns in which texts that differ in case alone are the same.
         kept: the columns that are learned from even if nearly every row has a text of its own.
+        strict: whether values of a kind that training never saw are refused in predictions.
     """
 
     spellings: Mapping[str, NumberSpelling] = MappingProxyType({})
     date_styles: Mapping[str, str] = MappingProxyType({})
     folded: Container[str] = ()
     kept: Container[str] = ()
+    strict: bool = False
 
 
 DEFAULT_TEXTS = TextOptions()
@@ -68,6 +70,7 @@ def read_table(
     has_header: bool = True,
     keep: Sequence[str] = (),
     dates: str | None = None,
+    strict: bool = False,
 ) -> Table:
     r"""The table in a CSV or Parquet file.
 
@@ -81,6 +84,7 @@ def read_table(
         has_header: whether a CSV file begins with the names of its columns; otherwise they are c1, c2, ….
         keep: columns of texts that are learned from even if nearly every row has a text of its own.
         dates: the order of year, month and day in dates: ymd, dmy or mdy; by default told from each column.
+        strict: whether predictions refuse a missing value where none was, and texts that training never saw.
 
     Returns:
         The table, with its columns scaled and encoded.
@@ -109,7 +113,7 @@ def read_table(
             raise TableError(f"{target} as the target alone", "it among --columns or --drop", "name it once")
         found = read_frame(path, columns, target=target, drop=drop, has_header=has_header, dates=dates)
         frames, notes = [found.frame], found.notes
-        texts = TextOptions(found.spellings, found.date_styles, found.folded, keep)
+        texts = TextOptions(found.spellings, found.date_styles, found.folded, keep, strict)
         del found  # so that only table_from_frame holds the frame
         table = table_from_frame(frames.pop(), target, task, texts)
         return replace(table, notes=notes + table.notes)
@@ -123,6 +127,7 @@ def read_columns(
     has_header: bool = True,
     keep: Sequence[str] = (),
     dates: str | None = None,
+    strict: bool = False,
 ) -> tuple[dict[str, ColumnSpec], tuple[str, ...]]:
     """What would be learned from the columns of a file, whatever the target is.
 
@@ -133,6 +138,7 @@ def read_columns(
         has_header: as of `read_table`.
         keep: as of `read_table`.
         dates: as of `read_table`.
+        strict: as of `read_table`.
 
     Returns:
         The columns that are learned from, by their names, and how the file was read.
@@ -144,7 +150,7 @@ def read_columns(
 
     with naming_file(path):
         found = read_frame(path, columns, drop=drop, has_header=has_header, dates=dates)
-        texts = TextOptions(found.spellings, found.date_styles, found.folded, keep)
+        texts = TextOptions(found.spellings, found.date_styles, found.folded, keep, strict)
         fitted = fit_columns(found.frame, found.frame.columns, texts)
     notes = tuple(note for _, note in fitted.values() if note)
     return {name: column for name, (column, _) in fitted.items() if column is not None}, found.notes + notes
@@ -248,6 +254,10 @@ def fit_columns(
     """
 
     def fit(name: str) -> tuple[ColumnSpec | None, str | None]:
+        column, note = fit_closed(name)
+        return None if column is None else msgspec.structs.replace(column, is_open=not texts.strict), note
+
+    def fit_closed(name: str) -> tuple[ColumnSpec | None, str | None]:
         series = frame[name].alias("")  # polars would take a name for a pattern, even a series' own
         if name in texts.date_styles:
             return fit_date(series.fill_null(np.nan).to_numpy(), texts.date_styles[name]), None

@@ -56,7 +56,8 @@ def parse_text(column: ColumnSpec, text: str) -> float:
         text: as it is written; blanks around it are ignored.
 
     Returns:
-        A number within ±3.4e38, or the index of a category; NaN if the value is missing.
+        A number within ±3.4e38, or the index of a category; NaN if the value is missing. If the column takes texts that
+        are none of its categories, their index is the number of categories.
 
     Raises:
         ParseError: if it is not a value of the column.
@@ -194,7 +195,7 @@ def check_float32(value: float, text: str = "") -> float:
 
 
 def _missing(column: ColumnSpec, found: str) -> float:
-    if column.missing:
+    if column.missing or column.is_open:
         return math.nan
     raise ParseError(expected_values(column), found)
 
@@ -225,7 +226,7 @@ def _category_index(column: CategoricalColumn, text: str) -> float:
     try:
         return float(column.categories.index(category_name(column, text)))
     except ValueError:
-        if column.is_pooled:
+        if column.is_pooled or column.is_open:
             return float(len(column.categories))
         raise ParseError(one_of(column.categories), quote(text)) from None
 

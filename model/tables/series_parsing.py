@@ -55,7 +55,7 @@ def parse_series(column: ColumnSpec, series: polars.Series, first: int = 0) -> F
     absent = np.isnan(values)
     unknown = values == _UNKNOWN_CATEGORY
     wrong = unknown if isinstance(column, CategoricalColumn) else ~(absent | fits_float32(values))
-    if not column.missing:
+    if not (column.missing or column.is_open):
         wrong |= absent
     if wrong.any():
         index = int(wrong.argmax())
@@ -138,6 +138,6 @@ def _parsed(column: NumericColumn | CategoricalColumn, series: polars.Series) ->
         if column.is_folded:
             named = bare.replace({text: category_name(column, text) for text in bare.drop_nulls().unique().to_list()})
         codes = named.cast(pl.Enum(column.categories), strict=False).to_physical()
-        unknown = float(len(column.categories)) if column.is_pooled else _UNKNOWN_CATEGORY
+        unknown = float(len(column.categories)) if column.is_pooled or column.is_open else _UNKNOWN_CATEGORY
         values = codes.cast(pl.Float64).fill_null(unknown)
     return np.where(absent.fill_null(True).to_numpy(), np.nan, values.to_numpy())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from model.tables.columns import CategoricalColumn
 
@@ -57,8 +60,8 @@ def fit_categories(
     counted = texts.drop_nulls().value_counts()
     counts: dict[str, int] = dict(zip(counted.to_series(0), counted.to_series(1), strict=True))
     if len(counts) <= FEW_CATEGORIES or (len(counts) <= MAX_CATEGORIES and 2 * len(counts) <= present):
-        boolean = series.dtype == pl.Boolean
-        return FittedCategories(CategoricalColumn(tuple(sorted(counts)), has_missing, boolean, is_folded))
+        column = CategoricalColumn(tuple(sorted(counts)), has_missing, series.dtype == pl.Boolean, is_folded)
+        return FittedCategories(_with_frequencies(column, counts, len(texts)))
     if len(counts) > MAX_UNIQUE_SHARE * present and not is_kept:
         why = f"it has a text of its own in {len(counts):,} of {present:,} rows"
         return FittedCategories(None, f"left out {name}: {why}; --keep takes it all the same")
@@ -69,4 +72,12 @@ def fit_categories(
         return FittedCategories(None, f"left out {name}: {why}; --keep takes it all the same")
     inputs = f"{len(common):,} have an input of their own, and the others one together"
     note = f"of the {len(counts):,} texts of {name}, {inputs}"
-    return FittedCategories(CategoricalColumn(tuple(sorted(common)), has_missing, is_pooled=True), note)
+    column = CategoricalColumn(tuple(sorted(common)), has_missing, is_pooled=True)
+    return FittedCategories(_with_frequencies(column, counts, len(texts)), note)
+
+
+def _with_frequencies(column: CategoricalColumn, counts: Mapping[str, int], rows: int) -> CategoricalColumn:
+    present = sum(counts.values())
+    numbers = [counts[text] for text in column.categories]
+    numbers += [present - sum(numbers)] * column.is_pooled + [rows - present] * column.missing
+    return msgspec.structs.replace(column, frequencies=tuple(number / max(rows, 1) for number in numbers))

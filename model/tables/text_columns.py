@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from model.messages import quote
+from model.messages import join_rows, quote
 from model.tables.date_spelling import STYLES, SpelledDates, describe_date, infer_dates, may_be_dates
 from model.tables.errors import TableError
 from model.tables.frames import pl
@@ -174,9 +174,8 @@ def _spelling_notes(name: str, spelling: NumberSpelling, numbers: Mapping[str, f
 def _stray_notes(name: str, series: pl.Series, strays: tuple[str, ...]) -> list[str]:
     notes = []
     for text in strays[:MAX_TOLD_STRAYS]:
-        rows = (series == text).fill_null(False).arg_true().to_list()
-        listed = ", ".join(f"{row + 1:,}" for row in rows[:3]) + (" and others" if len(rows) > 3 else "")
-        notes.append(f"{quote(text)} in {name} does not fit, and is taken for missing, in row {listed}")
+        rows = [row + 1 for row in (series == text).fill_null(False).arg_true().to_list()]
+        notes.append(f"{quote(text)} in {name} does not fit, and is taken for missing, in row {join_rows(rows)}")
     if len(strays) > MAX_TOLD_STRAYS:
         notes.append(f"{len(strays) - MAX_TOLD_STRAYS:,} more texts in {name} are taken for missing")
     return notes

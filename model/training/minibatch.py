@@ -12,10 +12,11 @@ from jaxtyping import Float, Int, Key
 
 from model.arrays import Array
 from model.network import Network, loss
+from model.training.masking import mask
 from model.training.optimizers import apply_schedule, decay_weights
 from model.training.shuffle import shuffle
 from model.training.state import RECORD_CAPACITY, Best, State
-from model.training.validation_split import Rows
+from model.training.validation_split import HeldOut, Rows
 
 
 class MinibatchSettings(NamedTuple):
@@ -44,6 +45,14 @@ class Restarts(NamedTuple):
 
     indices: Int[Array, " restarts"]
     decay: Float[Array, " restarts"]
+
+
+class _Batch(NamedTuple):
+    """The rows of a step, as `loss` takes them."""
+
+    x: jax.Array
+    y: jax.Array
+    weights: jax.Array | None
 
 
 class EpochCounts(NamedTuple):
@@ -124,34 +133,47 @@ def _epoch(
     """One pass over the rows, and the validation after it. Returns the state and both losses."""
     row_count = jnp.asarray(rows.learned)
     steps = -(-row_count // settings.batch_size)
-    order = shuffle(rows.order, row_count, key=jax.random.fold_in(jax.random.fold_in(key, restart.indices), epoch))
+    key = jax.random.fold_in(jax.random.fold_in(key, restart.indices), epoch)
+    order = shuffle(rows.order, row_count, key=key)
 
     def step(index: jax.Array, carry: Any) -> Any:
         first = jnp.minimum(index * settings.batch_size, row_count - settings.batch_size)
         batch = jax.lax.dynamic_slice(order, (first,), (settings.batch_size,))
         progress = (epoch + index / steps) / counts.total
-        return _step(carry, batch, progress, rows, settings, restart.decay)
+        return _step(carry, _batch(rows, batch, key), progress, settings, restart.decay)
 
     start = (state.params, state.opt_state, jnp.zeros(()))
     params, opt_state, total = jax.lax.fori_loop(0, steps, step, start)
     if rows.held_out is None or state.best is None:
         return State(params, opt_state), jnp.stack([total / steps, jnp.nan])
-    held_out = rows.held_out
-    validation = loss(params, held_out.x, held_out.y, settings.network, held_out.weights)
+    return _validated(State(params, opt_state, state.best), rows.held_out, settings.network, total / steps, epoch)
+
+
+def _validated(
+    state: State, held_out: HeldOut, network: Network, training_loss: jax.Array, epoch: jax.Array
+) -> tuple[State, jax.Array]:
+    """The state with the best parameters so far, and the training and the validation loss."""
+    validation = loss(state.params, held_out.x, held_out.y, network, held_out.weights)
+    assert state.best is not None
     is_better = validation < state.best.loss
-    now = Best(params, validation, epoch + 1)
+    now = Best(state.params, validation, epoch + 1)
     best = jax.tree.map(lambda new, old: jnp.where(is_better, new, old), now, state.best)
-    return State(params, opt_state, best), jnp.stack([total / steps, validation])
+    return state._replace(best=best), jnp.stack([training_loss, validation])
 
 
-def _step(
-    carry: Any, batch: jax.Array, progress: jax.Array, rows: Rows, settings: MinibatchSettings, decay: Array
-) -> Any:
-    """One update by the rows of a batch. The carry: params, opt_state, and the sum of the batches' losses."""
+def _batch(rows: Rows, indices: jax.Array, key: jax.Array) -> _Batch:
+    """The rows of a batch, with values hidden at random, by the key of an epoch."""
+    x = rows.x[indices]
+    if rows.masking is not None:
+        x = mask(x, rows.masking, indices, jax.random.bits(key))
+    return _Batch(x, rows.y[indices], None if rows.weights is None else rows.weights[indices])
+
+
+def _step(carry: Any, batch: _Batch, progress: jax.Array, settings: MinibatchSettings, decay: Array) -> Any:
+    """One update by a batch. The carry: params, opt_state, and the sum of the batches' losses."""
     params, opt_state, total = carry
     optimizer = optax.with_extra_args_support(settings.optimizer)  # type: ignore[attr-defined]
-    weights = None if rows.weights is None else rows.weights[batch]
-    value_fn = partial(loss, x=rows.x[batch], y=rows.y[batch], network=settings.network, weights=weights)
+    value_fn = partial(loss, **batch._asdict(), network=settings.network)
     value, grads = jax.value_and_grad(value_fn)(params)
     updates: Any
     updates, opt_state = optimizer.update(grads, opt_state, params, value=value, grad=grads, value_fn=value_fn)

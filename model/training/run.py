@@ -144,7 +144,7 @@ class MinibatchRun(TrainingRun):
         super().__init__(network, table, hyperparameters, optimizer, key)
         h = hyperparameters
         learn, self.held_out = hold_out(table, h.validation, key=jax.random.fold_in(key, SPLIT_KEY))
-        self._rows = split_rows(table, learn, self.held_out, h.class_weights)
+        self._rows = split_rows(table, learn, self.held_out, h.class_weights, h.mask)
         decay = np.resize(np.asarray(h.weight_decay, np.float32), h.restarts) * np.float32(h.learning_rate)
         self._restarts = Restarts(np.arange(h.restarts, dtype=np.int32), decay)
         self._shuffle_key = jax.random.fold_in(key, SHUFFLE_KEY)

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int, Key, Num
 from model.arrays import Array
 from model.tables.table import Table
 from model.tasks import TASKS
+from model.training.masking import Masking, make_masking
 
 MAX_HELD_OUT = 10_000
 # Arrays of up to so many rows are padded, so that a few rows more or less need the same program.
@@ -41,6 +42,7 @@ class Rows(NamedTuple):
         order: [order], the rows to learn from; only the first `learned` entries count.
         learned: how many rows are learned from.
         held_out: the rows held out, or None.
+        masking: what is hidden of rows at random, or None.
     """
 
     x: Num[Array, "rows inputs"]
@@ -49,6 +51,7 @@ class Rows(NamedTuple):
     order: Int[Array, " order"]
     learned: int | Int[Array, ""]
     held_out: HeldOut | None
+    masking: Masking | None = None
 
 
 def hold_out(
@@ -94,7 +97,7 @@ def _of_each_class(classes: np.ndarray, count: int) -> np.ndarray:
     return drawn
 
 
-def split_rows(table: Table, learn: np.ndarray, held_out: np.ndarray, class_weights: bool) -> Rows:
+def split_rows(table: Table, learn: np.ndarray, held_out: np.ndarray, class_weights: bool, mask: float = 0.0) -> Rows:
     """The rows of a table on the device.
 
     Args:
@@ -102,22 +105,24 @@ def split_rows(table: Table, learn: np.ndarray, held_out: np.ndarray, class_weig
         learn: the indices of the rows to learn from, as `hold_out` gives them.
         held_out: the indices of the rows held out.
         class_weights: whether all classes count the same in the loss.
+        mask: the share of rows in which one value is hidden, from 0 to 1.
 
     Returns:
         The rows, padded to one of few sizes.
     """
     size = padded_size(len(table.y))
     weights = balanced_weights(table.y[learn], table.y) if class_weights else None
-    x, y, padded_weights, order, held_out_rows = jax.device_put(
+    x, y, padded_weights, order, held_out_rows, masking = jax.device_put(
         (
             _padded(table.x, size),
             _padded(table.y, size),
             None if weights is None else _padded(weights, size),
             _padded(learn.astype(np.int32), padded_size(len(learn))),
             _held_out_rows(table, held_out, weights) if len(held_out) else None,
+            make_masking(table.column_specs, mask),
         )
     )
-    return Rows(x, y, padded_weights, order, len(learn), held_out_rows)
+    return Rows(x, y, padded_weights, order, len(learn), held_out_rows, masking)
 
 
 def _held_out_rows(table: Table, rows: np.ndarray, weights: np.ndarray | None) -> HeldOut:

@@ -250,7 +250,7 @@ def test_a_bad_file_is_one_sentence_and_status_2(
         (
             "xor",
             ["--target", "y"],
-            "xor is a truth table; --target, --columns, --drop, --keep, --dates, --task and --no-header are for files",
+            "xor is a truth table; leave out --target, for files",
         ),
     ],
 )

@@ -11,6 +11,7 @@ from model import CategoricalColumn, NumericColumn, TableError, read_table
 from model.tables.from_file import TextOptions, table_from_frame
 from model.tables.parsing import parse_text
 from model.tables.series_parsing import parse_series
+from model.tables.unseen import closed
 from tests.tables.examples import write_table
 
 CONTENT = "size,color,wild,price\n1,red,true,10\n2,NA,false,20\n3,blue,true,\n?,red,true,60\n"
@@ -25,10 +26,13 @@ def test_a_file_becomes_scaled_and_encoded_columns(tmp_path: Path) -> None:
         (),
     )
     assert table.column_specs == (
-        NumericColumn(1.5, 0.5, 1.0, 2.0, missing=True),
-        CategoricalColumn(("red",), missing=True),
-        CategoricalColumn(("false", "true"), boolean=True),
+        NumericColumn(1.5, 0.5, 1.0, 2.0, missing=True, is_open=True),
+        CategoricalColumn(("red",), missing=True, is_open=True, frequencies=(2 / 3, 1 / 3)),
+        CategoricalColumn(("false", "true"), boolean=True, is_open=True, frequencies=(1 / 3, 2 / 3)),
     )
+    strict = read_table(write_table(tmp_path, CONTENT), "price", strict=True)
+    assert strict.column_specs == closed(table.column_specs)
+    assert strict.x.tobytes() == table.x.tobytes()
     assert table.x.tolist() == [
         [-1.0, 0.0, 1.0, 0.0, 0.0, 1.0],
         [1.0, 0.0, 0.0, 1.0, 1.0, 0.0],
@@ -106,12 +110,13 @@ def test_a_column_in_which_nearly_each_row_has_its_own_text_is_left_out(
 def test_rare_texts_are_one_category_together() -> None:
     names = [f"rare {index}" for index in range(60)] + ["common"] * 30 + ["other"] * 10
     table = table_from_frame(pl.DataFrame({"name": names, "y": [0, 1] * 50}), "y")
-    assert table.column_specs == (CategoricalColumn(("common", "other"), is_pooled=True),)
+    (column,) = table.column_specs
+    assert column == CategoricalColumn(("common", "other"), is_pooled=True, is_open=True, frequencies=(0.3, 0.1, 0.6))
     assert table.notes == ("of the 62 texts of name, 2 have an input of their own, and the others one together",)
     assert table.x[0].tolist() == [0, 0, 1]
     assert table.x[60].tolist() == [1, 0, 0]
-    assert parse_text(table.column_specs[0], "never seen") == parse_text(table.column_specs[0], "rare 3") == 2
-    assert parse_series(table.column_specs[0], pl.Series(["other", "never seen"])).tolist() == [1, 2]
+    assert parse_text(column, "never seen") == parse_text(column, "rare 3") == 2
+    assert parse_series(column, pl.Series(["other", "never seen"])).tolist() == [1, 2]
 
 
 def test_a_table_without_a_column_to_learn_from_is_refused() -> None:

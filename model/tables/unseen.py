@@ -1,0 +1,97 @@
+"""Values of a kind that training never saw: which they are, and one sentence for each."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from jaxtyping import Float
+
+from model.messages import quote
+from model.tables.columns import CategoricalColumn, ColumnSpec, ColumnSpecs
+
+
+class UnseenCells(NamedTuple):
+    """Values that training never saw.
+
+    Attributes:
+        notes: by the index of a row, one sentence for each such value in it, without a full stop.
+        counts: by the name of a column, how many rows have such a value.
+    """
+
+    notes: Mapping[int, Sequence[str]] = MappingProxyType({})
+    counts: Mapping[str, int] = MappingProxyType({})
+
+
+NOTHING_UNSEEN = UnseenCells()
+
+
+class UnseenValues:
+    """Finds the values of open columns that training never saw.
+
+    Args:
+        columns: the columns' names.
+        column_specs: of the same columns.
+
+    Example:
+        >>> colour = CategoricalColumn(("blue", "red"), is_open=True)
+        >>> unseen = UnseenValues(("colour",), (colour,))
+        >>> found = unseen.find(np.array([[1.0], [2.0]]), lambda row, column: ["red", "violet"][row])
+        >>> found.notes, found.counts
+        ({1: ["colour: 'violet' was not seen in training"]}, {'colour': 1})
+    """
+
+    def __init__(self, columns: Sequence[str], column_specs: ColumnSpecs) -> None:
+        self.columns, self.column_specs = tuple(columns), column_specs
+        self._first_unseen = np.array([_first_unseen(column) for column in column_specs])
+        self._missing_unseen = np.array([column.is_open and not column.missing for column in column_specs])
+        self._any = any(column.is_open for column in column_specs)
+
+    def find(self, values: Float[np.ndarray, "rows columns"], written: Callable[[int, int], Any]) -> UnseenCells:
+        """The values that training never saw, and what to say of them.
+
+        Args:
+            values: [rows, columns], as `parse_text` and `parse_series` give them.
+            written: gives a value as it was written, by the indices of its row and its column.
+
+        Returns:
+            Their places and the notes.
+        """
+        if not self._any:
+            return NOTHING_UNSEEN
+        cells = np.argwhere((values >= self._first_unseen) | (np.isnan(values) & self._missing_unseen))
+        notes: dict[int, list[str]] = {}
+        for row, column in cells.tolist():
+            notes.setdefault(row, []).append(self._note(column, values[row, column], written(row, column)))
+        return UnseenCells(notes, dict(Counter(self.columns[column] for column in cells[:, 1].tolist())))
+
+    def _note(self, column: int, value: float, written: Any) -> str:
+        name, spec = self.columns[column], self.column_specs[column]
+        if math.isnan(value):
+            return f"{name}: the value is missing, and none was in training"
+        text = quote(str(written).strip())
+        if isinstance(spec, CategoricalColumn) and spec.is_pooled:
+            return f"{name}: {text} is none of the {len(spec.categories)} most common texts of training"
+        return f"{name}: {text} was not seen in training"
+
+
+def _first_unseen(column: ColumnSpec) -> float:
+    is_noted = isinstance(column, CategoricalColumn) and column.is_open
+    return float(len(column.categories)) if isinstance(column, CategoricalColumn) and is_noted else math.inf
+
+
+def closed(column_specs: ColumnSpecs) -> ColumnSpecs:
+    """The same columns, which refuse values of a kind that training never saw.
+
+    Args:
+        column_specs: the columns.
+
+    Returns:
+        As many columns, none of which is open.
+    """
+    return tuple(msgspec.structs.replace(column, is_open=False) for column in column_specs)
