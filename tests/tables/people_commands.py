@@ -1,0 +1,80 @@
+"""The command line in this process, and the rows of a file as the service is asked for them."""
+
+from __future__ import annotations
+
+import io
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from model.checkpoint import Checkpoint
+from model.commands.cli import main
+from model.tables.columns import NumericColumn
+from model.tables.reading import read_batches
+from tests.tables.people import Case
+
+_FLAGS = {"dates": "--dates", "keep": "--keep"}
+
+
+class Run(NamedTuple):
+    """What a command did: its exit status, and what it printed."""
+
+    status: Any
+    out: str
+    errors: str
+
+
+def run(*arguments: str) -> Run:
+    """Run the command line."""
+    out, errors = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(errors):
+        patch.setattr(sys, "argv", ["nudge", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    return Run(ended.value.code or 0, out.getvalue(), errors.getvalue())
+
+
+def reading_flags(case: Case) -> list[str]:
+    """The options of the command line that say how a case is read."""
+    flags = ["--target", case.target]
+    for name, value in case.options.items():
+        flags += ["--no-header"] if name == "has_header" else [_FLAGS[name], value if name == "dates" else value[0]]
+    return flags
+
+
+def header_flag(case: Case) -> list[str]:
+    """The option with which `nudge predict` reads a case."""
+    return [] if case.options.get("has_header", True) else ["--no-header"]
+
+
+def asked_rows(case: Case, path: Path, checkpoint: Checkpoint) -> list[dict[str, Any]]:
+    """The rows of a file as JSON has them: in the file's own spelling, but plain numbers as numbers."""
+    (frame,) = read_batches(path, has_header=case.options.get("has_header", True))
+    named = dict(zip(checkpoint.columns, checkpoint.column_specs, strict=True))
+    return [
+        {name: _json_value(row[name], isinstance(spec, NumericColumn)) for name, spec in named.items()}
+        for row in frame.to_dicts()
+    ]
+
+
+def query_of(row: dict[str, Any]) -> dict[str, str]:
+    """The same row as a query."""
+    return {name: "" if value is None else str(value) for name, value in row.items()}
+
+
+def _json_value(value: Any, is_number: bool) -> Any:
+    if isinstance(value, date | datetime | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if not is_number or value is None or isinstance(value, bool):
+        return value
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    return None if number != number else number
