@@ -13,8 +13,10 @@ import pytest
 
 from model.checkpoint import Checkpoint
 from model.commands.cli import main
-from model.tables.columns import NumericColumn
+from model.tables.columns import ColumnSpec, NumericColumn
+from model.tables.parsing import MISSING
 from model.tables.reading import read_batches
+from model.tables.spelling import PLAIN_NUMBERS
 from tests.tables.people import Case
 
 _FLAGS = {"dates": "--dates", "keep": "--keep"}
@@ -55,10 +57,7 @@ def asked_rows(case: Case, path: Path, checkpoint: Checkpoint) -> list[dict[str,
     """The rows of a file as JSON has them: in the file's own spelling, but plain numbers as numbers."""
     (frame,) = read_batches(path, has_header=case.options.get("has_header", True))
     named = dict(zip(checkpoint.columns, checkpoint.column_specs, strict=True))
-    return [
-        {name: _json_value(row[name], isinstance(spec, NumericColumn)) for name, spec in named.items()}
-        for row in frame.to_dicts()
-    ]
+    return [{name: _json_value(row[name], spec) for name, spec in named.items()} for row in frame.to_dicts()]
 
 
 def query_of(row: dict[str, Any]) -> dict[str, str]:
@@ -66,15 +65,16 @@ def query_of(row: dict[str, Any]) -> dict[str, str]:
     return {name: "" if value is None else str(value) for name, value in row.items()}
 
 
-def _json_value(value: Any, is_number: bool) -> Any:
+def _json_value(value: Any, spec: ColumnSpec) -> Any:
     if isinstance(value, date | datetime | time):
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()
-    if not is_number or value is None or isinstance(value, bool):
+    if not isinstance(spec, NumericColumn) or spec.spelling != PLAIN_NUMBERS:
         return value
+    if value in MISSING or value != value:
+        return None
     try:
-        number = float(value)
+        return float(value)
     except ValueError:
         return value
-    return None if number != number else number

@@ -1,5 +1,6 @@
 """The cases that are not yet read as a person would read them, and what happens instead."""
 
+NO_SUCH_OPTION = "there is no such option"
 _WHY: dict[str, tuple[str, ...]] = {
     "sentinels are not pointed out": (
         "coded_999",
@@ -12,7 +13,7 @@ _WHY: dict[str, tuple[str, ...]] = {
     "ids near 2^53 and beyond are numbers": ("bigint_id", "card numbers"),
     "the task is not said": ("target_rating", "target_count", "counts of nothing"),
     "a class with a single row is trained on": ("one_row_class",),
-    "there is no such option": ("stores named with an option",),
+    NO_SUCH_OPTION: ("stores named with an option",),
     "a column of gaps is kept without a word": ("all_missing",),
     "dates with a word for missing are no dates": (
         "dates with NaT",
@@ -79,3 +80,20 @@ _WHY: dict[str, tuple[str, ...]] = {
     "the format is not said": ("JSON", "JSON in lines", "a page"),
 }
 NOT_YET = {name: reason for reason, names in _WHY.items() for name in names}
+
+# The cases that the service or `nudge predict` does not answer as training reads them.
+_OTHER: dict[str, tuple[str, ...]] = {
+    "a word that is taken for missing in training is refused in scoring": (
+        "mixed_cell",
+        "missing in a few cells of many",
+        "a day that is not there",
+        "a line of units",
+        "a line of sums",
+        "a source below",
+        "the header once more",
+    ),
+    "a value that training never missed is refused where it is missing": ("blank fields below",),
+    "a body with such a number is refused, and a query is not": ("paren_neg", "true minus"),
+    "durations cannot be written as CSV": ("pq_duration",),
+}
+OTHER_ANSWERS = {name: reason for reason, names in _OTHER.items() for name in names}

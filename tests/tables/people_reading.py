@@ -16,9 +16,9 @@ from tests.tables.people import Case, Column
 _KINDS = {NumericColumn: "number", CategoricalColumn: "category"}
 
 
-def write_case(case: Case, folder: Path) -> Path:
+def write_case(case: Case, folder: Path, stem: str = "table") -> Path:
     """Write the file of a case, and return its path."""
-    path = folder / f"table{case.suffix}"
+    path = folder / f"{stem}{case.suffix}"
     path.write_bytes(case.content)
     return path
 

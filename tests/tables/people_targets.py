@@ -42,9 +42,9 @@ REPORTED: list[Case] = [
     _target("target_missing", ["", "yes", "no", "yes", "no"], task="binary", classes=("no", "yes")),
     case(
         "wide",
-        written({"ok": OKS, **{f"f{index}": XS[index % 60 :] + XS[: index % 60] for index in range(300)}}),
+        written({"ok": OKS, **{f"f{index}": XS[index % 60 :] + XS[: index % 60] for index in range(120)}}),
         "ok",
-        columns={"f0": number(*NUMBERS[:2]), "f299": number()},
+        columns={"f0": number(*NUMBERS[:2]), "f119": number()},
     ),
     _target("many_classes", [f"w{row}" for row in range(40)], task="multiclass"),
     parquet(

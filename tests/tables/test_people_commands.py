@@ -1,127 +1,143 @@
 """Tables as people have them: all commands and the service read each as Python does, and answer the same."""
 
-import io
 import zlib
 from pathlib import Path
-from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 import pytest
 from flask.testing import FlaskClient
 
-from model import TableError, load, read_table
+from model import Checkpoint, Table, TableError, default_network, load, predict_ensemble, read_table, save
 from model.commands.shared import notes_text
 from model.messages import escape_unprintable
+from tests.examples import RECORD, ensemble_of
 from tests.serve.examples import application
 from tests.tables.people import Case
-from tests.tables.people_commands import Run, asked_rows, header_flag, query_of, reading_flags, run
+from tests.tables.people_commands import asked_rows, header_flag, query_of, reading_flags, run
+from tests.tables.people_not_yet import NO_SUCH_OPTION, NOT_YET, OTHER_ANSWERS
 from tests.tables.people_reading import write_case
 from tests.tables.people_tables import CASES
 
-# Options that do not exist yet.
-KNOWN = [name for name, case in CASES.items() if "categorical" not in case.options]
-# A third of the cases, drawn by their names, so that a new case changes no other.
-TRAINED = [name for name in KNOWN if zlib.crc32(name.encode()) % 3 == 0]
+KNOWN = [name for name in CASES if NOT_YET.get(name) != NO_SUCH_OPTION]
 QUICK_TRAINING = ("--hidden", "4", "--epochs", "3", "--restarts", "1", "--batch-size", "64")
-# Of the rows, each of these is asked for in a query, too.
+# Rows that are asked for in a query too.
 QUERIED = slice(0, None, 20)
 
 
-class Trained(NamedTuple):
-    """What training on a case did, and the path of its file."""
-
-    path: Path
-    run: Run
+def one_in(count: int) -> list[str]:
+    """Some of the cases, drawn by their names, so that a new case changes no other."""
+    return [name for name in KNOWN if zlib.crc32(name.encode()) % count == 0]
 
 
-def model_name(name: str) -> str:
-    return f"m{KNOWN.index(name)}"
-
-
-def refusal_of(case: Case, path: Path) -> str:
-    """What the command line says if Python refuses the file; nothing if it reads it."""
+def read_or_refusal(case: Case, path: Path) -> Table | str:
+    """What Python reads, or what the command line says if Python refuses the file."""
     try:
-        read_table(path, case.target, **case.options)
+        return read_table(path, case.target, **case.options)
     except TableError as error:
         return f"nudge: {escape_unprintable(str(error))}\n"
-    return ""
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("people")
-
-
-@pytest.fixture(scope="module")
-def trained(folder: Path) -> dict[str, Trained]:
-    """Training on each of the cases of TRAINED."""
-    found = {}
-    for name in TRAINED:
-        case = CASES[name]
-        path = folder / f"{model_name(name)}{case.suffix}"
-        path.write_bytes(case.content)
-        out = folder / f"{model_name(name)}.safetensors"
-        flags = [*reading_flags(case), *QUICK_TRAINING, "--out", str(out)]
-        found[name] = Trained(path, run("train", str(path), *flags))
-    return found
-
-
-@pytest.fixture(scope="module")
-def client(folder: Path, trained: dict[str, Trained]) -> FlaskClient:
-    first = next(name for name, done in trained.items() if done.run.status == 0)
-    return application(folder, MODEL=model_name(first)).test_client()
 
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_inspect_shows_what_python_reads(tmp_path: Path, name: str) -> None:
-    case = CASES[name]
-    path = write_case(case, tmp_path)
-    shown = run("inspect", str(path), *reading_flags(case))
-    refusal = refusal_of(case, path)
-    assert (shown.status, shown.errors) == (2 if refusal else 0, refusal)
-    if not refusal:
-        table = read_table(path, case.target, **case.options)
+    path = write_case(CASES[name], tmp_path)
+    shown, table = run("inspect", str(path), *reading_flags(CASES[name])), read_or_refusal(CASES[name], path)
+    if isinstance(table, str):
+        assert (shown.status, shown.errors) == (2, table)
+    else:
+        assert (shown.status, shown.errors) == (0, "")
         assert notes_text(table.notes) in shown.out
         assert all(f"\n{column} " in shown.out for column in (*table.columns, table.target))
 
 
-@pytest.mark.parametrize("name", TRAINED)
-def test_training_takes_or_refuses_what_python_does(trained: dict[str, Trained], name: str) -> None:
-    path, done = trained[name]
-    refusal = refusal_of(CASES[name], path)
-    assert (done.status, done.errors) == (2 if refusal else 0, refusal)
-    if not refusal:
-        notes = notes_text(read_table(path, CASES[name].target, **CASES[name].options).notes)
-        assert done.out.startswith(notes)
+@pytest.mark.parametrize("name", one_in(9))
+def test_training_learns_what_python_reads(tmp_path: Path, name: str) -> None:
+    path, out = write_case(CASES[name], tmp_path), tmp_path / "table.safetensors"
+    done = run("train", str(path), *reading_flags(CASES[name]), *QUICK_TRAINING, "--out", str(out))
+    table = read_or_refusal(CASES[name], path)
+    if isinstance(table, str):
+        assert (done.status, done.errors, out.exists()) == (2, table, False)
+        return
+    assert (done.status, done.errors) == (0, "")
+    assert done.out.startswith(notes_text(table.notes))
+    checkpoint = load(out)
+    assert checkpoint.training.table_digest == table.digest
+    assert (checkpoint.columns, checkpoint.column_specs) == (table.columns, table.column_specs)
+    assert (checkpoint.classes, checkpoint.target_scaling) == (table.classes, table.target_scaling)
 
 
-@pytest.mark.parametrize("name", TRAINED)
-def test_the_service_and_the_command_answer_the_same(
-    folder: Path, trained: dict[str, Trained], client: FlaskClient, name: str
-) -> None:
-    case, path = CASES[name], trained[name].path
-    out = folder / f"{model_name(name)}.safetensors"
-    if trained[name].run.status:
+def untrained(table: Table) -> Checkpoint:
+    """A checkpoint for the columns of a table, with random parameters."""
+    network = default_network(table, (4,), "tanh")
+    parts = {"column_specs": table.column_specs, "target_scaling": table.target_scaling}
+    return Checkpoint(network, ensemble_of(network, 2), table.columns, table.target, table.classes, RECORD, **parts)
+
+
+def predictions_of(checkpoint: Checkpoint, table: Table) -> np.ndarray:
+    """What a network predicts of the inputs that it is trained on; of classes, the largest probability."""
+    mean = np.asarray(predict_ensemble(checkpoint.params, table.x, checkpoint.network).mean, np.float64)
+    if not checkpoint.classes:
+        return checkpoint.target_scaling.unscale(mean)
+    return mean if mean.ndim == 1 else mean.max(axis=1)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a checkpoint for each case of a third that is read, and the files of all of them."""
+    directory = tmp_path_factory.mktemp("people")
+    for name in answered_cases():
+        path = write_case(CASES[name], directory, stem_of(name))
+        table = read_or_refusal(CASES[name], path)
+        if isinstance(table, Table):
+            save(directory / f"{stem_of(name)}.safetensors", untrained(table))
+    return directory
+
+
+@pytest.fixture(scope="module")
+def client(folder: Path) -> FlaskClient:
+    return application(folder, MODEL=next(folder.glob("*.safetensors")).stem).test_client()
+
+
+def stem_of(name: str) -> str:
+    return f"case{KNOWN.index(name)}"
+
+
+def answered_cases() -> list[str]:
+    """A third of the cases, and those whose answers are known to differ."""
+    return list(dict.fromkeys([*one_in(3), *OTHER_ANSWERS]))
+
+
+def marked(name: str) -> object:
+    """The name of a case, and that its answers differ, if they do."""
+    reason = OTHER_ANSWERS.get(name)
+    return pytest.param(name, marks=pytest.mark.xfail(reason=reason, strict=True)) if reason else name
+
+
+@pytest.mark.parametrize("name", [marked(name) for name in answered_cases()])
+def test_training_scoring_and_serving_predict_the_same(folder: Path, client: FlaskClient, name: str) -> None:
+    case, out = CASES[name], folder / f"{stem_of(name)}.safetensors"
+    path = folder / f"{stem_of(name)}{case.suffix}"
+    table = read_or_refusal(case, path)
+    if isinstance(table, str):
         assert not out.exists()
         return
     scored = run("predict", str(out), str(path), *header_flag(case), "--out", str(folder / "scored.csv"))
-    assert (scored.status, scored.out) == (0, f"Written: {folder / 'scored.csv'} ({rows_of(folder)} rows)\n")
-    checkpoint = load(out)
-    rows = asked_rows(case, path, checkpoint)
-    answers = client.post(f"/models/{model_name(name)}/predict", json=rows)
-    assert answers.status_code == 200, answers.json
-    predictions = [likeliest(answer["prediction"]) for answer in answers.json or []]
-    expected = pl.read_csv(folder / "scored.csv", infer_schema=False)["prediction"].cast(pl.Float64)
-    assert predictions == pytest.approx(expected.to_list(), rel=1e-5)
+    assert scored.status == 0, scored.errors
+    predictions = pl.read_csv(folder / "scored.csv", infer_schema=False)["prediction"].cast(pl.Float64).to_list()
+    if not table.dropped:
+        expected, scale = predictions_of(load(out), table).tolist(), table.target_scaling.scale
+        assert predictions == pytest.approx(expected, rel=1e-5, abs=1e-6 * scale)
+    rows, address = asked_rows(case, path, load(out)), f"/models/{stem_of(name)}/predict"
+    answers = client.post(address, json=rows).get_json()
+    assert [likeliest(answer) for answer in answers] == pytest.approx(predictions, rel=1e-5)
     for row, prediction in zip(rows[QUERIED], predictions[QUERIED], strict=True):
-        answer = client.get(f"/models/{model_name(name)}/predict", query_string=query_of(row))
-        assert answer.status_code == 200, answer.json
-        assert likeliest((answer.json or {})["prediction"]) == pytest.approx(prediction, rel=1e-5)
+        answer = client.get(address, query_string=query_of(row)).get_json()
+        assert likeliest(answer) == pytest.approx(prediction, rel=1e-5)
 
 
-def likeliest(prediction: float | dict[str, float]) -> float:
+def likeliest(answer: object) -> float:
+    """The prediction of an answer; of several classes, the largest probability."""
+    assert isinstance(answer, dict), answer
+    assert "prediction" in answer, answer
+    prediction = answer["prediction"]
     return max(prediction.values()) if isinstance(prediction, dict) else prediction
-
-
-def rows_of(folder: Path) -> str:
-    return f"{pl.read_csv(io.BytesIO((folder / 'scored.csv').read_bytes()), infer_schema=False).height:,}"
