@@ -1,7 +1,9 @@
 """Tables as people have them: all commands and the service read each as Python does, and answer the same."""
 
 import zlib
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -69,8 +71,8 @@ def test_training_learns_what_python_reads(tmp_path: Path, name: str) -> None:
 def untrained(table: Table) -> Checkpoint:
     """A checkpoint for the columns of a table, with random parameters."""
     network = default_network(table, (4,), "tanh")
-    parts = {"column_specs": table.column_specs, "target_scaling": table.target_scaling}
-    return Checkpoint(network, ensemble_of(network, 2), table.columns, table.target, table.classes, RECORD, **parts)
+    checkpoint = Checkpoint(network, ensemble_of(network, 2), table.columns, table.target, table.classes, RECORD)
+    return replace(checkpoint, column_specs=table.column_specs, target_scaling=table.target_scaling)
 
 
 def predictions_of(checkpoint: Checkpoint, table: Table) -> np.ndarray:
@@ -135,9 +137,9 @@ def test_training_scoring_and_serving_predict_the_same(folder: Path, client: Fla
         assert likeliest(answer) == pytest.approx(prediction, rel=1e-5)
 
 
-def likeliest(answer: object) -> float:
+def likeliest(answer: Any) -> float:
     """The prediction of an answer; of several classes, the largest probability."""
     assert isinstance(answer, dict), answer
     assert "prediction" in answer, answer
     prediction = answer["prediction"]
-    return max(prediction.values()) if isinstance(prediction, dict) else prediction
+    return float(max(prediction.values()) if isinstance(prediction, dict) else prediction)
