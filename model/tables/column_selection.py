@@ -37,6 +37,7 @@ def select_columns(
     target: str | None,
     drop: Sequence[str],
     left_out: Container[str] = (),
+    is_first_row: bool = False,
 ) -> list[str]:
     """The columns to read.
 
@@ -46,6 +47,7 @@ def select_columns(
         target: one to read besides, or None.
         drop: those to leave out.
         left_out: those that are left out too, unless they are asked for by name.
+        is_first_row: whether the names are the first row of a text, which may be one of values.
 
     Returns:
         The names of the columns to read, each once.
@@ -62,7 +64,7 @@ def select_columns(
     for name in (*(columns or ()), *target_, *drop):
         if name not in available:
             remedy = "name one of them"
-            if looks_like_values(available):
+            if is_first_row and looks_like_values(available):
                 remedy += ", or read the first row as values with --no-header"
             shown = join_names([each for each in available if each not in left_out])
             raise TableError(f"a column {quote(name)}", f"the columns {shown}", remedy)

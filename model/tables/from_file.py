@@ -2,62 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-import numpy as np
-from jaxtyping import Float
-
-from model.messages import quote_names
-from model.tables.columns import (
-    FLOAT32_NUMBERS,
-    ColumnSpec,
-    ColumnSpecs,
-    NumericColumn,
-    aligned_empty,
-    count_inputs,
-    encode,
-    fit_numeric,
+from model.tables.column_fitting import (
+    DEFAULT_TEXTS,
+    TextOptions,
+    encode_parts,
+    fit_columns,
+    learn_columns,
+    row_parts,
+    spelled,
 )
-from model.tables.date_columns import DateColumn, fit_date
+from model.tables.columns import ColumnSpec
 from model.tables.errors import PathLike, TableError, naming_file
-from model.tables.series_parsing import parse_series
-from model.tables.spelling import NumberSpelling
 from model.tables.table import Table
 from model.tables.targets import fit_target
-from model.tables.text_categories import fit_categories
 from model.tasks import TASKS
 
 if TYPE_CHECKING:
     import polars
-
-# Rows that a thread encodes at a time, and how many threads do so; each has copies of the rows that it works on.
-ENCODED_ROWS, THREADS = 16_384, 2
-
-
-class TextOptions(NamedTuple):
-    """How columns of texts are learned from.
-
-    Attributes:
-        spellings: how numbers are written, by the names of the columns in which they are not typed.
-        date_styles: how dates are written, by the names of the columns that hold their seconds.
-        folded: the columns in which texts that differ in case alone are the same.
-        kept: the columns that are learned from even if nearly every row has a text of its own.
-        strict: whether values of a kind that training never saw are refused in predictions.
-    """
-
-    spellings: Mapping[str, NumberSpelling] = MappingProxyType({})
-    date_styles: Mapping[str, str] = MappingProxyType({})
-    folded: Container[str] = ()
-    kept: Container[str] = ()
-    strict: bool = False
-
-
-DEFAULT_TEXTS = TextOptions()
 
 
 def read_table(
@@ -104,19 +70,50 @@ def read_table(
     """
     from model.tables.reading import read_frame
 
+    read = partial(read_frame, path, columns, target=target, drop=drop, has_header=has_header, dates=dates)
+    with naming_file(path):
+        return learn_table(read, target, columns=columns, drop=drop, task=task, keep=keep, strict=strict)
+
+
+def learn_table(
+    read: Callable[[], Any],
+    target: str,
+    *,
+    columns: Sequence[str] | None,
+    drop: Sequence[str],
+    task: str | None,
+    keep: Sequence[str],
+    strict: bool = False,
+) -> Table:
+    """The table of what is read, from wherever it comes.
+
+    Args:
+        read: what reads the columns and the target, as a TypedFrame.
+        target: as of `read_table`.
+        columns: as of `read_table`.
+        drop: as of `read_table`.
+        task: as of `read_table`.
+        keep: as of `read_table`.
+        strict: as of `read_table`.
+
+    Returns:
+        The table, with its columns scaled and encoded.
+
+    Raises:
+        TableError: if a network cannot learn from what is read.
+        ValueError: for another task.
+    """
     if task is not None and task not in TASKS:
         raise ValueError(f"task must be one of {', '.join(TASKS)}, not {task!r}")
-    with naming_file(path):
-        if columns is not None and not columns:
-            raise TableError("columns to learn from", "none", "name some, or leave --columns out")
-        if target in (*(columns or ()), *drop):
-            raise TableError(f"{target} as the target alone", "it among --columns or --drop", "name it once")
-        found = read_frame(path, columns, target=target, drop=drop, has_header=has_header, dates=dates)
-        frames, notes = [found.frame], found.notes
-        texts = TextOptions(found.spellings, found.date_styles, found.folded, keep, strict)
-        del found  # so that only table_from_frame holds the frame
-        table = table_from_frame(frames.pop(), target, task, texts)
-        return replace(table, notes=notes + table.notes)
+    if columns is not None and not columns:
+        raise TableError("columns to learn from", "none", "name some, or leave --columns out")
+    if target in (*(columns or ()), *drop):
+        raise TableError(f"{target} as the target alone", "it among --columns or --drop", "name it once")
+    found = read()
+    frames, notes, texts = [found.frame], found.notes, found.text_options(keep, strict)
+    del found  # so that only table_from_frame holds the frame
+    table = table_from_frame(frames.pop(), target, task, texts)
+    return replace(table, notes=notes + table.notes)
 
 
 def read_columns(
@@ -150,8 +147,7 @@ def read_columns(
 
     with naming_file(path):
         found = read_frame(path, columns, drop=drop, has_header=has_header, dates=dates)
-        texts = TextOptions(found.spellings, found.date_styles, found.folded, keep, strict)
-        fitted = fit_columns(found.frame, found.frame.columns, texts)
+        fitted = fit_columns(found.frame, found.frame.columns, found.text_options(keep, strict))
     notes = tuple(note for _, note in fitted.values() if note)
     return {name: column for name, (column, _) in fitted.items() if column is not None}, found.notes + notes
 
@@ -187,94 +183,20 @@ def table_from_frame(
     names = tuple(name for name in frame.columns if name != target)
     if not names:
         raise TableError("a column beside the target", "none", "name a file with more, or other --columns")
-    fitted_columns = fit_columns(frame, names, texts)
-    notes = tuple(note for _, note in fitted_columns.values() if note)
-    specs = {name: column for name, (column, _) in fitted_columns.items() if column is not None}
-    if not specs:
-        raise TableError("a column to learn from", f"none ({'; '.join(notes)})", "name a file with others")
-    names, column_specs = tuple(specs), tuple(specs.values())
+    learned = learn_columns(frame, names, texts)
     dropped = rows - len(frame)
-    parts = type(frame)([frame[name] for name in names]).iter_slices(ENCODED_ROWS)  # select() would take patterns
+    parts = row_parts(frame, learned.specs)
     del frame  # so that the memory of each part is free once it is encoded
-    x = _encode_parts(parts, len(fitted.y), names, column_specs)
     return Table(
-        x=x,
+        x=encode_parts(parts, len(fitted.y), learned.specs),
         y=fitted.y,
-        columns=names,
+        columns=tuple(learned.specs),
         target=target,
         classes=fitted.classes,
         task=fitted.task,
-        column_specs=column_specs,
-        target_scaling=_spelled(fitted.scaling, texts.spellings.get(target)),
+        column_specs=tuple(learned.specs.values()),
+        target_scaling=spelled(fitted.scaling, texts.spellings.get(target)),
         dropped=dropped,
         complete=False,
-        notes=notes,
+        notes=learned.notes,
     )
-
-
-def _encode_parts(
-    parts: Any, rows: int, names: Sequence[str], column_specs: ColumnSpecs
-) -> Float[np.ndarray, "rows inputs"]:
-    x = aligned_empty(rows, count_inputs(column_specs))
-
-    def fill(first: int, part: polars.DataFrame) -> None:
-        values = [
-            part[name].fill_null(np.nan).to_numpy()
-            if isinstance(column, DateColumn)
-            else parse_series(column, part[name])
-            for name, column in zip(names, column_specs, strict=True)
-        ]
-        x[first : first + len(part)] = encode(column_specs, values)
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        for done in [pool.submit(fill, ENCODED_ROWS * index, part) for index, part in enumerate(parts)]:
-            done.result()
-    return x
-
-
-def _spelled(column: NumericColumn, spelling: NumberSpelling | None) -> NumericColumn:
-    return column if spelling is None else msgspec.structs.replace(column, spelling=spelling)
-
-
-def fit_columns(
-    frame: polars.DataFrame, names: Sequence[str], texts: TextOptions
-) -> dict[str, tuple[ColumnSpec | None, str | None]]:
-    """What each column is.
-
-    Args:
-        frame: with columns of the types that `infer_type` gives.
-        names: of the columns.
-        texts: how columns of texts are learned from, and what was read from texts.
-
-    Returns:
-        For each name its spec, or None if it is left out, and a note or None.
-
-    Raises:
-        TableError: if float32 cannot hold the numbers of a column.
-    """
-
-    def fit(name: str) -> tuple[ColumnSpec | None, str | None]:
-        column, note = fit_closed(name)
-        return None if column is None else msgspec.structs.replace(column, is_open=not texts.strict), note
-
-    def fit_closed(name: str) -> tuple[ColumnSpec | None, str | None]:
-        series = frame[name].alias("")  # polars would take a name for a pattern, even a series' own
-        if name in texts.date_styles:
-            return fit_date(series.fill_null(np.nan).to_numpy(), texts.date_styles[name]), None
-        if series.dtype.is_numeric():
-            return _spelled(_fit_numeric(series, name), texts.spellings.get(name)), None
-        return fit_categories(series, name, name in texts.folded, name in texts.kept)
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        return dict(zip(names, pool.map(fit, names), strict=True))
-
-
-def _fit_numeric(series: polars.Series, name: str) -> NumericColumn:
-    import polars as pl
-
-    try:
-        return fit_numeric(series.cast(pl.Float64).fill_null(np.nan).to_numpy())
-    except ValueError:
-        found = f"{series.min()!r} to {series.max()!r}"
-        remedy = f"leave it out: --drop {quote_names([name])}"
-        raise TableError(f"{FLOAT32_NUMBERS} in {name}", found, remedy) from None

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from model.tables.blank_separators import single_separators
 from model.tables.column_selection import select_columns
 from model.tables.csv_files import csv_batches, read_csv
 from model.tables.csv_header import Layout, layout_of
-from model.tables.date_spelling import STYLES
 from model.tables.decoding import PlainText, plain_text
 from model.tables.errors import PathLike, TableError, naming_file
 from model.tables.files import sniff_file
 from model.tables.frames import pl
 from model.tables.memory import FEWER, available_memory, check_memory
 from model.tables.parquet_files import parquet_batches, parquet_schema, read_parquet
-from model.tables.series_parsing import date_seconds
-from model.tables.spelling import NumberSpelling
-from model.tables.text_columns import ReadTexts, read_texts
-from model.tables.type_inference import check_finite, infer_type
+from model.tables.typed_columns import TypedFrame, typed_frame
 
 # Rows of a batch, if no other number is asked for.
 BATCH_ROWS = 65_536
@@ -32,24 +27,6 @@ def _readable(path: PathLike, size: int) -> Iterator[PlainText]:
     """A text file in UTF-8, with newlines and with a single character between two fields."""
     with plain_text(path, size) as plain, single_separators(plain) as text:
         yield text
-
-
-class TypedFrame(NamedTuple):
-    """The columns of a file.
-
-    Attributes:
-        frame: with columns of Float64, Int64, Boolean and String, null where a value is missing.
-        notes: how the file was read, where that is not plain; one sentence each.
-        spellings: how numbers are written, by the names of the columns in which they are not typed.
-        folded: the columns in which texts that differ in case alone are the same.
-        date_styles: how dates are written, by the names of the columns that hold their seconds.
-    """
-
-    frame: pl.DataFrame
-    notes: tuple[str, ...]
-    spellings: Mapping[str, NumberSpelling]
-    folded: frozenset[str]
-    date_styles: Mapping[str, str]
 
 
 def read_frame(
@@ -93,7 +70,7 @@ def read_frame(
     memory = available_memory() if memory is None else memory
 
     def select(names: Iterable[str], left_out: Container[str]) -> list[str]:
-        return select_columns(names, columns, target, drop, left_out)
+        return select_columns(names, columns, target, drop, left_out, is_first_row=not kind.is_parquet)
 
     notes: tuple[str, ...] = ()
     prefers_comma = False
@@ -108,38 +85,15 @@ def read_frame(
                     prefers_comma = layout.separator == ";"
                     series = read_csv(text, layout, select, memory)
                     notes = text.notes + layout.notes + _left_out_notes(layout, [column.name for column in series])
-            read = [_read_column(series.pop(0), prefers_comma, dates) for _ in range(len(series))]
+            return typed_frame(series, notes, prefers_comma=prefers_comma, dates=dates)
         except MemoryError:
             raise TableError("a table that fits into the memory", "a larger one", FEWER) from None
-        for each in read:
-            check_finite(each.column)
-    return TypedFrame(
-        pl.DataFrame([each.column for each in read]),
-        notes + tuple(note for each in read for note in each.notes),
-        {each.column.name: each.spelling for each in read if each.spelling is not None},
-        frozenset(each.column.name for each in read if each.is_folded),
-        {each.column.name: each.date_style for each in read if each.date_style is not None},
-    )
 
 
 def _left_out_notes(layout: Layout, names: Sequence[str]) -> tuple[str, ...]:
     """A note for each column that is left out and that is not among these names."""
     left_out = ((name, why) for name, why in layout.left_out.items() if name not in names)
     return tuple(f"left out {why}; --columns {name} reads that column all the same" for name, why in left_out)
-
-
-def _read_column(column: pl.Series, prefers_comma: bool, dates: str | None) -> ReadTexts:
-    """A column of guessed type; of texts, what they stand for, and of dates and times their seconds."""
-    if column.dtype.is_temporal():
-        seconds = pl.Series(column.name, date_seconds(column)).fill_nan(None)
-        if column.dtype == pl.Duration:
-            return ReadTexts(seconds, notes=(f"the durations in {column.name} are read as seconds",))
-        style = "time" if column.dtype == pl.Time else "ymd"
-        return ReadTexts(seconds, date_style=style, notes=(f"{column.name} is read as dates or times",))
-    inferred = infer_type(column)
-    if inferred.dtype != pl.String:
-        return ReadTexts(inferred)
-    return read_texts(inferred, prefers_comma, STYLES if dates is None else (dates, "ym", "time"))
 
 
 def read_names(path: PathLike) -> list[str]:

@@ -46,9 +46,25 @@ def _inferred(column: pl.Series) -> pl.Series:
     return column
 
 
+def bare_texts(texts: pl.Series) -> pl.Series:
+    """Texts without blanks around them.
+
+    Args:
+        texts: of any kind.
+
+    Returns:
+        The texts, without a name, null where one stands for a missing value.
+
+    Example:
+        >>> bare_texts(pl.Series([" a ", "NA"])).to_list()
+        ['a', None]
+    """
+    frame = pl.DataFrame({"bare": texts.str.strip_chars(BLANKS)})
+    return frame.select(pl.when(~pl.col("bare").is_in(MISSING)).then(pl.all())).get_column("bare").alias("")
+
+
 def _inferred_from_text(text: pl.Series) -> pl.Series:
-    frame = pl.DataFrame({"bare": text.str.strip_chars(BLANKS)})
-    bare = frame.select(pl.when(~pl.col("bare").is_in(MISSING)).then(pl.all())).get_column("bare")
+    bare = bare_texts(text)
     if are_codes(bare):
         return bare
     for convert in (_to_integers, _to_floats, _to_booleans):

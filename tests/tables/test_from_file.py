@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from model import CategoricalColumn, NumericColumn, TableError, read_table
-from model.tables.from_file import TextOptions, table_from_frame
+from model.tables.column_fitting import TextOptions
+from model.tables.from_file import table_from_frame
 from model.tables.parsing import parse_text
 from model.tables.series_parsing import parse_series
 from model.tables.unseen import closed

@@ -1,0 +1,191 @@
+"""What is learned of each column of a frame, and the inputs that the network sees of it."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+import numpy as np
+from jaxtyping import Float
+
+from model.messages import quote_names
+from model.tables.columns import (
+    FLOAT32_NUMBERS,
+    ColumnSpec,
+    NumericColumn,
+    aligned_empty,
+    count_inputs,
+    encode,
+    fit_numeric,
+)
+from model.tables.date_columns import DateColumn, fit_date
+from model.tables.errors import TableError
+from model.tables.series_parsing import parse_series
+from model.tables.spelling import NumberSpelling
+from model.tables.text_categories import fit_categories
+
+if TYPE_CHECKING:
+    import polars
+
+# Rows that a thread encodes at a time, and how many threads do so; each has copies of the rows that it works on.
+ENCODED_ROWS, THREADS = 16_384, 2
+
+
+class TextOptions(NamedTuple):
+    """How columns of texts are learned from.
+
+    Attributes:
+        spellings: how numbers are written, by the names of the columns in which they are not typed.
+        date_styles: how dates are written, by the names of the columns that hold their seconds.
+        folded: the columns in which texts that differ in case alone are the same.
+        kept: the columns that are learned from even if nearly every row has a text of its own.
+        strict: whether values of a kind that training never saw are refused in predictions.
+    """
+
+    spellings: Mapping[str, NumberSpelling] = MappingProxyType({})
+    date_styles: Mapping[str, str] = MappingProxyType({})
+    folded: Container[str] = ()
+    kept: Container[str] = ()
+    strict: bool = False
+
+
+DEFAULT_TEXTS = TextOptions()
+
+
+class LearnedColumns(NamedTuple):
+    """What is learned of the columns of a frame.
+
+    Attributes:
+        specs: of the columns that are learned from, by their names.
+        notes: why columns or texts are left out; one sentence each.
+    """
+
+    specs: dict[str, ColumnSpec]
+    notes: tuple[str, ...]
+
+
+def learn_columns(frame: polars.DataFrame, names: Sequence[str], texts: TextOptions) -> LearnedColumns:
+    """What each column is, without those that are left out.
+
+    Args:
+        frame: as of `fit_columns`.
+        names: of the columns.
+        texts: as of `fit_columns`.
+
+    Returns:
+        The columns.
+
+    Raises:
+        TableError: if none is left, or if float32 cannot hold the numbers of a column.
+    """
+    fitted = fit_columns(frame, names, texts)
+    notes = tuple(note for _, note in fitted.values() if note)
+    specs = {name: column for name, (column, _) in fitted.items() if column is not None}
+    if not specs:
+        raise TableError("a column to learn from", f"none ({'; '.join(notes)})", "name a file with others")
+    return LearnedColumns(specs, notes)
+
+
+def fit_columns(
+    frame: polars.DataFrame, names: Sequence[str], texts: TextOptions
+) -> dict[str, tuple[ColumnSpec | None, str | None]]:
+    """What each column is.
+
+    Args:
+        frame: with columns of the types that `infer_type` gives.
+        names: of the columns.
+        texts: how columns of texts are learned from, and what was read from texts.
+
+    Returns:
+        For each name its spec, or None if it is left out, and a note or None.
+
+    Raises:
+        TableError: if float32 cannot hold the numbers of a column.
+    """
+
+    def fit(name: str) -> tuple[ColumnSpec | None, str | None]:
+        column, note = fit_closed(name)
+        return None if column is None else msgspec.structs.replace(column, is_open=not texts.strict), note
+
+    def fit_closed(name: str) -> tuple[ColumnSpec | None, str | None]:
+        series = frame[name].alias("")  # polars would take a name for a pattern, even a series' own
+        if name in texts.date_styles:
+            return fit_date(series.fill_null(np.nan).to_numpy(), texts.date_styles[name]), None
+        if series.dtype.is_numeric():
+            return spelled(_fit_numeric(series, name), texts.spellings.get(name)), None
+        return fit_categories(series, name, name in texts.folded, name in texts.kept)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return dict(zip(names, pool.map(fit, names), strict=True))
+
+
+def _fit_numeric(series: polars.Series, name: str) -> NumericColumn:
+    import polars as pl
+
+    try:
+        return fit_numeric(series.cast(pl.Float64).fill_null(np.nan).to_numpy())
+    except ValueError:
+        found = f"{series.min()!r} to {series.max()!r}"
+        remedy = f"leave it out: --drop {quote_names([name])}"
+        raise TableError(f"{FLOAT32_NUMBERS} in {name}", found, remedy) from None
+
+
+def spelled(column: NumericColumn, spelling: NumberSpelling | None) -> NumericColumn:
+    """A column of numbers that are written in some way.
+
+    Args:
+        column: the column.
+        spelling: how its numbers are written; None as typed.
+
+    Returns:
+        The column with the spelling.
+    """
+    return column if spelling is None else msgspec.structs.replace(column, spelling=spelling)
+
+
+def row_parts(frame: polars.DataFrame, names: Iterable[str]) -> Iterator[polars.DataFrame]:
+    """The rows of some columns, so many at a time as a thread encodes.
+
+    Args:
+        frame: with these columns.
+        names: of the columns.
+
+    Returns:
+        An iterator of frames.
+    """
+    # select() would take names for patterns
+    return type(frame)([frame[name] for name in names]).iter_slices(ENCODED_ROWS)
+
+
+def encode_parts(
+    parts: Iterable[polars.DataFrame], rows: int, specs: Mapping[str, ColumnSpec]
+) -> Float[np.ndarray, "rows inputs"]:
+    """The inputs of the network for all rows.
+
+    Args:
+        parts: as of `row_parts`.
+        rows: how many there are in all parts.
+        specs: of the columns, by their names, in the order of the parts.
+
+    Returns:
+        [rows, inputs] float32.
+    """
+    column_specs = tuple(specs.values())
+    x = aligned_empty(rows, count_inputs(column_specs))
+
+    def fill(first: int, part: polars.DataFrame) -> None:
+        values = [
+            part[name].fill_null(np.nan).to_numpy()
+            if isinstance(column, DateColumn)
+            else parse_series(column, part[name])
+            for name, column in specs.items()
+        ]
+        x[first : first + len(part)] = encode(column_specs, values)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for done in [pool.submit(fill, ENCODED_ROWS * index, part) for index, part in enumerate(parts)]:
+            done.result()
+    return x
