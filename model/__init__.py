@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from model.tables.columns import CategoricalColumn, NumericColumn, encode
     from model.tables.errors import TableError
     from model.tables.from_file import read_table
+    from model.tables.from_frame import table_from
     from model.tables.table import Table, table_from_arrays
     from model.tables.truth_tables import truth_table
     from model.training.defaults import default_network
@@ -33,6 +34,7 @@ else:
         "tables.table",
         "tables.truth_tables",
         "tables.from_file",
+        "tables.from_frame",
         "hyperparameters",
         "training.defaults",
         "checkpoint",
@@ -90,6 +92,7 @@ __all__ = [
     "predict_ensemble",
     "read_table",
     "save",
+    "table_from",
     "table_from_arrays",
     "train",
     "truth_table",

@@ -58,7 +58,7 @@ def quote(value: object, max_characters: int = MAX_SHOWN_CHARACTERS) -> str:
     return repr(text if len(text) <= max_characters else f"{text[:max_characters]}…") if text else "nothing"
 
 
-def describe_error(error: Exception) -> str:
+def describe_error(error: BaseException) -> str:
     """Why something failed, to stand within a sentence.
 
     Args:

@@ -1,0 +1,68 @@
+"""From a data frame to a table, as from a file with the same content."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Hashable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from model.tables.column_selection import select_columns
+from model.tables.from_file import learn_table
+from model.tables.table import Table
+
+if TYPE_CHECKING:
+    from model.tables.typed_columns import TypedFrame
+
+
+def table_from(
+    frame: Any,
+    target: Hashable,
+    *,
+    columns: Sequence[Hashable] | None = None,
+    drop: Sequence[Hashable] = (),
+    task: str | None = None,
+    keep: Sequence[Hashable] = (),
+    dates: str | None = None,
+) -> Table:
+    """The table of a data frame: the same as `read_table` gives for a file with the same content.
+
+    Typed columns are taken as those of a Parquet file. Texts are read as those of a CSV file, so that numbers and dates
+    that people wrote are understood.
+
+    Args:
+        frame: a DataFrame of pandas or polars, a table of pyarrow, anything else with Arrow's PyCapsule interface, or a
+            dict from names to lists or arrays. The index of pandas is no column.
+        target: the column to predict. Rows without it are left out and counted. Names that are no texts, such as
+            numbers, become texts.
+        columns: the columns to predict it from, in this order; by default all others.
+        drop: columns to leave out.
+        task: as of `read_table`.
+        keep: columns of texts that are learned from even if nearly every row has a text of its own.
+        dates: the order of year, month and day in dates that are texts: ymd, dmy or mdy; by default told from each
+            column.
+
+    Returns:
+        The table, with its columns scaled and encoded.
+
+    Raises:
+        TableError: if a network cannot learn from the frame; the message says why and what to do.
+        ValueError: for another task.
+
+    Example:
+        >>> frame = {"size": [1, 2, 3], "color": ["red", None, "red"], "price": ["1,5", "2,5", "3,25"]}
+        >>> table = table_from(frame, target="price")
+        >>> table.columns, table.task, table.x.shape
+        (('size', 'color'), 'regression', (3, 3))
+    """
+    from model.tables.frame_columns import frame_columns, name_text
+    from model.tables.typed_columns import typed_frame
+
+    named = None if columns is None else [name_text(name) for name in columns]
+    dropped, kept = [name_text(name) for name in drop], [name_text(name) for name in keep]
+
+    def select(names: Iterable[str], left_out: Container[str]) -> list[str]:
+        return select_columns(names, named, name_text(target), dropped, left_out)
+
+    def read() -> TypedFrame:
+        return typed_frame(frame_columns(frame).read(select), dates=dates)
+
+    return learn_table(read, name_text(target), columns=named, drop=dropped, task=task, keep=kept)
