@@ -230,7 +230,11 @@ _compiled_member_logits = jax.jit(member_logits)
 
 
 def fit_temperature(
-    params: Params, x: Float[np.ndarray, "rows inputs"], y: Num[np.ndarray, " rows"], network: Network
+    params: Params,
+    x: Float[np.ndarray, "rows inputs"],
+    y: Num[np.ndarray, " rows"],
+    network: Network,
+    weights: Float[np.ndarray, " rows"] | None = None,
 ) -> float:
     """The temperature for which rows that training has not seen are likeliest (Guo et al., ICML 2017, 4.2).
 
@@ -242,6 +246,7 @@ def fit_temperature(
         x: [rows, inputs] that training has not seen, at least one row.
         y: [rows], as `loss` takes it.
         network: the description of each member.
+        weights: [rows], a factor for the negative log-likelihood of each row; 1 without them.
 
     Returns:
         A temperature from e^-2.5 to e^2.5; 1 for a regression.
@@ -260,7 +265,8 @@ def fit_temperature(
     def objective(log_temperature: float) -> float:
         mean = np.asarray(predict_from_logits(z, network, np.exp(log_temperature)).mean)
         prior = log_temperature**2 / (2 * LOG_TEMPERATURE_DEVIATION**2)
-        return float(negative_log_likelihood(mean, y).sum()) + prior
+        by_row = negative_log_likelihood(mean, y)
+        return float((by_row if weights is None else by_row * weights).sum()) + prior
 
     bounds = (-LOG_TEMPERATURE_LIMIT, LOG_TEMPERATURE_LIMIT)
     found = optimize.minimize_scalar(objective, bounds=bounds, method="bounded", options={"xatol": 1e-4})

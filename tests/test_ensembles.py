@@ -112,6 +112,15 @@ def test_few_rows_leave_the_temperature_near_1() -> None:
     assert abs(np.log(from_few_rows)) < LOG_TEMPERATURE_DEVIATION * 2 < np.log(from_all_rows)
 
 
+def test_weights_change_the_temperature_as_repeated_rows_do() -> None:
+    params, x, y = miscalibrated_network("binary", 60, 3.0, np.random.default_rng(3))
+    counts, network = np.random.default_rng(4).integers(1, 9, 60), Network((2, 1))
+    weighted = fit_temperature(params, x, y.astype(np.float32), network, counts.astype(np.float32))
+    repeated = fit_temperature(params, x.repeat(counts, axis=0), y.repeat(counts).astype(np.float32), network)
+    assert weighted == pytest.approx(repeated, rel=1e-3)
+    assert weighted != pytest.approx(fit_temperature(params, x, y.astype(np.float32), network), rel=1e-2)
+
+
 def test_a_regression_has_no_temperature() -> None:
     network = NETWORKS["regression"]
     params = ensemble_of(network, MEMBERS)

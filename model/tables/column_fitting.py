@@ -67,13 +67,19 @@ class LearnedColumns(NamedTuple):
     notes: tuple[str, ...]
 
 
-def learn_columns(frame: polars.DataFrame, names: Sequence[str], texts: TextOptions) -> LearnedColumns:
+def learn_columns(
+    frame: polars.DataFrame,
+    names: Sequence[str],
+    texts: TextOptions,
+    weights: Float[np.ndarray, " rows"] | None = None,
+) -> LearnedColumns:
     """What each column is, without those that are left out.
 
     Args:
         frame: as of `fit_columns`.
         names: of the columns.
         texts: as of `fit_columns`.
+        weights: as of `fit_columns`.
 
     Returns:
         The columns.
@@ -81,7 +87,7 @@ def learn_columns(frame: polars.DataFrame, names: Sequence[str], texts: TextOpti
     Raises:
         TableError: if none is left, or if float32 cannot hold the numbers of a column.
     """
-    fitted = fit_columns(frame, names, texts)
+    fitted = fit_columns(frame, names, texts, weights)
     notes = tuple(note for _, note in fitted.values() if note)
     specs = {name: column for name, (column, _) in fitted.items() if column is not None}
     if not specs:
@@ -90,7 +96,10 @@ def learn_columns(frame: polars.DataFrame, names: Sequence[str], texts: TextOpti
 
 
 def fit_columns(
-    frame: polars.DataFrame, names: Sequence[str], texts: TextOptions
+    frame: polars.DataFrame,
+    names: Sequence[str],
+    texts: TextOptions,
+    weights: Float[np.ndarray, " rows"] | None = None,
 ) -> dict[str, tuple[ColumnSpec | None, str | None]]:
     """What each column is.
 
@@ -98,6 +107,7 @@ def fit_columns(
         frame: with columns of the types that `infer_type` gives.
         names: of the columns.
         texts: how columns of texts are learned from, and what was read from texts.
+        weights: [rows], how often each row counts for a mean and a standard deviation; by default all once.
 
     Returns:
         For each name its spec, or None if it is left out, and a note or None.
@@ -113,20 +123,20 @@ def fit_columns(
     def fit_closed(name: str) -> tuple[ColumnSpec | None, str | None]:
         series = frame[name].alias("")  # polars would take a name for a pattern, even a series' own
         if name in texts.date_styles:
-            return fit_date(series.fill_null(np.nan).to_numpy(), texts.date_styles[name]), None
+            return fit_date(series.fill_null(np.nan).to_numpy(), texts.date_styles[name], weights), None
         if series.dtype.is_numeric():
-            return spelled(_fit_numeric(series, name), texts.spellings.get(name)), None
+            return spelled(_fit_numeric(series, name, weights), texts.spellings.get(name)), None
         return fit_categories(series, name, name in texts.folded, name in texts.kept)
 
     with ThreadPoolExecutor(THREADS) as pool:
         return dict(zip(names, pool.map(fit, names), strict=True))
 
 
-def _fit_numeric(series: polars.Series, name: str) -> NumericColumn:
+def _fit_numeric(series: polars.Series, name: str, weights: np.ndarray | None) -> NumericColumn:
     import polars as pl
 
     try:
-        return fit_numeric(series.cast(pl.Float64).fill_null(np.nan).to_numpy())
+        return fit_numeric(series.cast(pl.Float64).fill_null(np.nan).to_numpy(), weights)
     except ValueError:
         found = f"{series.min()!r} to {series.max()!r}"
         remedy = f"leave it out: --drop {quote_names([name])}"

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from model.tables.date_columns import DateColumn, date_inputs
+from model.tables.moments import mean_and_deviation
 from model.tables.spelling import PLAIN_NUMBERS, NumberSpelling
 
 # float32 holds numbers below this one: the largest of them and half a unit of its last place.
@@ -192,11 +193,12 @@ def _fill(x: np.ndarray, column: ColumnSpec, values: np.ndarray) -> None:
         x[:, 1] = absent
 
 
-def fit_numeric(values: Float[np.ndarray, " rows"]) -> NumericColumn:
+def fit_numeric(values: Float[np.ndarray, " rows"], weights: Float[np.ndarray, " rows"] | None = None) -> NumericColumn:
     """The mean, the scale and the range of a column of numbers.
 
     Args:
         values: [rows] float64, NaN where a value is missing.
+        weights: [rows], how often each row counts, above 0; by default all once.
 
     Returns:
         The column.
@@ -209,8 +211,9 @@ def fit_numeric(values: Float[np.ndarray, " rows"]) -> NumericColumn:
         >>> column.mean, column.scale, column.minimum, column.maximum, column.missing
         (2.0, 1.0, 1.0, 3.0, True)
     """
-    missing = bool(np.isnan(values).any())
-    present = values[~np.isnan(values)] if missing else values
+    absent = np.isnan(values)
+    missing = bool(absent.any())
+    present = values[~absent] if missing else values
     if not len(present):
         return NumericColumn(missing=missing, scale=0.0)
     minimum, maximum = float(present.min()), float(present.max())
@@ -218,7 +221,8 @@ def fit_numeric(values: Float[np.ndarray, " rows"]) -> NumericColumn:
         raise ValueError(f"{FLOAT32_NUMBERS} were expected, and {minimum:g} to {maximum:g} was found")
     if minimum == maximum:
         return NumericColumn(minimum, 0.0, minimum, maximum, missing)
-    return NumericColumn(float(present.mean()), float(present.std()), minimum, maximum, missing)
+    counts = weights[~absent] if missing and weights is not None else weights
+    return NumericColumn(*mean_and_deviation(present, counts), minimum, maximum, missing)
 
 
 def fits_float32(values: Float[np.ndarray, "*shape"]) -> Bool[np.ndarray, "*shape"]:

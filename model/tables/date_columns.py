@@ -6,6 +6,8 @@ import msgspec
 import numpy as np
 from jaxtyping import Float
 
+from model.tables.moments import mean_and_deviation
+
 SECONDS_PER_DAY = 86_400
 # The parts of a date that repeat, and after how many units. Each becomes a sine and a cosine.
 PERIODS = {"month": 12, "day": 31, "weekday": 7, "hour": 24}
@@ -45,12 +47,15 @@ class DateColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="d
         return np.zeros(self.input_count, np.float32)
 
 
-def fit_date(seconds: Float[np.ndarray, " rows"], style: str) -> DateColumn:
+def fit_date(
+    seconds: Float[np.ndarray, " rows"], style: str, weights: Float[np.ndarray, " rows"] | None = None
+) -> DateColumn:
     """The mean, the scale, the range and the varying parts of a column of dates.
 
     Args:
         seconds: [rows] float64, NaN where a value is missing.
         style: how they are written.
+        weights: [rows], how often each row counts, above 0; by default all once.
 
     Returns:
         The column.
@@ -68,8 +73,8 @@ def fit_date(seconds: Float[np.ndarray, " rows"], style: str) -> DateColumn:
     parts = tuple(name for name, each in values.items() if np.ptp(each) > 0)
     parts = tuple(name for name in parts if name == "hour") if style == "time" else parts
     low, high = float(present.min()), float(present.max())
-    scale = float(present.std()) if high > low else 0.0
-    return DateColumn(style, float(present.mean()), scale, low, high, parts, bool(absent.any()))
+    mean, deviation = mean_and_deviation(present, None if weights is None else weights[~absent])
+    return DateColumn(style, mean, deviation if high > low else 0.0, low, high, parts, bool(absent.any()))
 
 
 def date_parts(seconds: Float[np.ndarray, " rows"]) -> dict[str, Float[np.ndarray, " rows"]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Num
 
 from model.arrays import shape_of
-from model.tables.columns import IDENTITY, ColumnSpecs, NumericColumn, encode, fit_numeric
+from model.tables.columns import IDENTITY, ColumnSpec, ColumnSpecs, NumericColumn, encode, fit_numeric
 from model.tables.targets import Class
 from model.tasks import TASKS
 
@@ -33,6 +33,11 @@ class Table:
         dropped: how many rows were left out because they have no target.
         complete: whether it has every row that can occur, as a truth table has, so that none can be held out.
         notes: how it was read from a file, where that is not plain; one sentence each.
+        weights: [rows] finite numbers above 0, by which the losses of the rows are multiplied; None if all are equal.
+            Only their ratios count.
+
+    Raises:
+        ValueError: if the weights are not such numbers.
     """
 
     x: Float[np.ndarray, "rows inputs"]
@@ -46,23 +51,48 @@ class Table:
     dropped: int = 0
     complete: bool = True
     notes: tuple[str, ...] = ()
+    weights: Float[np.ndarray, "*weights"] | None = None
 
     def __post_init__(self) -> None:
         if not self.column_specs:
             object.__setattr__(self, "column_specs", (IDENTITY,) * len(self.columns))
+        if self.weights is not None:
+            check_weights(self.weights, len(self.y))
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the inputs, the target, and what they stand for: 64 hexadecimal characters."""
+        """SHA-256 over the inputs, the target, the weights, and what they stand for: 64 hexadecimal characters."""
         digest = hashlib.sha256(np.ascontiguousarray(self.x).data)
         meaning = (self.columns, self.target, self.classes, self.task, self.column_specs, self.target_scaling)
         digest.update(repr(meaning).encode())
         digest.update(np.ascontiguousarray(self.y).data)
+        if self.weights is not None:
+            digest.update(np.ascontiguousarray(self.weights).data)
         return digest.hexdigest()
 
 
+def check_weights(weights: Num[np.ndarray, "*shape"], rows: int) -> None:
+    """Check that weights are those of rows.
+
+    Args:
+        weights: one for each row, finite numbers above 0.
+        rows: how many there are.
+
+    Raises:
+        ValueError: if they are not.
+    """
+    if weights.shape != (rows,):
+        raise ValueError(f"weights must have the shape {[rows]}, not {list(weights.shape)}")
+    if not (np.isfinite(weights) & (weights > 0)).all():
+        raise ValueError("weights must be finite numbers above 0, and some are not; leave out rows without weight")
+
+
 def table_from_arrays(
-    x: Float[np.ndarray, "rows columns"], y: Num[np.ndarray, " rows"], classes: Sequence[Class] = (), task: str = ""
+    x: Float[np.ndarray, "rows columns"],
+    y: Num[np.ndarray, " rows"],
+    classes: Sequence[Class] = (),
+    task: str = "",
+    weights: Num[np.ndarray, "*weights"] | None = None,
 ) -> Table:
     """The table of arrays, scaled as a file's columns are.
 
@@ -72,6 +102,7 @@ def table_from_arrays(
         classes: what a target of 0, 1, … stands for; none for a regression.
         task: binary, multiclass or regression; by default regression without classes, binary with two of them, and
             multiclass with more.
+        weights: [rows] finite numbers above 0, how much each row counts; by default all the same.
 
     Returns:
         A table whose target is named y.
@@ -89,20 +120,57 @@ def table_from_arrays(
     shape_of("x", x), shape_of("y", y)
     if len(x) != len(y) or not len(x):
         raise ValueError(f"x and y must have as many rows, at least one, not {len(x)} and {len(y)}")
+    columns = [np.asarray(x[:, index], np.float64) for index in range(x.shape[1])]
+    counts = None if weights is None else np.asarray(weights, np.float64)
+    if counts is not None:
+        check_weights(counts, len(x))
+    column_specs = tuple(fit_numeric(column, counts) for column in columns)
+    names = tuple(f"x{index}" for index in range(len(columns)))
+    return table_from_inputs(
+        encode(column_specs, columns), dict(zip(names, column_specs, strict=True)), y, classes, task, counts
+    )
+
+
+def table_from_inputs(
+    x: Float[np.ndarray, "rows inputs"],
+    specs: Mapping[str, ColumnSpec],
+    y: Num[np.ndarray, " rows"],
+    classes: Sequence[Class] = (),
+    task: str = "",
+    weights: Float[np.ndarray, " rows"] | None = None,
+    notes: tuple[str, ...] = (),
+) -> Table:
+    """The table of inputs and a target that is still to be scaled.
+
+    Args:
+        x: [rows, inputs] float32, as `encode` gives them.
+        specs: of the columns, by their names.
+        y: as of `table_from_arrays`.
+        classes: as of `table_from_arrays`.
+        task: as of `table_from_arrays`.
+        weights: as of `table_from_arrays`.
+        notes: how the columns were read.
+
+    Returns:
+        A table whose target is named y.
+
+    Raises:
+        ValueError: if y or the weights are not finite, or if float32 cannot hold y.
+    """
     values = np.asarray(y, np.float64)
     if not np.isfinite(values).all():
         raise ValueError("y must be finite numbers, and it has others")
-    columns = [np.asarray(x[:, index], np.float64) for index in range(x.shape[1])]
-    column_specs = tuple(fit_numeric(column) for column in columns)
-    target_scaling = IDENTITY if classes else fit_numeric(values)
+    target_scaling = IDENTITY if classes else fit_numeric(values, weights)
     return Table(
-        x=encode(column_specs, columns),
+        x=x,
         y=(values if classes else target_scaling.scaled(values)).astype(np.float32),
-        columns=tuple(f"x{index}" for index in range(len(columns))),
+        columns=tuple(specs),
         target="y",
         classes=tuple(classes),
         task=task or {0: "regression", 2: "binary"}.get(len(classes), "multiclass"),
-        column_specs=column_specs,
+        column_specs=tuple(specs.values()),
         target_scaling=target_scaling,
         complete=False,
+        notes=notes,
+        weights=None if weights is None else weights.astype(np.float32),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -40,6 +41,7 @@ def train_full_batch(
     epochs_per_record: int | Int[Array, ""],
     epochs_done: int | Int[Array, ""] = 0,
     total_epochs: int | Int[Array, ""] = 1,
+    weights: Float[Array, " rows"] | None = None,
 ) -> tuple[State, jax.Array]:
     """Train every restart for num_records × epochs_per_record epochs, each chunk from start to end before the next.
 
@@ -55,18 +57,20 @@ def train_full_batch(
         epochs_per_record: after how many epochs each, from 1.
         epochs_done: how many epochs were done before; only a schedule needs it.
         total_epochs: how many epochs training has; only a schedule needs it.
+        weights: as `loss` takes them.
 
     Returns:
         The state, and the recorded losses [chunks, RECORD_CAPACITY, (restarts of a chunk)], of which the first
         num_records are filled.
     """
-    step_epoch = partial(_epoch, x=x, y=y, settings=settings, total_epochs=total_epochs)
+    loss_fn = partial(loss, x=x, y=y, network=settings.network, weights=weights)
+    step_epoch = partial(_epoch, loss_fn=loss_fn, settings=settings, total_epochs=total_epochs)
 
     def record(index: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
         state, recorded = carry
         first = epochs_done + index * epochs_per_record if settings.schedule != "constant" else 0
         state = jax.lax.fori_loop(first, first + epochs_per_record, step_epoch, state)
-        return state, recorded.at[index].set(loss(state.params, x, y, settings.network))
+        return state, recorded.at[index].set(loss_fn(state.params))
 
     def chunk(state: State) -> tuple[State, jax.Array]:
         recorded = jnp.zeros((RECORD_CAPACITY, *state.params[0].bias.shape[1:]))
@@ -78,19 +82,22 @@ def train_full_batch(
 
 
 def _epoch(
-    index: jax.Array, state: State, *, x: Array, y: Array, settings: FullBatchSettings, total_epochs: int | Array
+    index: jax.Array,
+    state: State,
+    *,
+    loss_fn: Callable[[Params], jax.Array],
+    settings: FullBatchSettings,
+    total_epochs: int | Array,
 ) -> State:
     """One update of every restart of a chunk. index: how many epochs were done before, if there is a schedule."""
-    network = settings.network
     optimizer = optax.with_extra_args_support(settings.optimizer)  # type: ignore[attr-defined]
 
     def total_loss(params: Params) -> tuple[jax.Array, jax.Array]:
-        losses = loss(params, x, y, network)
+        losses = loss_fn(params)
         return jnp.sum(losses), losses
 
     def update_one(grads: Params, opt_state: Any, params: Params, value: jax.Array) -> Any:
-        value_fn = partial(loss, x=x, y=y, network=network)
-        return optimizer.update(grads, opt_state, params, value=value, grad=grads, value_fn=value_fn)
+        return optimizer.update(grads, opt_state, params, value=value, grad=grads, value_fn=loss_fn)
 
     params, opt_state, _ = state
     grads, losses = jax.grad(total_loss, has_aux=True)(params)

@@ -20,7 +20,7 @@ from model.network import Layer, Network, Params, logits
 from model.tables.table import Table
 from model.training.run import TrainingRun
 from model.training.state import State
-from model.training.validation_split import MAX_HELD_OUT
+from model.training.validation_split import MAX_HELD_OUT, row_weights
 
 
 class DivergedError(ArithmeticError):
@@ -135,7 +135,8 @@ class Progress:
         params = _params_of(self.state, kept)
         measured = self.held_out if len(self.held_out) else evenly_spaced(len(table.y))
         x, y = table.x[measured], table.y[measured]
-        temperature = fit_temperature(params, x, y, run.network) if len(self.held_out) else 1.0
+        weights = row_weights(table, measured, measured, class_weights=False)
+        temperature = fit_temperature(params, x, y, run.network, weights) if len(self.held_out) else 1.0
         return Result(
             network=run.network,
             params=params,

@@ -19,7 +19,7 @@ from model.tables.table import Table
 from model.training.full_batch import FullBatchSettings, train_full_batch
 from model.training.minibatch import EpochCounts, MinibatchSettings, Restarts, train_minibatches
 from model.training.state import State, initial_state, state_shapes
-from model.training.validation_split import hold_out, split_rows
+from model.training.validation_split import hold_out, row_weights, split_rows
 
 # Folded into the key of training, for the random draws other than the starts.
 SPLIT_KEY, SHUFFLE_KEY = 2**31, 2**31 + 1
@@ -114,7 +114,8 @@ class FullBatchRun(TrainingRun):
         self, network: Network, table: Table, hyperparameters: Hyperparameters, optimizer: Any, key: Any
     ) -> None:
         super().__init__(network, table, hyperparameters, optimizer, key)
-        self._x, self._y = jax.device_put((table.x, table.y))
+        rows = np.arange(len(table.y))
+        self._x, self._y, self._weights = jax.device_put((table.x, table.y, row_weights(table, rows, rows, False)))
         self._settings = FullBatchSettings(network, optimizer, hyperparameters.schedule)
 
     def advance(self, state: State, epochs_done: int, stretch: Stretch) -> Advanced:
@@ -127,7 +128,14 @@ class FullBatchRun(TrainingRun):
         is_scheduled = self.hyperparameters.schedule != "constant"
         done, total = (epochs_done, min(self.hyperparameters.epochs, MAX_COUNTED_EPOCHS)) if is_scheduled else (0, 1)
         trained: tuple[State, Array] = train_full_batch(
-            state, self._x, self._y, self._settings, *stretch, epochs_done=done, total_epochs=total
+            state,
+            self._x,
+            self._y,
+            self._settings,
+            *stretch,
+            epochs_done=done,
+            total_epochs=total,
+            weights=self._weights,
         )
         return trained
 

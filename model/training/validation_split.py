@@ -111,35 +111,77 @@ def split_rows(table: Table, learn: np.ndarray, held_out: np.ndarray, class_weig
         The rows, padded to one of few sizes.
     """
     size = padded_size(len(table.y))
-    weights = balanced_weights(table.y[learn], table.y) if class_weights else None
-    x, y, padded_weights, order, held_out_rows, masking = jax.device_put(
+    learned_weights = row_weights(table, learn, learn, class_weights)
+    weights = None
+    if learned_weights is not None:
+        weights = np.zeros(size, np.float32)
+        weights[learn] = learned_weights
+    x, y, weights_, order, held_out_rows, masking = jax.device_put(
         (
             _padded(table.x, size),
             _padded(table.y, size),
-            None if weights is None else _padded(weights, size),
+            weights,
             _padded(learn.astype(np.int32), padded_size(len(learn))),
-            _held_out_rows(table, held_out, weights) if len(held_out) else None,
+            _held_out_rows(table, held_out, row_weights(table, learn, held_out, class_weights))
+            if len(held_out)
+            else None,
             make_masking(table.column_specs, mask),
         )
     )
-    return Rows(x, y, padded_weights, order, len(learn), held_out_rows, masking)
+    return Rows(x, y, weights_, order, len(learn), held_out_rows, masking)
 
 
 def _held_out_rows(table: Table, rows: np.ndarray, weights: np.ndarray | None) -> HeldOut:
     size = padded_size(len(rows))
-    own = np.ones(len(rows), np.float32) if weights is None else weights[rows]
+    own = np.ones(len(rows), np.float32) if weights is None else weights
     scaled = (own * size / len(rows)).astype(np.float32)  # so that the mean over the padded rows is that of the rows
     return HeldOut(*(_padded(values, size) for values in (table.x[rows], table.y[rows], scaled)))
 
 
+def row_weights(
+    table: Table, learn: Int[np.ndarray, " learned"], rows: Int[np.ndarray, " rows"], class_weights: bool
+) -> Float[np.ndarray, " rows"] | None:
+    """What the losses of some rows are multiplied by.
+
+    Args:
+        table: what is learned from, with or without weights of its own.
+        learn: the indices of the rows to learn from, at least one.
+        rows: the indices of the rows to weigh, at least one.
+        class_weights: whether all classes count the same.
+
+    Returns:
+        [rows] float32: the table's weights, scaled to a mean of 1 over these rows, times those of `balanced_weights`;
+        None if all are 1.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from model.tables.truth_tables import truth_table
+        >>> table = replace(truth_table("or"), weights=np.array([3, 1, 1, 1], np.float32))
+        >>> row_weights(table, np.arange(4), np.array([0, 1]), class_weights=False).tolist()
+        [1.5, 0.5]
+    """
+    if table.weights is None and not class_weights:
+        return None
+    weights: np.ndarray = np.ones(len(rows)) if table.weights is None else table.weights[rows].astype(np.float64)
+    weights /= weights.mean()
+    if class_weights:
+        learned = None if table.weights is None else table.weights[learn]
+        weights *= balanced_weights(table.y[learn], table.y[rows], learned)
+    return weights.astype(np.float32)
+
+
 def balanced_weights(
-    learned: Float[np.ndarray, " learned"], y: Float[np.ndarray, " rows"]
+    learned: Float[np.ndarray, " learned"],
+    y: Float[np.ndarray, " rows"],
+    weights: Float[np.ndarray, " learned"] | None = None,
 ) -> Float[np.ndarray, " rows"]:
     """Weights with which all classes count the same, whose mean over the rows to learn from is 1.
 
     Args:
         learned: [learned], the classes of the rows to learn from, at least one.
         y: [rows], the classes of the rows to weigh.
+        weights: [learned], how much each row to learn from counts, above 0; by default all the same. Then it is the
+            mean of the products of both weights that is 1.
 
     Returns:
         [rows] float32, the weight of each row of y.
@@ -148,10 +190,10 @@ def balanced_weights(
         >>> balanced_weights(np.array([0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]), np.array([0.0])).tolist()
         [4.0]
     """
-    classes, counts = np.unique(learned, return_counts=True)
-    by_class = len(learned) / (len(classes) * counts)
-    places = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-    return by_class[places].astype(np.float32)
+    classes, places, counts = np.unique(learned, return_inverse=True, return_counts=True)
+    sums = counts if weights is None else np.bincount(places, weights)
+    by_class: np.ndarray = (sums.sum() / (len(classes) * sums)).astype(np.float32)
+    return by_class[np.minimum(np.searchsorted(classes, y), len(classes) - 1)]
 
 
 def padded_size(rows: int) -> int:

@@ -93,6 +93,8 @@ def test_only_parts_that_vary_become_inputs_and_missing_is_one_of_its_own() -> N
     np.testing.assert_allclose(x[:20, 1] ** 2 + x[:20, 2] ** 2, 1)
     np.testing.assert_allclose(x[7, 3:5], x[0, 3:5], atol=1e-12)
     assert fit_date(np.array([3600.0, 7200.0]), "time").parts == ("hour",)
+    repeated = np.repeat(np.append(days, math.nan), 3)
+    assert fit_date(np.append(days, math.nan), "ymd", np.full(len(days) + 1, 3.0)) == fit_date(repeated, "ymd")
 
 
 def test_a_date_is_the_same_as_text_in_json_and_in_a_series() -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from model import NumericColumn, table_from_arrays, truth_table
 from model.tables.columns import IDENTITY
@@ -42,6 +44,10 @@ def test_the_classes_decide_the_task(classes: tuple[str, ...], task: str) -> Non
         ({"y": np.array([0.0, np.nan, 1.0])}, "y must be finite numbers, and it has others"),
         ({"x": X.tolist()}, "x must be an array, not a list"),
         ({"x": X * 1e38}, "numbers within ±3.4e38 were expected"),
+        ({"weights": np.ones(2)}, "weights must have the shape [3], not [2]"),
+        ({"weights": np.ones((3, 1))}, "weights must have the shape [3], not [3, 1]"),
+        ({"weights": np.array([1.0, 0.0, 1.0])}, "weights must be finite numbers above 0, and some are not; leave out"),
+        ({"weights": np.array([1.0, np.inf, 1.0])}, "weights must be finite numbers above 0"),
     ],
 )
 def test_arrays_that_make_no_table_are_refused(changes: dict[str, Any], message: str) -> None:
@@ -70,3 +76,22 @@ def test_the_digest_depends_on_everything_that_is_learned(name: str) -> None:
     table = truth_table("xor")
     assert table.digest == truth_table("xor").digest
     assert replace(table, **{name: CHANGES[name]}).digest != table.digest
+
+
+def test_a_table_with_weights_is_another_one() -> None:
+    table = table_from_arrays(X, np.array([1, 0, 1]), ("no", "yes"))
+    weighted, other = (replace(table, weights=np.array(each, np.float32)) for each in ([1, 2, 1], [1, 1, 2]))
+    assert len({table.digest, weighted.digest, other.digest}) == 3
+    with pytest.raises(ValueError, match="weights must be finite numbers above 0"):
+        replace(table, weights=np.array([1, -2, 1], np.float32))
+
+
+@given(st.lists(st.tuples(st.floats(-9, 9) | st.just(np.nan), st.floats(-9, 9), st.integers(1, 4)), min_size=1))
+def test_weights_scale_columns_and_target_as_repeated_rows_do(rows: list[tuple[float, float, int]]) -> None:
+    x, y, weights = (np.array(values) for values in zip(*rows, strict=True))
+    weighted = table_from_arrays(x[:, None], y, weights=7 * weights)
+    repeated = table_from_arrays(x[:, None].repeat(weights, axis=0), y.repeat(weights))
+    found, expected = ((*table.column_specs, table.target_scaling) for table in (weighted, repeated))
+    for first, second in zip(found, expected, strict=True):
+        assert (first.minimum, first.maximum, first.missing) == (second.minimum, second.maximum, second.missing)  # type: ignore[union-attr]
+        assert [first.mean, first.scale] == pytest.approx([second.mean, second.scale], rel=1e-9, abs=1e-12)  # type: ignore[union-attr]

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -86,6 +87,19 @@ def test_an_optimizer_by_name_trains_as_that_of_optax(name: str, transformation:
         updates, opt_state = transformation.update(grads, opt_state, params)
         params = optax.apply_updates(params, updates)
     assert_close(by_name.params, params, rtol=2e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", optax.lbfgs()], ids=["sgd", "lbfgs"])
+def test_weights_train_as_repeated_rows_do(optimizer: Any) -> None:
+    counts = np.array([1, 4, 2, 1])
+    weighted = replace(XOR, weights=counts.astype(np.float32))
+    repeated = replace(XOR, x=XOR.x.repeat(counts, axis=0), y=XOR.y.repeat(counts))
+    options: dict[str, Any] = {"key": KEY, "epochs": 9, "restarts": 3, "optimizer": optimizer, "log_every": 1}
+    by_weight, by_copies, plain = (fit(TANH_NETWORK, table, **options) for table in (weighted, repeated, XOR))
+    np.testing.assert_allclose(by_weight.history.losses, by_copies.history.losses, rtol=1e-4)
+    for first, second in zip(*map(jax.tree.leaves, (by_weight.params, by_copies.params)), strict=True):
+        np.testing.assert_allclose(first, second, rtol=1e-3, atol=1e-4)
+    assert np.abs(by_weight.history.losses - plain.history.losses).max() > 0.01
 
 
 def test_an_optimizer_sees_one_restart_at_a_time() -> None:

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from model import Network, init_params, loss, table_from_arrays
 from model.tables.table import Table
-from model.training.validation_split import MAX_HELD_OUT, balanced_weights, hold_out, padded_size, split_rows
+from model.training.validation_split import (
+    MAX_HELD_OUT,
+    balanced_weights,
+    hold_out,
+    padded_size,
+    row_weights,
+    split_rows,
+)
 
 KEY = jax.random.key(0)
 
@@ -95,6 +102,39 @@ def test_balanced_weights_have_mean_1_and_the_same_sum_in_each_class(classes: li
     assert weights.mean() == pytest.approx(1, rel=1e-5)
     sums = [weights[y == index].sum() for index in set(classes)]
     np.testing.assert_allclose(sums, len(y) / len(sums), rtol=1e-5)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 5)), min_size=1, max_size=40))
+def test_weights_balance_classes_as_repeated_rows_do(rows: list[tuple[int, int]]) -> None:
+    y, counts = np.array([row[0] for row in rows], np.float32), np.array([row[1] for row in rows])
+    weighted = balanced_weights(y, y, counts.astype(np.float32))
+    np.testing.assert_allclose(weighted.repeat(counts), balanced_weights(y.repeat(counts), y.repeat(counts)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("class_weights", [False, True])
+def test_the_weights_of_a_table_count_in_training_and_in_validation(class_weights: bool) -> None:
+    """The training loss is that of repeated rows, and the validation loss is a weighted mean."""
+    rng = np.random.default_rng(0)
+    counts = rng.integers(1, 6, 41)
+    table = table_from_arrays(rng.normal(size=(41, 2)), np.repeat([0, 1], [30, 11]), ("no", "yes"), weights=counts)
+    learn, held_out = hold_out(table, 0.25, key=KEY)
+    rows = split_rows(table, learn, held_out, class_weights)
+    network, copies = Network((2, 1)), learn.repeat(counts[learn])
+    params = init_params(network, key=KEY)
+    by_class = balanced_weights(table.y[copies], table.y) if class_weights else np.ones(41, np.float32)
+    by_row = np.array([float(loss(params, table.x[[row]], table.y[[row]], network)) for row in range(41)]) * by_class
+    weights = rows.weights[learn]
+    assert float((weights * table.y[learn]).mean()) == pytest.approx((by_class * table.y)[copies].mean(), rel=1e-5)
+    assert float(weights.mean()) == pytest.approx(1, rel=1e-5)
+    training = float(loss(params, table.x[learn], table.y[learn], network, weights))
+    assert training == pytest.approx(by_row[copies].mean(), rel=1e-5)
+    validation = float(loss(params, rows.held_out.x, rows.held_out.y, network, rows.held_out.weights))
+    assert validation == pytest.approx(np.average(by_row[held_out], weights=counts[held_out]), rel=1e-5)
+
+
+def test_rows_without_weights_have_none() -> None:
+    table = table_of([5, 5])
+    assert row_weights(table, np.arange(10), np.arange(10), class_weights=False) is None
 
 
 @pytest.mark.parametrize("class_weights", [False, True])
