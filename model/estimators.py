@@ -1,25 +1,42 @@
-"""Estimators for scikit-learn's pipelines, grid searches and cross-validation. They need the extra `sklearn`."""
+"""Estimators for scikit-learn's pipelines, grid searches and cross-validation. They need the extra `sklearn`.
+
+Columns of frames are read as those of a file: texts, categories, dates and missing values need no preparation.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import jax
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted, validate_data
 
 from model.ensembles import predict_rows
-from model.tables.columns import encode
-from model.tables.table import Table, table_from_arrays
+from model.tables.frame_columns import frame_columns, is_frame, polars_frame
+from model.tables.frames import pl
+from model.tables.from_columns import inputs_of_columns, table_from_columns
+from model.tables.pandas_columns import is_pandas
+from model.tables.table import Table
+from model.tables.value_columns import column_of_objects
 from model.training.defaults import FILE_DEFAULTS, FILE_HIDDEN, default_network
 from model.training.fit import fit
 
 # The default for the number of rows.
 AUTO = "auto"
+# Columns are categories if their type says so.
+FROM_DTYPE = "from_dtype"
+
+
+class _Rows(NamedTuple):
+    """The rows to learn from: their columns as polars knows them, targets, and weights above 0 or None."""
+
+    columns: list[pl.Series]
+    targets: np.ndarray
+    weights: np.ndarray | None
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]
@@ -43,6 +60,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         validation: float = FILE_DEFAULTS.validation,
         patience: int = FILE_DEFAULTS.patience,
         class_weights: bool = FILE_DEFAULTS.class_weights,
+        categorical_features: Any = FROM_DTYPE,
         random_state: Any = 0,
     ) -> None:
         self.hidden = hidden
@@ -60,9 +78,60 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         self.validation = validation
         self.patience = patience
         self.class_weights = class_weights
+        self.categorical_features = categorical_features
         self.random_state = random_state
 
-    def _fit(self, table: Table) -> Self:
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _rows(self, X: Any, y: Any, sample_weight: Any, **checks: Any) -> _Rows:
+        targets = validate_data(self, y=y, **checks)
+        if targets.dtype.kind == "O" and column_of_objects(targets.tolist()).null_count():
+            raise ValueError("y must have no missing values, and it has some; leave out these rows")
+        columns = self._columns(X, reset=True)
+        check_consistent_length(columns[0], targets)
+        if sample_weight is None:
+            return _Rows(columns, targets, None)
+        weights = _check_sample_weight(sample_weight, targets, dtype=np.float64, ensure_non_negative=True)
+        if not weights.any():
+            raise ValueError("sample_weight must have a number above zero, and all are zero")
+        weights = (weights / weights.max()).astype(np.float32).astype(np.float64)
+        kept = weights > 0
+        are_equal = np.ptp(weights[kept]) == 0
+        return _Rows([each.filter(kept) for each in columns], targets[kept], None if are_equal else weights[kept])
+
+    def _columns(self, X: Any, *, reset: bool) -> list[pl.Series]:
+        if is_frame(X):
+            frame = X if is_pandas(X, "DataFrame") else polars_frame(X)
+            validate_data(self, frame, skip_check_array=True, reset=reset)
+            return frame_columns(frame).read(lambda names, left_out: list(names))
+        x = validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan")
+        return [pl.Series(f"x{index}", column) for index, column in enumerate(x.T)]
+
+    def _categories(self, columns: Sequence[pl.Series]) -> set[str]:
+        """The names of the columns that are categories whatever they hold."""
+        names, chosen = [column.name for column in columns], self.categorical_features
+        if isinstance(chosen, str) and chosen == FROM_DTYPE:
+            return {column.name for column in columns if column.dtype in (pl.Categorical, pl.Enum)}
+        listed = [] if chosen is None else np.asarray(chosen).tolist()
+        if isinstance(listed, list) and listed and all(isinstance(each, bool) for each in listed):
+            if len(listed) == len(names):
+                return {name for name, is_chosen in zip(names, listed, strict=True) if is_chosen}
+        elif isinstance(listed, list) and all(each in names or each in range(len(names)) for each in listed):
+            return {each if isinstance(each, str) else names[each] for each in listed}
+        expected = f"{FROM_DTYPE!r}, or names, positions or a mask of the {len(names)} columns"
+        raise ValueError(f"categorical_features must be {expected}, not {chosen!r}")
+
+    def _fit(self, rows: _Rows, targets: np.ndarray, classes: Sequence[Any] = ()) -> Self:
+        names, categories = [column.name for column in rows.columns], self._categories(rows.columns)
+        table = table_from_columns(rows.columns, targets, classes, categories=categories, weights=rows.weights)
+        self.columns_, self.column_specs_, self.notes_ = table.columns, table.column_specs, table.notes
+        self._positions = [names.index(name) for name in table.columns]
+        return self._train(table)
+
+    def _train(self, table: Table) -> Self:
         fields = FILE_DEFAULTS.__struct_fields__
         options = {
             name: value
@@ -72,7 +141,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         network = default_network(table, tuple(self.hidden), self.activation)
         result = fit(network, table, key=jax.random.key(seed), **options)
-        self.network_, self.column_specs_, self.target_scaling_ = network, table.column_specs, table.target_scaling
+        self.network_, self.target_scaling_ = network, table.target_scaling
         self.params_ = jax.device_get(result.params)
         self.temperature_ = result.temperature
         self.metrics_ = result.metrics
@@ -81,8 +150,9 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
 
     def _predict(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        x = validate_data(self, X, reset=False, dtype=np.float64)
-        inputs = encode(self.column_specs_, list(x.T))
+        columns = self._columns(X, reset=False)
+        specs = dict(zip(self.columns_, self.column_specs_, strict=True))
+        inputs = inputs_of_columns(specs, [columns[position] for position in self._positions])
         mean = predict_rows(self.params_, inputs, self.network_, self.temperature_).mean
         return np.asarray(mean, np.float64)
 
@@ -93,6 +163,9 @@ class NudgeClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     Args:
         hidden: the units of each hidden layer.
         activation: of the hidden layers: relu, tanh, sigmoid or gelu.
+        categorical_features: which columns are categories: "from_dtype", those of texts, truth values and categorical
+            types; or the names, the positions or a mask of columns that are categories whatever they hold, while the
+            others are read as in a file.
         random_state: a seed, or NumPy's RandomState.
 
     The other arguments are those of `model.hyperparameters.Hyperparameters`, with the defaults for a file. For
@@ -105,14 +178,18 @@ class NudgeClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         True
     """
 
-    def fit(self, X: Any, y: Any) -> Self:
-        """Learn from X, [rows, columns] finite numbers, and y, [rows] classes, at least two different ones."""
-        x, targets = validate_data(self, X, y, dtype=np.float64)
-        check_classification_targets(targets)
-        self.classes_, codes = np.unique(targets, return_inverse=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from X, a frame or [rows, columns] numbers, NaN where one is missing, and from y, [rows] classes.
+
+        There must be at least two different classes. sample_weight is [rows], how much each row counts, from 0; by
+        default all count the same.
+        """
+        rows = self._rows(X, y, sample_weight)
+        check_classification_targets(rows.targets)
+        self.classes_, codes = np.unique(rows.targets, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y must have at least two classes, and has one class, {self.classes_.tolist()[0]!r}")
-        return self._fit(table_from_arrays(x, codes, self.classes_.tolist()))
+        return self._fit(rows, codes, self.classes_.tolist())
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each of `classes_` for each row of X, [rows, classes] float64."""
@@ -134,6 +211,9 @@ class NudgeRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
     Args:
         hidden: the units of each hidden layer.
         activation: of the hidden layers: relu, tanh, sigmoid or gelu.
+        categorical_features: which columns are categories: "from_dtype", those of texts, truth values and categorical
+            types; or the names, the positions or a mask of columns that are categories whatever they hold, while the
+            others are read as in a file.
         random_state: a seed, or NumPy's RandomState.
 
     The other arguments are those of `model.hyperparameters.Hyperparameters`, with the defaults for a file. For
@@ -145,10 +225,13 @@ class NudgeRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
         True
     """
 
-    def fit(self, X: Any, y: Any) -> Self:
-        """Learn from X, [rows, columns], and y, [rows], both finite numbers."""
-        x, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        return self._fit(table_from_arrays(x, np.asarray(targets, np.float64)))
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from X, a frame or [rows, columns] numbers, NaN where one is missing, and from y, [rows] numbers.
+
+        sample_weight is [rows], how much each row counts, from 0; by default all count the same.
+        """
+        rows = self._rows(X, y, sample_weight, y_numeric=True)
+        return self._fit(rows, np.asarray(rows.targets, np.float64))
 
     def predict(self, X: Any) -> np.ndarray:
         """The number for each row of X, [rows] float64."""

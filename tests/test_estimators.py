@@ -5,18 +5,32 @@ import subprocess
 import sys
 from typing import Any
 
+import jax
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from model import truth_table
+from model import (
+    CategoricalColumn,
+    NumericColumn,
+    Table,
+    default_network,
+    fit,
+    table_from,
+    table_from_arrays,
+    truth_table,
+)
 from model.estimators import AUTO, NudgeClassifier, NudgeRegressor
 from model.training.defaults import file_hyperparameters
 from tests.conftest import ROOT
 from tests.examples import same_bits
+from tests.tables.carriers import CARRIERS
 
 CHECKS = """
 import sys, warnings
@@ -24,7 +38,11 @@ warnings.simplefilter("ignore")  # scikit-learn warns of checks that it skips
 from sklearn.utils.estimator_checks import check_estimator
 from model import estimators
 estimator = getattr(estimators, sys.argv[1])(hidden=(16,), epochs=60, restarts=2, ensemble=2)
-for check in check_estimator(estimator, on_fail=None):
+# Weights are the same as repeated rows only where no rows are held out and a step takes all of them. Even then float32
+# is no nearer than 1e-6, and the check wants 1e-7. scikit-learn's own networks pass it only with another solver. See
+# test_weights_are_the_same_as_repeated_rows.
+impossible = {"check_sample_weight_equivalence_on_dense_data": "float32, and rows that are held out at random"}
+for check in check_estimator(estimator, on_fail=None, expected_failed_checks=impossible):
     print(check["status"], check["check_name"], str(check["exception"]).splitlines()[:1])
 """
 QUICK: dict[str, Any] = {"hidden": (8,), "epochs": 3, "restarts": 2, "ensemble": 1}
@@ -41,7 +59,8 @@ def test_the_checks_of_scikit_learn_pass(name: str) -> None:
     assert run.returncode == 0, run.stderr
     lines = run.stdout.splitlines()
     assert sum(line.startswith("passed ") for line in lines) > 40
-    assert [line for line in lines if not line.startswith(("passed ", "skipped "))] == []
+    others = [line.split()[:2] for line in lines if not line.startswith(("passed ", "skipped "))]
+    assert others == [["xfail", "check_sample_weight_equivalence_on_dense_data"]], lines
 
 
 def test_estimators_work_in_pipelines_and_searches() -> None:
@@ -115,3 +134,227 @@ def test_a_single_class_is_refused() -> None:
 def test_an_estimator_predicts_only_after_fit(estimator: Any) -> None:
     with pytest.raises(NotFittedError):
         estimator.predict(np.zeros((1, 1)))
+
+
+def params_of(table: Table) -> Any:
+    """The parameters that a quick estimator must learn from a table, without an estimator."""
+    key = jax.random.key(int(np.random.RandomState(0).randint(2**31 - 1)))
+    options = {name: value for name, value in QUICK.items() if name != "hidden"}
+    return fit(default_network(table, QUICK["hidden"]), table, key=key, **options).params
+
+
+# Columns that no estimator of scikit-learn takes as they are: texts, dates, categories and missing values.
+MIXED: dict[str, list[Any]] = {
+    "size": [1.5, None, 2.5, 4.0, 0.5, 3.0] * 8,
+    "price": ["1,5", "20,01", None, "3,25", "7,5", "2,0"] * 8,
+    "born": ["31.1.2024", "1.2.2024", "28.2.2023", None, "3.4.2020", "5.6.2021"] * 8,
+    "color": ["red", "blue", "red", None, "green", "red"] * 8,
+    "wild": [True, False, None, True, True, False] * 8,
+}
+LABELS = np.array(["a", "b", "a", "c", "b", "c"] * 8)
+
+
+@pytest.mark.parametrize("carrier", [name for name in CARRIERS if "dict" not in name])
+def test_a_frame_is_learned_from_as_a_file_is(carrier: str) -> None:
+    frame = CARRIERS[carrier](MIXED)
+    expected = table_from(MIXED | {"y": LABELS}, "y")
+    classifier = NudgeClassifier(**QUICK).fit(frame, LABELS)
+    assert same_bits(classifier.params_, params_of(expected))
+    assert (classifier.column_specs_, classifier.columns_) == (expected.column_specs, tuple(MIXED))
+    assert classifier.notes_ == expected.notes != ()
+    assert (classifier.n_features_in_, classifier.feature_names_in_.tolist()) == (5, list(MIXED))
+    part = CARRIERS[carrier]({name: values[3:9] for name, values in MIXED.items()})
+    assert same_bits(classifier.predict_proba(frame)[3:9], classifier.predict_proba(part))
+    regressor = NudgeRegressor(**QUICK).fit(frame, np.arange(48.0))
+    assert same_bits(regressor.params_, params_of(table_from(MIXED | {"y": np.arange(48.0)}, "y", task="regression")))
+
+
+def test_arrays_are_learned_from_as_before(numbers: tuple[np.ndarray, np.ndarray]) -> None:
+    """Also in a frame, and with values that are missing."""
+    x, y = numbers
+    with_missing = np.where(x > 1.5, np.nan, x)
+    for values in (x, with_missing):
+        params = params_of(table_from_arrays(values, y))
+        for given in (values, values.tolist(), pd.DataFrame(values), pl.DataFrame(values)):
+            regressor = NudgeRegressor(**QUICK).fit(given, y)
+            assert same_bits(regressor.params_, params)
+            assert np.isfinite(regressor.predict(given)).all()
+    with pytest.raises(ValueError, match="infinity"):
+        NudgeRegressor(**QUICK).fit(np.where(x > 1.5, np.inf, x), y)
+
+
+ROOMS = np.array([[7.0, 1.5], [8.0, 2.5], [9.0, 0.5], [7.0, 3.5]] * 6)
+
+
+@pytest.mark.parametrize("chosen", [[0], ["room"], [True, False], np.array([0]), np.array([True, False])])
+@pytest.mark.parametrize("form", [pd.DataFrame, pl.DataFrame, np.array], ids=["pandas", "polars", "array"])
+def test_columns_of_numbers_can_be_categories(chosen: Any, form: Any) -> None:
+    if form is np.array and "room" in list(chosen):
+        chosen = [0]
+    x = ROOMS if form is np.array else form({"room": ROOMS[:, 0].astype(int), "size": ROOMS[:, 1]})
+    regressor = NudgeRegressor(**QUICK, categorical_features=chosen).fit(x, ROOMS[:, 1])
+    assert regressor.column_specs_[0] == CategoricalColumn(("7", "8", "9"))
+    assert isinstance(regressor.column_specs_[1], NumericColumn)
+    texts = pd.DataFrame({"room": ROOMS[:, 0].astype(int).astype(str), "size": ROOMS[:, 1]}).astype(
+        {"room": "category"}
+    )
+    assert same_bits(regressor.params_, NudgeRegressor(**QUICK).fit(texts, ROOMS[:, 1]).params_)
+    if form is not np.array:
+        floats = form({"room": ROOMS[:, 0], "size": ROOMS[:, 1]})
+        assert same_bits(regressor.predict(x), regressor.predict(floats))
+
+
+def test_a_categorical_type_says_that_numbers_are_categories() -> None:
+    frame = pd.DataFrame({"room": ROOMS[:, 0].astype(int), "size": ROOMS[:, 1]})
+    typed = frame.astype({"room": "category"})
+    for given, categories, is_category in (
+        (frame, "from_dtype", False),
+        (typed, "from_dtype", True),
+        (typed, [], False),
+    ):
+        regressor = NudgeRegressor(**QUICK, categorical_features=categories).fit(given, ROOMS[:, 1])
+        assert isinstance(regressor.column_specs_[0], CategoricalColumn) == is_category
+
+
+@pytest.mark.parametrize("chosen", ["auto", ["rooms"], [2], [-1], [True], [0.5], 3])
+def test_other_categorical_features_are_refused(chosen: Any) -> None:
+    frame = pd.DataFrame(ROOMS, columns=["room", "size"])
+    with pytest.raises(
+        ValueError, match="categorical_features must be 'from_dtype', or names, positions or a mask of the"
+    ):
+        NudgeRegressor(**QUICK, categorical_features=chosen).fit(frame, ROOMS[:, 1])
+
+
+def test_a_value_that_is_none_of_its_column_is_refused_with_its_place() -> None:
+    regressor = NudgeRegressor(**QUICK).fit(pd.DataFrame(ROOMS, columns=["room", "size"]), ROOMS[:, 1])
+    wrong = pd.DataFrame({"room": ["7", "seven"], "size": [1.5, 2.5]})
+    with pytest.raises(ValueError, match=r"^expected a number in room, found 'seven' in row 2; mend it"):
+        regressor.predict(wrong)
+
+
+def test_a_column_in_which_each_row_has_its_own_text_is_left_out() -> None:
+    frame = pd.DataFrame({"id": [f"id {index}" for index in range(24)], "size": ROOMS[:, 1]})
+    regressor = NudgeRegressor(**QUICK).fit(frame, ROOMS[:, 1])
+    assert (regressor.columns_, regressor.n_features_in_) == (("size",), 2)
+    assert "left out id: it has a text of its own in 24 of 24 rows" in regressor.notes_[0]
+    assert regressor.predict(frame.assign(id="another")).shape == (24,)
+
+
+@pytest.mark.parametrize("form", [pd.DataFrame, pl.DataFrame], ids=["pandas", "polars"])
+def test_names_that_differ_from_those_of_training_are_refused(form: Any) -> None:
+    frame = form({"room": ROOMS[:, 0], "size": ROOMS[:, 1]})
+    regressor = NudgeRegressor(**QUICK).fit(frame, ROOMS[:, 1])
+    with pytest.raises(ValueError, match="The feature names should match those that were passed during fit"):
+        regressor.predict(form({"room": ROOMS[:, 0], "length": ROOMS[:, 1]}))
+    with pytest.raises(ValueError, match="Feature names must be in the same order as they were in fit"):
+        regressor.predict(form({"size": ROOMS[:, 1], "room": ROOMS[:, 0]}))
+    with pytest.raises(ValueError, match="X has 1 features, but NudgeRegressor is expecting 2 features as input"):
+        NudgeRegressor(**QUICK).fit(ROOMS, ROOMS[:, 1]).predict(ROOMS[:, :1])
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        assert same_bits(regressor.predict(ROOMS), regressor.predict(frame))
+
+
+@pytest.mark.parametrize("output", ["pandas", "polars", "default"])
+def test_frames_of_transformers_are_taken(output: str) -> None:
+    frame = pd.DataFrame(MIXED)[["size", "color", "wild"]].assign(size=np.arange(48.0))
+    transformer = ColumnTransformer(
+        [("scaled", StandardScaler(), ["size"])], remainder="passthrough", verbose_feature_names_out=False
+    )
+    if output == "default":  # an array of numbers
+        frame = frame[["size"]]
+    pipeline = make_pipeline(transformer, NudgeClassifier(**QUICK)).set_output(transform=output)
+    pipeline.fit(frame, LABELS)
+    classifier = pipeline[-1]
+    assert isinstance(classifier.column_specs_[0], NumericColumn)
+    if output != "default":
+        assert classifier.feature_names_in_.tolist() == ["size", "color", "wild"]
+        assert classifier.column_specs_[1] == CategoricalColumn(("blue", "green", "red"), missing=True)
+    assert pipeline.predict(frame).shape == (48,)
+
+
+@pytest.mark.parametrize(
+    ("y", "classes"),
+    [
+        (LABELS, ["a", "b", "c"]),
+        (LABELS.tolist(), ["a", "b", "c"]),
+        (pd.Series(LABELS), ["a", "b", "c"]),
+        (pd.Series(LABELS, dtype="string"), ["a", "b", "c"]),
+        (pd.Series(LABELS, dtype="category"), ["a", "b", "c"]),
+        (pl.Series(LABELS), ["a", "b", "c"]),
+        (pl.Series(LABELS, dtype=pl.Categorical), ["a", "b", "c"]),
+        (LABELS == "a", [False, True]),
+        (pd.Series(LABELS == "a", dtype="boolean"), [False, True]),
+        (pd.Series(LABELS == "a").astype("category"), [False, True]),
+        (pd.Series(LABELS == "a", dtype="Int64"), [0, 1]),
+    ],
+)
+def test_targets_of_all_types_are_learned(y: Any, classes: list[Any]) -> None:
+    classifier = NudgeClassifier(**QUICK).fit(pd.DataFrame(MIXED), y)
+    assert classifier.classes_.tolist() == classes
+    assert set(classifier.predict(pd.DataFrame(MIXED)).tolist()) <= set(classes)
+    codes = np.searchsorted(classes, np.asarray(y).astype(np.asarray(classes).dtype))
+    assert same_bits(classifier.params_, NudgeClassifier(**QUICK).fit(pd.DataFrame(MIXED), codes).params_)
+
+
+@pytest.mark.parametrize(
+    "y", [np.array([*LABELS[:-1], None], object), pd.Series([*LABELS[:-1], None]), np.array([*range(47), np.nan])]
+)
+def test_a_missing_target_is_refused(y: Any) -> None:
+    with pytest.raises(ValueError, match=r"y must have no missing values|y contains NaN"):
+        NudgeClassifier(**QUICK).fit(pd.DataFrame(MIXED), y)
+
+
+# With all rows in a step and none held out, weights are mathematically the same as repeated rows.
+EXACT: dict[str, Any] = QUICK | {"epochs": 40, "validation": 0.0, "batch_size": None}
+
+
+@pytest.mark.parametrize("class_weights", [False, True])
+def test_weights_are_the_same_as_repeated_rows(class_weights: bool) -> None:
+    rng = np.random.default_rng(0)
+    x, weights = np.where(rng.random((60, 3)) < 0.1, np.nan, rng.normal(size=(60, 3))), rng.integers(0, 5, 60)
+    frame = pd.DataFrame(x, columns=list("abc")).assign(d=rng.choice(["x", "y", None], 60))
+    labels, target = rng.choice(["p", "q", "r"], 60), rng.normal(size=60) + 5
+    for estimator, y in ((NudgeClassifier, labels), (NudgeRegressor, target)):
+        options = EXACT | {"class_weights": class_weights and estimator is NudgeClassifier}
+        weighted = estimator(**options).fit(frame, y, sample_weight=weights)
+        repeated = estimator(**options).fit(frame.loc[frame.index.repeat(weights)], y.repeat(weights))
+        for first, second in zip(*map(jax.tree.leaves, (weighted.params_, repeated.params_)), strict=True):
+            np.testing.assert_allclose(first, second, rtol=1e-3, atol=1e-4)
+        unweighted = estimator(**options).fit(frame, y)
+        assert np.abs(unweighted.params_[0].weight - weighted.params_[0].weight).max() > 0.01
+
+
+def test_a_row_of_weight_0_is_left_out(numbers: tuple[np.ndarray, np.ndarray]) -> None:
+    x, y = numbers
+    weights = np.where(np.arange(600) % 3 == 0, 0.0, 1.0 + (np.arange(600) % 2))
+    for dtype in (np.float32, np.float64):
+        weighted = NudgeRegressor(**QUICK).fit(x, y, weights.astype(dtype))
+        left = weights > 0
+        assert same_bits(weighted.params_, NudgeRegressor(**QUICK).fit(x[left], y[left], weights[left]).params_)
+    with_class = np.where(weights > 0, np.where(y > 0, "yes", "no"), "never")
+    assert NudgeClassifier(**QUICK).fit(x, with_class, weights).classes_.tolist() == ["no", "yes"]
+
+
+def test_only_the_ratios_of_weights_count(numbers: tuple[np.ndarray, np.ndarray]) -> None:
+    x, y = numbers
+    unweighted = NudgeRegressor(**QUICK).fit(x, y)
+    for weight in (1.0, 1e-300, 1e300):
+        assert same_bits(unweighted.params_, NudgeRegressor(**QUICK).fit(x, y, np.full(600, weight)).params_)
+    weights = 2.0 ** (np.arange(600) % 3)
+    first, second = (NudgeRegressor(**QUICK).fit(x, y, factor * weights) for factor in (1.0, 1024.0))
+    assert same_bits(first.params_, second.params_)
+    assert not same_bits(first.params_, unweighted.params_)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.zeros(600), "sample_weight must have a number above zero, and all are zero|non-zero"),
+        (np.full(600, -1.0), "Negative values"),
+        (np.full(600, np.nan), "NaN"),
+        (np.ones(3), "sample_weight.shape"),
+    ],
+)
+def test_wrong_weights_are_refused(numbers: tuple[np.ndarray, np.ndarray], weights: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        NudgeRegressor(**QUICK).fit(*numbers, sample_weight=weights)

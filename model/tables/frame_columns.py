@@ -45,13 +45,14 @@ def is_frame(value: Any) -> bool:
         value: any object.
 
     Returns:
-        True if it is; False for an array or a dict.
+        True if it is; False for a single column, an array or a dict.
 
     Example:
         >>> is_frame(pl.DataFrame({"a": [1]})), is_frame([[1]])
         (True, False)
     """
-    return is_pandas(value, "DataFrame") or hasattr(value, "__arrow_c_stream__")
+    is_column = isinstance(value, pl.Series) or is_pandas(value, "Series")
+    return is_pandas(value, "DataFrame") or (hasattr(value, "__arrow_c_stream__") and not is_column)
 
 
 def frame_columns(frame: Any) -> FrameColumns:
@@ -104,7 +105,7 @@ def polars_frame(frame: Any) -> pl.DataFrame:
     """
     if isinstance(frame, pl.DataFrame):
         return frame
-    if not hasattr(frame, "__arrow_c_stream__"):
+    if not is_frame(frame):
         raise TableError(_EXPECTED, f"an object of the class {type(frame).__name__}", "make one of it")
     with checked_arrow():
         return pl.DataFrame(frame)

@@ -21,12 +21,8 @@ from model.tables.frame_columns import frame_columns
 from model.tables.pandas_columns import column_of_pandas
 from model.tables.value_columns import column_of_array, column_of_objects
 from tests.conftest import ROOT
+from tests.tables.carriers import CARRIERS, ArrowOnly, pa
 from tests.tables.examples import write_table
-
-try:
-    import pyarrow as pa
-except ImportError:
-    pa = None
 
 needs_pyarrow = pytest.mark.skipif(pa is None, reason="pyarrow is not installed")
 
@@ -43,31 +39,6 @@ WRITTEN: Texts = {
     "count": ["1", "2", " 3", "4", "5", "6"],
     "y": ["a", "b", "a", None, "b", "a"],
 }
-
-
-class ArrowOnly:
-    """A table of which only Arrow's interface is known."""
-
-    def __init__(self, frame: pl.DataFrame | pl.Series) -> None:
-        self.frame = frame
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return self.frame.__arrow_c_stream__(requested_schema)
-
-
-CARRIERS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
-    "dict of lists": dict,
-    "dict of arrays": lambda columns: {name: np.array(values, object) for name, values in columns.items()},
-    "dict of pandas": lambda columns: {name: pd.Series(values, dtype=object) for name, values in columns.items()},
-    "pandas objects": lambda columns: pd.DataFrame(columns, dtype=object),
-    "pandas": pd.DataFrame,
-    "pandas best": lambda columns: pd.DataFrame(columns).convert_dtypes(),
-    "pandas indexed": lambda columns: pd.DataFrame(columns, index=[9, 3, 3, 1, 0, 2]),
-    "polars": pl.DataFrame,
-    "Arrow": lambda columns: ArrowOnly(pl.DataFrame(columns)),
-}
-if pa is not None:
-    CARRIERS["pyarrow"] = pa.table
 
 
 def same_table(first: Table, second: Table) -> bool:
@@ -287,6 +258,8 @@ NESTED = (
         ({"a": [1, math.inf], "y": [0, 1]}, "expected finite numbers, found inf in the column 'a', row 2; "),
         ({0: [1, 2], 1: [1, 2]}, "expected a column 'y', found the columns 0, 1; name one of them"),
         ([[1, 2]], f"{OTHER_FRAME}list; make one of it"),
+        (pl.Series([1, 2]), f"{OTHER_FRAME}Series; make one of it"),
+        (pd.Series([1, 2]), f"{OTHER_FRAME}Series; make one of it"),
         (pl.LazyFrame({"y": [1]}), f"{OTHER_FRAME}LazyFrame; make one of it"),
         (ArrowOnly(pl.Series([1, 2])), "expected columns of Arrow that polars takes, found others: "),
     ],
