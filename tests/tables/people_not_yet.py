@@ -92,7 +92,6 @@ _OTHER: dict[str, tuple[str, ...]] = {
         "a source below",
         "the header once more",
     ),
-    "a value that training never missed is refused where it is missing": ("blank fields below",),
     "a body with such a number is refused, and a query is not": ("paren_neg", "true minus"),
     "durations cannot be written as CSV": ("pq_duration",),
 }

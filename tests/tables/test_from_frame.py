@@ -279,7 +279,7 @@ def test_a_table_of_arrow_with_a_name_twice_is_refused() -> None:
 
 def test_columns_that_are_not_asked_for_may_hold_anything() -> None:
     table = table_from({"a": [1, 2], "b": [[1], [2]], "y": [0, 1]}, "y", drop=["b"])
-    assert table.column_specs == (NumericColumn(1.5, 0.5, 1.0, 2.0),)
+    assert table.column_specs == (NumericColumn(1.5, 0.5, 1.0, 2.0, is_open=True),)
 
 
 def test_a_frame_is_not_changed() -> None:
@@ -287,7 +287,9 @@ def test_a_frame_is_not_changed() -> None:
     before = frame.copy(deep=True)
     table = table_from(frame, "y")
     pd.testing.assert_frame_equal(frame, before)
-    assert table.column_specs[1] == CategoricalColumn(("x", "y"), missing=True)
+    assert table.column_specs[1] == CategoricalColumn(
+        ("x", "y"), missing=True, is_open=True, frequencies=(1 / 3, 1 / 3, 1 / 3)
+    )
 
 
 WITHOUT_MODULES = """
