@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 
 from model.checkpoint import load
 from model.commands.predict import column_values
-from model.commands.shared import check_figure_path, file_argument, required_checkpoint, save_figure
+from model.commands.shared import check_figure_path, files_argument, required_checkpoint, save_figure
 from model.importance import column_importances
 from model.messages import align_columns
 from model.tables.errors import TableError, naming_file
+from model.tables.file_patterns import describe_paths
 from model.tables.targets import encode_target
 from model.tasks import TASKS
 
-# Importance is measured on at most so many rows, the first of the file.
+if TYPE_CHECKING:
+    import polars
+
+# Importance is measured on at most so many rows, the first of the files.
 MAX_ROWS = 10_000
 
 
 @click.command()
 @required_checkpoint
-@file_argument
+@files_argument
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw it, as .svg, .png or .pdf.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of the shuffles.")
-def importance(checkpoint: Path, file: Path, plot: Path | None, seed: int) -> None:
-    """Measure which columns predictions depend on, on a FILE with the target."""
-    from model.tables.reading import read_batches
-
+def importance(checkpoint: Path, files: tuple[Path, ...], plot: Path | None, seed: int) -> None:
+    """Measure which columns predictions depend on, on a FILE with the target, or on several."""
     check_figure_path(plot)
     loaded = load(checkpoint)
     target = loaded.target
-    with naming_file(file):
-        frame = next(read_batches(file, rows=MAX_ROWS))
+    with naming_file(describe_paths(files)):
+        frame = _first_rows(files)
         if target not in frame.columns:
             raise TableError(f"the target {target}", "no such column", "name a file that has it")
         y = encode_target(frame[target], loaded.classes, loaded.target_scaling)
@@ -49,5 +53,24 @@ def importance(checkpoint: Path, file: Path, plot: Path | None, seed: int) -> No
     if plot is not None:
         from model.commands.importance_chart import draw_importances
 
-        save_figure(draw_importances(found, f"{file.name}: columns", score, target), plot)
+        save_figure(
+            draw_importances(found, f"{describe_paths([Path(file.name) for file in files])}: columns", score, target),
+            plot,
+        )
         click.echo(f"Written: {plot}")
+
+
+def _first_rows(files: Sequence[Path]) -> polars.DataFrame:
+    """The first MAX_ROWS rows of files."""
+    import polars as pl
+
+    from model.tables.batches import read_batches
+
+    frames: list[polars.DataFrame] = []
+    missing = MAX_ROWS
+    for frame in read_batches(files, rows=MAX_ROWS):
+        frames.append(frame.head(missing))
+        missing -= len(frames[-1])
+        if not missing:
+            break
+    return pl.concat(frames)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from model.commands.shared import file_argument, notes_text
+from model.commands.shared import files_argument, notes_text
 from model.commands.show import HEADER, column_row, target_row
 from model.commands.table_options import TableOptions, reading_options
 from model.messages import align_columns
@@ -14,16 +14,19 @@ from model.tables.from_file import read_columns, read_table
 
 
 @click.command()
-@file_argument
+@files_argument
 @reading_options
-def inspect(file: Path, table_options: TableOptions) -> None:
-    """Show what would be learned from FILE, a CSV or Parquet file, and how it was read."""
+def inspect(files: tuple[Path, ...], table_options: TableOptions) -> None:
+    """Show what would be learned from FILE, a CSV or Parquet file, and how it was read.
+
+    Several files with the same columns are one table; a pattern in quotes, such as 'part-*.csv', names them too.
+    """
     target = table_options.target
     if target is None:
-        specs, notes = read_columns(file, **table_options.reading())
+        specs, notes = read_columns(files, **table_options.reading())
         rows = [HEADER, *(column_row(name, column) for name, column in specs.items())]
     else:
-        data = read_table(file, target, task=table_options.task, **table_options.reading())
+        data = read_table(files, target, task=table_options.task, **table_options.reading())
         named = zip(data.columns, data.column_specs, strict=True)
         rows = [HEADER, *(column_row(name, column) for name, column in named)]
         rows.append(target_row(data.target, data.task, data.classes, data.target_scaling))

@@ -15,7 +15,7 @@ import numpy as np
 
 from model.atomic_write import atomic_write
 from model.checkpoint import Checkpoint, load
-from model.commands.shared import file_argument, no_header_option, notes_text, required_checkpoint
+from model.commands.shared import files_argument, no_header_option, notes_text, required_checkpoint
 from model.inference import OverflowingRowError, Predictor
 from model.messages import join_names
 from model.tables.column_names import numbered_name
@@ -29,21 +29,26 @@ from model.tables.unseen import UnseenValues, closed
 if TYPE_CHECKING:
     import polars
 
+    from model.tables.batches import Batches
+
 SUFFIXES = (".csv", ".parquet")
 MEND = "mend it or leave the row out"
 
 
 @click.command()
 @required_checkpoint
-@file_argument
+@files_argument
 @click.option("--out", type=click.Path(path_type=Path), help="A .csv or .parquet file.  [default: CSV to stdout]")
 @no_header_option
 @click.option("--strict", is_flag=True, help="Refuse texts and gaps that training never saw.")
-def predict(checkpoint: Path, file: Path, out: Path | None, no_header: bool, strict: bool) -> None:
+def predict(checkpoint: Path, files: tuple[Path, ...], out: Path | None, no_header: bool, strict: bool) -> None:
     """Score a CSV or Parquet FILE: its rows, with a prediction for each.
 
-    Values that training never saw are named in a column `notes`.
+    Values that training never saw are named in a column `notes`. Several files with the same columns are scored one
+    after the other; a pattern in quotes, such as 'part-*.csv', names them too.
     """
+    from model.tables.batches import read_batches
+
     loaded = load(checkpoint)
     if strict:
         loaded = replace(loaded, column_specs=closed(loaded.column_specs))
@@ -51,7 +56,8 @@ def predict(checkpoint: Path, file: Path, out: Path | None, no_header: bool, str
     if out is not None and out.suffix not in SUFFIXES:
         raise click.UsageError(f"--out: expected a name that ends in .csv or .parquet, found {out.name!r}")
     to_parquet = out is not None and out.suffix == ".parquet"
-    with naming_file(file), _scored_frames(scorer, file, to_parquet, no_header) as frames:
+    batches = read_batches(files, has_header=not no_header)
+    with _scored_frames(scorer, batches, to_parquet) as frames:
         if out is None:
             for index, frame in enumerate(frames):
                 sys.stdout.write(frame.write_csv(include_header=index == 0))
@@ -90,26 +96,23 @@ class _Scorer:
 
 
 @contextmanager
-def _scored_frames(
-    scorer: _Scorer, file: Path, to_parquet: bool, no_header: bool
-) -> Iterator[Iterator[polars.DataFrame]]:
-    """The file's frames with predictions. In a terminal, a bar shows how much is done."""
+def _scored_frames(scorer: _Scorer, batches: Batches, to_parquet: bool) -> Iterator[Iterator[polars.DataFrame]]:
+    """The files' frames with predictions. In a terminal, a bar shows how much is done."""
     from rich.console import Console
     from rich.progress import Progress
 
-    from model.tables.reading import read_batches
-
-    batches = read_batches(file, has_header=not no_header)
-    if batches.notes:
-        click.echo(notes_text(batches.notes), err=True)
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task("Scoring", total=batches.total)
 
         def frames() -> Iterator[polars.DataFrame]:
-            first = 0
+            told = 0
             for frame in batches:
-                yield _with_predictions(scorer, frame, first, to_parquet)
-                first += len(frame)
+                if batches.notes[told:]:
+                    bar.console.out(notes_text(batches.notes[told:]), highlight=False)
+                    told = len(batches.notes)
+                with naming_file(batches.path):
+                    scored = _with_predictions(scorer, frame, batches.first, to_parquet)
+                yield scored
                 bar.update(task, completed=batches.done)
 
         yield frames()

@@ -21,7 +21,7 @@ FIGURE_SUFFIXES = (".svg", ".png", ".pdf")
 
 optional_checkpoint = click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
 required_checkpoint = click.argument("checkpoint", type=click.Path(path_type=Path))
-file_argument = click.argument("file", type=click.Path(path_type=Path))
+files_argument = click.argument("files", metavar="FILE...", type=click.Path(path_type=Path), nargs=-1, required=True)
 no_header_option = click.option(
     "--no-header", is_flag=True, help="The file has no names of columns: call them c1, c2, and so on."
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
 from typing import Any
@@ -13,6 +13,7 @@ import click
 from model.commands.option_types import NameList
 from model.commands.shared import no_header_option
 from model.messages import join_names, quote
+from model.tables.file_patterns import describe_paths, is_pattern
 from model.tables.from_file import read_table
 from model.tables.table import Table
 from model.tables.truth_tables import TRUTH_TABLES, truth_table
@@ -93,29 +94,34 @@ def reading_options(command: Callable[..., None]) -> Callable[..., None]:
     return with_options
 
 
-def read_named_table(table: str, options: TableOptions) -> Table:
+def read_named_table(tables: Sequence[str], options: TableOptions) -> Table:
     """The table that a command names.
 
     Args:
-        table: the name of a truth table, or a file.
-        options: for a file.
+        tables: the name of a truth table; or files and patterns, at least one.
+        options: for files.
 
     Returns:
         The table.
 
     Raises:
         click.UsageError: if there is no such table, or if the options do not fit it.
-        TableError: if the file cannot be learned from.
+        TableError: if the files cannot be learned from.
     """
-    if table in TRUTH_TABLES:
+    truth_tables = [name for name in tables if name in TRUTH_TABLES]
+    if truth_tables:
+        name = truth_tables[0]
+        if len(tables) > 1:
+            raise click.UsageError(f"{name} is a truth table; name it alone, or write ./{name} for a file")
         if options.given:
-            raise click.UsageError(f"{table} is a truth table; leave out {join_names(options.given)}, for files")
-        return truth_table(table)
-    if not os.path.lexists(table):
+            raise click.UsageError(f"{name} is a truth table; leave out {join_names(options.given)}, for files")
+        return truth_table(name)
+    if len(tables) == 1 and not os.path.lexists(tables[0]) and not is_pattern(tables[0]):
         names = ", ".join(TRUTH_TABLES)
-        raise click.UsageError(f"{quote(table)} is no file, and none of the truth tables {names}; name one of them")
+        raise click.UsageError(f"{quote(tables[0])} is no file, and none of the truth tables {names}; name one of them")
     if options.target is None:
         from model.tables.reading import read_names
 
-        raise click.UsageError(f"{table}: expected --target with one of its columns, {join_names(read_names(table))}")
-    return read_table(table, options.target, task=options.task, **options.reading())
+        columns = join_names(read_names(tables))
+        raise click.UsageError(f"{describe_paths(tables)}: expected --target with one of its columns, {columns}")
+    return read_table(tables, options.target, task=options.task, **options.reading())

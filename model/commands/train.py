@@ -24,6 +24,7 @@ from model.commands.train_output import ShowProgress, json_text, shown_progress,
 from model.hyperparameters import OPTIMIZERS, SCHEDULES, Hyperparameters
 from model.hyperparameters import replace as replace_hyperparameters
 from model.network import INITS, Network, parameter_count
+from model.tables.file_patterns import describe_paths, stem_of_paths
 from model.tables.table import Table
 from model.training.defaults import (
     FILE_DEFAULTS,
@@ -68,7 +69,7 @@ _HIDDEN_DEFAULT = f"{_sizes_text(TRUTH_TABLE_HIDDEN)}, for a file {_sizes_text(F
 
 
 @click.command()
-@click.argument("table", default="xor")
+@click.argument("tables", metavar="[TABLE]...", nargs=-1)
 @reading_options
 @click.option("--hidden", type=LayerSizes(), help=f"Units of each hidden layer.  [default: {_HIDDEN_DEFAULT}]")
 @click.option("--activation", type=click.Choice(list(ACTIVATIONS)), default="relu", show_default=True)
@@ -95,7 +96,7 @@ _HIDDEN_DEFAULT = f"{_sizes_text(TRUTH_TABLE_HIDDEN)}, for a file {_sizes_text(F
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint that --out names, if it is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end and nothing else.")
 def train(
-    table: str,
+    tables: tuple[str, ...],
     table_options: TableOptions,
     hidden: tuple[int, ...] | None,
     activation: str,
@@ -108,15 +109,18 @@ def train(
 ) -> None:
     """Train on TABLE from many starts at once and keep the best.
 
-    TABLE is a CSV or Parquet file, with --target; or xor (the default), and, or, nand, nor or xnor.
+    TABLE is a CSV or Parquet file, with --target; or xor (the default), and, or, nand, nor or xnor. Several files with
+    the same columns are one table; a pattern in quotes, such as 'part-*.csv', names them too. The checkpoint is called
+    as the first file, or as the part of the pattern that is the same for all files: part.
     """
-    out = out or DIRECTORY / f"{Path(table).stem}{SUFFIX}"
+    tables = tables or ("xor",)
+    out = out or DIRECTORY / f"{stem_of_paths(tables)}{SUFFIX}"
     check_path(out)
-    data = read_named_table(table, table_options)
+    data = read_named_table(tables, table_options)
     if data.notes and not as_json:
         click.echo(notes_text(data.notes))
     network, hyperparameters = _settings(data, hidden, activation, options)
-    job = TrainingJob(Path(table).name, data, network, hyperparameters, seed, out)
+    job = TrainingJob(describe_paths([Path(each).name for each in tables]), data, network, hyperparameters, seed, out)
     interrupts.hold()
     start = job.resume_point() if resume else None
     with shown_progress(as_json) as show:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Sequence
 
 from model.messages import join_names, quote
 from model.tables.csv_header import looks_like_values
-from model.tables.errors import TableError
+from model.tables.errors import PathLike, TableError
 
 # From the names of a file's columns, and those of them that are left out unless they are asked for, to the names of
 # those to read.
@@ -74,3 +75,72 @@ def select_columns(
     if not selected:
         raise TableError("a column to read", "none", "drop fewer")
     return selected
+
+
+class SameColumns:
+    """The columns to read from each of several files: those of the first, which all others must have too.
+
+    Args:
+        select: from the names of the first file's columns to the names of those to read.
+        first: the first file.
+
+    Example:
+        >>> same = SameColumns(lambda names, left_out: list(names), "a.csv")
+        >>> same(["x", "y"], ()), same(["y", "x"], ())
+        (['x', 'y'], ['x', 'y'])
+    """
+
+    def __init__(self, select: Selection, first: PathLike) -> None:
+        self.select, self.first = select, first
+        self.names: list[str] | None = None
+        self.selected: list[str] = []
+
+    def __call__(self, names: Iterable[str], left_out: Container[str]) -> list[str]:
+        """The names of the columns to read from the next file.
+
+        Args:
+            names: those of all its columns.
+            left_out: those that do not count, unless they are asked for by name.
+
+        Returns:
+            The names that are selected from the first file.
+
+        Raises:
+            TableError: if a column of the first file is missing, or if there is another one.
+        """
+        available = list(names)
+        if self.names is None:
+            self.selected = self.select(available, left_out)
+        counted = [name for name in available if name not in left_out or name in self.selected]
+        if self.names is None:
+            self.names = counted
+        check_same_names(self.names, counted, self.first)
+        return self.selected
+
+
+def check_same_names(names: Sequence[str], others: Sequence[str], first: PathLike) -> None:
+    """Check that two files have columns of the same names, in any order.
+
+    Args:
+        names: those of the first file.
+        others: those of the other file.
+        first: the first file.
+
+    Raises:
+        TableError: if one of them has a column that the other lacks.
+
+    Example:
+        >>> check_same_names(["x", "y"], ["y"], "a.csv")
+        Traceback (most recent call last):
+        model.tables.errors.TableError: expected the columns of a.csv, found no 'x'; give all files the same columns
+    """
+    missing = [name for name in names if name not in others]
+    added = [name for name in others if name not in names]
+    remedy = "give all files the same columns"
+    if looks_like_values(others) and not looks_like_values(names):
+        remedy += ", with their names in the first line"
+    if missing:
+        found = f"no {quote(missing[0])}" + (f" but {quote(added[0])}" if added else "")
+        raise TableError(f"the columns of {os.fspath(first)}", found, remedy)
+    if added:
+        raise TableError(f"the columns of {os.fspath(first)}", f"{quote(added[0])} besides", remedy)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from model.messages import quote
 from model.tables.column_selection import Selection
+from model.tables.common_types import common_type
 from model.tables.csv_blocks import Block, blocks, parse_block
 from model.tables.csv_header import EMPTY_LAST, ROW_NUMBER, ROW_NUMBERS, Layout
 from model.tables.decoding import PlainText
@@ -24,7 +25,9 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-def read_csv(text: PlainText, layout: Layout, select: Selection, memory: int) -> list[pl.Series]:
+def read_csv(
+    text: PlainText, layout: Layout, select: Selection, memory: int, elsewhere: Mapping[str, pl.DataType]
+) -> list[pl.Series]:
     """The selected columns of a CSV file.
 
     Their types are guessed from the first rows. If later rows do not fit, the file is read again with those columns as
@@ -35,6 +38,7 @@ def read_csv(text: PlainText, layout: Layout, select: Selection, memory: int) ->
         layout: of the file.
         select: from the names of all columns to the names of those to read.
         memory: bytes that may be used.
+        elsewhere: the types that columns have in other files of the same table; the columns have at least these.
 
     Returns:
         The columns, in the order in which they are selected.
@@ -45,7 +49,9 @@ def read_csv(text: PlainText, layout: Layout, select: Selection, memory: int) ->
     check_memory(text.size, "a file", memory)
     selected = select(layout.names, layout.left_out)
     left_out = [name for name in layout.left_out if name not in selected]
-    types = _guess_types(text.path, layout, selected, text.size, memory) | dict.fromkeys(left_out, pl.String())
+    guessed = _guess_types(text.path, layout, selected, text.size, memory)
+    types: Types = {name: common_type([elsewhere.get(name, dtype), dtype]) for name, dtype in guessed.items()}
+    types |= dict.fromkeys(left_out, pl.String())
     frames, misfits = _parsed(text.path, layout, types)
     if misfits:
         frames, _ = _parsed(text.path, layout, types | dict.fromkeys(misfits, pl.String))
@@ -92,7 +98,9 @@ def csv_batches(path: PathLike, layout: Layout) -> Iterator[tuple[pl.DataFrame, 
     return _computed_ahead(parse, blocks(path, layout))
 
 
-def _guess_types(path: PathLike, layout: Layout, selected: Sequence[str], size: int, memory: int) -> Types:
+def _guess_types(
+    path: PathLike, layout: Layout, selected: Sequence[str], size: int, memory: int
+) -> dict[str, pl.DataType]:
     """The types of the columns, from the first rows. Raises TableError if all rows would not fit into the memory."""
     block = next(blocks(path, layout))
     frame = parse_block(path, block, layout, dict.fromkeys(selected, pl.String))

@@ -48,7 +48,8 @@ def sniff_file(path: PathLike) -> FileKind:
         except (OSError, ValueError) as error:
             raise TableError("a readable file", describe_error(error), ANOTHER_FILE) from None
         if stat.S_ISDIR(status.st_mode):
-            raise TableError("a table", "a directory", "name a file in it")
+            pattern = os.path.join(path, "*.csv")
+            raise TableError("a table", "a directory", f"name a file in it, or a pattern such as {pattern!r}")
         if not stat.S_ISREG(status.st_mode):
             raise TableError("a regular file", "a pipe or a device", "save the table to a file")
         if not status.st_size:

@@ -17,7 +17,8 @@ from model.tables.column_fitting import (
     spelled,
 )
 from model.tables.columns import ColumnSpec
-from model.tables.errors import PathLike, TableError, naming_file
+from model.tables.errors import TableError, naming_file
+from model.tables.file_patterns import Paths, describe_paths
 from model.tables.table import Table
 from model.tables.targets import fit_target
 from model.tasks import TASKS
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def read_table(
-    path: PathLike,
+    paths: Paths,
     target: str,
     *,
     columns: Sequence[str] | None = None,
@@ -38,10 +39,11 @@ def read_table(
     dates: str | None = None,
     strict: bool = False,
 ) -> Table:
-    r"""The table in a CSV or Parquet file.
+    r"""The table in a CSV or Parquet file, or in several with the same columns.
 
     Args:
-        path: the file.
+        paths: the file, a pattern such as part-*.csv, or several of them. The rows are those of all files, one file
+            after the other, as if the files had been one.
         target: the column to predict. Rows without it are left out and counted.
         columns: the columns to predict it from, in this order; by default all others.
         drop: columns to leave out.
@@ -70,8 +72,8 @@ def read_table(
     """
     from model.tables.reading import read_frame
 
-    read = partial(read_frame, path, columns, target=target, drop=drop, has_header=has_header, dates=dates)
-    with naming_file(path):
+    read = partial(read_frame, paths, columns, target=target, drop=drop, has_header=has_header, dates=dates)
+    with naming_file(describe_paths(paths)):
         return learn_table(read, target, columns=columns, drop=drop, task=task, keep=keep, strict=strict)
 
 
@@ -117,7 +119,7 @@ def learn_table(
 
 
 def read_columns(
-    path: PathLike,
+    paths: Paths,
     *,
     columns: Sequence[str] | None = None,
     drop: Sequence[str] = (),
@@ -129,7 +131,7 @@ def read_columns(
     """What would be learned from the columns of a file, whatever the target is.
 
     Args:
-        path: the file.
+        paths: as of `read_table`.
         columns: as of `read_table`.
         drop: as of `read_table`.
         has_header: as of `read_table`.
@@ -145,8 +147,8 @@ def read_columns(
     """
     from model.tables.reading import read_frame
 
-    with naming_file(path):
-        found = read_frame(path, columns, drop=drop, has_header=has_header, dates=dates)
+    with naming_file(describe_paths(paths)):
+        found = read_frame(paths, columns, drop=drop, has_header=has_header, dates=dates)
         fitted = fit_columns(found.frame, found.frame.columns, found.text_options(keep, strict))
     notes = tuple(note for _, note in fitted.values() if note)
     return {name: column for name, (column, _) in fitted.items() if column is not None}, found.notes + notes

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from model.messages import join_rows, quote
+from model.messages import quote
 from model.tables.date_spelling import STYLES, SpelledDates, describe_date, infer_dates, may_be_dates
 from model.tables.errors import TableError
 from model.tables.frames import pl
+from model.tables.row_places import ONE_FILE, RowPlaces
 from model.tables.spelling import NumberSpelling, infer_spelling, is_number_like, may_be_numbers
 
 # A column with more texts than this, most of them numbers, is no column of categories.
@@ -44,13 +45,19 @@ class ReadTexts(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def read_texts(column: pl.Series, prefers_comma: bool = False, date_styles: Sequence[str] = STYLES) -> ReadTexts:
+def read_texts(
+    column: pl.Series,
+    prefers_comma: bool = False,
+    date_styles: Sequence[str] = STYLES,
+    places: RowPlaces = ONE_FILE,
+) -> ReadTexts:
     """What the texts of a column stand for.
 
     Args:
         column: of texts without blanks around them, null where a value is missing.
         prefers_comma: whether 1,234 is one and a bit, where nothing else in the column tells.
         date_styles: how dates may be written.
+        places: in which file each row is.
 
     Returns:
         The column, and how it was read.
@@ -73,20 +80,20 @@ def read_texts(column: pl.Series, prefers_comma: bool = False, date_styles: Sequ
     if found is None and has_digits and may_be_dates(_sample(counts), date_styles):
         dates = infer_dates(name, counts, date_styles)
         if dates is not None:
-            return _dates(name, series, dates)
+            return _dates(name, series, dates, places)
     if found is None:
-        _check_mostly_texts(name, series, counts)
+        _check_mostly_texts(name, series, counts, places)
         return _folded(column, counts)
     values = {text: None if math.isnan(number) else number for text, number in found.numbers.items()}
     numbers = series.replace_strict(values, default=None, return_dtype=pl.Float64).alias(name)
-    notes = [*_spelling_notes(name, found.spelling, found.numbers), *_stray_notes(name, series, found.strays)]
+    notes = [*_spelling_notes(name, found.spelling, found.numbers), *_stray_notes(name, series, found.strays, places)]
     if found.spelling.absent:
         word = found.spelling.absent[0]
         notes.append(f"{quote(word)} in {name} is taken for missing, in {counts[word]:,} rows")
     return ReadTexts(numbers, found.spelling, notes=tuple(notes))
 
 
-def _dates(name: str, series: pl.Series, found: SpelledDates) -> ReadTexts:
+def _dates(name: str, series: pl.Series, found: SpelledDates, places: RowPlaces) -> ReadTexts:
     seconds = series.replace_strict(found.seconds, default=None, return_dtype=pl.Float64).alias(name)
     text, first = next((text, each) for text, each in found.seconds.items() if each is not None)
     written = describe_date(first, found.style)
@@ -97,7 +104,9 @@ def _dates(name: str, series: pl.Series, found: SpelledDates) -> ReadTexts:
         else f"{quote(text)} in {name} is read as {written}"
     )
     notes = (note,)
-    return ReadTexts(seconds, date_style=found.style, notes=notes + tuple(_stray_notes(name, series, found.strays)))
+    return ReadTexts(
+        seconds, date_style=found.style, notes=notes + tuple(_stray_notes(name, series, found.strays, places))
+    )
 
 
 def are_codes(series: pl.Series) -> bool:
@@ -133,7 +142,7 @@ def _sample(counts: Mapping[str, int]) -> dict[str, int]:
     return dict(islice(counts.items(), SAMPLED_TEXTS))
 
 
-def _check_mostly_texts(name: str, series: pl.Series, counts: Mapping[str, int]) -> None:
+def _check_mostly_texts(name: str, series: pl.Series, counts: Mapping[str, int], places: RowPlaces) -> None:
     """Raise TableError if nearly all cells are numbers, and too many to be categories."""
     numbers = {text for text in counts if is_number_like(text)}
     cells = sum(counts.values())
@@ -143,7 +152,7 @@ def _check_mostly_texts(name: str, series: pl.Series, counts: Mapping[str, int])
     if others:
         row = int(series.is_in(others).fill_null(False).arg_max() or 0)
         more = sum(counts[text] for text in others) - 1
-        found = f"{quote(series[row])} in row {row + 1:,}, and {more:,} more such cells"
+        found = f"{quote(series[row])} in {places.place(row)}, and {more:,} more such cells"
         raise TableError(f"numbers in {name}", found, "mend them, or leave the fields empty")
 
 
@@ -171,11 +180,11 @@ def _spelling_notes(name: str, spelling: NumberSpelling, numbers: Mapping[str, f
     return [f"{quote(odd[0])} in {name} is read as {numbers[odd[0]]:.12g}"] if odd else []
 
 
-def _stray_notes(name: str, series: pl.Series, strays: tuple[str, ...]) -> list[str]:
+def _stray_notes(name: str, series: pl.Series, strays: tuple[str, ...], places: RowPlaces) -> list[str]:
     notes = []
     for text in strays[:MAX_TOLD_STRAYS]:
-        rows = [row + 1 for row in (series == text).fill_null(False).arg_true().to_list()]
-        notes.append(f"{quote(text)} in {name} does not fit, and is taken for missing, in row {join_rows(rows)}")
+        rows = (series == text).fill_null(False).arg_true().to_list()
+        notes.append(f"{quote(text)} in {name} does not fit, and is taken for missing, in {places.places(rows)}")
     if len(strays) > MAX_TOLD_STRAYS:
         notes.append(f"{len(strays) - MAX_TOLD_STRAYS:,} more texts in {name} are taken for missing")
     return notes

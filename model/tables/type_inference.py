@@ -6,6 +6,7 @@ from model.messages import join_names, quote_names
 from model.tables.errors import TableError
 from model.tables.frames import pl
 from model.tables.parsing import BLANKS, MISSING
+from model.tables.row_places import ONE_FILE, RowPlaces
 from model.tables.text_columns import are_codes
 
 # Values of a column that are tried before all of them are.
@@ -129,11 +130,12 @@ def check_kinds(kinds: dict[str, str]) -> None:
         raise TableError("numbers, texts, dates or truth values", found, remedy)
 
 
-def check_finite(column: pl.Series) -> None:
+def check_finite(column: pl.Series, places: RowPlaces = ONE_FILE) -> None:
     """Check that every value of a column is finite or missing.
 
     Args:
         column: of any type.
+        places: in which file each row is.
 
     Raises:
         TableError: at the first value that is infinite.
@@ -141,5 +143,5 @@ def check_finite(column: pl.Series) -> None:
     infinite = column.alias("").is_infinite() if column.dtype == pl.Float64 else pl.Series([False])
     if infinite.any():
         row = int(infinite.arg_max() or 0)
-        found = f"{column[row]} in the column {column.name!r}, row {row + 1}"
+        found = f"{column[row]} in the column {column.name!r}, {places.place(row)}"
         raise TableError("finite numbers", found, "mend it or leave the field empty")

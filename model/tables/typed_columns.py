@@ -11,6 +11,7 @@ from typing import NamedTuple
 from model.tables.column_fitting import TextOptions
 from model.tables.date_spelling import STYLES
 from model.tables.frames import pl
+from model.tables.row_places import ONE_FILE, RowPlaces
 from model.tables.series_parsing import date_seconds
 from model.tables.spelling import NumberSpelling
 from model.tables.text_columns import ReadTexts, read_texts
@@ -46,6 +47,7 @@ def typed_frame(
     prefers_comma: bool = False,
     dates: str | None = None,
     categories: Container[str] = (),
+    places: RowPlaces = ONE_FILE,
 ) -> TypedFrame:
     """The columns, each with the type that all of its values have.
 
@@ -56,6 +58,7 @@ def typed_frame(
         prefers_comma: as of `read_texts`.
         dates: the order of year, month and day in dates: ymd, dmy or mdy; by default told from each column.
         categories: the names of columns that are categories, whatever they hold.
+        places: in which file each row is.
 
     Returns:
         The frame, and how each column was read.
@@ -72,9 +75,9 @@ def typed_frame(
     while columns:
         column = columns.pop(0)
         is_category = column.name in categories
-        read.append(_read_category(column) if is_category else _read_column(column, prefers_comma, dates))
+        read.append(_read_category(column) if is_category else _read_column(column, prefers_comma, dates, places))
     for each in read:
-        check_finite(each.column)
+        check_finite(each.column, places)
     return TypedFrame(
         pl.DataFrame([each.column for each in read]),
         notes + tuple(note for each in read for note in each.notes),
@@ -84,7 +87,7 @@ def typed_frame(
     )
 
 
-def _read_column(column: pl.Series, prefers_comma: bool, dates: str | None) -> ReadTexts:
+def _read_column(column: pl.Series, prefers_comma: bool, dates: str | None, places: RowPlaces) -> ReadTexts:
     """A column of guessed type; of texts, what they stand for, and of dates and times their seconds."""
     if column.dtype.is_temporal():
         seconds = pl.Series(column.name, date_seconds(column)).fill_nan(None)
@@ -95,7 +98,7 @@ def _read_column(column: pl.Series, prefers_comma: bool, dates: str | None) -> R
     inferred = infer_type(column)
     if inferred.dtype != pl.String:
         return ReadTexts(inferred)
-    return read_texts(inferred, prefers_comma, STYLES if dates is None else (dates, "ym", "time"))
+    return read_texts(inferred, prefers_comma, STYLES if dates is None else (dates, "ym", "time"), places)
 
 
 def _read_category(column: pl.Series) -> ReadTexts:

@@ -13,9 +13,9 @@ import pytest
 
 from model.checkpoint import Checkpoint
 from model.commands.cli import main
+from model.tables.batches import read_batches
 from model.tables.columns import ColumnSpec, NumericColumn
 from model.tables.parsing import MISSING
-from model.tables.reading import read_batches
 from model.tables.spelling import PLAIN_NUMBERS
 from tests.tables.people import Case
 

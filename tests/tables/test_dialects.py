@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import zstandard
 
-from model.tables.reading import read_batches, read_frame, read_names
+from model.tables.batches import read_batches
+from model.tables.reading import read_frame, read_names
 from tests.tables.examples import refusal_of, write_table
 
 EMPTY = ["left out an empty last column; --columns empty reads that column all the same"]

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from model import TableError
-from model.tables.reading import BATCH_ROWS, read_batches, read_frame, read_names
+from model.tables.batches import BATCH_ROWS, read_batches
+from model.tables.reading import read_frame, read_names
 
 FRAME = pl.DataFrame({"age": [41, None, 3], "city": ["Oslo", "Rome", None], "owner": [True, False, True]})
 WRITERS: dict[str, Callable[[Path], None]] = {"CSV": FRAME.write_csv, "Parquet": FRAME.write_parquet}

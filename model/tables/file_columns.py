@@ -1,0 +1,198 @@
+"""Files with the same columns -> the columns of all their rows, of guessed types."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+from model.tables.column_selection import SameColumns, Selection
+from model.tables.common_types import cast_to, common_type
+from model.tables.csv_files import read_csv
+from model.tables.csv_header import Layout, layout_of
+from model.tables.errors import PathLike, TableError, naming_file
+from model.tables.file_patterns import describe_paths
+from model.tables.files import FileKind, sniff_file
+from model.tables.frames import pl
+from model.tables.memory import check_memory
+from model.tables.parquet_files import read_parquet
+from model.tables.readable_text import readable_text
+from model.tables.row_places import RowPlaces
+
+
+class FileColumns(NamedTuple):
+    """The columns of one or several files.
+
+    Attributes:
+        columns: with the rows of all files, one file after the other.
+        notes: how the files were read, where that is not plain; one sentence each.
+        prefers_comma: whether 1,234 is one and a bit, where nothing else in a column tells.
+        places: in which file each row is.
+    """
+
+    columns: list[pl.Series]
+    notes: tuple[str, ...] = ()
+    prefers_comma: bool = False
+    places: RowPlaces = RowPlaces()
+
+
+def sniff_files(files: Sequence[PathLike]) -> list[FileKind]:
+    """The kinds of files that are to be read as one.
+
+    Args:
+        files: at least one.
+
+    Returns:
+        The size of each, and whether they are Parquet.
+
+    Raises:
+        TableError: if one is no file with at least one byte, or if some are Parquet and others are not.
+    """
+    kinds = [sniff_file(file) for file in files]
+    for file, kind in zip(files, kinds, strict=True):
+        if kind.is_parquet != kinds[0].is_parquet:
+            names = {True: "a Parquet file", False: "a file of text"}
+            expected = f"{names[kinds[0].is_parquet]}, as {os.fspath(files[0])} is"
+            raise TableError(expected, names[kind.is_parquet], "give all files in one format", file)
+    return kinds
+
+
+def read_files(files: Sequence[PathLike], select: Selection, memory: int, has_header: bool) -> FileColumns:
+    """The selected columns of files that have the same columns.
+
+    Args:
+        files: at least one.
+        select: from the names of all columns to the names of those to read.
+        memory: bytes that may be used.
+        has_header: whether a file of text begins with the names of its columns.
+
+    Returns:
+        The columns, in the order in which they are selected. A column that has one type in some files and another
+        in others has the type that holds both, as if all rows were in one file.
+
+    Raises:
+        TableError: if a file is not a table, if the files have different columns, or if they are larger than the
+            memory.
+    """
+    kinds = sniff_files(files)
+    check_memory(sum(kind.size for kind in kinds), "a file" if len(files) == 1 else "files", memory)
+    same = SameColumns(select, files[0])
+    parts: list[FileColumns] = []
+    types: dict[str, pl.DataType] = {}
+    left = memory
+    for file, kind in zip(files, kinds, strict=True):
+        with naming_file(file):
+            part = (
+                FileColumns(read_parquet(file, same, left))
+                if kind.is_parquet
+                else _read_text(file, kind.size, same, left, has_header, types)
+            )
+        types = {
+            column.name: common_type([types.get(column.name, column.dtype), column.dtype]) for column in part.columns
+        }
+        left -= sum(int(column.estimated_size()) for column in part.columns)
+        parts.append(part)
+    if len(parts) == 1:
+        return parts[0]
+    if not kinds[0].is_parquet:
+        parts = [
+            _with_texts(file, kind.size, part, types, memory, has_header)
+            for file, kind, part in zip(files, kinds, parts, strict=True)
+        ]
+    return _joined(files, parts, types)
+
+
+def _read_text(
+    file: PathLike, size: int, select: Selection, memory: int, has_header: bool, types: Mapping[str, pl.DataType]
+) -> FileColumns:
+    """The columns of a single file. types: those that columns have in other files."""
+    with readable_text(file, size) as text:
+        layout = layout_of(text.path, has_header)
+        columns = read_csv(text, layout, select, memory, types)
+        notes = text.notes + layout.notes + _left_out_notes(layout, [column.name for column in columns])
+        return FileColumns(columns, notes, layout.separator == ";")
+
+
+def _left_out_notes(layout: Layout, names: Sequence[str]) -> tuple[str, ...]:
+    """A note for each column that is left out and that is not among these names."""
+    left_out = ((name, why) for name, why in layout.left_out.items() if name not in names)
+    return tuple(f"left out {why}; --columns {name} reads that column all the same" for name, why in left_out)
+
+
+def _with_texts(
+    file: PathLike, size: int, part: FileColumns, types: Mapping[str, pl.DataType], memory: int, has_header: bool
+) -> FileColumns:
+    """The same columns; those that are texts in a later file are read again as they are written, such as 02139."""
+    names = [column.name for column in part.columns if types[column.name] == pl.String and column.dtype != pl.String]
+    if not names:
+        return part
+
+    def select(_: Iterable[str], __: Container[str]) -> list[str]:
+        return names
+
+    with naming_file(file):
+        again = _read_text(file, size, select, memory, has_header, dict.fromkeys(names, pl.String()))
+    read = {column.name: column for column in again.columns}
+    return part._replace(columns=[read.get(column.name, column) for column in part.columns])
+
+
+def _joined(files: Sequence[PathLike], parts: Sequence[FileColumns], types: Mapping[str, pl.DataType]) -> FileColumns:
+    """The rows of several files, one after the other."""
+    heights = [len(part.columns[0]) for part in parts]
+    columns = []
+    for _ in range(len(parts[0].columns)):
+        pieces = []
+        for file, part in zip(files, parts, strict=True):
+            with naming_file(file):
+                column = part.columns.pop(0)
+                pieces.append(cast_to(column, types[column.name]))
+        columns.append(pl.concat(pieces, rechunk=False))
+    notes = joined_notes({file: part.notes for file, part in zip(files, parts, strict=True)})
+    return FileColumns(
+        columns,
+        files_notes(files) + notes,
+        all(part.prefers_comma for part in parts),
+        RowPlaces(tuple(files), (0, *accumulate(heights[:-1]))),
+    )
+
+
+def files_notes(files: Sequence[PathLike]) -> tuple[str, ...]:
+    """That several files are read as one.
+
+    Args:
+        files: at least one.
+
+    Returns:
+        A note; none for a single file.
+
+    Example:
+        >>> files_notes(["part-1.csv", "part-2.csv", "part-3.csv"])
+        ('read 3 files as one table, from part-1.csv to part-3.csv',)
+    """
+    if len(files) == 1:
+        return ()
+    return (f"read {len(files):,} files as one table, from {os.fspath(files[0])} to {os.fspath(files[-1])}",)
+
+
+def joined_notes(notes: Mapping[PathLike, Sequence[str]]) -> tuple[str, ...]:
+    """How several files were read, each note once.
+
+    Args:
+        notes: those of each file.
+
+    Returns:
+        The notes; those that do not hold for all files name the files for which they do.
+
+    Example:
+        >>> joined_notes({"a.csv": ["read as UTF-16"], "b.csv": ["read as UTF-16", "left out row numbers"]})
+        ('read as UTF-16', 'in b.csv: left out row numbers')
+    """
+    files = defaultdict[str, list[PathLike]](list)
+    for file, told in notes.items():
+        for note in told:
+            files[note].append(file)
+    return tuple(
+        note if len(names) == len(notes) else f"in {describe_paths(names)}: {note}" for note, names in files.items()
+    )
