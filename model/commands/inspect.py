@@ -17,7 +17,7 @@ from model.tables.from_file import read_columns, read_table
 @files_argument
 @reading_options
 def inspect(files: tuple[Path, ...], table_options: TableOptions) -> None:
-    """Show what would be learned from FILE, a CSV or Parquet file, and how it was read.
+    """Show what would be learned from FILE, a CSV, Parquet or .xlsx file, and how it was read.
 
     Several files with the same columns are one table; a pattern in quotes, such as 'part-*.csv', names them too.
     """

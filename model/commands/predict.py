@@ -15,7 +15,7 @@ import numpy as np
 
 from model.atomic_write import atomic_write
 from model.checkpoint import Checkpoint, load
-from model.commands.shared import files_argument, no_header_option, notes_text, required_checkpoint
+from model.commands.shared import files_argument, no_header_option, notes_text, required_checkpoint, sheet_option
 from model.inference import OverflowingRowError, Predictor
 from model.messages import join_names
 from model.tables.column_names import numbered_name
@@ -40,9 +40,12 @@ MEND = "mend it or leave the row out"
 @files_argument
 @click.option("--out", type=click.Path(path_type=Path), help="A .csv or .parquet file.  [default: CSV to stdout]")
 @no_header_option
+@sheet_option
 @click.option("--strict", is_flag=True, help="Refuse texts and gaps that training never saw.")
-def predict(checkpoint: Path, files: tuple[Path, ...], out: Path | None, no_header: bool, strict: bool) -> None:
-    """Score a CSV or Parquet FILE: its rows, with a prediction for each.
+def predict(
+    checkpoint: Path, files: tuple[Path, ...], out: Path | None, no_header: bool, sheet: str | None, strict: bool
+) -> None:
+    """Score a CSV, Parquet or .xlsx FILE: its rows, with a prediction for each.
 
     Values that training never saw are named in a column `notes`. Several files with the same columns are scored one
     after the other; a pattern in quotes, such as 'part-*.csv', names them too.
@@ -56,7 +59,7 @@ def predict(checkpoint: Path, files: tuple[Path, ...], out: Path | None, no_head
     if out is not None and out.suffix not in SUFFIXES:
         raise click.UsageError(f"--out: expected a name that ends in .csv or .parquet, found {out.name!r}")
     to_parquet = out is not None and out.suffix == ".parquet"
-    batches = read_batches(files, has_header=not no_header)
+    batches = read_batches(files, has_header=not no_header, sheet=sheet)
     with _scored_frames(scorer, batches, to_parquet) as frames:
         if out is None:
             for index, frame in enumerate(frames):

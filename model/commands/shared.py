@@ -25,6 +25,9 @@ files_argument = click.argument("files", metavar="FILE...", type=click.Path(path
 no_header_option = click.option(
     "--no-header", is_flag=True, help="The file has no names of columns: call them c1, c2, and so on."
 )
+sheet_option = click.option(
+    "--sheet", help="The sheet to read, of a spreadsheet.  [default: the first that has cells]", metavar="NAME"
+)
 
 
 def load_or_default(path: Path | None) -> tuple[Path, Checkpoint]:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from model.commands.option_types import NameList
-from model.commands.shared import no_header_option
+from model.commands.shared import no_header_option, sheet_option
 from model.messages import join_names, quote
 from model.tables.file_patterns import describe_paths, is_pattern
 from model.tables.from_file import read_table
@@ -35,6 +35,7 @@ class TableOptions:
         keep: columns of texts that are learned from even if nearly every row has a text of its own.
         dates: the order of year, month and day; None to tell it from each column.
         strict: whether predictions refuse values of a kind that training never saw.
+        sheet: the name of the sheet to read, of a spreadsheet; None for the first that has cells.
     """
 
     target: str | None
@@ -45,6 +46,7 @@ class TableOptions:
     keep: tuple[str, ...]
     dates: str | None
     strict: bool
+    sheet: str | None
 
     def reading(self) -> dict[str, Any]:
         """How the file is read, as keyword arguments of `read_table`."""
@@ -54,6 +56,7 @@ class TableOptions:
             "keep": self.keep,
             "dates": self.dates,
             "has_header": not self.no_header,
+            "sheet": self.sheet,
             "strict": self.strict,
         }
 
@@ -88,6 +91,7 @@ def reading_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--task", type=click.Choice(list(TASKS)), help="What the target is.  [default: told by it]"),
         click.option("--strict", is_flag=True, help="Let predictions refuse texts and gaps that training never saw."),
         no_header_option,
+        sheet_option,
     )
     for option in reversed(options):
         with_options = option(with_options)
@@ -120,8 +124,9 @@ def read_named_table(tables: Sequence[str], options: TableOptions) -> Table:
         names = ", ".join(TRUTH_TABLES)
         raise click.UsageError(f"{quote(tables[0])} is no file, and none of the truth tables {names}; name one of them")
     if options.target is None:
+        from model.tables.readable_text import Hints
         from model.tables.reading import read_names
 
-        columns = join_names(read_names(tables))
+        columns = join_names(read_names(tables, Hints(not options.no_header, options.sheet)))
         raise click.UsageError(f"{describe_paths(tables)}: expected --target with one of its columns, {columns}")
     return read_table(tables, options.target, task=options.task, **options.reading())

@@ -109,9 +109,9 @@ def train(
 ) -> None:
     """Train on TABLE from many starts at once and keep the best.
 
-    TABLE is a CSV or Parquet file, with --target; or xor (the default), and, or, nand, nor or xnor. Several files with
-    the same columns are one table; a pattern in quotes, such as 'part-*.csv', names them too. The checkpoint is called
-    as the first file, or as the part of the pattern that is the same for all files: part.
+    TABLE is a CSV, Parquet or .xlsx file, with --target; or xor (the default), and, or, nand, nor or xnor. Several
+    files with the same columns are one table; a pattern in quotes, such as 'part-*.csv', names them too. The checkpoint
+    is called as the first file, or as the part of the pattern that is the same for all files: part.
     """
     tables = tables or ("xor",)
     out = out or DIRECTORY / f"{stem_of_paths(tables)}{SUFFIX}"

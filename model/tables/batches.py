@@ -16,7 +16,7 @@ from model.tables.file_columns import files_notes, sniff_files
 from model.tables.file_patterns import Paths, expand_paths
 from model.tables.frames import pl
 from model.tables.parquet_files import parquet_batches, parquet_schema
-from model.tables.readable_text import readable_text
+from model.tables.readable_text import Hints, readable_text
 
 # Rows of a batch, if no other number is asked for.
 BATCH_ROWS = 65_536
@@ -85,13 +85,14 @@ class Batches(Iterator[pl.DataFrame]):
         return frame
 
 
-def read_batches(paths: Paths, rows: int = BATCH_ROWS, has_header: bool = True) -> Batches:
+def read_batches(paths: Paths, rows: int = BATCH_ROWS, has_header: bool = True, sheet: str | None = None) -> Batches:
     r"""The table in one or several files, in batches, so that the memory is bounded by a batch.
 
     Args:
         paths: the file, a pattern such as part-*.csv, or several of them; all have the same columns.
         rows: how many rows a batch has, but for the last of each file.
         has_header: as of `read_frame`.
+        sheet: as of `read_frame`.
 
     Returns:
         The batches. The columns of a file of text are its text as it stands there, empty where a field is; those of
@@ -111,22 +112,22 @@ def read_batches(paths: Paths, rows: int = BATCH_ROWS, has_header: bool = True) 
         ([[('1', ''), ('02', 'x')], [('3', 'y')]], True)
     """
     files = expand_paths(paths)
-    kinds = sniff_files(files)
+    kinds = sniff_files(files, sheet)
     notes = files_notes(files)
     if kinds[0].is_parquet:
         heights, types = _parquet_types(files)
         return Batches(_open_parquet(files, heights, types, rows), len(files), sum(heights), notes)
     sizes = [kind.size for kind in kinds]
-    return Batches(_open_texts(files, sizes, rows, has_header), len(files), sum(sizes), notes)
+    return Batches(_open_texts(files, sizes, rows, Hints(has_header, sheet)), len(files), sum(sizes), notes)
 
 
-def _open_texts(files: Sequence[PathLike], sizes: Sequence[int], rows: int, has_header: bool) -> Iterator[_OpenFile]:
+def _open_texts(files: Sequence[PathLike], sizes: Sequence[int], rows: int, hints: Hints) -> Iterator[_OpenFile]:
     """Yield each file of text, open."""
     same = SameColumns(lambda names, _: list(names), files[0])
     for file, size in zip(files, sizes, strict=True):
         with naming_file(file), ExitStack() as stack:
-            text = stack.enter_context(readable_text(file, size))
-            layout = layout_of(text.path, has_header)
+            text = stack.enter_context(readable_text(file, size, hints))
+            layout = layout_of(text.path, hints.has_header)
             names = same([name for name in layout.names if layout.left_out.get(name) != EMPTY_LAST], ())
             frames = _until_closed(csv_batches(text.path, layout), stack.pop_all())
         types = dict.fromkeys(names, pl.String())

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from statistics import median
 from typing import NamedTuple
 
 from model.messages import quote
@@ -77,7 +78,7 @@ def layout_of(path: PathLike, has_header: bool = True) -> Layout:
         found = "blank lines" if not sample.strip() else f"{len(sample):,} bytes that cannot be split"
         raise TableError("the names of the columns in line 1", found, "put them there")
     width = _width(rows)
-    above = _rows_above(rows, width)
+    above = _rows_above(rows, width, median(map(_filled, rows)) if has_header else 0)
     header = rows[above]
     notes = [f"left out what is above line {header.first_line + 1}"] if above else []
     if has_header:
@@ -171,19 +172,26 @@ def _width(rows: Sequence[_Row]) -> int:
     return max(counts, key=lambda width: (counts[width], width == len(rows[0].fields))) if counts else 0
 
 
-def _rows_above(rows: Sequence[_Row], width: int) -> int:
-    """How many rows of titles and comments are above the header; 0 if nothing is left below them."""
-    below = next((index for index, row in enumerate(rows) if not _is_title(row, width)), 0)
+def _rows_above(rows: Sequence[_Row], width: int, usual: float) -> int:
+    """How many rows of titles and comments are above the header; 0 if nothing is left below them.
+
+    usual: how many fields of a row have a text; 0 to pass over no row because it has fewer.
+    """
+    below = next((index for index, row in enumerate(rows) if not _is_title(row, width, usual)), 0)
     # Of two names, one may be missing. Then the next row has values.
     is_header = width == 2 and len(rows[0].fields) == 2 and any(map(NUMBER.fullmatch, rows[below].fields))
     return 0 if is_header else below
 
 
-def _is_title(row: _Row, width: int) -> bool:
-    """Whether a row has a single field where others have several, or is a comment."""
-    is_single = width > 1 and not any(row.fields[1:])
+def _is_title(row: _Row, width: int, usual: float) -> bool:
+    """Whether a row has a single field where others have several, or less than half of what is usual, or a comment."""
+    is_single = width > 1 and (not any(row.fields[1:]) or 2 * _filled(row) < usual)
     is_comment = row.fields[:1] != [] and row.fields[0].startswith("#") and len(row.fields) != width
     return is_single or is_comment
+
+
+def _filled(row: _Row) -> int:
+    return sum(map(bool, row.fields))
 
 
 def _names(

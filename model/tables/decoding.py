@@ -37,7 +37,10 @@ _WINDOWS_1252 = "".join(
 # The first bytes of files that are not tables, what such a file is, and what to do.
 _OTHER_FORMATS = {
     b"PK\x03\x04": ("a zip archive or a spreadsheet", "unpack it, or save the sheet as CSV"),
-    b"\xd0\xcf\x11\xe0": ("an old spreadsheet", "save the sheet as CSV"),
+    b"\xd0\xcf\x11\xe0": (
+        "an old spreadsheet (.xls), or one with a password",
+        "save it without a password as .xlsx or CSV",
+    ),
     b"SQLite format 3": ("a database", "write the table as CSV"),
     b"%PDF": ("a PDF document", "save the table as CSV"),
     b"\x89PNG": ("a picture", ANOTHER_FILE),

@@ -18,7 +18,7 @@ from model.tables.files import FileKind, sniff_file
 from model.tables.frames import pl
 from model.tables.memory import check_memory
 from model.tables.parquet_files import read_parquet
-from model.tables.readable_text import readable_text
+from model.tables.readable_text import Hints, no_sheets, readable_text
 from model.tables.row_places import RowPlaces
 
 
@@ -38,19 +38,24 @@ class FileColumns(NamedTuple):
     places: RowPlaces = RowPlaces()
 
 
-def sniff_files(files: Sequence[PathLike]) -> list[FileKind]:
+def sniff_files(files: Sequence[PathLike], sheet: str | None = None) -> list[FileKind]:
     """The kinds of files that are to be read as one.
 
     Args:
         files: at least one.
+        sheet: the name of the sheet to read; only spreadsheets have some.
 
     Returns:
         The size of each, and whether they are Parquet.
 
     Raises:
-        TableError: if one is no file with at least one byte, or if some are Parquet and others are not.
+        TableError: if one is no file with at least one byte, if some are Parquet and others are not, or if a
+            sheet of a Parquet file is asked for.
     """
     kinds = [sniff_file(file) for file in files]
+    if kinds[0].is_parquet and sheet is not None:
+        with naming_file(files[0]):
+            raise no_sheets("a Parquet file")
     for file, kind in zip(files, kinds, strict=True):
         if kind.is_parquet != kinds[0].is_parquet:
             names = {True: "a Parquet file", False: "a file of text"}
@@ -59,14 +64,14 @@ def sniff_files(files: Sequence[PathLike]) -> list[FileKind]:
     return kinds
 
 
-def read_files(files: Sequence[PathLike], select: Selection, memory: int, has_header: bool) -> FileColumns:
+def read_files(files: Sequence[PathLike], select: Selection, memory: int, hints: Hints) -> FileColumns:
     """The selected columns of files that have the same columns.
 
     Args:
         files: at least one.
         select: from the names of all columns to the names of those to read.
         memory: bytes that may be used.
-        has_header: whether a file of text begins with the names of its columns.
+        hints: what is said about files of text.
 
     Returns:
         The columns, in the order in which they are selected. A column that has one type in some files and another
@@ -76,7 +81,7 @@ def read_files(files: Sequence[PathLike], select: Selection, memory: int, has_he
         TableError: if a file is not a table, if the files have different columns, or if they are larger than the
             memory.
     """
-    kinds = sniff_files(files)
+    kinds = sniff_files(files, hints.sheet)
     check_memory(sum(kind.size for kind in kinds), "a file" if len(files) == 1 else "files", memory)
     same = SameColumns(select, files[0])
     parts: list[FileColumns] = []
@@ -87,7 +92,7 @@ def read_files(files: Sequence[PathLike], select: Selection, memory: int, has_he
             part = (
                 FileColumns(read_parquet(file, same, left))
                 if kind.is_parquet
-                else _read_text(file, kind.size, same, left, has_header, types)
+                else _read_text(file, kind.size, same, left, hints, types)
             )
         types = {
             column.name: common_type([types.get(column.name, column.dtype), column.dtype]) for column in part.columns
@@ -98,18 +103,18 @@ def read_files(files: Sequence[PathLike], select: Selection, memory: int, has_he
         return parts[0]
     if not kinds[0].is_parquet:
         parts = [
-            _with_texts(file, kind.size, part, types, memory, has_header)
+            _with_texts(file, kind.size, part, types, memory, hints)
             for file, kind, part in zip(files, kinds, parts, strict=True)
         ]
     return _joined(files, parts, types)
 
 
 def _read_text(
-    file: PathLike, size: int, select: Selection, memory: int, has_header: bool, types: Mapping[str, pl.DataType]
+    file: PathLike, size: int, select: Selection, memory: int, hints: Hints, types: Mapping[str, pl.DataType]
 ) -> FileColumns:
     """The columns of a single file. types: those that columns have in other files."""
-    with readable_text(file, size) as text:
-        layout = layout_of(text.path, has_header)
+    with readable_text(file, size, hints) as text:
+        layout = layout_of(text.path, hints.has_header)
         columns = read_csv(text, layout, select, memory, types)
         notes = text.notes + layout.notes + _left_out_notes(layout, [column.name for column in columns])
         return FileColumns(columns, notes, layout.separator == ";")
@@ -122,7 +127,7 @@ def _left_out_notes(layout: Layout, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _with_texts(
-    file: PathLike, size: int, part: FileColumns, types: Mapping[str, pl.DataType], memory: int, has_header: bool
+    file: PathLike, size: int, part: FileColumns, types: Mapping[str, pl.DataType], memory: int, hints: Hints
 ) -> FileColumns:
     """The same columns; those that are texts in a later file are read again as they are written, such as 02139."""
     names = [column.name for column in part.columns if types[column.name] == pl.String and column.dtype != pl.String]
@@ -133,7 +138,7 @@ def _with_texts(
         return names
 
     with naming_file(file):
-        again = _read_text(file, size, select, memory, has_header, dict.fromkeys(names, pl.String()))
+        again = _read_text(file, size, select, memory, hints, dict.fromkeys(names, pl.String()))
     read = {column.name: column for column in again.columns}
     return part._replace(columns=[read.get(column.name, column) for column in part.columns])
 

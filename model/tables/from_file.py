@@ -38,8 +38,9 @@ def read_table(
     keep: Sequence[str] = (),
     dates: str | None = None,
     strict: bool = False,
+    sheet: str | None = None,
 ) -> Table:
-    r"""The table in a CSV or Parquet file, or in several with the same columns.
+    r"""The table in a CSV, Parquet or .xlsx file, or in several with the same columns.
 
     Args:
         paths: the file, a pattern such as part-*.csv, or several of them. The rows are those of all files, one file
@@ -49,10 +50,11 @@ def read_table(
         drop: columns to leave out.
         task: binary, multiclass or regression; by default binary if the target has two values, multiclass if it has
             texts, booleans or few whole numbers, and regression otherwise.
-        has_header: whether a CSV file begins with the names of its columns; otherwise they are c1, c2, ….
+        has_header: whether a file of text begins with the names of its columns; otherwise they are c1, c2, ….
         keep: columns of texts that are learned from even if nearly every row has a text of its own.
         dates: the order of year, month and day in dates: ymd, dmy or mdy; by default told from each column.
         strict: whether predictions refuse a missing value where none was, and texts that training never saw.
+        sheet: the name of the sheet to read, of a spreadsheet; by default the first that has cells.
 
     Returns:
         The table, with its columns scaled and encoded.
@@ -72,7 +74,9 @@ def read_table(
     """
     from model.tables.reading import read_frame
 
-    read = partial(read_frame, paths, columns, target=target, drop=drop, has_header=has_header, dates=dates)
+    read = partial(
+        read_frame, paths, columns, target=target, drop=drop, has_header=has_header, dates=dates, sheet=sheet
+    )
     with naming_file(describe_paths(paths)):
         return learn_table(read, target, columns=columns, drop=drop, task=task, keep=keep, strict=strict)
 
@@ -127,6 +131,7 @@ def read_columns(
     keep: Sequence[str] = (),
     dates: str | None = None,
     strict: bool = False,
+    sheet: str | None = None,
 ) -> tuple[dict[str, ColumnSpec], tuple[str, ...]]:
     """What would be learned from the columns of a file, whatever the target is.
 
@@ -138,6 +143,7 @@ def read_columns(
         keep: as of `read_table`.
         dates: as of `read_table`.
         strict: as of `read_table`.
+        sheet: as of `read_table`.
 
     Returns:
         The columns that are learned from, by their names, and how the file was read.
@@ -148,7 +154,7 @@ def read_columns(
     from model.tables.reading import read_frame
 
     with naming_file(describe_paths(paths)):
-        found = read_frame(paths, columns, drop=drop, has_header=has_header, dates=dates)
+        found = read_frame(paths, columns, drop=drop, has_header=has_header, dates=dates, sheet=sheet)
         fitted = fit_columns(found.frame, found.frame.columns, found.text_options(keep, strict))
     notes = tuple(note for _, note in fitted.values() if note)
     return {name: column for name, (column, _) in fitted.items() if column is not None}, found.notes + notes

@@ -4,19 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from model.tables.blank_separators import single_separators
 from model.tables.decoding import PlainText, plain_text
-from model.tables.errors import PathLike
+from model.tables.errors import PathLike, TableError
+from model.tables.spreadsheets import is_spreadsheet, sheet_text
+
+
+class Hints(NamedTuple):
+    """What is said about files of text, because they do not tell it themselves.
+
+    Attributes:
+        has_header: whether they begin with the names of their columns.
+        sheet: the name of the sheet to read, of spreadsheets; None for the first that has cells.
+    """
+
+    has_header: bool = True
+    sheet: str | None = None
+
+
+NO_HINTS = Hints()
+
+
+def no_sheets(found: str) -> TableError:
+    """The error of a file for which a sheet is named, though it has none.
+
+    Args:
+        found: what the file is.
+
+    Returns:
+        The error.
+    """
+    return TableError("a spreadsheet, of which --sheet names a sheet", found, "leave --sheet out")
 
 
 @contextmanager
-def readable_text(path: PathLike, size: int) -> Iterator[PlainText]:
+def readable_text(path: PathLike, size: int, hints: Hints = NO_HINTS) -> Iterator[PlainText]:
     """A file as a text whose rows can be split into fields.
 
     Args:
         path: the file.
         size: of the file, in bytes.
+        hints: what is said about it.
 
     Yields:
         The text; a copy, deleted at the end, if the file is not so itself.
@@ -24,5 +54,11 @@ def readable_text(path: PathLike, size: int) -> Iterator[PlainText]:
     Raises:
         TableError: if the file is none that can be read so.
     """
+    if is_spreadsheet(path):
+        with sheet_text(path, hints.sheet) as text:
+            yield text
+        return
     with plain_text(path, size) as plain, single_separators(plain) as text:
+        if hints.sheet is not None:
+            raise no_sheets("a file of text")
         yield text

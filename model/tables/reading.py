@@ -12,7 +12,7 @@ from model.tables.file_patterns import Paths, describe_paths, expand_paths
 from model.tables.files import sniff_file
 from model.tables.memory import FEWER, available_memory
 from model.tables.parquet_files import parquet_schema
-from model.tables.readable_text import readable_text
+from model.tables.readable_text import NO_HINTS, Hints, readable_text
 from model.tables.typed_columns import TypedFrame, typed_frame
 
 
@@ -25,8 +25,9 @@ def read_frame(
     memory: int | None = None,
     has_header: bool = True,
     dates: str | None = None,
+    sheet: str | None = None,
 ) -> TypedFrame:
-    r"""The table in a CSV or Parquet file, or in several with the same columns.
+    r"""The table in a CSV, Parquet or .xlsx file, or in several with the same columns.
 
     Args:
         paths: the file, a pattern such as part-*.csv, or several of them.
@@ -34,8 +35,9 @@ def read_frame(
         target: a column to read besides.
         drop: the columns to leave out.
         memory: bytes that may be used; by default those that are available.
-        has_header: whether a CSV file begins with the names of its columns; otherwise they are c1, c2, ….
+        has_header: whether a file of text begins with the names of its columns; otherwise they are c1, c2, ….
         dates: the order of year, month and day in dates: ymd, dmy or mdy; by default told from each column.
+        sheet: the name of the sheet to read, of a spreadsheet; by default the first that has cells.
 
     Returns:
         A frame, and notes. Texts are numbers or truth values if all texts of their column spell such.
@@ -61,7 +63,7 @@ def read_frame(
 
     with naming_file(describe_paths(paths)):
         try:
-            found = read_files(files, select, memory, has_header)
+            found = read_files(files, select, memory, Hints(has_header, sheet))
             return typed_frame(
                 found.columns, found.notes, prefers_comma=found.prefers_comma, dates=dates, places=found.places
             )
@@ -69,11 +71,12 @@ def read_frame(
             raise TableError("a table that fits into the memory", "a larger one", FEWER) from None
 
 
-def read_names(paths: Paths) -> list[str]:
+def read_names(paths: Paths, hints: Hints = NO_HINTS) -> list[str]:
     """The names of a file's columns.
 
     Args:
         paths: the file, a pattern such as part-*.csv, or several of them; the first file counts.
+        hints: what is said about files of text.
 
     Returns:
         The names, in the order of the file, without those of columns that are left out.
@@ -86,6 +89,6 @@ def read_names(paths: Paths) -> list[str]:
     with naming_file(path):
         if kind.is_parquet:
             return list(parquet_schema(path)[0])
-        with readable_text(path, kind.size) as text:
-            layout = layout_of(text.path)
+        with readable_text(path, kind.size, hints) as text:
+            layout = layout_of(text.path, hints.has_header)
             return [name for name in layout.names if name not in layout.left_out]

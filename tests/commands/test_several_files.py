@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import openpyxl
 import polars as pl
 import pytest
 
@@ -118,3 +119,32 @@ def test_wrong_files_are_one_sentence(
 ) -> None:
     monkeypatch.chdir(parts)
     assert run_main(capsys, *arguments) == (2, f"nudge: {message}\n")
+
+
+def test_a_sheet_is_scored_as_a_text_is(
+    parts: Path, animals_checkpoint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (parts / "all.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = [[None if text in ("", "NA") else text for text in row] for row in csv.reader(file)]
+    book = openpyxl.Workbook()
+    book.active.append(["about", "this"])
+    sheet = book.create_sheet("Animals")
+    for size, *texts in rows:
+        sheet.append([float(size) if size and size[0].isdigit() else size, *texts])
+    book.save(parts / "all.xlsx")
+    printed, scored = {}, {}
+    for name, options in (("all.csv", ()), ("all.xlsx", ("--sheet", "Animals"))):
+        out = parts / f"{name}.scored.csv"
+        status, errors = run_main(capsys, "predict", animals_checkpoint, str(parts / name), *options, "--out", str(out))
+        assert status in (0, None)
+        printed[name] = errors
+        scored[name] = pl.read_csv(out).select(pl.col("^(prediction|label|spread|notes).*$"))
+    assert scored["all.xlsx"].equals(scored["all.csv"])
+    assert scored["all.csv"].height == 240
+    assert printed == {
+        "all.csv": "",
+        "all.xlsx": "Note: read the sheet 'Animals', and not Sheet, which --sheet chooses.\n",
+    }
+    status, errors = run_main(capsys, "train", "xor", "--sheet", "Animals")
+    assert status == 2
+    assert "xor is a truth table; leave out --sheet, for files" in errors

@@ -90,6 +90,11 @@ OTHERS: list[tuple[str | bytes, dict[str, list[Any]], list[str]]] = [
         {"année": [2000, 2001], "x": ["“a”", "€"]},
         WINDOWS,
     ),
+    (
+        "Made on,2024-01-01,,,\na,b,c,d,e\n1,2,3,4,5\n",
+        {"a": [1], "b": [2], "c": [3], "d": [4], "e": [5]},
+        ["left out what is above line 2"],
+    ),
     (b"a,b\n\x81,1\n", {"a": ["\x81"], "b": [1]}, WINDOWS),
     (
         "x,x,y\n1,2,3\n4,5,6\n",
@@ -173,6 +178,8 @@ def test_a_file_without_a_header_has_columns_by_their_positions(tmp_path: Path) 
         "c3": ["yes", "no"],
     }
     assert "or read the first row as values with --no-header" in refusal_of(path, target="ok")
+    path = write_table(tmp_path, "1,,,,2\n" + "1,2,3,4,5\n" * 9)
+    assert read_frame(path, has_header=False).frame.height == 10
 
 
 def test_copies_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
