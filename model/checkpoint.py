@@ -21,7 +21,7 @@ from model.checkpoint_format import (
     deserialize,
     serialize,
 )
-from model.messages import RefusalError, describe_error, refusal_sentence
+from model.messages import RefusalError, describe_error, join_names, refusal_sentence
 from model.network import Network, Params
 from model.tables.columns import IDENTITY, ColumnSpecs, NumericColumn
 from model.tables.targets import Class
@@ -205,11 +205,12 @@ def parse(path: PathLike, data: bytes) -> Checkpoint:
     return Checkpoint(params=params, state=state, digest=metadata.digest, **shared)
 
 
-def default_checkpoint(directory: PathLike) -> Path:
+def default_checkpoint(directory: PathLike, remedy: str = "name the one to use") -> Path:
     """The checkpoint that is meant if none is named: the only one in a directory, or xor if there are several.
 
     Args:
         directory: the directory with the checkpoints.
+        remedy: what to do if it cannot be told.
 
     Returns:
         The path of the checkpoint.
@@ -222,7 +223,7 @@ def default_checkpoint(directory: PathLike) -> Path:
     if not places:
         raise _refusal(directory, "a checkpoint in it", "none", "write one with `make train` or `nudge train`")
     if len(places) > 1 and DEFAULT not in names:
-        raise _refusal(directory, f"one checkpoint, or {DEFAULT} among them", ", ".join(names), "name the one to use")
+        raise _refusal(directory, f"one checkpoint, or {DEFAULT} among them", join_names(names), remedy)
     return places[0] if len(places) == 1 else places[names.index(DEFAULT)]
 
 

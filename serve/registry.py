@@ -111,7 +111,8 @@ class Registry:
 
     def _choose_default(self) -> str:
         directory = self.settings.checkpoints
-        name = (self.settings.default_model or "").removesuffix(SUFFIX) or default_checkpoint(directory).stem
+        named = (self.settings.default_model or "").removesuffix(SUFFIX)
+        name = named or default_checkpoint(directory, "name the default one with NUDGE_MODEL").stem
         if "/" in name or not _is_model_file(name + SUFFIX):
             raise CheckpointError(
                 f"NUDGE_MODEL: expected the name of a checkpoint in {directory}, found {quote(name)}; "

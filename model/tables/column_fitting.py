@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from model.messages import quote_names
+from model.tables.column_hints import number_hints
 from model.tables.columns import (
     FLOAT32_NUMBERS,
     ColumnSpec,
@@ -87,12 +88,10 @@ def learn_columns(
     Raises:
         TableError: if none is left, or if float32 cannot hold the numbers of a column.
     """
-    fitted = fit_columns(frame, names, texts, weights)
-    notes = tuple(note for _, note in fitted.values() if note)
-    specs = {name: column for name, (column, _) in fitted.items() if column is not None}
-    if not specs:
-        raise TableError("a column to learn from", f"none ({'; '.join(notes)})", "name a file with others")
-    return LearnedColumns(specs, notes)
+    found = fit_columns(frame, names, texts, weights)
+    if not found.specs:
+        raise TableError("a column to learn from", f"none ({'; '.join(found.notes)})", "name a file with others")
+    return found
 
 
 def fit_columns(
@@ -100,7 +99,7 @@ def fit_columns(
     names: Sequence[str],
     texts: TextOptions,
     weights: Float[np.ndarray, " rows"] | None = None,
-) -> dict[str, tuple[ColumnSpec | None, str | None]]:
+) -> LearnedColumns:
     """What each column is.
 
     Args:
@@ -110,26 +109,32 @@ def fit_columns(
         weights: [rows], how often each row counts for a mean and a standard deviation; by default all once.
 
     Returns:
-        For each name its spec, or None if it is left out, and a note or None.
+        The columns, without those that are left out.
 
     Raises:
         TableError: if float32 cannot hold the numbers of a column.
     """
 
-    def fit(name: str) -> tuple[ColumnSpec | None, str | None]:
-        column, note = fit_closed(name)
-        return None if column is None else msgspec.structs.replace(column, is_open=not texts.strict), note
-
-    def fit_closed(name: str) -> tuple[ColumnSpec | None, str | None]:
+    def fit(name: str) -> tuple[ColumnSpec | None, tuple[str, ...]]:
         series = frame[name].alias("")  # polars would take a name for a pattern, even a series' own
+        if not series.count() and name not in texts.kept:
+            return None, (f"left out {name}: it has no value in any row; --keep {name} takes it all the same",)
         if name in texts.date_styles:
-            return fit_date(series.fill_null(np.nan).to_numpy(), texts.date_styles[name], weights), None
+            return fit_date(series.fill_null(np.nan).to_numpy(), texts.date_styles[name], weights), ()
         if series.dtype.is_numeric():
-            return spelled(_fit_numeric(series, name, weights), texts.spellings.get(name)), None
-        return fit_categories(series, name, name in texts.folded, name in texts.kept)
+            column = spelled(_fit_numeric(series, name, weights), texts.spellings.get(name))
+            return column, number_hints(series, name)
+        fitted = fit_categories(series, name, name in texts.folded, name in texts.kept)
+        return fitted.column, () if fitted.note is None else (fitted.note,)
 
     with ThreadPoolExecutor(THREADS) as pool:
-        return dict(zip(names, pool.map(fit, names), strict=True))
+        found = dict(zip(names, pool.map(fit, names), strict=True))
+    specs = {
+        name: msgspec.structs.replace(column, is_open=not texts.strict)
+        for name, (column, _) in found.items()
+        if column is not None
+    }
+    return LearnedColumns(specs, tuple(note for _, notes in found.values() for note in notes))
 
 
 def _fit_numeric(series: polars.Series, name: str, weights: np.ndarray | None) -> NumericColumn:

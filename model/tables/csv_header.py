@@ -78,7 +78,8 @@ def layout_of(path: PathLike, has_header: bool = True) -> Layout:
         found = "blank lines" if not sample.strip() else f"{len(sample):,} bytes that cannot be split"
         raise TableError("the names of the columns in line 1", found, "put them there")
     width = _width(rows)
-    above = _rows_above(rows, width, median(map(_filled, rows)) if has_header else 0)
+    usual = float(median(map(_filled, rows))) if has_header else 0.0
+    above = _rows_above(rows, width, usual)
     header = rows[above]
     notes = [f"left out what is above line {header.first_line + 1}"] if above else []
     if has_header:

@@ -20,7 +20,7 @@ from model.tables.columns import ColumnSpec
 from model.tables.errors import TableError, naming_file
 from model.tables.file_patterns import Paths, describe_paths
 from model.tables.table import Table
-from model.tables.targets import fit_target
+from model.tables.targets import fit_target, without_single_classes
 from model.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -156,8 +156,7 @@ def read_columns(
     with naming_file(describe_paths(paths)):
         found = read_frame(paths, columns, drop=drop, has_header=has_header, dates=dates, sheet=sheet)
         fitted = fit_columns(found.frame, found.frame.columns, found.text_options(keep, strict))
-    notes = tuple(note for _, note in fitted.values() if note)
-    return {name: column for name, (column, _) in fitted.items() if column is not None}, found.notes + notes
+    return fitted.specs, found.notes + fitted.notes
 
 
 def table_from_frame(
@@ -183,6 +182,7 @@ def table_from_frame(
     rows = len(frame)
     if target in texts.date_styles:
         raise TableError(f"numbers or classes in {target}", "dates or times", "name another --target")
+    frame, single = without_single_classes(frame, target, task)
     if frame[target].null_count():
         frame = frame.filter(frame[target].is_not_null())
     if not len(frame):
@@ -206,5 +206,5 @@ def table_from_frame(
         target_scaling=spelled(fitted.scaling, texts.spellings.get(target)),
         dropped=dropped,
         complete=False,
-        notes=learned.notes,
+        notes=tuple(note for note in (single, fitted.note) if note) + learned.notes,
     )

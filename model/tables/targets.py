@@ -24,6 +24,8 @@ Class = int | float | str | bool
 # A target of at most so many different whole numbers, each in so many rows on average, is one of classes.
 MAX_NUMERIC_CLASSES, ROWS_PER_NUMERIC_CLASS = 20, 5
 MAX_CLASSES = 1_000
+# A target of more different whole numbers is hardly one of classes.
+MAX_NOTED_NUMBERS = 50
 # What to do if a file has another target.
 ANOTHER_TARGET = "name a file with the same target"
 # float64 holds every whole number up to this one.
@@ -38,12 +40,44 @@ class FittedTarget(NamedTuple):
         classes: what a target of 0, 1, … stands for; empty in a regression.
         scaling: how the numbers of a regression are scaled.
         y: [rows] float32, as `loss` takes it.
+        note: which task was chosen and why, where another could be meant; otherwise None.
     """
 
     task: str
     classes: tuple[Class, ...]
     scaling: NumericColumn
     y: Float[np.ndarray, " rows"]
+    note: str | None = None
+
+
+def without_single_classes(
+    frame: polars.DataFrame, target: str, task: str | None
+) -> tuple[polars.DataFrame, str | None]:
+    """The rows of a frame but for those whose class has no other row, so that it could not be held out and learned.
+
+    Args:
+        frame: of at least one row.
+        target: the name of the target, which may be missing in some rows.
+        task: as of `fit_target`.
+
+    Returns:
+        The frame, and a note on the rows that are left out, or None. All rows stay if there are two classes or none,
+        or if too few would be left.
+    """
+    series = frame[target].alias("")
+    present = series.drop_nulls()
+    unique = present.n_unique()
+    inferred = task or _infer_task(present, unique, series.dtype.is_numeric())
+    if not TASKS[inferred].output_per_class or 2 * unique > len(present):
+        return frame, None
+    is_single = (series.is_unique() & series.is_not_null()).fill_null(False)
+    rows = [int(row) for row in is_single.arg_true()]
+    if not rows or unique - len(rows) < 2:
+        return frame, None
+    named = ", ".join(f"{quote(series[row])} in row {row + 1:,}" for row in rows[:3])
+    named += f" and {len(rows) - 3:,} more" if len(rows) > 3 else ""
+    note = f"of {target}, {named} {'is' if len(rows) == 1 else 'are'} left out, because a class needs two rows"
+    return frame.filter(~is_single), note
 
 
 def fit_target(series: polars.Series, task: str | None) -> FittedTarget:
@@ -66,11 +100,12 @@ def fit_target(series: polars.Series, task: str | None) -> FittedTarget:
             f"two different values of {name} or more", f"{quote(series[0])} alone", "name another --target"
         )
     numeric = series.dtype.is_numeric()
+    note = _task_note(series, name, unique) if numeric and task is None else None
     task = task or _infer_task(series, unique, numeric)
     if not TASKS[task].has_classes:
         if not numeric:
             raise TableError(f"numbers in {name} for a regression", quote(series[0]), "leave --task out")
-        return _fit_numbers(series, name)
+        return _fit_numbers(series, name)._replace(note=note)
     if not TASKS[task].output_per_class and unique != 2:
         raise TableError(f"two values of {name} for a binary task", f"{unique:,}", "try --task multiclass")
     most = min(MAX_CLASSES, len(series) // 2)
@@ -81,7 +116,8 @@ def fit_target(series: polars.Series, task: str | None) -> FittedTarget:
         found = f"{series.min()!r} to {series.max()!r}"
         raise TableError(f"classes of {name} within ±2^53", found, "make them texts")
     classes = _sorted_classes(series)
-    return FittedTarget(task, classes, IDENTITY, encode_target(series.alias(name), classes).astype(np.float32))
+    y = encode_target(series.alias(name), classes).astype(np.float32)
+    return FittedTarget(task, classes, IDENTITY, y, note)
 
 
 def encode_target(
@@ -144,6 +180,19 @@ def _infer_task(series: polars.Series, unique: int, numeric: bool) -> str:
         return "binary"
     few = unique <= MAX_NUMERIC_CLASSES and unique * ROWS_PER_NUMERIC_CLASS <= len(series)
     return "multiclass" if not numeric or (few and _are_whole(series)) else "regression"
+
+
+def _task_note(series: polars.Series, name: str, unique: int) -> str | None:
+    """Which task is chosen for numbers; None if there is hardly a doubt."""
+    task = _infer_task(series, unique, numeric=True)
+    if not _are_whole(series) or (task == "binary" and {series.min(), series.max()} == {0, 1}):
+        return None
+    whole = f"{unique:,} different whole numbers in {len(series):,} rows"
+    if task != "regression":
+        return f"{name} is predicted as classes ({task}), because it has {whole}; --task regression predicts a number"
+    if unique > MAX_NOTED_NUMBERS or 2 * unique > len(series):
+        return None
+    return f"{name} is predicted as a number (regression), because it has {whole}; --task multiclass predicts classes"
 
 
 def _are_whole(series: polars.Series) -> bool:

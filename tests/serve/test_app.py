@@ -244,7 +244,7 @@ def test_among_several_models_the_environment_must_name_the_default(
     for name in ("and", "or"):
         save(tmp_path / f"{name}.safetensors", solved)
     monkeypatch.setenv("NUDGE_CHECKPOINTS", str(tmp_path))
-    with pytest.raises(CheckpointError, match="or xor among them, found and, or"):
+    with pytest.raises(CheckpointError, match="found and, or; name the default one with NUDGE_MODEL"):
         create_app()
     monkeypatch.setenv("NUDGE_MODEL", "or")
     reply = create_app().test_client().get(QUERY)

@@ -2,19 +2,7 @@
 
 NO_SUCH_OPTION = "there is no such option"
 _WHY: dict[str, tuple[str, ...]] = {
-    "sentinels are not pointed out": (
-        "coded_999",
-        "missing as -1",
-        "missing as 9999",
-        "missing as -9999.0",
-        "ages of 999",
-    ),
-    "likely ids are not pointed out": ("id_int", "numbers of rows with a name"),
-    "ids near 2^53 and beyond are numbers": ("bigint_id", "card numbers"),
-    "the task is not said": ("target_rating", "target_count", "counts of nothing"),
-    "a class with a single row is trained on": ("one_row_class",),
     NO_SUCH_OPTION: ("stores named with an option",),
-    "a column of gaps is kept without a word": ("all_missing",),
     "dates with a word for missing are no dates": (
         "dates with NaT",
         "dates with a dash",
@@ -40,12 +28,6 @@ _WHY: dict[str, tuple[str, ...]] = {
         "hours and minutes",
         "durations of pandas",
         "durations of ISO 8601",
-    ),
-    "numbers that are dates are numbers without a word": (
-        "epoch",
-        "year_month_int",
-        "milliseconds since 1970",
-        "days of a spreadsheet",
     ),
     "points between thousands alone are read as decimals": ("only points between thousands",),
     "such numbers are taken for texts": (
@@ -75,7 +57,6 @@ _WHY: dict[str, tuple[str, ...]] = {
     "what looks alike is not the same": ("two ways to write é", "spaces without width"),
     "the quotes are part of the names": ("single quotes",),
     "a comment is taken for the header": ("a comment with commas", "a comment before the names"),
-    "the second header is a row": ("the header once more",),
     "the line of the NUL byte is not said": ("a NUL byte",),
     "the format is not said": ("JSON", "JSON in lines", "a page"),
 }

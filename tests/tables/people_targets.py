@@ -36,7 +36,12 @@ REPORTED: list[Case] = [
     case("tiny5", "x,ok\n1,a\n2,a\n3,b\n4,b\n5,a\n", "ok", task="binary", classes=("a", "b")),
     case("tiny3reg", "x,y\n1,10\n2,20\n3,30\n", "y", task="regression", targets=(10, 20, 30)),
     case("tiny12reg", written({"x": range(12), "y": [(x + 1) ** 2 for x in range(12)]}), "y", task="regression"),
-    _target("one_row_class", ["q"] * 60 + ["r"] * 59 + ["lonely"], refused=("lonely",)),
+    _target(
+        "one_row_class",
+        ["q"] * 60 + ["r"] * 59 + ["lonely"],
+        classes=("q", "r"),
+        says=(("t", "lonely", "row 120", "left out"),),
+    ),
     case("heavy_tail", written({"q": XS, "price": [f"{value:.0f}" for value in _LONG]}), "price", task="regression"),
     _target("negative_target", [f"-{10 + float(x):.2f}" for x in XS], task="regression", targets=(-10 - NUMBERS[0],)),
     _target("target_missing", ["", "yes", "no", "yes", "no"], task="binary", classes=("no", "yes")),
