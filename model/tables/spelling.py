@@ -4,36 +4,27 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
 
-# A number as a person writes it, and what may be around it: the sign or the name of a currency; a unit.
-_NUMBER = r"(\d[\d.,'’\u00a0\u202f ]*|[.,]\d+)(e[+-]?\d+)?"
-_CURRENCIES = "kr|rs|fr|chf|usd|eur|gbp|sek|nok|dkk|jpy|cny|inr|aud|cad|nzd|brl|zar|pln|czk|huf|rub|try|krw|mxn"
-_PREFIX = rf"[A-Z]{{0,3}}[$€£¥₹₽₩]|({_CURRENCIES})\.?(?=\s)"
-_SUFFIX = r"[A-Zµμ°Ω%‰$€£¥₹₽₩][A-Z°²³/·^%]{0,9}[23]?"
-_WRITTEN = re.compile(
-    rf"(?P<open>\()?(?P<sign>[+−-]?)\s*(?P<prefix>{_PREFIX})?\s*(?P<inner>[+−-]?)(?P<number>{_NUMBER})"
-    rf"\s*(?P<suffix>{_SUFFIX})?(?P<close>\))?",
-    re.IGNORECASE | re.ASCII,
-)
-# By the characters between thousands and before decimals.
-_NUMBERS = {
-    (grouping, decimal): re.compile(
-        rf"(\d{{1,3}}({re.escape(grouping)}\d{{3}})+|\d+)({re.escape(decimal)}\d*)?(e[+-]?\d+)?|{re.escape(decimal)}\d+"
-        if grouping
-        else rf"\d+({re.escape(decimal)}\d*)?(e[+-]?\d+)?|{re.escape(decimal)}\d+",
-        re.IGNORECASE | re.ASCII,
-    )
-    for grouping, decimal in [("", "."), (",", "."), ("", ","), (".", ","), (" ", "."), (" ", ","), ("'", ".")]
-}
-_UNIFORM = str.maketrans({"\u00a0": " ", "\u202f": " ", "’": "'"})
+from model.tables.written_numbers import LIMITS, NUMBERS, WrittenNumber, is_number_like, is_same_unit, take_apart
+
+# By how many powers of ten these multiply a number, where a column has several of them.
+FACTORS = {"k": 3, "m": 6, "mn": 6, "mio": 6, "mln": 6, "million": 6, "b": 9, "bn": 9, "mrd": 9, "billion": 9}
+# Those that multiply too where other numbers have none. A small m may be metres, and a b bytes.
+SURE_FACTORS = ("K", "k", "M", "mn", "mio", "Mio", "mln", "million", "bn", "Mrd", "billion")
+# Letters after a few numbers that say how good they are, as Eurostat has them.
+_FLAGS = frozenset("bcdefinprsuz") | {"bp", "be", "de", "ep", "bep"}
+# Plain numbers beside percents are shares if they are within ±1 and at least this part of the cells.
+MIN_SHARES = 0.1
 # A text among numbers is missing if it is the only one, has no digit, and occurs in so many cells.
 MIN_WORD_CELLS = 3
 # Other texts are missing in up to so many cells, if no more than one in so many has one, or up to this share of cells.
 MAX_STRAY_CELLS, MIN_CELLS_PER_STRAY, MAX_STRAY_SHARE = 2, 5, 0.01
+# So many of them are remembered.
+MAX_ABSENT = 100
 # At least this share of the cells must be numbers.
 MIN_NUMBER_SHARE = 0.5
 
@@ -46,7 +37,10 @@ class NumberSpelling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         decimal: the character before decimals.
         prefix: what may be before a number, such as $.
         suffix: what may be after it, such as kg.
-        absent: words that stand for a missing value in this column, besides the usual ones.
+        absent: texts that stand for a missing value in this column, besides the usual words.
+        marks: what else may be around it and does not count, such as *.
+        has_factors: whether K, M and their like multiply it.
+        has_shares: whether 25% is 0.25.
     """
 
     grouping: str = ""
@@ -54,11 +48,15 @@ class NumberSpelling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prefix: str = ""
     suffix: str = ""
     absent: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+    has_factors: bool = False
+    has_shares: bool = False
 
     @property
     def is_plain(self) -> bool:
         """Whether numbers are written as Python writes them."""
-        return (self.grouping, self.decimal, self.prefix, self.suffix) == ("", ".", "", "")
+        affixes = self.prefix or self.suffix or self.marks or self.has_factors
+        return not affixes and (self.grouping, self.decimal) == ("", ".")
 
 
 PLAIN_NUMBERS = NumberSpelling()
@@ -78,13 +76,6 @@ class SpelledColumn(NamedTuple):
     strays: tuple[str, ...]
 
 
-class _Written(NamedTuple):
-    number: str
-    prefix: str
-    suffix: str
-    is_negative: bool
-
-
 def read_spelled(text: str, spelling: NumberSpelling) -> float | None:
     """The number that a text spells.
 
@@ -100,31 +91,35 @@ def read_spelled(text: str, spelling: NumberSpelling) -> float | None:
         -1234.5
         >>> read_spelled("12 lb", NumberSpelling(suffix="kg")) is None
         True
+        >>> read_spelled("$2.5M", NumberSpelling(prefix="$", has_factors=True))
+        2500000.0
     """
-    written = _take_apart(text)
-    if written is None or written.prefix not in ("", spelling.prefix) or written.suffix not in ("", spelling.suffix):
+    written = take_apart(text)
+    return None if written is None else _value(written, spelling)
+
+
+def _value(written: WrittenNumber, spelling: NumberSpelling) -> float | None:
+    exponent = _exponent(written.suffix, spelling)
+    if exponent is None or not (written.prefix == "" or is_same_unit(written.prefix, spelling.prefix)):
         return None
-    if not _NUMBERS[spelling.grouping, spelling.decimal].fullmatch(written.number):
+    if not set(written.marks) <= set(spelling.marks):
+        return None
+    if not NUMBERS[spelling.grouping, spelling.decimal].fullmatch(written.number):
         return None
     digits = written.number.replace(spelling.grouping, "") if spelling.grouping else written.number
-    value = float(digits.replace(spelling.decimal, "."))
+    digits = digits.replace(spelling.decimal, ".").lower()
+    mantissa, _, own = digits.partition("e")
+    value = float(f"{mantissa}e{int(own or 0) + exponent}") if exponent else float(digits)
     return -value if written.is_negative else value
 
 
-def is_number_like(text: str) -> bool:
-    """Whether a text is a number with something around it, whatever that is.
-
-    Args:
-        text: without blanks around it.
-
-    Returns:
-        True for a number, a unit and so on.
-
-    Example:
-        >>> is_number_like("12 kg"), is_number_like("C12")
-        (True, False)
-    """
-    return _take_apart(text) is not None
+def _exponent(suffix: str, spelling: NumberSpelling) -> int | None:
+    """By how many powers of ten a suffix multiplies; None if the column has no such suffix."""
+    if spelling.has_factors and suffix.casefold() in FACTORS:
+        return FACTORS[suffix.casefold()]
+    if suffix and is_same_unit(suffix, spelling.suffix):
+        return -2 if spelling.has_shares else 0
+    return 0 if not suffix or suffix in spelling.marks else None
 
 
 def may_be_numbers(counts: Mapping[str, int]) -> bool:
@@ -162,28 +157,28 @@ def infer_spelling(counts: Mapping[str, int], prefers_comma: bool = False) -> Sp
         >>> infer_spelling({"C1": 1, "C2": 1}) is None
         True
     """
-    written = {text: parts for text in counts if (parts := _take_apart(text)) is not None}
+    written = {text: parts for text in counts if (parts := take_apart(text)) is not None}
     cells = sum(counts.values())
     if sum(counts[text] for text in written) < MIN_NUMBER_SHARE * cells:
         return None
-    affixes = [Counter[str](), Counter[str]()]
-    for text, parts in written.items():
-        affixes[0][parts.prefix] += counts[text]
-        affixes[1][parts.suffix] += counts[text]
-    prefix, suffix = (max(filter(None, each), key=each.__getitem__, default="") for each in affixes)
-    grouping = _grouping({text: counts[text] for text in written}, written, prefers_comma)
-    spelling = NumberSpelling(*grouping, prefix, suffix)
-    numbers = {text: value for text in written if (value := read_spelled(text, spelling)) is not None}
+    spelling = _spelling(counts, written, prefers_comma)
+    if spelling.prefix == "'" and any(re.match("0[0-9]", parts.number) for parts in written.values()):
+        return None
+    numbers = {text: value for text, parts in written.items() if (value := _value(parts, spelling)) is not None}
+    if _are_shares(counts, written, numbers, spelling):
+        spelling = msgspec.structs.replace(spelling, has_shares=True)
+        numbers = {text: value for text in numbers if (value := _value(written[text], spelling)) is not None}
     others = [text for text in counts if text not in numbers]
     stray_cells = sum(counts[text] for text in others)
+    spelling = msgspec.structs.replace(spelling, absent=tuple(others[:MAX_ABSENT]))
+    numbers |= dict.fromkeys(others, float("nan"))
     if len(others) == 1 and stray_cells >= MIN_WORD_CELLS and not any(map(str.isdigit, others[0])):
-        spelling = NumberSpelling(*grouping, prefix, suffix, (others[0],))
-        return SpelledColumn(spelling, numbers | {others[0]: float("nan")}, ())
+        return SpelledColumn(spelling, numbers, ())
     # Numbers of another unit are no strays, unless there are very few.
     has_other_units = any(text in written for text in others)
     if not are_few_strays(stray_cells, cells) or (has_other_units and stray_cells > MAX_STRAY_SHARE * cells):
         return None
-    return SpelledColumn(spelling, numbers | dict.fromkeys(others, float("nan")), tuple(others))
+    return SpelledColumn(spelling, numbers, tuple(others))
 
 
 def are_few_strays(stray_cells: int, cells: int) -> bool:
@@ -204,24 +199,84 @@ def are_few_strays(stray_cells: int, cells: int) -> bool:
     return are_two or stray_cells <= MAX_STRAY_SHARE * cells
 
 
-def _take_apart(text: str) -> _Written | None:
-    found = _WRITTEN.fullmatch(text)
-    if found is None or bool(found["open"]) != bool(found["close"]) or (found["sign"] and found["inner"]):
-        return None
-    number = found["number"].translate(_UNIFORM).strip()
-    is_negative = bool(found["open"]) ^ (found["sign"] + found["inner"]).replace("−", "-").count("-") % 2
-    return _Written(number, found["prefix"] or "", found["suffix"] or "", bool(is_negative))
+def _spelling(counts: Mapping[str, int], written: Mapping[str, WrittenNumber], prefers_comma: bool) -> NumberSpelling:
+    """The spelling with which most of the numbers can be read."""
+    prefixes, suffixes, shapes = Counter[str](), Counter[str](), Counter[str]()
+    for text, parts in written.items():
+        prefixes[parts.prefix] += counts[text]
+        suffixes[parts.suffix] += counts[text]
+        shapes[re.sub("[0-9]", "0", parts.number)] += counts[text]
+    spelling = NumberSpelling(*_grouping(shapes, prefers_comma), _commonest(prefixes), marks=_marks(counts, written))
+    if _are_factors(suffixes):
+        return msgspec.structs.replace(spelling, has_factors=True)
+    if _are_flags(suffixes):
+        return msgspec.structs.replace(spelling, marks=(*spelling.marks, *filter(None, suffixes)))
+    return msgspec.structs.replace(spelling, suffix=_commonest(suffixes))
 
 
-def _grouping(counts: Mapping[str, int], written: Mapping[str, _Written], prefers_comma: bool) -> tuple[str, str]:
-    """The characters between thousands and before decimals with which most cells can be read."""
+def _marks(counts: Mapping[str, int], written: Mapping[str, WrittenNumber]) -> tuple[str, ...]:
+    """The marks that do not count. Limits are classes, and no numbers, if most cells are such."""
+    cells = Counter[str]()
+    for text, parts in written.items():
+        cells.update(dict.fromkeys(parts.marks, counts[text]))
+    are_classes = 2 * sum(cells[mark] for mark in LIMITS) > sum(counts[text] for text in written)
+    return tuple(mark for mark in cells if not (are_classes and mark in LIMITS))
+
+
+def _commonest(affixes: Counter[str]) -> str:
+    """The affix of most cells, in the case of most of these."""
+    totals = {
+        name: sum(affixes[other] for other in affixes if other and is_same_unit(name, other))
+        for name, _ in affixes.most_common(20)
+        if name
+    }
+    return max(totals, key=lambda name: (totals[name], affixes[name]), default="")
+
+
+def _are_factors(suffixes: Iterable[str]) -> bool:
+    """Whether suffixes such as K and M multiply the numbers: there are several, or some numbers have none."""
+    named = set(filter(None, suffixes))
+    if not named or not all(suffix.casefold() in FACTORS for suffix in named):
+        return False
+    is_several = len({FACTORS[suffix.casefold()] for suffix in named}) > 1
+    return is_several or ("" in suffixes and named <= set(SURE_FACTORS))
+
+
+def _are_flags(suffixes: Counter[str]) -> bool:
+    """Whether suffixes are letters of several kinds after less than half of the numbers."""
+    named = set(filter(None, suffixes))
+    return len(named) > 1 and named <= _FLAGS and 2 * suffixes[""] >= suffixes.total()
+
+
+def _are_shares(
+    counts: Mapping[str, int],
+    written: Mapping[str, WrittenNumber],
+    numbers: Mapping[str, float],
+    spelling: NumberSpelling,
+) -> bool:
+    """Whether the numbers beside percents are shares."""
+    if spelling.suffix != "%":
+        return False
+    plain = [text for text in numbers if not written[text].suffix]
+    cells = sum(counts[text] for text in plain)
+    are_many = 0 < cells >= MIN_SHARES * sum(counts[text] for text in numbers)
+    return are_many and all(abs(numbers[text]) <= 1 for text in plain)
+
+
+def _grouping(shapes: Mapping[str, int], prefers_comma: bool) -> tuple[str, str]:
+    """The characters between thousands and before decimals with which most cells can be read.
+
+    Args:
+        shapes: how many cells have each number, in which every digit is 0.
+        prefers_comma: as of `infer_spelling`.
+    """
     scores = {
-        pair: sum(count for text, count in counts.items() if pattern.fullmatch(written[text].number))
-        for pair, pattern in _NUMBERS.items()
+        pair: sum(count for shape, count in shapes.items() if pattern.fullmatch(shape))
+        for pair, pattern in NUMBERS.items()
     }
     most = max(scores.values())
     fitting = [pair for pair, score in scores.items() if score == most]
     if ("", ".") not in fitting and {(",", "."), ("", ",")} <= set(fitting):
         return ("", ",") if prefers_comma else (",", ".")
-    are_thousands = (".", ",") in fitting and any("." in written[text].number for text in counts)
+    are_thousands = (".", ",") in fitting and any("." in shape for shape in shapes)
     return (".", ",") if prefers_comma and are_thousands else fitting[0]

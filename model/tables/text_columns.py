@@ -12,15 +12,15 @@ from model.messages import quote
 from model.tables.date_spelling import STYLES, SpelledDates, describe_date, infer_dates, may_be_dates
 from model.tables.errors import TableError
 from model.tables.frames import pl
+from model.tables.number_notes import number_notes, stray_notes
 from model.tables.row_places import ONE_FILE, RowPlaces
-from model.tables.spelling import NumberSpelling, infer_spelling, is_number_like, may_be_numbers
+from model.tables.spelling import NumberSpelling, infer_spelling, may_be_numbers
+from model.tables.written_numbers import take_apart
 
 # A column with more texts than this, most of them numbers, is no column of categories.
 MAX_NUMBER_CATEGORIES, REFUSED_SHARE = 20, 0.9
 # Case does not count where at most so many texts remain.
 MAX_FOLDED = 3
-# Texts that are told one by one if they are taken for missing.
-MAX_TOLD_STRAYS = 3
 # Texts that are tried before all of them are.
 SAMPLED_TEXTS = 1_000
 # Digits in a code, such as a postal code.
@@ -86,11 +86,7 @@ def read_texts(
         return _folded(column, counts)
     values = {text: None if math.isnan(number) else number for text, number in found.numbers.items()}
     numbers = series.replace_strict(values, default=None, return_dtype=pl.Float64).alias(name)
-    notes = [*_spelling_notes(name, found.spelling, found.numbers), *_stray_notes(name, series, found.strays, places)]
-    if found.spelling.absent:
-        word = found.spelling.absent[0]
-        notes.append(f"{quote(word)} in {name} is taken for missing, in {counts[word]:,} rows")
-    return ReadTexts(numbers, found.spelling, notes=tuple(notes))
+    return ReadTexts(numbers, found.spelling, notes=tuple(number_notes(name, series, counts, found, places)))
 
 
 def _dates(name: str, series: pl.Series, found: SpelledDates, places: RowPlaces) -> ReadTexts:
@@ -105,7 +101,7 @@ def _dates(name: str, series: pl.Series, found: SpelledDates, places: RowPlaces)
     )
     notes = (note,)
     return ReadTexts(
-        seconds, date_style=found.style, notes=notes + tuple(_stray_notes(name, series, found.strays, places))
+        seconds, date_style=found.style, notes=notes + tuple(stray_notes(name, series, found.strays, places))
     )
 
 
@@ -143,13 +139,14 @@ def _sample(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 def _check_mostly_texts(name: str, series: pl.Series, counts: Mapping[str, int], places: RowPlaces) -> None:
-    """Raise TableError if nearly all cells are numbers, and too many to be categories."""
-    numbers = {text for text in counts if is_number_like(text)}
-    cells = sum(counts.values())
-    if len(numbers) <= MAX_NUMBER_CATEGORIES or sum(counts[text] for text in numbers) < REFUSED_SHARE * cells:
-        return
-    others = [text for text in counts if text not in numbers]
-    if others:
+    """Raise TableError if nearly all cells are numbers of the same unit, and too many to be categories."""
+    written = {text: parts for text in counts if (parts := take_apart(text)) is not None}
+    affixes = Counter[tuple[str, str]]()
+    for text, parts in written.items():
+        affixes[parts.prefix, parts.suffix.casefold()] += counts[text]
+    cells, most = sum(counts.values()), max(affixes.values(), default=0)
+    others = [text for text in counts if text not in written]
+    if len(written) > MAX_NUMBER_CATEGORIES and most >= REFUSED_SHARE * cells and others:
         row = int(series.is_in(others).fill_null(False).arg_max() or 0)
         more = sum(counts[text] for text in others) - 1
         found = f"{quote(series[row])} in {places.place(row)}, and {more:,} more such cells"
@@ -170,21 +167,3 @@ def _folded(column: pl.Series, counts: Mapping[str, int]) -> ReadTexts:
     folded = column.alias("").replace(names).alias(column.name)
     same = ", ".join(f"{quote(text)} is taken for {quote(names[text])}" for text in sorted(changed))
     return ReadTexts(folded, is_folded=True, notes=(f"in {column.name} {same}",))
-
-
-def _spelling_notes(name: str, spelling: NumberSpelling, numbers: Mapping[str, float]) -> list[str]:
-    if spelling.is_plain:
-        odd = [text for text in numbers if text.startswith("(") and not math.isnan(numbers[text])]
-    else:
-        odd = [text for text in numbers if not text.isdigit() and not math.isnan(numbers[text])]
-    return [f"{quote(odd[0])} in {name} is read as {numbers[odd[0]]:.12g}"] if odd else []
-
-
-def _stray_notes(name: str, series: pl.Series, strays: tuple[str, ...], places: RowPlaces) -> list[str]:
-    notes = []
-    for text in strays[:MAX_TOLD_STRAYS]:
-        rows = (series == text).fill_null(False).arg_true().to_list()
-        notes.append(f"{quote(text)} in {name} does not fit, and is taken for missing, in {places.places(rows)}")
-    if len(strays) > MAX_TOLD_STRAYS:
-        notes.append(f"{len(strays) - MAX_TOLD_STRAYS:,} more texts in {name} are taken for missing")
-    return notes

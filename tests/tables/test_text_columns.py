@@ -33,13 +33,70 @@ COLUMNS: dict[str, tuple[list[str], list[Any], list[str]]] = {
     "apostrophes between thousands": (["1'234.50", "12.00"], [1234.5, 12.0], ['"1\'234.50" in v is read as 1234.5']),
     "dollars": (["$7,044.52", "$99", "-$5.50"], [7044.52, 99.0, -5.5], ["'$7,044.52' in v is read as 7044.52"]),
     "euros": (["1.234,50 €", "12,00 €"], [1234.5, 12.0], ["'1.234,50 €' in v is read as 1234.5"]),
-    "kroner": (["kr 100", "kr 2 000"], [100.0, 2000.0], ["'kr 100' in v is read as 100"]),
+    "kroner": (["kr 100", "kr 2 000"], [100.0, 2000.0], ["'kr 2 000' in v is read as 2000"]),
     "parentheses": (["(12.5)", "3.25", "(1)"], [-12.5, 3.25, -1.0], ["'(12.5)' in v is read as -12.5"]),
     "percent": (["21 %", "20%", "3.5%"], [21.0, 20.0, 3.5], ["'21 %' in v is read as 21"]),
     "a unit": (["18 kg", "20kg", "3.5 kg"], [18.0, 20.0, 3.5], ["'18 kg' in v is read as 18"]),
     "a unit with a figure": (["18 m2", "20 m2"], [18.0, 20.0], ["'18 m2' in v is read as 18"]),
     "a plus": (["-3.09", "+2.41", "+0.5"], [-3.09, 2.41, 0.5], []),
     "a true minus": (["−5", "4.5", "−0.5"], [-5.0, 4.5, -0.5], []),
+    "lakhs": (["1,20,000.00", "₹3,45,678", "₹12"], [120000.0, 345678.0, 12.0], ["'₹3,45,678' in v is read as 345678"]),
+    "narrow blanks between thousands": (
+        ["1\u2009234,5", "12\u202f000"],
+        [1234.5, 12000.0],
+        ["'1\\u2009234,5' in v is read as 1234.5"],
+    ),
+    "a minus behind": (["1.5", "2.5-", "3"], [1.5, -2.5, 3.0], ["'2.5-' in v is read as -2.5"]),
+    "parentheses behind a dollar": (["$1.50", "$(2.50)"], [1.5, -2.5], ["'$(2.50)' in v is read as -2.5"]),
+    "thousands and millions": (
+        ["950", "1.2K", "$3.4M"],
+        [950.0, 1200.0, 3.4e6],
+        ["'$3.4M' in v is read as 3400000, '1.2K' as 1200"],
+    ),
+    "thousands alone": (["1.2K", "3K"], [1.2, 3.0], ["'1.2K' in v is read as 1.2, and counts in K"]),
+    "metres or none": (["1.2 m", "3"], [1.2, 3.0], ["'1.2 m' in v is read as 1.2, and 1 of 2 cells have no m"]),
+    "units of the world": (["5 zł", "7,5 zł"], [5.0, 7.5], ["'7,5 zł' in v is read as 7.5"]),
+    "rents": (["5 €/m²", "7 €/m²"], [5.0, 7.0], ["'5 €/m²' in v is read as 5"]),
+    "a unit in any case": (["5 kg", "7 KG", "9 (kg)"], [5.0, 7.0, 9.0], ["'5 kg' in v is read as 5"]),
+    "milliwatts and megawatts": (["5 mW", "7 MW"], ["5 mW", "7 MW"], []),
+    "one year": (["1 year", "2 years", "3 years"], [1.0, 2.0, 3.0], ["'1 year' in v is read as 1"]),
+    "apostrophes of a spreadsheet": (["'5", "'7.5"], [5.0, 7.5], ['"\'5" in v is read as 5']),
+    "codes behind an apostrophe": (["'0512", "'7734"], ["'0512", "'7734"], []),
+    "stars": (
+        ["1.5**", "2.5", "3.5*", "4.5"],
+        [1.5, 2.5, 3.5, 4.5],
+        ["'1.5**' in v is read as 1.5: the mark '*' is passed over, in 2 cells"],
+    ),
+    "footnotes": (
+        ["1.5[1]", "2.5", "3.5[12]"],
+        [1.5, 2.5, 3.5],
+        ["'1.5[1]' in v is read as 1.5: the mark '[1]' is passed over, in 2 cells"],
+    ),
+    "limits": (
+        ["<0.5", "2.5", "3.5", "7.5"],
+        [0.5, 2.5, 3.5, 7.5],
+        ["'<0.5' in v is read as 0.5: the limit itself, in 1 cell"],
+    ),
+    "limits alone": (["<5", ">10", "<5"], ["<5", ">10", "<5"], []),
+    "flags": (
+        ["1.5 p", "2.5", "3.5 e", "4.5"],
+        [1.5, 2.5, 3.5, 4.5],
+        [
+            "'1.5 p' in v is read as 1.5: the mark 'p' is passed over, in 1 cell",
+            "'3.5 e' in v is read as 3.5: the mark 'e' is passed over, in 1 cell",
+        ],
+    ),
+    "shares and percents": (
+        ["0.5", "25%", "0.125"],
+        [0.5, 0.25, 0.125],
+        ["'25%' in v is read as 0.25, and 2 of 3 cells have no %, which are taken for shares"],
+    ),
+    "percents with and without a sign": (
+        ["50", "25%", "12.5"],
+        [50.0, 25.0, 12.5],
+        ["'25%' in v is read as 25, and 2 of 3 cells have no %"],
+    ),
+    "one and a half": (["1½", "2", "2½"], ["1½", "2", "2½"], []),
     "words of pandas": (["1.5", "None", "<NA>", "#N/A", "n/a", "2.5"], [1.5, None, None, None, None, 2.5], []),
     "a dash for missing": (
         ["1.5", "-", "-", "2.5", "-", "3.5"],
@@ -99,17 +156,19 @@ def test_numbers_with_many_other_texts_are_refused_and_the_first_is_named(tmp_pa
 @given(
     st.integers(-(10**9), 10**9).map(lambda value: value / 100),
     st.sampled_from([("", "."), (",", "."), ("", ","), (".", ","), (" ", "."), (" ", ","), ("'", ".")]),
-    st.sampled_from([("", ""), ("$", ""), ("€ ", ""), ("", "%"), ("", " kg"), ("", " km/h")]),
-    st.booleans(),
+    st.sampled_from(
+        [("", ""), ("$", ""), ("€ ", ""), ("", "%"), ("", " kg"), ("", " km/h"), ("~", "*"), ("", " €/m²")]
+    ),
+    st.sampled_from(["-{}", "({})", "{}-", "−{}"]),
 )
 def test_a_number_is_read_as_it_was_written(
-    value: float, separators: tuple[str, str], affixes: tuple[str, str], in_parentheses: bool
+    value: float, separators: tuple[str, str], affixes: tuple[str, str], negative: str
 ) -> None:
     def write(number: float) -> str:
         grouping, decimal = separators
         text = f"{abs(number):,.2f}".replace(",", "g").replace(".", decimal).replace("g", grouping)
-        text = affixes[0] + text + affixes[1]
-        return text if number >= 0 else f"({text})" if in_parentheses else f"-{text}"
+        text = text if number >= 0 else negative.format(text)
+        return affixes[0] + text + affixes[1]
 
     found = infer_spelling({write(number): 1 for number in (value, 1234567.25, -0.5)})
     assert found is not None

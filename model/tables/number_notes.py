@@ -1,0 +1,141 @@
+"""What is said of a column of numbers that people wrote: an example of each thing that is odd."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from itertools import islice
+
+from model.messages import quote
+from model.tables.frames import pl
+from model.tables.row_places import ONE_FILE, RowPlaces
+from model.tables.spelling import SURE_FACTORS, SpelledColumn
+from model.tables.written_numbers import LIMITS, WrittenNumber, take_apart
+
+# Texts that are told one by one if they are taken for missing, and marks if they are passed over.
+MAX_TOLD_STRAYS, MAX_TOLD_MARKS = 3, 3
+# Texts among which the oddest is looked for.
+SAMPLED_TEXTS = 1_000
+
+
+def number_notes(
+    name: str, series: pl.Series, counts: Mapping[str, int], found: SpelledColumn, places: RowPlaces = ONE_FILE
+) -> list[str]:
+    """How the numbers of a column were read, where they are not plain.
+
+    Args:
+        name: of the column.
+        series: its texts.
+        counts: how many cells have each text.
+        found: what the texts are.
+        places: in which file each row is.
+
+    Returns:
+        One sentence each, without a full stop.
+
+    Example:
+        >>> from model.tables.spelling import NumberSpelling
+        >>> found = SpelledColumn(NumberSpelling(suffix="kg"), {"5": 5.0, "5 kg": 5.0}, ())
+        >>> number_notes("mass", pl.Series(["5", "5 kg"]), {"5": 1, "5 kg": 1}, found)
+        ["'5 kg' in mass is read as 5, and 1 of 2 cells have no kg"]
+    """
+    notes = [*_spelling_notes(name, counts, found), *_mark_notes(name, counts, found)]
+    if found.spelling.absent and not found.strays:
+        word = found.spelling.absent[0]
+        notes.append(f"{quote(word)} in {name} is taken for missing, in {counts[word]:,} rows")
+    return notes + stray_notes(name, series, found.strays, places)
+
+
+def _spelling_notes(name: str, counts: Mapping[str, int], found: SpelledColumn) -> list[str]:
+    """The oddest text, and how many cells lack the unit that others have."""
+    texts = (text for text, value in found.numbers.items() if not math.isnan(value))
+    written = {text: parts for text in islice(texts, SAMPLED_TEXTS) if (parts := take_apart(text)) is not None}
+    oddest = max(written, key=lambda text: _oddity(text, written[text], found))
+    if not _oddity(oddest, written[oddest], found):
+        return []
+    note = f"{quote(oddest)} in {name} is read as {found.numbers[oddest]:.12g}"
+    suffix, spelling = found.spelling.suffix, found.spelling
+    if spelling.has_factors:
+        others = {parts.suffix.casefold(): text for text, parts in written.items() if parts.suffix}
+        others.pop(written[oddest].suffix.casefold(), None)
+        note += "".join(f", {quote(text)} as {found.numbers[text]:.12g}" for text in others.values())
+    if suffix in SURE_FACTORS:
+        note += f", and counts in {suffix}"
+    bare = sum(counts[text] for text in found.numbers if (parts := take_apart(text)) and not parts.suffix)
+    if suffix and bare:
+        cells = sum(counts[text] for text, value in found.numbers.items() if not math.isnan(value))
+        note += f", and {bare:,} of {cells:,} cells have no {suffix}"
+        note += ", which are taken for shares" if spelling.has_shares else ""
+    return [note]
+
+
+def _oddity(text: str, written: WrittenNumber, found: SpelledColumn) -> int:
+    """How many things in a text are not as Python writes numbers, apart from marks, which are told by themselves."""
+    if written.marks or written.suffix in found.spelling.marks:
+        return 0
+    is_true_minus = text[0] in "−–" and found.spelling.is_plain
+    is_odd_sign = written.is_negative and not text.startswith("-") and not is_true_minus
+    digits = written.number.strip("0123456789")
+    is_odd_number = digits != "" and not _is_plain_number(written.number)
+    return 2 * bool(written.prefix) + 2 * bool(written.suffix) + is_odd_sign + is_odd_number
+
+
+def _is_plain_number(number: str) -> bool:
+    try:
+        float(number)
+    except ValueError:
+        return False
+    return True
+
+
+def _mark_notes(name: str, counts: Mapping[str, int], found: SpelledColumn) -> list[str]:
+    """An example of each mark, and how many cells have it."""
+    if not found.spelling.marks:
+        return []
+    cells, examples = Counter[str](), dict[str, str]()
+    for text, value in found.numbers.items():
+        parts = None if math.isnan(value) else take_apart(text)
+        if parts is not None:
+            flags = (parts.suffix,) if parts.suffix in found.spelling.marks else ()
+            for mark in (*parts.marks, *flags):
+                cells[mark] += counts[text]
+                examples.setdefault(mark, text)
+    notes = []
+    for mark, count in cells.most_common(MAX_TOLD_MARKS):
+        text = examples[mark]
+        how = "the limit itself" if mark in LIMITS else f"the mark {quote(mark)} is passed over"
+        notes.append(f"{quote(text)} in {name} is read as {found.numbers[text]:.12g}: {how}, in {_cells(count)}")
+    if len(cells) > MAX_TOLD_MARKS:
+        others = cells.total() - sum(count for _, count in cells.most_common(MAX_TOLD_MARKS))
+        notes.append(f"{len(cells) - MAX_TOLD_MARKS:,} more marks in {name} are passed over, in {_cells(others)}")
+    return notes
+
+
+def _cells(count: int) -> str:
+    return f"{count:,} cell{'s' if count > 1 else ''}"
+
+
+def stray_notes(name: str, series: pl.Series, strays: tuple[str, ...], places: RowPlaces = ONE_FILE) -> list[str]:
+    """Which texts are taken for missing though they are no words for that.
+
+    Args:
+        name: of the column.
+        series: its texts.
+        strays: the texts.
+        places: in which file each row is.
+
+    Returns:
+        One sentence each, without a full stop.
+
+    Example:
+        >>> stray_notes("age", pl.Series(["4", "oops"]), ("oops",))
+        ["'oops' in age does not fit, and is taken for missing, in row 2"]
+    """
+    notes = []
+    for text in strays[:MAX_TOLD_STRAYS]:
+        rows = (series == text).fill_null(False).arg_true().to_list()
+        notes.append(f"{quote(text)} in {name} does not fit, and is taken for missing, in {places.places(rows)}")
+    if len(strays) > MAX_TOLD_STRAYS:
+        notes.append(f"{len(strays) - MAX_TOLD_STRAYS:,} more texts in {name} are taken for missing")
+    return notes
