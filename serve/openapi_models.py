@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from model.tables.columns import BEYOND_FLOAT32, CategoricalColumn, ColumnSpec, NumericColumn
+from model.tables.columns import CategoricalColumn, ColumnSpec, NumericColumn
 from model.tables.date_columns import DateColumn
 from model.tables.date_spelling import describe_date
 from model.tables.parsing import MISSING, one_of
-from model.tables.spelling import PLAIN_NUMBERS
 from serve.loaded_model import Model
+from serve.openapi_numbers import json_number, query_number
 from serve.openapi_parts import TEXT, Schema, array_of, content, object_of, operation, reference
 
 
@@ -64,15 +64,6 @@ def model_schemas(model: Model, component: str) -> Schema:
     return {f"{component}.row": row, f"{component}.answer": answers}
 
 
-def _number(column: NumericColumn) -> Schema:
-    value: Schema = {"type": "number", "exclusiveMinimum": -BEYOND_FLOAT32, "exclusiveMaximum": BEYOND_FLOAT32}
-    if column.minimum is not None and column.maximum is not None:
-        value["description"] = f"{column.minimum:g} to {column.maximum:g} in training"
-    if column.spelling != PLAIN_NUMBERS:
-        return {"anyOf": [value, {"type": "string", "description": "a number as it was written in training"}]}
-    return value
-
-
 def _date(column: DateColumn) -> Schema:
     kinds = {"time": "time", "ym": "date"}
     has_times = "hour" in column.parts
@@ -94,7 +85,7 @@ def _unless_missing(column: CategoricalColumn) -> Schema:
 def _json_value(column: ColumnSpec) -> Schema:
     missing = column.missing or column.is_open
     if isinstance(column, NumericColumn):
-        return {"anyOf": [_number(column), {"type": "null"}]} if missing else _number(column)
+        return json_number(column)
     if isinstance(column, DateColumn):
         value = _date(column)
         return {"anyOf": [value, {"enum": [*MISSING, None]}]} if missing else value
@@ -112,5 +103,7 @@ def _query_value(column: ColumnSpec) -> Schema:
         return {"type": "string", "description": _categories(column)} | _unless_missing(column)
     if isinstance(column, CategoricalColumn):
         return {"type": "string", "enum": [*column.categories, *missing]}
-    value = _date(column) if isinstance(column, DateColumn) else _number(column)
+    if isinstance(column, NumericColumn):
+        return query_number(column)
+    value = _date(column)
     return {"anyOf": [value, {"enum": missing}]} if missing else value

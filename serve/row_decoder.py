@@ -16,6 +16,7 @@ import numpy as np
 from model.messages import join_names, quote
 from model.tables.columns import CategoricalColumn, ColumnSpec, ColumnSpecs, NumericColumn, fits_float32
 from model.tables.parsing import describe_json, parse_json, parse_text
+from model.tables.spelling import PLAIN_NUMBERS
 from model.tables.unseen import UnseenCells, UnseenValues
 from serve.errors import RequestError
 
@@ -140,7 +141,7 @@ class RowDecoder:
         """The numbers of JSON values, where None is missing. Raises ValueError if a value does not fit its column."""
         values = np.empty((len(rows), len(self.columns)))
         for index, (column, column_values) in enumerate(zip(self.column_specs, zip(*rows, strict=True), strict=False)):
-            if not isinstance(column, NumericColumn):
+            if not isinstance(column, NumericColumn) or column.spelling != PLAIN_NUMBERS:
                 values[:, index] = [parse_json(column, value) for value in column_values]
             else:
                 values[:, index] = column_values  # None becomes NaN
@@ -168,7 +169,9 @@ def _row_type(columns: tuple[str, ...], column_specs: ColumnSpecs) -> Any:
     fields: list[Any] = []
     for index, column in enumerate(column_specs):
         value_type: Any = float
-        if not isinstance(column, NumericColumn):
+        if isinstance(column, NumericColumn) and column.spelling != PLAIN_NUMBERS:
+            value_type = float | str
+        elif not isinstance(column, NumericColumn):
             value_type = str | bool if isinstance(column, CategoricalColumn) and column.boolean else str
         if column.missing:
             fields.append((f"c{index}", value_type | None | msgspec.UnsetType, msgspec.UNSET))

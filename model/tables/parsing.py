@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from model.messages import MAX_LISTED_NAMES, quote
 from model.tables.columns import BEYOND_FLOAT32, CategoricalColumn, ColumnSpec, NumericColumn
 from model.tables.date_columns import DateColumn
 from model.tables.date_spelling import read_date
-from model.tables.spelling import PLAIN_NUMBERS, read_spelled
-
-if TYPE_CHECKING:
-    pass
+from model.tables.spelling import read_spelled
 
 # Blanks, which do not count at the ends of a value or a name.
 BLANKS = " \t\r\n\v\f\u00a0"
@@ -84,7 +81,7 @@ def parse_json(column: ColumnSpec, value: Any) -> float:
 
     Args:
         column: whose value it is.
-        value: as JSON is decoded, with every number as a float.
+        value: as JSON is decoded, with every number as a float. A text means the same as in `parse_text`.
 
     Returns:
         As of `parse_text`.
@@ -99,7 +96,7 @@ def parse_json(column: ColumnSpec, value: Any) -> float:
     if value is None:
         return _missing(column, "null")
     if isinstance(column, NumericColumn):
-        if isinstance(value, str) and column.spelling != PLAIN_NUMBERS:
+        if isinstance(value, str):
             return parse_text(column, value)
         if not isinstance(value, float):
             raise ParseError("a number", describe_json(value))

@@ -85,7 +85,7 @@ BAD_BODIES = {
     '{"a": 1}': "the columns a, b were expected, and a was found: b is missing",
     '{"a": 1, "b": 0, "c": 0}': "the columns a, b were expected, and 'c' was found",
     '{"a": 1, "b": 0, "a": 2}': "column 'a' was expected once, and was found 2 times",
-    '{"a": "1", "b": 0}': "column a: a number was expected, and the text '1' was found",
+    '{"a": "one", "b": 0}': "column a: a number was expected, and 'one' was found",
     '{"a": true, "b": 0}': "column a: a number was expected, and true was found",
     '{"a": null, "b": 0}': "column a: a number was expected, and null was found",
     '{"a": {}, "b": 0}': "column a: a number was expected, and an object was found",

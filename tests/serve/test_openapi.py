@@ -12,6 +12,7 @@ from flask import Flask
 
 from model import CategoricalColumn, Checkpoint, Network, NumericColumn, load, save
 from model.tables.columns import ColumnSpec, count_inputs
+from model.tables.spelling import NumberSpelling
 from tests.examples import RECORD, ensemble_of
 from tests.serve.examples import application
 
@@ -26,6 +27,7 @@ from schemathesis.openapi.checks import RejectedPositiveData  # noqa: E402
 COLUMNS: dict[str, ColumnSpec] = {
     "size": NumericColumn(10.0, 4.0, -3.0, 30.0, missing=True),
     "mass & weight": NumericColumn(0.0, 2.0),
+    "price": NumericColumn(1.0, 2.0, missing=True, spelling=NumberSpelling(".", ",", "€", "", ("tbd",))),
     "colour": CategoricalColumn(("blue", "red")),
     "city/town": CategoricalColumn(("", "Köln", "a,b"), missing=True),
     "new": CategoricalColumn(("false", "true"), boolean=True),
@@ -104,7 +106,13 @@ def test_the_document_has_the_columns_of_the_models(app: Flask, directory: Path)
         ({"size": None, "city/town": "Köln", "sold": True}, True),
         ({"city/town": "Bonn"}, False),
         ({"sold": False}, False),
-        ({"size": "1"}, False),
+        ({"size": "1"}, True),
+        ({"size": "NA"}, True),
+        ({"size": "one"}, False),
+        ({"mass & weight": "NA"}, False),
+        ({"price": "€ 1.234,50"}, True),
+        ({"price": "7 USD"}, False),
+        ({"price": "tbd"}, True),
         ({"mass & weight": None}, False),
         ({"mass & weight": 1e39}, False),
     ):
@@ -258,7 +266,7 @@ def test_tensors_that_fit_the_model_are_answered_and_others_are_refused(app: Fla
             "application/json": {"schema": {"$ref": "#/components/schemas/InferRequest"}}
         }
     schemas = document["components"]["schemas"]
-    number = schemas["xor.row"]["properties"]["a"]
+    number = schemas["xor.row"]["properties"]["a"]["anyOf"][0]
     schemas["InputTensor"]["required"].append("data")
     schemas["InputTensor"]["properties"] |= {
         "name": {"const": "input"},

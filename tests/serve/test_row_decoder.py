@@ -9,17 +9,19 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from model import CategoricalColumn, NumericColumn
+from model.tables.spelling import NumberSpelling
 from serve.errors import RequestError
 from serve.row_decoder import RowDecoder
 
 pytestmark = pytest.mark.core
 
-COLUMNS = ("size, cm", "colour", "wild", "n")
+COLUMNS = ("size, cm", "colour", "wild", "n", "price")
 COLUMN_SPECS = (
     NumericColumn(missing=True),
     CategoricalColumn(("blue", "red: dark"), missing=True),
     CategoricalColumn(("false", "true"), boolean=True, is_open=True),
     NumericColumn(is_open=True),
+    NumericColumn(missing=True, spelling=NumberSpelling("", ",", "", "€", ("tbd",))),
 )
 decoder = RowDecoder(COLUMNS, COLUMN_SPECS)
 
@@ -27,19 +29,21 @@ any_values: dict[str, st.SearchStrategy[Any]] = {
     "size, cm": st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**40), 10**40),
     "colour": st.sampled_from(["blue", "red: dark", "", "NA", "green", None, True]),
     "wild": st.sampled_from([True, False, "true", "False", "x", 1, None]),
-    "n": st.integers(-5, 5) | st.sampled_from([1e39, "1", None, True]) | st.floats(-1e3, 1e3),
+    "n": st.integers(-5, 5) | st.sampled_from([1e39, "1", "(2.5)", "NA", "x", None, True]) | st.floats(-1e3, 1e3),
+    "price": st.floats(-1e3, 1e3) | st.sampled_from(["1,5 €", "1.5", "tbd", "?", "1 $", None, True]),
 }
 right_values: dict[str, st.SearchStrategy[Any]] = {
     "size, cm": st.none() | st.floats(-1e6, 1e6),
     "colour": st.sampled_from(["blue", "red: dark", "", None]),
     "wild": st.sampled_from([True, False, "true", "perhaps", None]),
     "n": st.floats(-1e3, 1e3) | st.integers(-5, 5) | st.none(),
+    "price": st.floats(-1e3, 1e3) | st.sampled_from(["1,5 €", "1.5", "tbd", "?", None]),
 }
 
 
 def rows_of(values: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
     """Rows of the columns' values. Columns that may be missing are sometimes left out."""
-    optional = {name: values[name] for name in ("size, cm", "colour")}
+    optional = {name: values[name] for name in ("size, cm", "colour", "price")}
     return st.fixed_dictionaries({name: values[name] for name in ("wild", "n")}, optional=optional)
 
 

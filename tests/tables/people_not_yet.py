@@ -42,17 +42,5 @@ _WHY: dict[str, tuple[str, ...]] = {
 NOT_YET = {name: reason for reason, names in _WHY.items() for name in names}
 
 # The cases that the service or `nudge predict` does not answer as training reads them.
-_OTHER: dict[str, tuple[str, ...]] = {
-    "a word that is taken for missing in training is refused in scoring": (
-        "mixed_cell",
-        "missing in a few cells of many",
-        "a day that is not there",
-        "a line of units",
-        "a line of sums",
-        "a source below",
-        "the header once more",
-    ),
-    "a body with such a number is refused, and a query is not": ("paren_neg", "true minus"),
-    "durations cannot be written as CSV": ("pq_duration",),
-}
+_OTHER: dict[str, tuple[str, ...]] = {"durations cannot be written as CSV": ("pq_duration",)}
 OTHER_ANSWERS = {name: reason for reason, names in _OTHER.items() for name in names}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from model.tables.columns import CategoricalColumn, NumericColumn
 from model.tables.parsing import ParseError, parse_json, parse_text
 from model.tables.reading import read_frame
-from model.tables.spelling import PLAIN_NUMBERS, NumberSpelling, infer_spelling, read_spelled
+from model.tables.spelling import NumberSpelling, infer_spelling, read_spelled
 from tests.tables.examples import refusal_of, write_table
 
 MANY = [f"{index}.5" for index in range(30)]
@@ -176,8 +176,7 @@ def test_a_number_is_read_as_it_was_written(
     column = NumericColumn(spelling=found.spelling)
     assert parse_text(column, write(value)) == found.numbers[write(value)]
     assert parse_json(column, value) == value
-    if found.spelling != PLAIN_NUMBERS:
-        assert parse_json(column, write(value)) == found.numbers[write(value)]
+    assert parse_json(column, write(value)) == found.numbers[write(value)]
 
 
 @given(st.text(max_size=12))
@@ -202,3 +201,22 @@ def test_a_folded_category_is_found_in_any_case() -> None:
     assert parse_json(column, "yes") == 1.0
     with pytest.raises(ParseError):
         parse_text(CategoricalColumn(("No", "Yes")), "yes")
+
+
+def test_at_most_a_hundred_strays_are_remembered() -> None:
+    found = infer_spelling({"1": 50_000} | {f"stray {index}": 1 for index in range(150)})
+    assert found is not None
+    assert (len(found.strays), len(found.spelling.absent)) == (150, 100)
+    column = NumericColumn(missing=True, spelling=found.spelling)
+    assert math.isnan(parse_text(column, "stray 99"))
+    assert math.isnan(parse_json(column, "stray 0 "))
+    with pytest.raises(ParseError):
+        parse_json(column, "stray 100")
+
+
+def test_only_marks_and_factors_of_training_are_understood() -> None:
+    column = NumericColumn(spelling=NumberSpelling(prefix="$", marks=("*",), has_factors=True))
+    assert [parse_text(column, text) for text in ("$1.5K*", "$2M", "250", "2.5bn")] == [1500.0, 2e6, 250.0, 2.5e9]
+    for text in ("~2", "$2[1]", "2 kg", "€2"):
+        with pytest.raises(ParseError):
+            parse_text(column, text)
