@@ -20,6 +20,8 @@ from model.tables.spelling import PLAIN_NUMBERS, NumberSpelling
 
 # float32 holds numbers below this one: the largest of them and half a unit of its last place.
 BEYOND_FLOAT32 = 2.0**128 - 2.0**103
+# Not all whole numbers beyond this one are in float64.
+EXACT_WHOLE_NUMBERS = 2**53
 FLOAT32_NUMBERS = "numbers within ±3.4e38"
 # Rows that are encoded at a time: few enough to stay in the cache from one column to the next.
 BLOCK_ROWS = 4096

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from model.messages import quote
+from model.tables.codes import are_mostly_beyond
 from model.tables.column_selection import Selection
 from model.tables.common_types import common_type
 from model.tables.csv_blocks import Block, blocks, parse_block
@@ -58,7 +59,13 @@ def read_csv(
     frame = pl.concat(frames, rechunk=False)
     for name in left_out:
         _check_left_out(frame.get_column(name), layout.left_out[name])
-    return [frame.get_column(name) for name in selected]
+    return [_with_all_digits(frame.get_column(name)) for name in selected]
+
+
+def _with_all_digits(column: pl.Series) -> pl.Series:
+    """The column; as texts if most are whole numbers that float64 does not hold, which are ids."""
+    is_long = column.dtype == pl.Int64 and are_mostly_beyond(column.alias(""))
+    return column.cast(pl.String) if is_long else column
 
 
 def _check_left_out(column: pl.Series, why: str) -> None:

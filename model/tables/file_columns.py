@@ -17,6 +17,7 @@ from model.tables.file_patterns import describe_paths
 from model.tables.files import FileKind, sniff_file
 from model.tables.frames import pl
 from model.tables.memory import check_memory
+from model.tables.missing_words import MissingWords, joined_words, missing_words_of_csv
 from model.tables.parquet_files import read_parquet
 from model.tables.readable_text import Hints, no_sheets, readable_text
 from model.tables.row_places import RowPlaces
@@ -30,12 +31,14 @@ class FileColumns(NamedTuple):
         notes: how the files were read, where that is not plain; one sentence each.
         prefers_comma: whether 1,234 is one and a bit, where nothing else in a column tells.
         places: in which file each row is.
+        words: for missing, by the names of columns in which such cells are null already; None if they are still there.
     """
 
     columns: list[pl.Series]
     notes: tuple[str, ...] = ()
     prefers_comma: bool = False
     places: RowPlaces = RowPlaces()
+    words: Mapping[str, MissingWords] | None = None
 
 
 def sniff_files(files: Sequence[PathLike], sheet: str | None = None) -> list[FileKind]:
@@ -117,7 +120,8 @@ def _read_text(
         layout = layout_of(text.path, hints.has_header)
         columns = read_csv(text, layout, select, memory, types)
         notes = text.notes + layout.notes + _left_out_notes(layout, [column.name for column in columns])
-        return FileColumns(columns, notes, layout.separator == ";")
+        words = missing_words_of_csv(text.path, layout, columns)
+        return FileColumns(columns, notes, layout.separator == ";", words=words)
 
 
 def _left_out_notes(layout: Layout, names: Sequence[str]) -> tuple[str, ...]:
@@ -160,6 +164,7 @@ def _joined(files: Sequence[PathLike], parts: Sequence[FileColumns], types: Mapp
         files_notes(files) + notes,
         all(part.prefers_comma for part in parts),
         RowPlaces(tuple(files), (0, *accumulate(heights[:-1]))),
+        joined_words([part.words for part in parts]),
     )
 
 

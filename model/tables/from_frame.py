@@ -63,6 +63,6 @@ def table_from(
         return select_columns(names, named, name_text(target), dropped, left_out)
 
     def read() -> TypedFrame:
-        return typed_frame(frame_columns(frame).read(select), dates=dates)
+        return typed_frame(frame_columns(frame).read(select), dates=dates, amounts=(name_text(target),))
 
     return learn_table(read, name_text(target), columns=named, drop=dropped, task=task, keep=kept)

@@ -15,10 +15,13 @@ from model.tables.spelling import read_spelled
 
 # Blanks, which do not count at the ends of a value or a name.
 BLANKS = " \t\r\n\v\f\u00a0"
+# What spreadsheets write where a formula has no result.
+SPREADSHEET_ERRORS = ("#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!")
 # How a missing value may be written, in any column.
 MISSING = (
     *("", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "None", "<NA>", "#N/A", "#NA", "#N/A N/A"),
     *("1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN", "?"),
+    *SPREADSHEET_ERRORS,
 )
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 

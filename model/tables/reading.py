@@ -65,7 +65,13 @@ def read_frame(
         try:
             found = read_files(files, select, memory, Hints(has_header, sheet))
             return typed_frame(
-                found.columns, found.notes, prefers_comma=found.prefers_comma, dates=dates, places=found.places
+                found.columns,
+                found.notes,
+                prefers_comma=found.prefers_comma,
+                dates=dates,
+                places=found.places,
+                amounts=() if target is None else (target,),
+                words=found.words,
             )
         except MemoryError:
             raise TableError("a table that fits into the memory", "a larger one", FEWER) from None

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from model.messages import quote
-from model.tables.columns import FLOAT32_NUMBERS, IDENTITY, NumericColumn, fit_numeric
+from model.tables.columns import EXACT_WHOLE_NUMBERS, FLOAT32_NUMBERS, IDENTITY, NumericColumn, fit_numeric
 from model.tables.errors import TableError
 from model.tables.parsing import BLANKS, MISSING, ParseError, one_of
 from model.tables.series_parsing import parse_series
@@ -28,8 +28,6 @@ MAX_CLASSES = 1_000
 MAX_NOTED_NUMBERS = 50
 # What to do if a file has another target.
 ANOTHER_TARGET = "name a file with the same target"
-# float64 holds every whole number up to this one.
-EXACT_WHOLE_NUMBERS = 2**53
 
 
 class FittedTarget(NamedTuple):

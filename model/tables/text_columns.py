@@ -9,6 +9,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from model.messages import quote
+from model.tables.codes import are_codes, why_ids
 from model.tables.date_spelling import STYLES, SpelledDates, describe_date, infer_dates, may_be_dates
 from model.tables.errors import TableError
 from model.tables.frames import pl
@@ -23,8 +24,6 @@ MAX_NUMBER_CATEGORIES, REFUSED_SHARE = 20, 0.9
 MAX_FOLDED = 3
 # Texts that are tried before all of them are.
 SAMPLED_TEXTS = 1_000
-# Digits in a code, such as a postal code.
-MIN_CODE_DIGITS = 4
 
 
 class ReadTexts(NamedTuple):
@@ -74,6 +73,9 @@ def read_texts(
     if are_codes(series):
         first = next(text for text in series.drop_nulls().head(1000).to_list() if text.startswith("0"))
         return ReadTexts(column, notes=(f"{name} is read as texts, because {first} begins with 0",))
+    reason = why_ids(series)
+    if reason is not None:
+        return ReadTexts(column, notes=(f"{name} is read as texts, because {reason}",))
     counts = _counts(series)
     has_digits = any(any(map(str.isdigit, text)) for text in _sample(counts))
     found = infer_spelling(counts, prefers_comma) if has_digits and may_be_numbers(_sample(counts)) else None
@@ -103,29 +105,6 @@ def _dates(name: str, series: pl.Series, found: SpelledDates, places: RowPlaces)
     return ReadTexts(
         seconds, date_style=found.style, notes=notes + tuple(stray_notes(name, series, found.strays, places))
     )
-
-
-def are_codes(series: pl.Series) -> bool:
-    """Whether texts are codes such as postal codes: of the same number of digits, and some begin with 0.
-
-    Args:
-        series: of texts.
-
-    Returns:
-        True for such codes.
-
-    Example:
-        >>> are_codes(pl.Series(["02139", "10001"])), are_codes(pl.Series(["01", "12"]))
-        (True, False)
-    """
-    texts = series.drop_nulls()
-    for part in (texts.head(100), texts):
-        lengths = part.str.len_chars()
-        if not len(part) or lengths.min() != lengths.max() or int(lengths[0]) < MIN_CODE_DIGITS:
-            return False
-        if not part.str.contains(r"^\d+$").all():
-            return False
-    return bool(texts.str.starts_with("0").any())
 
 
 def _counts(series: pl.Series) -> dict[str, int]:

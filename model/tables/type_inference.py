@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from model.messages import join_names, quote_names
+from model.tables.codes import are_codes, why_ids
 from model.tables.errors import TableError
 from model.tables.frames import pl
 from model.tables.parsing import BLANKS, MISSING
 from model.tables.row_places import ONE_FILE, RowPlaces
-from model.tables.text_columns import are_codes
 
 # Values of a column that are tried before all of them are.
 SAMPLED_ROWS = 100
@@ -17,7 +17,8 @@ _NESTED = "nested or binary values"
 def infer_type(column: pl.Series) -> pl.Series:
     """A column as Float64, Int64, Boolean or String.
 
-    Texts become numbers or truth values if all of them spell such, apart from spaces around them.
+    Texts become numbers or truth values if all of them spell such, apart from spaces around them. Codes and ids stay
+    texts.
 
     Args:
         column: of numbers, texts or truth values.
@@ -66,7 +67,7 @@ def bare_texts(texts: pl.Series) -> pl.Series:
 
 def _inferred_from_text(text: pl.Series) -> pl.Series:
     bare = bare_texts(text)
-    if are_codes(bare):
+    if are_codes(bare) or why_ids(bare) is not None:
         return bare
     for convert in (_to_integers, _to_floats, _to_booleans):
         # Most columns show in their first rows that they are not of this type.

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from typing import NamedTuple
 
+from model.tables.codes import why_ids
 from model.tables.column_fitting import TextOptions
+from model.tables.columns import EXACT_WHOLE_NUMBERS
 from model.tables.date_spelling import STYLES
 from model.tables.frames import pl
 from model.tables.row_places import ONE_FILE, RowPlaces
+from model.tables.missing_words import MissingWords, missing_notes, missing_words
 from model.tables.series_parsing import date_seconds
 from model.tables.spelling import NumberSpelling
 from model.tables.text_columns import ReadTexts, read_texts
@@ -48,6 +51,8 @@ def typed_frame(
     dates: str | None = None,
     categories: Container[str] = (),
     places: RowPlaces = ONE_FILE,
+    amounts: Container[str] = (),
+    words: Mapping[str, MissingWords] | None = None,
 ) -> TypedFrame:
     """The columns, each with the type that all of its values have.
 
@@ -59,6 +64,8 @@ def typed_frame(
         dates: the order of year, month and day in dates: ymd, dmy or mdy; by default told from each column.
         categories: the names of columns that are categories, whatever they hold.
         places: in which file each row is.
+        amounts: the names of columns of which whole numbers are numbers even if they have as many digits as ids.
+        words: for missing, of columns in which such cells are null already; None if they are still there.
 
     Returns:
         The frame, and how each column was read.
@@ -74,8 +81,13 @@ def typed_frame(
     read: list[ReadTexts] = []
     while columns:
         column = columns.pop(0)
-        is_category = column.name in categories
-        read.append(_read_category(column) if is_category else _read_column(column, prefers_comma, dates, places))
+        if column.name in categories:
+            each = _read_category(column)
+        else:
+            typed = _whole_numbers(column) if column.name in amounts else column
+            each = _read_column(typed, prefers_comma, dates, places)
+        absent = missing_words(column) if words is None else words.get(column.name, MissingWords({}))
+        read.append(each._replace(notes=each.notes + missing_notes(column.name, each.column.dtype, absent)))
     for each in read:
         check_finite(each.column, places)
     return TypedFrame(
@@ -97,8 +109,28 @@ def _read_column(column: pl.Series, prefers_comma: bool, dates: str | None, plac
         return ReadTexts(seconds, date_style=style, notes=(f"{column.name} is read as dates or times",))
     inferred = infer_type(column)
     if inferred.dtype != pl.String:
-        return ReadTexts(inferred)
+        return ReadTexts(inferred, notes=_lost_digits(inferred))
     return read_texts(inferred, prefers_comma, STYLES if dates is None else (dates, "ym", "time"), places)
+
+
+def _whole_numbers(column: pl.Series) -> pl.Series:
+    """The column; as numbers if it holds digits that could be ids."""
+    digits = bare_texts(column) if column.dtype == pl.String else column
+    if column.dtype != pl.String or why_ids(digits) is None:
+        return column
+    numbers = digits.cast(pl.Int64, strict=False)
+    fits = numbers.null_count() == digits.null_count()
+    return (numbers if fits else digits.cast(pl.Float64)).alias(column.name)
+
+
+def _lost_digits(numbers: pl.Series) -> tuple[str, ...]:
+    """A note if float64 does not hold some of the whole numbers of a column."""
+    series = numbers.alias("")
+    if series.dtype != pl.Int64 or not (series.abs() > EXACT_WHOLE_NUMBERS).any():
+        return ()
+    if (series.cast(pl.Float64).cast(pl.Int64, strict=False) == series).all():
+        return ()
+    return (f"numbers beyond 2^53 in {numbers.name} lose their last digits; make them texts if they are ids",)
 
 
 def _read_category(column: pl.Series) -> ReadTexts:

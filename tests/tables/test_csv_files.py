@@ -189,7 +189,7 @@ TEXTS = NAMES.map(lambda text: f"t{text}".strip(BLANKS)).filter(
     lambda text: text.strip().lower() not in ("true", "false")
 )
 FLOATS = st.floats(allow_nan=False, allow_infinity=False).map(lambda x: x or 0.5).filter(lambda x: x % 1 != 0)
-VALUES = st.sampled_from([TEXTS, FLOATS, st.integers(-(2**63), 2**63 - 1), st.booleans()])
+VALUES = st.sampled_from([TEXTS, FLOATS, st.integers(-(10**11), 10**11 - 1), st.booleans()])
 
 
 @st.composite

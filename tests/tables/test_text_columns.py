@@ -16,6 +16,8 @@ from tests.tables.examples import refusal_of, write_table
 
 MANY = [f"{index}.5" for index in range(30)]
 
+LOST_DIGITS = "numbers beyond 2^53 in v lose their last digits; make them texts if they are ids"
+
 # The values of a column, what is read from them, and the notes.
 COLUMNS: dict[str, tuple[list[str], list[Any], list[str]]] = {
     "a decimal comma": (["20,01", "-3,5", "7"], [20.01, -3.5, 7.0], ["'20,01' in v is read as 20.01"]),
@@ -97,7 +99,18 @@ COLUMNS: dict[str, tuple[list[str], list[Any], list[str]]] = {
         ["'25%' in v is read as 25, and 2 of 3 cells have no %"],
     ),
     "one and a half": (["1½", "2", "2½"], ["1½", "2", "2½"], []),
-    "words of pandas": (["1.5", "None", "<NA>", "#N/A", "n/a", "2.5"], [1.5, None, None, None, None, 2.5], []),
+    "words of pandas": (
+        ["1.5", "None", "<NA>", "None", "2.5"],
+        [1.5, None, None, None, 2.5],
+        ["'None', '<NA>' in v are taken for missing, in 3 rows"],
+    ),
+    "a word of pandas": (["1.5", "NA", "NA", "2.5"], [1.5, None, None, 2.5], []),
+    "a word among words": (
+        ["red", "None", "blue", "", " None"],
+        ["red", None, "blue", None, None],
+        ["'None' in v is taken for missing, in 2 rows"],
+    ),
+    "gaps among words": (["red", "", "blue"], ["red", None, "blue"], []),
     "a dash for missing": (
         ["1.5", "-", "-", "2.5", "-", "3.5"],
         [1.5, None, None, 2.5, None, 3.5],
@@ -117,6 +130,36 @@ COLUMNS: dict[str, tuple[list[str], list[Any], list[str]]] = {
         ["02139", "10001", "94105"],
         ["02139", "10001", "94105"],
         ["v is read as texts, because 02139 begins with 0"],
+    ),
+    "codes of counties": (
+        ["001", "003", "119"],
+        ["001", "003", "119"],
+        ["v is read as texts, because 001 begins with 0"],
+    ),
+    "long ids": (
+        ["9007199254740993", "9007199254740994", "12"],
+        ["9007199254740993", "9007199254740994", "12"],
+        ["v is read as texts, because 9007199254740994 is beyond 2^53, where numbers lose digits"],
+    ),
+    "longer ids": (
+        ["123456789012345678901", "123456789012345678902"],
+        ["123456789012345678901", "123456789012345678902"],
+        ["v is read as texts, because 123456789012345678901 is beyond 2^53, where numbers lose digits"],
+    ),
+    "numbers of cards": (
+        ["4000123412341234", "5105123412341231"],
+        ["4000123412341234", "5105123412341231"],
+        ["v is read as texts, because all of them have 16 digits, as ids do"],
+    ),
+    "a single number that is too long": (["9007199254740993", "1"], [9007199254740993, 1], [LOST_DIGITS]),
+    "milliseconds": (["1700000000123", "1700000000456"], [1700000000123, 1700000000456], []),
+    "nanoseconds": (["1700000000123456789"] * 2, [1700000000123456789] * 2, [LOST_DIGITS]),
+    "moments without marks": (["20240131235959", "20240201000000"], [20240131235959, 20240201000000], []),
+    "large amounts": (["100000000000", "250000000000"], [100000000000, 250000000000], []),
+    "an error of a spreadsheet": (
+        ["1.5", "#DIV/0!", "2.5", "#DIV/0!"],
+        [1.5, None, 2.5, None],
+        ["'#DIV/0!' in v is taken for missing, in 2 rows"],
     ),
     "months": (["01", "02", "12"], [1, 2, 12], []),
     "names of things": (["C001", "C002", "C003"], ["C001", "C002", "C003"], []),

@@ -1,0 +1,124 @@
+"""The words in a column that are taken for missing, and when that is said."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from model.messages import join_names, quote
+from model.tables.csv_blocks import blocks, parse_block
+from model.tables.csv_header import Layout
+from model.tables.errors import PathLike
+from model.tables.frames import pl
+from model.tables.parsing import BLANKS, MISSING, SPREADSHEET_ERRORS
+
+_WORDS = [word for word in MISSING if word]
+
+
+class MissingWords(NamedTuple):
+    """How often words that are taken for missing occur in a column.
+
+    Attributes:
+        counts: how many cells have each word, of those that occur.
+        rows: how many rows were looked through; None if these are all.
+    """
+
+    counts: Mapping[str, int]
+    rows: int | None = None
+
+
+def missing_words(texts: pl.Series, rows: int | None = None) -> MissingWords:
+    """The words for missing in a column.
+
+    Args:
+        texts: the column as it is written; one of other values has no such words.
+        rows: how many rows it has if there are more; otherwise None.
+
+    Returns:
+        The words, without empty texts.
+
+    Example:
+        >>> missing_words(pl.Series(["red", " NA", "", "NA"])).counts
+        {'NA': 2}
+    """
+    if texts.dtype not in (pl.String, pl.Categorical, pl.Enum):
+        return MissingWords({}, rows)
+    bare = texts.alias("").cast(pl.String).str.strip_chars(BLANKS)
+    counted = bare.filter(bare.is_in(_WORDS)).value_counts(sort=True)
+    return MissingWords(dict(zip(counted.to_series(0).to_list(), counted.to_series(1).to_list(), strict=True)), rows)
+
+
+def missing_words_of_csv(path: PathLike, layout: Layout, columns: Sequence[pl.Series]) -> dict[str, MissingWords]:
+    """The words for missing in the first rows of a CSV file.
+
+    Args:
+        path: the file, as plain text.
+        layout: of the file.
+        columns: as they were read. Those without a missing value have no such words.
+
+    Returns:
+        The words of the other columns, by their names.
+    """
+    names = [column.name for column in columns if column.null_count()]
+    if not names:
+        return {}
+    block = next(blocks(path, layout))
+    frame = parse_block(path, block, layout, dict.fromkeys(names, pl.String), raw=True)
+    rows = frame.height if frame.height < len(columns[0]) else None
+    return {column.name: missing_words(column, rows) for column in frame.get_columns()}
+
+
+def joined_words(parts: Sequence[Mapping[str, MissingWords] | None]) -> dict[str, MissingWords] | None:
+    """The words for missing in several files.
+
+    Args:
+        parts: the words of each file.
+
+    Returns:
+        The words of all; None if one has them still in its columns.
+
+    Example:
+        >>> joined_words([{"age": MissingWords({"NA": 2})}, {}, {"age": MissingWords({"NA": 1, "?": 1})}])
+        {'age': MissingWords(counts=Counter({'NA': 3, '?': 1}), rows=None)}
+    """
+    joined: dict[str, MissingWords] = {}
+    for part in parts:
+        if part is None:
+            return None
+        for name, words in part.items():
+            before = joined.get(name, MissingWords({}))
+            rows = None if before.rows is words.rows is None else (before.rows or 0) + (words.rows or 0)
+            joined[name] = MissingWords(Counter(before.counts) + Counter(words.counts), rows)
+    return joined
+
+
+def missing_notes(name: str, dtype: pl.DataType, words: MissingWords) -> tuple[str, ...]:
+    """What is said of the words that are taken for missing.
+
+    Among words it is said of each, because a word may be meant. Among numbers a single word such as NA is plain.
+
+    Args:
+        name: of the column.
+        dtype: the type of its values.
+        words: that occur in it.
+
+    Returns:
+        A note, or none.
+
+    Example:
+        >>> missing_notes("veneer", pl.String(), MissingWords({"None": 31}))
+        ("'None' in veneer is taken for missing, in 31 rows",)
+        >>> missing_notes("age", pl.Float64(), MissingWords({"NA": 31}))
+        ()
+    """
+    counts = words.counts
+    is_plain = dtype.is_numeric() and len(counts) < 2 and not set(counts) & set(SPREADSHEET_ERRORS)
+    if not counts or is_plain:
+        return ()
+    cells = sum(counts.values())
+    place = f"{cells:,} row{'s' if cells > 1 else ''}" + (
+        f" of {words.rows:,} that were looked through" if words.rows else ""
+    )
+    verb = "are" if len(counts) > 1 else "is"
+    return (f"{join_names([quote(word) for word in counts])} in {name} {verb} taken for missing, in {place}",)
