@@ -11,7 +11,8 @@ from model.tables.csv_blocks import blocks, parse_block
 from model.tables.csv_header import Layout
 from model.tables.errors import PathLike
 from model.tables.frames import pl
-from model.tables.parsing import BLANKS, MISSING, SPREADSHEET_ERRORS
+from model.tables.parsing import MISSING, SPREADSHEET_ERRORS
+from model.tables.series_parsing import bare_series
 
 _WORDS = [word for word in MISSING if word]
 
@@ -44,7 +45,7 @@ def missing_words(texts: pl.Series, rows: int | None = None) -> MissingWords:
     """
     if texts.dtype not in (pl.String, pl.Categorical, pl.Enum):
         return MissingWords({}, rows)
-    bare = texts.alias("").cast(pl.String).str.strip_chars(BLANKS)
+    bare = bare_series(texts.alias("").cast(pl.String))
     counted = bare.filter(bare.is_in(_WORDS)).value_counts(sort=True)
     return MissingWords(dict(zip(counted.to_series(0).to_list(), counted.to_series(1).to_list(), strict=True)), rows)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,8 +14,9 @@ from model.tables.date_columns import DateColumn
 from model.tables.date_spelling import read_date
 from model.tables.spelling import read_spelled
 
-# Blanks, which do not count at the ends of a value or a name.
-BLANKS = " \t\r\n\v\f\u00a0"
+# Blanks, which do not count at the ends of a value or a name: wide and narrow ones, those without any width, soft
+# hyphens, and marks of the direction of reading.
+BLANKS = " \t\r\n\v\f\u00a0\u2007\u2009\u202f\u200b\u200c\u2060\ufeff\u00ad\u200e\u200f"
 # What spreadsheets write where a formula has no result.
 SPREADSHEET_ERRORS = ("#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!")
 # How a missing value may be written, in any column.
@@ -68,7 +70,7 @@ def parse_text(column: ColumnSpec, text: str) -> float:
         >>> parse_text(NumericColumn(missing=True), "NA")
         nan
     """
-    bare = text.strip(BLANKS)
+    bare = bare_text(text)
     if isinstance(column, CategoricalColumn):
         is_missing = bare in MISSING and bare not in column.categories
         return _missing(column, quote(text)) if is_missing else _category_index(column, bare)
@@ -77,6 +79,23 @@ def parse_text(column: ColumnSpec, text: str) -> float:
     if bare in MISSING or bare in column.spelling.absent or bare.lower().lstrip("+-") == "nan":
         return _missing(column, quote(text))
     return spelled_number(column, bare)
+
+
+def bare_text(text: str) -> str:
+    """A text without what does not count: blanks at its ends, and the ways in which the same letter may be composed.
+
+    Args:
+        text: any text.
+
+    Returns:
+        The text in Unicode's form NFC.
+
+    Example:
+        >>> bare_text(" cafe\u0301\u200b"), bare_text("caf\u00e9")
+        ('café', 'café')
+    """
+    bare = text.strip(BLANKS)
+    return bare if bare.isascii() else unicodedata.normalize("NFC", bare)
 
 
 def parse_json(column: ColumnSpec, value: Any) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from model.tables.parsing import (
     BLANKS,
     MISSING,
     ParseError,
+    bare_text,
     category_name,
     expected_values,
     parse_text,
@@ -61,6 +63,26 @@ def parse_series(column: ColumnSpec, series: polars.Series, first: int = 0) -> F
         index = int(wrong.argmax())
         raise _refusal(column, "" if series[index] is None else str(series[index]), first + index + 1)
     return values
+
+
+def bare_series(texts: polars.Series) -> polars.Series:
+    """Texts without what does not count in them.
+
+    Args:
+        texts: without a name.
+
+    Returns:
+        Each as of `bare_text`, in a fraction of the time.
+
+    Example:
+        >>> import polars as pl
+        >>> bare_series(pl.Series([" a ", None, "e\u0301"])).to_list()
+        ['a', None, 'é']
+    """
+    bare = texts.str.strip_chars(BLANKS)
+    unusual = bare.filter((bare.str.len_bytes() != bare.str.len_chars()).fill_null(False)).unique().to_list()
+    composed = {text: bare_text(text) for text in unusual if not unicodedata.is_normalized("NFC", text)}
+    return bare.replace(composed) if composed else bare
 
 
 def _refusal(column: ColumnSpec, text: str, row: int) -> ParseError:
@@ -109,7 +131,7 @@ def _parsed_dates(column: DateColumn, series: polars.Series) -> Float[np.ndarray
     """The seconds of texts: NaN for a missing value, infinity for a text that is no date."""
     import polars as pl
 
-    bare = series.cast(pl.String).str.strip_chars(BLANKS)
+    bare = bare_series(series.cast(pl.String))
     read = {text: read_date(text, column.style) for text in bare.drop_nulls().unique().to_list() if text not in MISSING}
     seconds = {text: math.inf if each is None else each for text, each in read.items()}
     return bare.replace_strict(seconds, default=math.nan, return_dtype=pl.Float64).to_numpy()
@@ -123,7 +145,7 @@ def _parsed(column: NumericColumn | CategoricalColumn, series: polars.Series) ->
     import polars as pl
 
     texts = series.cast(pl.String)
-    bare = texts.str.strip_chars(BLANKS)
+    bare = bare_series(texts)
     absent = bare.is_in(list(MISSING)) | texts.is_null()
     if isinstance(column, NumericColumn):
         absent |= bare.str.to_lowercase().str.strip_chars_start("+-") == "nan"

@@ -12,8 +12,8 @@ from jaxtyping import Float
 from model.messages import quote
 from model.tables.columns import EXACT_WHOLE_NUMBERS, FLOAT32_NUMBERS, IDENTITY, NumericColumn, fit_numeric
 from model.tables.errors import TableError
-from model.tables.parsing import BLANKS, MISSING, ParseError, one_of
-from model.tables.series_parsing import parse_series
+from model.tables.parsing import MISSING, ParseError, one_of
+from model.tables.series_parsing import bare_series, parse_series
 from model.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def encode_target(
     name, series = series.name, series.alias("")
     if not classes:
         return _encode_numbers(series, name, scaling)
-    texts = series.cast(pl.String).str.strip_chars(BLANKS)
+    texts = bare_series(series.cast(pl.String))
     absent = texts.is_null() | (texts.is_in(list(MISSING)) & ~texts.is_in([str(value) for value in classes]))
     if isinstance(classes[0], str):
         values = {text: _class_index(classes, text) for text in texts.drop_nulls().unique().to_list()}

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from model.tables.columns import CategoricalColumn
+from model.tables.spelling import MIN_NUMBER_SHARE
+from model.tables.written_numbers import take_apart
 
 if TYPE_CHECKING:
     import polars
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 MAX_CATEGORIES, FEW_CATEGORIES = 1_000, 20
 # Of more, those that occur in so many rows, and at most so many of them; the others are one category together.
 MIN_ROWS, MAX_POOLED_CATEGORIES = 5, 100
+# Texts that show whether a column has numbers of several units.
+SAMPLED_TEXTS = 1_000
 # A column in which a larger share of the rows has a text of its own is left out.
 MAX_UNIQUE_SHARE = 0.9
 
@@ -62,18 +66,39 @@ def fit_categories(
     if len(counts) <= FEW_CATEGORIES or (len(counts) <= MAX_CATEGORIES and 2 * len(counts) <= present):
         column = CategoricalColumn(tuple(sorted(counts)), has_missing, series.dtype == pl.Boolean, is_folded)
         return FittedCategories(_with_frequencies(column, counts, len(texts)))
-    if len(counts) > MAX_UNIQUE_SHARE * present and not is_kept:
-        why = f"it has a text of its own in {len(counts):,} of {present:,} rows"
+    is_unique = len(counts) > MAX_UNIQUE_SHARE * present
+    if not is_kept and (is_unique or max(counts.values()) < MIN_ROWS):
+        why = _why_left_out(texts, len(counts), is_unique)
         return FittedCategories(None, f"left out {name}: {why}; --keep takes it all the same")
+    return _most_common(counts, name, len(texts))
+
+
+def _most_common(counts: Mapping[str, int], name: str, rows: int) -> FittedCategories:
+    """A column whose most common texts are categories, and the others one together."""
     common = sorted(counts, key=lambda text: (-counts[text], text))[:MAX_POOLED_CATEGORIES]
-    common = [text for text in common if counts[text] >= MIN_ROWS]
-    if not common and not is_kept:
-        why = f"none of its {len(counts):,} texts occurs in {MIN_ROWS} rows"
-        return FittedCategories(None, f"left out {name}: {why}; --keep takes it all the same")
-    inputs = f"{len(common):,} have an input of their own, and the others one together"
-    note = f"of the {len(counts):,} texts of {name}, {inputs}"
-    column = CategoricalColumn(tuple(sorted(common)), has_missing, is_pooled=True)
-    return FittedCategories(_with_frequencies(column, counts, len(texts)), note)
+    frequent = [text for text in common if counts[text] >= MIN_ROWS]
+    shown = frequent or common
+    are_others = len(shown) < len(counts)
+    inputs = f"{len(shown):,} have an input of their own" + (", and the others one together" if are_others else "")
+    rarity = "" if frequent else f", though none occurs in {MIN_ROWS} rows"
+    column = CategoricalColumn(tuple(sorted(shown)), sum(counts.values()) < rows, is_pooled=are_others)
+    note = f"of the {len(counts):,} texts of {name}, {inputs}{rarity}"
+    return FittedCategories(_with_frequencies(column, counts, rows), note)
+
+
+def _why_left_out(texts: polars.Series, count: int, is_unique: bool) -> str:
+    """What is wrong with the texts of a column, of which there are so many different ones."""
+    present = texts.drop_nulls()
+    sample = present.head(SAMPLED_TEXTS).to_list()
+    written = {text: parts for text in sample if (parts := take_apart(text)) is not None}
+    units: dict[str, str] = {}
+    for text, parts in written.items():
+        units.setdefault(f"{parts.prefix} {parts.suffix}".casefold(), text)
+    if len(units) > 1 and len(written) >= MIN_NUMBER_SHARE * len(set(sample)):
+        return "its texts are numbers of several units, such as " + " and ".join(list(units.values())[:2])
+    if is_unique:
+        return f"it has a text of its own in {count:,} of {len(present):,} rows"
+    return f"none of its {count:,} texts occurs in {MIN_ROWS} rows"
 
 
 def _with_frequencies(column: CategoricalColumn, counts: Mapping[str, int], rows: int) -> CategoricalColumn:

@@ -6,8 +6,9 @@ from model.messages import join_names, quote_names
 from model.tables.codes import are_codes, why_ids
 from model.tables.errors import TableError
 from model.tables.frames import pl
-from model.tables.parsing import BLANKS, MISSING
+from model.tables.parsing import MISSING
 from model.tables.row_places import ONE_FILE, RowPlaces
+from model.tables.series_parsing import bare_series
 
 # Values of a column that are tried before all of them are.
 SAMPLED_ROWS = 100
@@ -49,7 +50,7 @@ def _inferred(column: pl.Series) -> pl.Series:
 
 
 def bare_texts(texts: pl.Series) -> pl.Series:
-    """Texts without blanks around them.
+    """Texts without blanks around them, as of `bare_text`.
 
     Args:
         texts: of any kind.
@@ -61,7 +62,7 @@ def bare_texts(texts: pl.Series) -> pl.Series:
         >>> bare_texts(pl.Series([" a ", "NA"])).to_list()
         ['a', None]
     """
-    frame = pl.DataFrame({"bare": texts.str.strip_chars(BLANKS)})
+    frame = pl.DataFrame({"bare": bare_series(texts.alias(""))})
     return frame.select(pl.when(~pl.col("bare").is_in(MISSING)).then(pl.all())).get_column("bare").alias("")
 
 

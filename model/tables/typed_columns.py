@@ -13,8 +13,8 @@ from model.tables.column_fitting import TextOptions
 from model.tables.columns import EXACT_WHOLE_NUMBERS
 from model.tables.date_spelling import STYLES
 from model.tables.frames import pl
-from model.tables.row_places import ONE_FILE, RowPlaces
 from model.tables.missing_words import MissingWords, missing_notes, missing_words
+from model.tables.row_places import ONE_FILE, RowPlaces
 from model.tables.series_parsing import date_seconds
 from model.tables.spelling import NumberSpelling
 from model.tables.text_columns import ReadTexts, read_texts

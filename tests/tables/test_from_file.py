@@ -120,6 +120,25 @@ def test_rare_texts_are_one_category_together() -> None:
     assert parse_series(column, pl.Series(["other", "never seen"])).tolist() == [1, 2]
 
 
+def test_a_column_that_is_kept_has_its_most_common_texts_though_they_are_rare() -> None:
+    names = [f"name {index:03}" for index in range(150)] + ["name 149"]
+    frame = pl.DataFrame({"name": names, "y": [0, 1] * 75 + [0]})
+    table = table_from_frame(frame, "y", texts=TextOptions(kept=["name"]))
+    (column,) = table.column_specs
+    assert isinstance(column, CategoricalColumn)
+    assert column.categories == (*(f"name {index:03}" for index in range(99)), "name 149")
+    assert column.is_pooled
+    inputs = "100 have an input of their own, and the others one together, though none occurs in 5 rows"
+    assert table.notes == (f"of the 150 texts of name, {inputs}",)
+
+
+def test_a_column_of_several_units_is_said_to_be_one() -> None:
+    fuel = [f"{index} {'kWh' if index % 3 else 'gal'}" for index in range(60)]
+    table = table_from_frame(pl.DataFrame({"fuel": fuel, "x": range(60), "y": [0, 1] * 30}), "y")
+    units = "its texts are numbers of several units, such as 0 gal and 1 kWh"
+    assert table.notes == (f"left out fuel: {units}; --keep takes it all the same",)
+
+
 def test_a_table_without_a_column_to_learn_from_is_refused() -> None:
     frame = pl.DataFrame({"name": [f"name {index}" for index in range(100)], "y": [0, 1] * 50})
     with pytest.raises(TableError, match=r"expected a column to learn from, found none \(left out name: it has"):

@@ -16,6 +16,7 @@ from model.tables.parsing import (
     BLANKS,
     MISSING,
     ParseError,
+    bare_text,
     check_float32,
     describe_json,
     one_of,
@@ -23,7 +24,7 @@ from model.tables.parsing import (
     parse_number,
     parse_text,
 )
-from model.tables.series_parsing import parse_series
+from model.tables.series_parsing import bare_series, parse_series
 
 COLORS = ("blue", "green", "red")
 BOOLEANS = CategoricalColumn(("false", "true"), boolean=True)
@@ -49,9 +50,7 @@ def test_a_whole_number_is_the_same_as_text_in_json_and_in_a_series(value: int) 
         assert parse_series(column, series)[0] == float(value)
 
 
-@given(
-    st.lists(st.text(max_size=5).map(lambda text: text.strip(BLANKS)), min_size=1, max_size=8, unique=True), st.data()
-)
+@given(st.lists(st.text(max_size=5).map(bare_text), min_size=1, max_size=8, unique=True), st.data())
 def test_a_category_is_the_same_as_text_in_json_and_in_a_series(texts: list[str], data: st.DataObject) -> None:
     column = CategoricalColumn(tuple(sorted(texts)))
     text = data.draw(st.sampled_from(texts))
@@ -59,6 +58,22 @@ def test_a_category_is_the_same_as_text_in_json_and_in_a_series(texts: list[str]
     assert parse_text(column, text) == parse_json(column, text) == index
     assert parse_series(column, pl.Series([text])).tolist() == [index]
     assert parse_series(column, pl.Series([text]).cast(pl.Categorical)).tolist() == [index]
+
+
+@given(
+    st.lists(st.none() | st.text(st.sampled_from(f"{BLANKS}ae\u0301\u00e9\u212b\U0001f600"), max_size=6), max_size=6)
+)
+def test_texts_of_a_series_are_bare_as_one_text_is(texts: list[str | None]) -> None:
+    series = bare_series(pl.Series(texts, dtype=pl.String))
+    assert series.to_list() == [None if text is None else bare_text(text) for text in texts]
+
+
+def test_what_looks_alike_is_the_same_category() -> None:
+    column = CategoricalColumn(("bar", "caf\u00e9"))
+    alike = ["cafe\u0301", "caf\u00e9\u200b", "\ufeffcaf\u00e9", "caf\u00e9\u00ad", "caf\u00e9"]
+    assert [parse_text(column, text) for text in alike] == [1.0] * 5
+    assert [parse_json(column, text) for text in alike] == [1.0] * 5
+    assert parse_series(column, pl.Series(alike)).tolist() == [1.0] * 5
 
 
 @pytest.mark.parametrize("truth", [True, False])
