@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from model.tables.csv_bytes import SEPARATORS
-from model.tables.csv_header import NUMBER, SAMPLED_BYTES, SAMPLED_ROWS
+from model.tables.csv_header import NUMBER
+from model.tables.csv_sample import SAMPLED_BYTES, SAMPLED_ROWS
 from model.tables.decoding import PlainText, temporary_file
 from model.tables.files import opened
 

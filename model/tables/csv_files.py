@@ -111,7 +111,7 @@ def _guess_types(
     """The types of the columns, from the first rows. Raises TableError if all rows would not fit into the memory."""
     block = next(blocks(path, layout))
     frame = parse_block(path, block, layout, dict.fromkeys(selected, pl.String))
-    sample = [infer_type(column) for column in frame.head(SAMPLED_ROWS).get_columns()]
+    sample = [infer_type(column, bool(layout.decimal)) for column in frame.head(SAMPLED_ROWS).get_columns()]
     height = frame.height * (size - layout.start) // (block.end - layout.start)
     width = sum(column.estimated_size() for column in sample) / min(SAMPLED_ROWS, frame.height)
     check_memory(int(height * width), f"about {height:,} rows", memory)

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from statistics import median
-from typing import NamedTuple
 
 from model.messages import quote
 from model.tables.column_names import numbered_name
-from model.tables.csv_bytes import SEPARATORS, check_text, whole_rows
-from model.tables.errors import PathLike, TableError
-from model.tables.files import opened
-from model.tables.parsing import BLANKS
+from model.tables.csv_sample import SampledRow, common_width, read_sample
+from model.tables.doubtful_points import decimal_mark
+from model.tables.errors import PathLike
 
-_BOM = b"\xef\xbb\xbf"
-# Bytes and rows from which the layout is told.
-SAMPLED_BYTES, SAMPLED_ROWS = 1 << 18, 200
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)*|[.,]\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 ROW_NUMBER = re.compile(r"\d+", re.ASCII)
 # Why a column is left out.
@@ -41,6 +32,7 @@ class Layout:
         line: the line at that position, from 1.
         left_out: why a column is not learned from unless it is asked for, by its name.
         notes: what else was done to read the file, one sentence each.
+        decimal: the character before decimals; empty if nothing lets one doubt that it is a point.
     """
 
     names: tuple[str, ...]
@@ -49,14 +41,7 @@ class Layout:
     line: int
     left_out: Mapping[str, str]
     notes: tuple[str, ...]
-
-
-class _Row(NamedTuple):
-    """A row of the sample: its fields, without blanks around them, and the lines that it takes."""
-
-    fields: list[str]
-    first_line: int
-    next_line: int
+    decimal: str = ""
 
 
 def layout_of(path: PathLike, has_header: bool = True) -> Layout:
@@ -72,33 +57,20 @@ def layout_of(path: PathLike, has_header: bool = True) -> Layout:
     Raises:
         TableError: if there is no header.
     """
-    sample, skipped = _sample(path)
-    separator, rows = _split(sample)
-    if not rows:
-        found = "blank lines" if not sample.strip() else f"{len(sample):,} bytes that cannot be split"
-        raise TableError("the names of the columns in line 1", found, "put them there")
-    width = _width(rows)
-    usual = float(median(map(_filled, rows))) if has_header else 0.0
-    above = _rows_above(rows, width, usual)
-    header = rows[above]
+    sample = read_sample(path)
+    rows, width = sample.rows, common_width(sample.rows)
+    above = _rows_above(rows, width, float(median(map(_filled, rows))) if has_header else 0.0)
+    header, body = rows[above], rows[above + has_header :]
     notes = [f"left out what is above line {header.first_line + 1}"] if above else []
     if has_header:
-        names, left_out = _names(header.fields, rows[above + 1 :], width, notes)
+        names, left_out = _names(header.fields, body, width, notes)
         first = header.next_line
     else:
         names, left_out = [f"c{position}" for position in range(1, 1 + width)], {}
         first = header.first_line
-    return Layout(tuple(names), separator, skipped + _offset(sample, first), 1 + first, left_out, tuple(notes))
-
-
-def _sample(path: PathLike) -> tuple[bytes, int]:
-    """The first bytes of a file, at least its first row, and how many bytes of a mark are before them."""
-    with opened(path) as file:
-        data = next(whole_rows(path, file, 0, 1))[0]
-    skipped = len(_BOM) if data.startswith(_BOM) else 0
-    end = _first_row(data)
-    check_text(path, data[:end], 1)
-    return data[skipped : max(end, SAMPLED_BYTES)], skipped
+    decimal = decimal_mark([row.fields for row in body if len(row.fields) == width], sample.separator)
+    start = sample.position(first)
+    return Layout(tuple(names), sample.separator, start, 1 + first, left_out, tuple(notes), decimal)
 
 
 def looks_like_values(layout_names: Sequence[str]) -> bool:
@@ -117,63 +89,7 @@ def looks_like_values(layout_names: Sequence[str]) -> bool:
     return any(NUMBER.fullmatch(name) for name in layout_names)
 
 
-def _first_row(data: bytes) -> int:
-    """How many bytes the first row has, with its newline."""
-    end = 0
-    while end := data.find(b"\n", end) + 1:
-        if data.count(b'"', 0, end) % 2 == 0:
-            return end
-    return len(data)
-
-
-def _offset(sample: bytes, line: int) -> int:
-    """The position at which a line begins, counted from 0."""
-    end = 0
-    for _ in range(line):
-        end = sample.find(b"\n", end) + 1
-        if not end:
-            return len(sample)
-    return end
-
-
-def _split(sample: bytes) -> tuple[str, list[_Row]]:
-    """The separator with which most rows have the same number of fields, and then the most fields; and the rows.
-
-    Without a separator with which the csv module can read them, there are no rows.
-    """
-    scores: dict[str, tuple[int, int]] = {}
-    read: dict[str, list[_Row]] = {}
-    for separator in SEPARATORS:
-        with suppress(csv.Error):
-            rows = _read_rows(sample, separator)
-            width = _width(rows)
-            read[separator] = rows
-            scores[separator] = (width > 1) * sum(len(row.fields) == width for row in rows), width
-    best = max(scores, key=scores.__getitem__, default=SEPARATORS[0])
-    return best, read.get(best, [])
-
-
-def _read_rows(sample: bytes, separator: str) -> list[_Row]:
-    """The first rows that are not blank."""
-    whole = sample[: sample.rfind(b"\n") + 1] or sample
-    reader = csv.reader(io.StringIO(whole.decode(errors="replace"), newline=""), delimiter=separator)
-    rows, line = list[_Row](), 0
-    for fields in reader:
-        if any(field.strip(BLANKS) for field in fields):
-            rows.append(_Row([field.strip(BLANKS) for field in fields], line, reader.line_num))
-        line = reader.line_num
-        if len(rows) == SAMPLED_ROWS:
-            break
-    return rows
-
-
-def _width(rows: Sequence[_Row]) -> int:
-    """The most common number of fields; of several, that of the first row."""
-    counts = Counter(len(row.fields) for row in rows)
-    return max(counts, key=lambda width: (counts[width], width == len(rows[0].fields))) if counts else 0
-
-
-def _rows_above(rows: Sequence[_Row], width: int, usual: float) -> int:
+def _rows_above(rows: Sequence[SampledRow], width: int, usual: float) -> int:
     """How many rows of titles and comments are above the header; 0 if nothing is left below them.
 
     usual: how many fields of a row have a text; 0 to pass over no row because it has fewer.
@@ -184,19 +100,19 @@ def _rows_above(rows: Sequence[_Row], width: int, usual: float) -> int:
     return 0 if is_header else below
 
 
-def _is_title(row: _Row, width: int, usual: float) -> bool:
+def _is_title(row: SampledRow, width: int, usual: float) -> bool:
     """Whether a row has a single field where others have several, or less than half of what is usual, or a comment."""
     is_single = width > 1 and (not any(row.fields[1:]) or 2 * _filled(row) < usual)
     is_comment = row.fields[:1] != [] and row.fields[0].startswith("#") and len(row.fields) != width
     return is_single or is_comment
 
 
-def _filled(row: _Row) -> int:
+def _filled(row: SampledRow) -> int:
     return sum(map(bool, row.fields))
 
 
 def _names(
-    header: Sequence[str], body: Sequence[_Row], width: int, notes: list[str]
+    header: Sequence[str], body: Sequence[SampledRow], width: int, notes: list[str]
 ) -> tuple[list[str], dict[str, str]]:
     """A name for each column, and why some are left out; what is done to the names is added to the notes."""
     names, left_out = list(header), dict[int, str]()

@@ -29,14 +29,14 @@ class FileColumns(NamedTuple):
     Attributes:
         columns: with the rows of all files, one file after the other.
         notes: how the files were read, where that is not plain; one sentence each.
-        prefers_comma: whether 1,234 is one and a bit, where nothing else in a column tells.
+        decimal: as of `Layout`.
         places: in which file each row is.
         words: for missing, by the names of columns in which such cells are null already; None if they are still there.
     """
 
     columns: list[pl.Series]
     notes: tuple[str, ...] = ()
-    prefers_comma: bool = False
+    decimal: str = ""
     places: RowPlaces = RowPlaces()
     words: Mapping[str, MissingWords] | None = None
 
@@ -121,7 +121,7 @@ def _read_text(
         columns = read_csv(text, layout, select, memory, types)
         notes = text.notes + layout.notes + _left_out_notes(layout, [column.name for column in columns])
         words = missing_words_of_csv(text.path, layout, columns)
-        return FileColumns(columns, notes, layout.separator == ";", words=words)
+        return FileColumns(columns, notes, layout.decimal, words=words)
 
 
 def _left_out_notes(layout: Layout, names: Sequence[str]) -> tuple[str, ...]:
@@ -162,7 +162,7 @@ def _joined(files: Sequence[PathLike], parts: Sequence[FileColumns], types: Mapp
     return FileColumns(
         columns,
         files_notes(files) + notes,
-        all(part.prefers_comma for part in parts),
+        parts[0].decimal if len({part.decimal for part in parts}) == 1 else "",
         RowPlaces(tuple(files), (0, *accumulate(heights[:-1]))),
         joined_words([part.words for part in parts]),
     )

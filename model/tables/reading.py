@@ -67,7 +67,8 @@ def read_frame(
             return typed_frame(
                 found.columns,
                 found.notes,
-                prefers_comma=found.prefers_comma,
+                prefers_comma=found.decimal == ",",
+                doubts_points=found.decimal != "",
                 dates=dates,
                 places=found.places,
                 amounts=() if target is None else (target,),

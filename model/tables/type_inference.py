@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from model.messages import join_names, quote_names
 from model.tables.codes import are_codes, why_ids
+from model.tables.doubtful_points import may_be_thousands
 from model.tables.errors import TableError
 from model.tables.frames import pl
 from model.tables.parsing import MISSING
@@ -15,7 +16,7 @@ SAMPLED_ROWS = 100
 _NESTED = "nested or binary values"
 
 
-def infer_type(column: pl.Series) -> pl.Series:
+def infer_type(column: pl.Series, doubts_points: bool = False) -> pl.Series:
     """A column as Float64, Int64, Boolean or String.
 
     Texts become numbers or truth values if all of them spell such, apart from spaces around them. Codes and ids stay
@@ -23,6 +24,7 @@ def infer_type(column: pl.Series) -> pl.Series:
 
     Args:
         column: of numbers, texts or truth values.
+        doubts_points: whether texts such as 20.000 stay so if all of them may be thousands.
 
     Returns:
         The column, null where a value is missing.
@@ -31,15 +33,16 @@ def infer_type(column: pl.Series) -> pl.Series:
         >>> infer_type(pl.Series([" 1", "?", "2.5"])).to_list()
         [1.0, None, 2.5]
     """
-    return _inferred(column.alias("")).alias(column.name)  # polars would take a name such as ^a$ for a pattern
+    # polars would take a name such as ^a$ for a pattern
+    return _inferred(column.alias(""), doubts_points).alias(column.name)
 
 
-def _inferred(column: pl.Series) -> pl.Series:
+def _inferred(column: pl.Series, doubts_points: bool = False) -> pl.Series:
     dtype = column.dtype
     if dtype in (pl.Categorical, pl.Enum, pl.Null):
         column, dtype = column.cast(pl.String), pl.String()
     if dtype == pl.String:
-        return _inferred_from_text(column)
+        return _inferred_from_text(column, doubts_points)
     if dtype.is_integer():
         fitting = column.cast(pl.Int64, strict=False)
         return fitting if fitting.null_count() == column.null_count() else column.cast(pl.Float64)
@@ -66,8 +69,10 @@ def bare_texts(texts: pl.Series) -> pl.Series:
     return frame.select(pl.when(~pl.col("bare").is_in(MISSING)).then(pl.all())).get_column("bare").alias("")
 
 
-def _inferred_from_text(text: pl.Series) -> pl.Series:
+def _inferred_from_text(text: pl.Series, doubts_points: bool) -> pl.Series:
     bare = bare_texts(text)
+    if doubts_points and may_be_thousands(bare):
+        return bare
     if are_codes(bare) or why_ids(bare) is not None:
         return bare
     for convert in (_to_integers, _to_floats, _to_booleans):

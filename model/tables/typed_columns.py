@@ -12,6 +12,7 @@ from model.tables.codes import why_ids
 from model.tables.column_fitting import TextOptions
 from model.tables.columns import EXACT_WHOLE_NUMBERS
 from model.tables.date_spelling import STYLES
+from model.tables.doubtful_points import may_be_thousands, read_points
 from model.tables.frames import pl
 from model.tables.missing_words import MissingWords, missing_notes, missing_words
 from model.tables.row_places import ONE_FILE, RowPlaces
@@ -53,6 +54,7 @@ def typed_frame(
     places: RowPlaces = ONE_FILE,
     amounts: Container[str] = (),
     words: Mapping[str, MissingWords] | None = None,
+    doubts_points: bool = False,
 ) -> TypedFrame:
     """The columns, each with the type that all of its values have.
 
@@ -66,6 +68,7 @@ def typed_frame(
         places: in which file each row is.
         amounts: the names of columns of which whole numbers are numbers even if they have as many digits as ids.
         words: for missing, of columns in which such cells are null already; None if they are still there.
+        doubts_points: whether 20.000 may be twenty thousand, where a whole column is written so.
 
     Returns:
         The frame, and how each column was read.
@@ -85,7 +88,8 @@ def typed_frame(
             each = _read_category(column)
         else:
             typed = _whole_numbers(column) if column.name in amounts else column
-            each = _read_column(typed, prefers_comma, dates, places)
+            points = _read_points(column, prefers_comma) if doubts_points else None
+            each = points or _read_column(typed, prefers_comma, dates, places)
         absent = missing_words(column) if words is None else words.get(column.name, MissingWords({}))
         read.append(each._replace(notes=each.notes + missing_notes(column.name, each.column.dtype, absent)))
     for each in read:
@@ -111,6 +115,15 @@ def _read_column(column: pl.Series, prefers_comma: bool, dates: str | None, plac
     if inferred.dtype != pl.String:
         return ReadTexts(inferred, notes=_lost_digits(inferred))
     return read_texts(inferred, prefers_comma, STYLES if dates is None else (dates, "ym", "time"), places)
+
+
+def _read_points(column: pl.Series, are_thousands: bool) -> ReadTexts | None:
+    """A column of which every point may be between thousands; None for any other."""
+    inferred = infer_type(column, doubts_points=True) if column.dtype == pl.String else column
+    if inferred.dtype != pl.String or not may_be_thousands(inferred):
+        return None
+    numbers, spelling, note = read_points(inferred, are_thousands)
+    return ReadTexts(numbers, spelling, notes=(note,))
 
 
 def _whole_numbers(column: pl.Series) -> pl.Series:

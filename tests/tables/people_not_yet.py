@@ -29,7 +29,6 @@ _WHY: dict[str, tuple[str, ...]] = {
         "durations of pandas",
         "durations of ISO 8601",
     ),
-    "points between thousands alone are read as decimals": ("only points between thousands",),
     "the quotes are part of the names": ("single quotes",),
     "a comment is taken for the header": ("a comment with commas", "a comment before the names"),
     "the line of the NUL byte is not said": ("a NUL byte",),

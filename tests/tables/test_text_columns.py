@@ -191,6 +191,36 @@ def test_a_number_that_can_be_two_is_read_by_the_separator_of_the_file(tmp_path:
     assert read_frame(write_table(tmp_path, 'v,x\n"1,234",1\n"5,678",2\n')).frame["v"].to_list() == [1234, 5678]
 
 
+@pytest.mark.parametrize(
+    ("content", "values", "notes"),
+    [
+        ("v;x\n20.000;1\n25.070;2\n", [20000, 25070], ["'20.000' in v is read as 20000; --decimal . reads it as 20"]),
+        (
+            "v;x\n20.000;1,5\n25.070;2,5\n",
+            [20000, 25070],
+            ["'20.000' in v is read as 20000; --decimal . reads it as 20", "'1,5' in x is read as 1.5"],
+        ),
+        ("v;x\n20.000;1.5\n25.070;2.5\n", [20, 25.07], ["'20.000' in v is read as 20; --decimal , reads it as 20000"]),
+        (
+            "v\tx\n20.000\t1,5\n25.070\t2,5\n",
+            [20000, 25070],
+            ["'20.000' in v is read as 20000; --decimal . reads it as 20", "'1,5' in x is read as 1.5"],
+        ),
+        ("v,x\n20.000,1\n25.070,2\n", [20, 25.07], []),
+        ("v;x\n0.123;1\n25.070;2\n", [0.123, 25.07], []),
+        ("v;x\n20.000;1\n20.000;2\n", [20, 20], []),
+    ],
+)
+def test_points_that_may_be_between_thousands(
+    tmp_path: Path, content: str, values: list[float], notes: list[str]
+) -> None:
+    found = read_frame(write_table(tmp_path, content))
+    assert found.frame["v"].to_list() == values
+    assert list(found.notes) == notes
+    column = NumericColumn(spelling=found.spellings.get("v", NumberSpelling()))
+    assert parse_text(column, content.split("\n")[1][:6].strip(";,")) == values[0]
+
+
 def test_numbers_with_many_other_texts_are_refused_and_the_first_is_named(tmp_path: Path) -> None:
     path = write_table(tmp_path, "v\n" + "\n".join([*MANY, "oops", "what", "no", *MANY]) + "\n")
     assert refusal_of(path).startswith("expected numbers in v, found 'oops' in row 31, and 2 more such cells; mend ")
