@@ -110,8 +110,10 @@ def quoted(data: UInt8[np.ndarray, " bytes"]) -> Bool[np.ndarray, " bytes"]:
 
 def _check_start(data: bytes) -> None:
     """Raise TableError if the first bytes of a file are not those of a text."""
-    if b"\0" in data:
-        raise TableError("a table as CSV or Parquet", "a binary file, with a NUL byte", ANOTHER_FILE)
+    nul = data.find(b"\0")
+    if nul >= 0:
+        found = f"a binary file, with a NUL byte in line {1 + newlines(data, nul)}"
+        raise TableError("a table as CSV or Parquet", found, ANOTHER_FILE)
 
 
 def check_text(path: PathLike, data: bytes, line: int) -> None:

@@ -60,10 +60,11 @@ def layout_of(path: PathLike, has_header: bool = True) -> Layout:
     sample = read_sample(path)
     rows, width = sample.rows, common_width(sample.rows)
     above = _rows_above(rows, width, float(median(map(_filled, rows))) if has_header else 0.0)
+    above += _matching_comments(rows[above:], width) if has_header else 0
     header, body = rows[above], rows[above + has_header :]
     notes = [f"left out what is above line {header.first_line + 1}"] if above else []
     if has_header:
-        names, left_out = _names(header.fields, body, width, notes)
+        names, left_out = _names(_without_hash(header.fields, body, notes), body, width, notes)
         first = header.next_line
     else:
         names, left_out = [f"c{position}" for position in range(1, 1 + width)], {}
@@ -105,6 +106,31 @@ def _is_title(row: SampledRow, width: int, usual: float) -> bool:
     is_single = width > 1 and (not any(row.fields[1:]) or 2 * _filled(row) < usual)
     is_comment = row.fields[:1] != [] and row.fields[0].startswith("#") and len(row.fields) != width
     return is_single or is_comment
+
+
+def _matching_comments(rows: Sequence[SampledRow], width: int) -> int:
+    """How many rows of comments with as many fields as others have are above the names, which may be in the last."""
+    comments = next((index for index, row in enumerate(rows) if not row.fields[0].startswith("#")), 0)
+    below = [row.fields for row in rows[comments:] if len(row.fields) == width]
+    are_names_below = len(rows[comments].fields) == width and _are_names(below[0], below[1:])
+    return comments if are_names_below else max(comments - 1, 0)
+
+
+def _are_names(fields: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Whether a row has no numbers, and some column below it has nothing else."""
+    if any(map(NUMBER.fullmatch, fields)) or not below:
+        return False
+    return any(all(map(NUMBER.fullmatch, column)) for column in zip(*below, strict=True))
+
+
+def _without_hash(header: Sequence[str], body: Sequence[SampledRow], notes: list[str]) -> list[str]:
+    """The names without a # and a blank that make a comment of them."""
+    first = header[0]
+    has_values = bool(body) and any(map(NUMBER.fullmatch, body[0].fields))
+    if not (has_values and re.match(r"#\s", first)):
+        return list(header)
+    notes.append("left out # before the names")
+    return [first[1:].lstrip(), *header[1:]]
 
 
 def _filled(row: SampledRow) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import re
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -44,6 +45,12 @@ _OTHER_FORMATS = {
     b"SQLite format 3": ("a database", "write the table as CSV"),
     b"%PDF": ("a PDF document", "save the table as CSV"),
     b"\x89PNG": ("a picture", ANOTHER_FILE),
+}
+# The same for texts, of which blanks at the beginning do not count.
+_OTHER_TEXTS = {
+    rb"\{\s*[\"}]|\[\s*[\"{\[\]]": ("JSON", "write the table as CSV"),
+    rb"(?i)<(!doctype html|html|head|body|table)\b": ("a page in HTML", "save the table as CSV"),
+    rb"<\?xml\b": ("XML", "write the table as CSV"),
 }
 
 
@@ -99,6 +106,7 @@ def plain_text(path: PathLike, size: int) -> Iterator[PlainText]:
 @contextmanager
 def _as_utf8(path: PathLike, size: int, file: io.FileIO, notes: tuple[str, ...]) -> Iterator[PlainText]:
     """The text of an open file that is not compressed."""
+    _check_text_format(file)
     encoding = _encoding_of(file)
     has_newlines = _has_newlines(file, encoding)
     if encoding in ("utf-8", "utf-8-sig") and has_newlines:
@@ -114,6 +122,15 @@ def _as_utf8(path: PathLike, size: int, file: io.FileIO, notes: tuple[str, ...])
         except UnicodeDecodeError:
             raise TableError(f"text in {name}", "other bytes", "save it as UTF-8") from None
         yield PlainText(copy.name, length, notes)
+
+
+def _check_text_format(file: io.FileIO) -> None:
+    """Raise TableError if a text is no table but something else that is known."""
+    head = file.read(CHUNK_BYTES).removeprefix(codecs.BOM_UTF8).lstrip()
+    file.seek(0)
+    for pattern, (found, remedy) in _OTHER_TEXTS.items():
+        if re.match(pattern, head):
+            raise TableError("a table as CSV or Parquet", found, remedy)
 
 
 def _encoding_of(file: io.FileIO) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from model.tables.blank_separators import single_separators
 from model.tables.decoding import PlainText, plain_text
 from model.tables.errors import PathLike, TableError
+from model.tables.single_quotes import double_quotes
 from model.tables.spreadsheets import is_spreadsheet, sheet_text
 
 
@@ -58,7 +59,7 @@ def readable_text(path: PathLike, size: int, hints: Hints = NO_HINTS) -> Iterato
         with sheet_text(path, hints.sheet) as text:
             yield text
         return
-    with plain_text(path, size) as plain, single_separators(plain) as text:
+    with plain_text(path, size) as plain, single_separators(plain) as separated, double_quotes(separated) as text:
         if hints.sheet is not None:
             raise no_sheets("a file of text")
         yield text

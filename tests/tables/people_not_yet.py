@@ -29,10 +29,6 @@ _WHY: dict[str, tuple[str, ...]] = {
         "durations of pandas",
         "durations of ISO 8601",
     ),
-    "the quotes are part of the names": ("single quotes",),
-    "a comment is taken for the header": ("a comment with commas", "a comment before the names"),
-    "the line of the NUL byte is not said": ("a NUL byte",),
-    "the format is not said": ("JSON", "JSON in lines", "a page"),
 }
 NOT_YET = {name: reason for reason, names in _WHY.items() for name in names}
 

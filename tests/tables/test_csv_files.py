@@ -82,7 +82,7 @@ REFUSED: list[tuple[str | bytes, str]] = [
     (gzip.compress(b"", mtime=0), "a table, found an empty archive; "),
     (b"\xff\xfea", "text in UTF-16, found other bytes; "),
     (b"%PDF-1.7\n1,2\n", "a table as CSV or Parquet, found a PDF document; "),
-    (b"a,b\n1,\x00\n", "a table as CSV or Parquet, found a binary file, with a NUL byte; "),
+    (b"a,b\n1,\x00\n", "a table as CSV or Parquet, found a binary file, with a NUL byte in line 2; "),
     (b"\x89PNG\r\n\x1a\n\x00\x00", "a table as CSV or Parquet, found a picture; "),
     (b"PK\x03\x04\x14\x00", "a table as CSV or Parquet, found a zip archive or a spreadsheet; "),
     ("a,b\n1,2\ninf,3\n", "finite numbers, found inf in the column 'a', row 2; "),

@@ -53,6 +53,16 @@ SAME: dict[str, tuple[str | bytes, list[str]]] = {
     "blank lines between": (PLAIN.replace("\n", "\n\n"), []),
     "a comment": ("# made by a tool\n" + PLAIN, ["left out what is above line 2"]),
     "comments with commas": ("# a, b\n# c\n" + PLAIN, ["left out what is above line 3"]),
+    "comments with as many commas": ("# a, b, c\n#d,e,f\n" + PLAIN, ["left out what is above line 3"]),
+    "a comment before the names": ("# " + PLAIN, ["left out # before the names"]),
+    "single quotes": (
+        "'x','z','ok'\n1.5,'7','yes'\n2.5,'8','no'\n3.0,'9','yes'\n",
+        ["single quotes taken for quotes"],
+    ),
+    "single quotes and semicolons": (
+        "'x';'z';'ok'\n'1.5';'7';'yes'\n'2.5';'8';'no'\n'3.0';'9';'yes'\n",
+        ["single quotes taken for quotes"],
+    ),
     "a title": ("Report of 2024\n" + PLAIN, ["left out what is above line 2"]),
     "a title and a blank line": ("Report of 2024\n\n" + PLAIN, ["left out what is above line 3"]),
     "a title with commas": ("Report of 2024,,\n,,\n" + PLAIN, ["left out what is above line 3"]),
@@ -110,6 +120,9 @@ OTHERS: list[tuple[str | bytes, dict[str, list[Any]], list[str]]] = [
     (",x\na,1\nb,2\n", {"c1": ["a", "b"], "x": [1, 2]}, ["column 1 has no name, and is called c1"]),
     ("x,\n1,a\n2,b\n", {"x": [1, 2], "c2": ["a", "b"]}, ["column 2 has no name, and is called c2"]),
     ("#id,x\n1,2\n3,4\n", {"#id": [1, 3], "x": [2, 4]}, []),
+    ("#,x\n1,2\n3,4\n", {"#": [1, 3], "x": [2, 4]}, []),
+    ("'a','b'\n'it''s','x;\"y'\n", {"a": ["it's"], "b": ['x;"y']}, ["single quotes taken for quotes"]),
+    ("'a','b'\n'tis,5\n", {"'a'": ["'tis"], "'b'": [5]}, []),
     ("a b\n1\n2\n", {"a b": [1, 2]}, []),
     ('"a,1";b\n"x;y";2\n', {"a,1": ["x;y"], "b": [2]}, []),
     (
