@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,11 +24,13 @@ class Block:
         data: the rows, each with a newline at its end.
         line: the line of the first row.
         end: the position in the file after the last row.
+        repeated: the numbers, from 1, of the rows that were left out because they have the names once more.
     """
 
     data: bytes
     line: int
     end: int
+    repeated: tuple[int, ...] = ()
 
 
 def blocks(path: PathLike, layout: Layout) -> Iterator[Block]:
@@ -50,12 +52,32 @@ def blocks(path: PathLike, layout: Layout) -> Iterator[Block]:
             data = part if part.endswith(b"\n") else part + b"\n"
             position += len(part)
             check_text(path, data, line)
-            rows = _checked(path, data, layout, line)
+            repeated = _repeated_header(data, layout.header) if layout.header else []
+            rows = _checked(path, _without(data, repeated, len(layout.header)), layout, line)
             if rows:
-                yield Block(rows, line, position)
+                numbers = tuple(line + newlines(data, start) - layout.line + 1 for start in repeated)
+                yield Block(rows, line, position, numbers)
                 is_empty = False
     if is_empty:
         raise TableError("rows below the header", "none", ANOTHER_FILE)
+
+
+def _repeated_header(data: bytes, header: bytes) -> list[int]:
+    """The positions of lines that are the same as the header."""
+    found = [0] if data.startswith(header) else []
+    start = data.find(b"\n" + header)
+    while start >= 0:
+        found.append(start + 1)
+        start = data.find(b"\n" + header, start + len(header))
+    return found
+
+
+def _without(data: bytes, starts: Sequence[int], length: int) -> bytes:
+    """The data without the parts of a length that begin at some positions."""
+    if not starts:
+        return data
+    ends = [0, *(start + length for start in starts)]
+    return b"".join(data[end:start] for end, start in zip(ends, (*starts, len(data)), strict=True))
 
 
 def _checked(path: PathLike, data: bytes, layout: Layout, line: int) -> bytes:

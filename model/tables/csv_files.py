@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from model.messages import quote
+from model.messages import join_rows, quote
 from model.tables.codes import are_mostly_beyond
 from model.tables.column_selection import Selection
 from model.tables.common_types import common_type
@@ -28,7 +28,7 @@ Out = TypeVar("Out")
 
 def read_csv(
     text: PlainText, layout: Layout, select: Selection, memory: int, elsewhere: Mapping[str, pl.DataType]
-) -> list[pl.Series]:
+) -> tuple[list[pl.Series], tuple[str, ...]]:
     """The selected columns of a CSV file.
 
     Their types are guessed from the first rows. If later rows do not fit, the file is read again with those columns as
@@ -42,7 +42,7 @@ def read_csv(
         elsewhere: the types that columns have in other files of the same table; the columns have at least these.
 
     Returns:
-        The columns, in the order in which they are selected.
+        The columns, in the order in which they are selected, and a note if rows are left out.
 
     Raises:
         TableError: if the file is not a table, or is larger than the memory.
@@ -53,13 +53,14 @@ def read_csv(
     guessed = _guess_types(text.path, layout, selected, text.size, memory)
     types: Types = {name: common_type([elsewhere.get(name, dtype), dtype]) for name, dtype in guessed.items()}
     types |= dict.fromkeys(left_out, pl.String())
-    frames, misfits = _parsed(text.path, layout, types)
+    frames, misfits, repeated = _parsed(text.path, layout, types)
     if misfits:
-        frames, _ = _parsed(text.path, layout, types | dict.fromkeys(misfits, pl.String))
+        frames, _, _ = _parsed(text.path, layout, types | dict.fromkeys(misfits, pl.String))
     frame = pl.concat(frames, rechunk=False)
     for name in left_out:
         _check_left_out(frame.get_column(name), layout.left_out[name])
-    return [_with_all_digits(frame.get_column(name)) for name in selected]
+    notes = (f"left out the names where they occur once more, in row {join_rows(repeated)}",) if repeated else ()
+    return [_with_all_digits(frame.get_column(name)) for name in selected], notes
 
 
 def _with_all_digits(column: pl.Series) -> pl.Series:
@@ -118,10 +119,11 @@ def _guess_types(
     return {column.name: column.dtype for column in sample}
 
 
-def _parsed(path: PathLike, layout: Layout, types: Types) -> tuple[list[pl.DataFrame], set[str]]:
-    """All rows; or no rows, and the columns that have values of another type."""
+def _parsed(path: PathLike, layout: Layout, types: Types) -> tuple[list[pl.DataFrame], set[str], list[int]]:
+    """All rows; or no rows, and the columns that have values of another type; and the rows that repeat the header."""
     frames: list[pl.DataFrame] = []
     misfits: set[str] = set()
+    repeated: list[int] = []
 
     def parse(block: Block) -> pl.DataFrame | set[str]:
         try:
@@ -129,13 +131,18 @@ def _parsed(path: PathLike, layout: Layout, types: Types) -> tuple[list[pl.DataF
         except pl.exceptions.PolarsError:
             return _misfits(path, block, layout, types)
 
-    for part in _computed_ahead(parse, blocks(path, layout)):
+    def told() -> Iterator[Block]:
+        for block in blocks(path, layout):
+            repeated.extend(block.repeated)
+            yield block
+
+    for part in _computed_ahead(parse, told()):
         if isinstance(part, set):
             misfits |= part
             frames.clear()
         elif not misfits:
             frames.append(part)
-    return frames, misfits
+    return frames, misfits, repeated
 
 
 def _misfits(path: PathLike, block: Block, layout: Layout, types: Types) -> set[str]:

@@ -33,6 +33,7 @@ class Layout:
         left_out: why a column is not learned from unless it is asked for, by its name.
         notes: what else was done to read the file, one sentence each.
         decimal: the character before decimals; empty if nothing lets one doubt that it is a point.
+        header: the line of the names, with its newline; empty if there is none, or if it could well be a row.
     """
 
     names: tuple[str, ...]
@@ -42,6 +43,7 @@ class Layout:
     left_out: Mapping[str, str]
     notes: tuple[str, ...]
     decimal: str = ""
+    header: bytes = b""
 
 
 def layout_of(path: PathLike, has_header: bool = True) -> Layout:
@@ -70,8 +72,17 @@ def layout_of(path: PathLike, has_header: bool = True) -> Layout:
         names, left_out = [f"c{position}" for position in range(1, 1 + width)], {}
         first = header.first_line
     decimal = decimal_mark([row.fields for row in body if len(row.fields) == width], sample.separator)
-    start = sample.position(first)
-    return Layout(tuple(names), sample.separator, start, 1 + first, left_out, tuple(notes), decimal)
+    is_certain = has_header and width > 1 and header.next_line == 1 + header.first_line
+    return Layout(
+        tuple(names),
+        sample.separator,
+        start=sample.position(first),
+        line=1 + first,
+        left_out=left_out,
+        notes=tuple(notes),
+        decimal=decimal,
+        header=sample.line(header.first_line) if is_certain else b"",
+    )
 
 
 def looks_like_values(layout_names: Sequence[str]) -> bool:

@@ -57,6 +57,11 @@ class Sample(NamedTuple):
                 return self.skipped + len(self.data)
         return self.skipped + end
 
+    def line(self, line: int) -> bytes:
+        """The bytes of a line with its newline, counted from 0; none if it is cut off."""
+        first, end = (self.position(each) - self.skipped for each in (line, line + 1))
+        return self.data[first:end] if self.data[first:end].endswith(b"\n") else b""
+
 
 def read_sample(path: PathLike) -> Sample:
     """The first rows of a CSV file.

@@ -118,8 +118,8 @@ def _read_text(
     """The columns of a single file. types: those that columns have in other files."""
     with readable_text(file, size, hints) as text:
         layout = layout_of(text.path, hints.has_header)
-        columns = read_csv(text, layout, select, memory, types)
-        notes = text.notes + layout.notes + _left_out_notes(layout, [column.name for column in columns])
+        columns, left_out = read_csv(text, layout, select, memory, types)
+        notes = text.notes + layout.notes + left_out + _left_out_notes(layout, [column.name for column in columns])
         words = missing_words_of_csv(text.path, layout, columns)
         return FileColumns(columns, notes, layout.decimal, words=words)
 

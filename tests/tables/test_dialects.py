@@ -161,6 +161,16 @@ def test_other_tables_are_read(
     assert list(found.notes) == notes
 
 
+def test_a_header_that_is_repeated_is_no_row(tmp_path: Path) -> None:
+    lines = PLAIN.splitlines(keepends=True)
+    path = write_table(tmp_path, "".join([*lines[:3], lines[0], lines[0], lines[3]]))
+    found = read_frame(path)
+    assert found.frame.to_dict(as_series=False) == TABLE
+    assert found.notes == ("left out the names where they occur once more, in row 3, 4",)
+    assert [row for part in read_batches(path) for row in part.rows()][2:] == [("3.0", "9", "yes")]
+    assert read_frame(write_table(tmp_path, "x\nx\ny\n")).frame["x"].to_list() == ["x", "y"]
+
+
 def test_a_column_that_is_left_out_is_read_if_it_is_asked_for(tmp_path: Path) -> None:
     path = write_table(tmp_path, NUMBERED.replace(",x", "Unnamed: 0,x", 1))
     assert read_frame(path).frame.columns == ["x", "ok"]
