@@ -13,7 +13,10 @@ from model.tables.csv_header import Layout
 from model.tables.errors import PathLike, TableError
 from model.tables.files import ANOTHER_FILE, opened
 from model.tables.frames import Types, pl
-from model.tables.parsing import MISSING
+from model.tables.parsing import MISSING, SPREADSHEET_ERRORS
+
+# The words that polars takes for missing. Each costs time in each field, so that rare ones are left to `infer_type`.
+_NULLS = [word for word in MISSING if word not in SPREADSHEET_ERRORS]
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ def parse_block(path: PathLike, block: Block, layout: Layout, types: Types, raw:
             schema={name: types.get(name, pl.String) for name in layout.names},
             columns=[index for index, name in enumerate(layout.names) if name in types],
             separator=layout.separator,
-            null_values=None if raw else list(MISSING),
+            null_values=None if raw else _NULLS,
             empty_string_is_null=not raw,
         )
     except pl.exceptions.PolarsError as error:

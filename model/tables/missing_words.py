@@ -56,12 +56,12 @@ def missing_words_of_csv(path: PathLike, layout: Layout, columns: Sequence[pl.Se
     Args:
         path: the file, as plain text.
         layout: of the file.
-        columns: as they were read. Those without a missing value have no such words.
+        columns: as they were read. Numbers of which none is missing have no such words.
 
     Returns:
         The words of the other columns, by their names.
     """
-    names = [column.name for column in columns if column.null_count()]
+    names = [column.name for column in columns if column.null_count() or column.dtype == pl.String]
     if not names:
         return {}
     block = next(blocks(path, layout))
