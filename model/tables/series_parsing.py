@@ -80,8 +80,11 @@ def bare_series(texts: polars.Series) -> polars.Series:
         ['a', None, 'é']
     """
     bare = texts.str.strip_chars(BLANKS)
-    unusual = bare.filter((bare.str.len_bytes() != bare.str.len_chars()).fill_null(False)).unique().to_list()
-    composed = {text: bare_text(text) for text in unusual if not unicodedata.is_normalized("NFC", text)}
+    unusual = bare.str.contains(r"[^\x00-\x7f]")
+    if not unusual.any():
+        return bare
+    letters = bare.filter(unusual.fill_null(False)).unique().to_list()
+    composed = {text: bare_text(text) for text in letters if not unicodedata.is_normalized("NFC", text)}
     return bare.replace(composed) if composed else bare
 
 
