@@ -140,7 +140,7 @@ class RowDecoder:
         """The numbers of JSON values, where None is missing. Raises ValueError if a value does not fit its column."""
         values = np.empty((len(rows), len(self.columns)))
         for index, (column, column_values) in enumerate(zip(self.column_specs, zip(*rows, strict=True), strict=False)):
-            if not isinstance(column, NumericColumn):
+            if not isinstance(column, NumericColumn) or column.spelling.absent:
                 values[:, index] = [parse_json(column, value) for value in column_values]
             else:
                 values[:, index] = column_values  # None becomes NaN

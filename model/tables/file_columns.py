@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
+from model.tables.column_options import NO_OPTIONS, ColumnOptions
 from model.tables.column_selection import SameColumns, Selection
 from model.tables.common_types import cast_to, common_type
 from model.tables.csv_files import read_csv
@@ -18,7 +19,7 @@ from model.tables.files import FileKind, sniff_file
 from model.tables.frames import pl
 from model.tables.memory import check_memory
 from model.tables.parquet_files import read_parquet
-from model.tables.readable_text import Hints, no_sheets, readable_text
+from model.tables.readable_text import NO_HINTS, Hints, no_sheets, readable_text
 from model.tables.row_places import RowPlaces
 
 
@@ -64,7 +65,13 @@ def sniff_files(files: Sequence[PathLike], sheet: str | None = None) -> list[Fil
     return kinds
 
 
-def read_files(files: Sequence[PathLike], select: Selection, memory: int, hints: Hints) -> FileColumns:
+def read_files(
+    files: Sequence[PathLike],
+    select: Selection,
+    memory: int,
+    hints: Hints = NO_HINTS,
+    options: ColumnOptions = NO_OPTIONS,
+) -> FileColumns:
     """The selected columns of files that have the same columns.
 
     Args:
@@ -72,6 +79,7 @@ def read_files(files: Sequence[PathLike], select: Selection, memory: int, hints:
         select: from the names of all columns to the names of those to read.
         memory: bytes that may be used.
         hints: what is said about files of text.
+        options: what is said about the columns.
 
     Returns:
         The columns, in the order in which they are selected. A column that has one type in some files and another
@@ -85,7 +93,7 @@ def read_files(files: Sequence[PathLike], select: Selection, memory: int, hints:
     check_memory(sum(kind.size for kind in kinds), "a file" if len(files) == 1 else "files", memory)
     same = SameColumns(select, files[0])
     parts: list[FileColumns] = []
-    types: dict[str, pl.DataType] = {}
+    types: dict[str, pl.DataType] = dict.fromkeys(options.categorical, pl.String())
     left = memory
     for file, kind in zip(files, kinds, strict=True):
         with naming_file(file):
@@ -94,7 +102,7 @@ def read_files(files: Sequence[PathLike], select: Selection, memory: int, hints:
                 if kind.is_parquet
                 else _read_text(file, kind.size, same, left, hints, types)
             )
-        types = {
+        types |= {
             column.name: common_type([types.get(column.name, column.dtype), column.dtype]) for column in part.columns
         }
         left -= sum(int(column.estimated_size()) for column in part.columns)

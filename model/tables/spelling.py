@@ -29,6 +29,8 @@ _NUMBERS = {
     )
     for grouping, decimal in [("", "."), (",", "."), ("", ","), (".", ","), (" ", "."), (" ", ","), ("'", ".")]
 }
+# As Python writes numbers.
+PLAIN_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _UNIFORM = str.maketrans({"\u00a0": " ", "\u202f": " ", "’": "'"})
 # A text among numbers is missing if it is the only one, has no digit, and occurs in so many cells.
 MIN_WORD_CELLS = 3
