@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from model.commands.column_table import column_rows, table_text
 from model.commands.shared import files_argument, notes_text
-from model.commands.show import HEADER, column_row, target_row
 from model.commands.table_options import TableOptions, reading_options
 from model.messages import align_columns
 from model.tables.from_file import read_columns, read_table
@@ -24,13 +24,10 @@ def inspect(files: tuple[Path, ...], table_options: TableOptions) -> None:
     target = table_options.target
     if target is None:
         specs, notes = read_columns(files, **table_options.reading())
-        rows = [HEADER, *(column_row(name, column) for name, column in specs.items())]
+        text = align_columns(column_rows(specs))
     else:
         data = read_table(files, target, task=table_options.task, **table_options.reading())
-        named = zip(data.columns, data.column_specs, strict=True)
-        rows = [HEADER, *(column_row(name, column) for name, column in named)]
-        rows.append(target_row(data.target, data.task, data.classes, data.target_scaling))
-        notes = data.notes
+        text, notes = table_text(data), data.notes
         if data.dropped:
             notes += (f"{data.dropped:,} rows have no {target}, and are left out",)
-    click.echo("\n".join([align_columns(rows), *([notes_text(notes)] if notes else [])]))
+    click.echo("\n".join([text, *([notes_text(notes)] if notes else [])]))

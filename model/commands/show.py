@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,20 +9,14 @@ import jax
 import numpy as np
 
 from model.checkpoint import Checkpoint
+from model.commands.column_table import Rows, column_rows, target_row
 from model.commands.shared import load_or_default, optional_checkpoint
 from model.messages import align_columns
 from model.network import parameter_count
 from model.pytrees import entry_names
-from model.tables.columns import CategoricalColumn, ColumnSpec, NumericColumn
-from model.tables.date_columns import DateColumn
-from model.tables.date_spelling import describe_date
-from model.tables.targets import Class
 
-# Parameters are listed if there are at most so many; so are the categories of a column.
-MAX_LISTED_PARAMETERS, MAX_LISTED_CATEGORIES = 100, 5
-
-Rows = list[list[str]]
-HEADER = ["column", "type", "range or categories", "scaling", "missing"]
+# Parameters are listed if there are at most so many.
+MAX_LISTED_PARAMETERS = 100
 
 
 @click.command()
@@ -87,61 +80,10 @@ def _limits(loaded: Checkpoint) -> Rows:
 
 
 def _columns(loaded: Checkpoint) -> Rows:
-    named = zip(loaded.columns, loaded.column_specs, strict=True)
-    rows = [HEADER, *(column_row(name, column) for name, column in named)]
+    rows = column_rows(dict(zip(loaded.columns, loaded.column_specs, strict=True)))
     if not loaded.classes:
         rows.append(target_row(loaded.target, "regression", (), loaded.target_scaling))
     return rows
-
-
-def target_row(name: str, task: str, classes: Sequence[Class], scaling: NumericColumn) -> list[str]:
-    """The target in words.
-
-    Args:
-        name: of the target.
-        task: binary, multiclass or regression.
-        classes: what it may be; none for a regression.
-        scaling: of the numbers of a regression.
-
-    Returns:
-        A cell for each of HEADER.
-    """
-    if not classes:
-        return [name, "target", _range_text(scaling), _scaling_text("y", scaling), ""]
-    rest = "" if len(classes) <= MAX_LISTED_CATEGORIES else f", … ({len(classes):,})"
-    return [name, f"target, {task}", ", ".join(map(str, classes[:MAX_LISTED_CATEGORIES])) + rest, "", ""]
-
-
-def column_row(name: str, column: ColumnSpec) -> list[str]:
-    """A column in words.
-
-    Args:
-        name: of the column.
-        column: what it is.
-
-    Returns:
-        A cell for each of HEADER.
-    """
-    missing = "allowed" if column.missing else "refused"
-    if isinstance(column, CategoricalColumn):
-        count = len(column.categories)
-        rest = "" if count <= MAX_LISTED_CATEGORIES else f", … ({count:,})"
-        categories = ", ".join(column.categories[:MAX_LISTED_CATEGORIES]) + rest
-        categories += ", and others" if column.is_pooled else ""
-        return [name, "boolean" if column.boolean else "text", categories, "one-hot", missing]
-    if isinstance(column, DateColumn):
-        ends = [describe_date(end, column.style) for end in (column.minimum, column.maximum) if end is not None]
-        inputs = ", ".join(["scaled time", *column.parts])
-        return [name, "time" if column.style == "time" else "date", " to ".join(ends), inputs, missing]
-    return [name, "number", _range_text(column), _scaling_text("x", column), missing]
-
-
-def _range_text(column: NumericColumn) -> str:
-    return "" if column.minimum is None else f"{column.minimum:.6g} to {column.maximum:.6g}"
-
-
-def _scaling_text(variable: str, column: NumericColumn) -> str:
-    return f"({variable} - {column.mean:.6g}) / {column.scale:.6g}" if column.scale else "constant, not used"
 
 
 def _metrics(loaded: Checkpoint) -> Rows:

@@ -34,6 +34,10 @@ class TableOptions:
         no_header: whether the file begins with values instead of the columns' names.
         keep: columns of texts that are learned from even if nearly every row has a text of its own.
         dates: the order of year, month and day; None to tell it from each column.
+        decimal: the character before decimals where both could be; None to tell it.
+        categorical: columns that are categories, whatever they hold.
+        numeric: columns that are numbers; all else in them is missing.
+        missing: what stands for a missing value, in any column or as NAME=VALUE in one.
         strict: whether predictions refuse values of a kind that training never saw.
         sheet: the name of the sheet to read, of a spreadsheet; None for the first that has cells.
     """
@@ -45,6 +49,10 @@ class TableOptions:
     no_header: bool
     keep: tuple[str, ...]
     dates: str | None
+    decimal: str | None
+    categorical: tuple[str, ...]
+    numeric: tuple[str, ...]
+    missing: tuple[str, ...]
     strict: bool
     sheet: str | None
 
@@ -55,6 +63,10 @@ class TableOptions:
             "drop": self.drop,
             "keep": self.keep,
             "dates": self.dates,
+            "decimal": self.decimal,
+            "categorical": self.categorical,
+            "numeric": self.numeric,
+            "missing": self.missing,
             "has_header": not self.no_header,
             "sheet": self.sheet,
             "strict": self.strict,
@@ -88,6 +100,10 @@ def reading_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--drop", type=NameList(), default=(), help="Columns to leave out."),
         click.option("--keep", type=NameList(), default=(), help="Take these even if each row has its own text."),
         click.option("--dates", type=click.Choice(ORDERS), help="The order in dates.  [default: told by them]"),
+        click.option("--decimal", type=click.Choice([".", ","]), help="The mark before decimals.  [default: told]"),
+        click.option("--categorical", type=NameList(), default=(), help="These are categories, whatever they hold."),
+        click.option("--numeric", type=NameList(), default=(), help="These are numbers; all else in them is missing."),
+        click.option("--missing", type=NameList(), default=(), help="These stand for missing, such as -999 or age=-1."),
         click.option("--task", type=click.Choice(list(TASKS)), help="What the target is.  [default: told by it]"),
         click.option("--strict", is_flag=True, help="Let predictions refuse texts and gaps that training never saw."),
         no_header_option,

@@ -16,6 +16,7 @@ import numpy as np
 from model.activations import ACTIVATIONS
 from model.checkpoint import SUFFIX, Checkpoint, check_path, load, save
 from model.commands.check import check_checkpoint
+from model.commands.column_table import MAX_LISTED_COLUMNS, table_text
 from model.commands.interrupts import interrupts
 from model.commands.option_types import LayerSizes, NumberList
 from model.commands.shared import DIRECTORY, notes_text
@@ -117,8 +118,9 @@ def train(
     out = out or DIRECTORY / f"{stem_of_paths(tables)}{SUFFIX}"
     check_path(out)
     data = read_named_table(tables, table_options)
-    if data.notes and not as_json:
-        click.echo(notes_text(data.notes))
+    if not (data.complete or as_json):
+        click.echo(table_text(data, MAX_LISTED_COLUMNS))
+        click.echo(f"{notes_text(data.notes)}\n" if data.notes else "")
     network, hyperparameters = _settings(data, hidden, activation, options)
     job = TrainingJob(describe_paths([Path(each).name for each in tables]), data, network, hyperparameters, seed, out)
     interrupts.hold()

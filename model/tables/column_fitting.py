@@ -44,6 +44,7 @@ class TextOptions(NamedTuple):
         folded: the columns in which texts that differ in case alone are the same.
         kept: the columns that are learned from even if nearly every row has a text of its own.
         strict: whether values of a kind that training never saw are refused in predictions.
+        absent: texts and numbers that stand for a missing value, by the names of the columns.
     """
 
     spellings: Mapping[str, NumberSpelling] = MappingProxyType({})
@@ -51,6 +52,7 @@ class TextOptions(NamedTuple):
     folded: Container[str] = ()
     kept: Container[str] = ()
     strict: bool = False
+    absent: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 DEFAULT_TEXTS = TextOptions()
@@ -130,11 +132,21 @@ def fit_columns(
     with ThreadPoolExecutor(THREADS) as pool:
         found = dict(zip(names, pool.map(fit, names), strict=True))
     specs = {
-        name: msgspec.structs.replace(column, is_open=not texts.strict)
+        name: msgspec.structs.replace(_with_absent(column, texts.absent.get(name, ())), is_open=not texts.strict)
         for name, (column, _) in found.items()
         if column is not None
     }
     return LearnedColumns(specs, tuple(note for _, notes in found.values() for note in notes))
+
+
+def _with_absent(column: ColumnSpec, absent: tuple[str, ...]) -> ColumnSpec:
+    """The column, which knows these texts for missing too."""
+    if not absent:
+        return column
+    if isinstance(column, NumericColumn):
+        known = (*column.spelling.absent, *absent)
+        return msgspec.structs.replace(column, spelling=msgspec.structs.replace(column.spelling, absent=known))
+    return msgspec.structs.replace(column, absent=(*column.absent, *absent))
 
 
 def _fit_numeric(series: polars.Series, name: str, weights: np.ndarray | None) -> NumericColumn:

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 
 from model.tables.date_columns import DateColumn, date_inputs
 from model.tables.moments import mean_and_deviation
-from model.tables.spelling import PLAIN_NUMBERS, NumberSpelling
+from model.tables.spelling import PLAIN_NUMBER, PLAIN_NUMBERS, NumberSpelling
 
 # float32 holds numbers below this one: the largest of them and half a unit of its last place.
 BEYOND_FLOAT32 = 2.0**128 - 2.0**103
@@ -59,6 +59,13 @@ class NumericColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
         """The inputs of a missing value if none was missing in training, in float32."""
         return np.zeros(self.input_count, np.float32)
 
+    def without_marks(self, values: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
+        """The values, with NaN for numbers that stand for a missing value, such as -999."""
+        marks = [float(text) for text in self.spelling.absent if PLAIN_NUMBER.fullmatch(text)]
+        if not marks:
+            return values
+        return np.where(np.isin(values.astype(np.float32), np.array(marks, np.float32)), np.nan, values)
+
     def scaled(self, values: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
         """The values as the network sees them, in float64."""
         return (values - self.mean) / self.scale if self.scale else np.zeros_like(values)
@@ -78,6 +85,7 @@ class CategoricalColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
         is_folded: whether others may be so, too.
         is_pooled: whether all other texts together are a category too, the next after `categories`.
         is_open: whether other texts, and missing values, are taken though `is_pooled` or `missing` is False.
+        absent: texts that stand for a missing value in this column, besides the usual ones.
         frequencies: the share of the rows in training for which each input was 1; empty if it is not known, and then as
             if all shares were 0.
     """
@@ -88,6 +96,7 @@ class CategoricalColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     is_folded: bool = False
     is_pooled: bool = False
     is_open: bool = False
+    absent: tuple[str, ...] = ()
     frequencies: tuple[float, ...] = ()
 
     @property

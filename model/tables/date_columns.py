@@ -24,6 +24,7 @@ class DateColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="d
         maximum: the latest.
         parts: which parts of a date vary in training: year, month, day, weekday and hour.
         missing: whether values were missing. If so, all inputs of a missing value are 0, and a further one is 1.
+        absent: texts that stand for a missing value in this column, besides the usual ones.
         is_open: whether a missing value, of which all inputs are 0, is taken though `missing` is False.
     """
 
@@ -34,6 +35,7 @@ class DateColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="d
     maximum: float | None = None
     parts: tuple[str, ...] = ()
     missing: bool = False
+    absent: tuple[str, ...] = ()
     is_open: bool = False
 
     @property

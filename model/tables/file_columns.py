@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import NamedTuple
 
+from model.tables.column_options import NO_OPTIONS, ColumnOptions
 from model.tables.column_selection import SameColumns, Selection
 from model.tables.common_types import cast_to, common_type
 from model.tables.csv_files import read_csv
@@ -19,7 +21,7 @@ from model.tables.frames import pl
 from model.tables.memory import check_memory
 from model.tables.missing_words import MissingWords, joined_words, missing_words_of_csv
 from model.tables.parquet_files import read_parquet
-from model.tables.readable_text import Hints, no_sheets, readable_text
+from model.tables.readable_text import NO_HINTS, Hints, no_sheets, readable_text
 from model.tables.row_places import RowPlaces
 
 
@@ -67,7 +69,13 @@ def sniff_files(files: Sequence[PathLike], sheet: str | None = None) -> list[Fil
     return kinds
 
 
-def read_files(files: Sequence[PathLike], select: Selection, memory: int, hints: Hints) -> FileColumns:
+def read_files(
+    files: Sequence[PathLike],
+    select: Selection,
+    memory: int,
+    hints: Hints = NO_HINTS,
+    options: ColumnOptions = NO_OPTIONS,
+) -> FileColumns:
     """The selected columns of files that have the same columns.
 
     Args:
@@ -75,6 +83,7 @@ def read_files(files: Sequence[PathLike], select: Selection, memory: int, hints:
         select: from the names of all columns to the names of those to read.
         memory: bytes that may be used.
         hints: what is said about files of text.
+        options: what is said about the columns.
 
     Returns:
         The columns, in the order in which they are selected. A column that has one type in some files and another
@@ -88,16 +97,16 @@ def read_files(files: Sequence[PathLike], select: Selection, memory: int, hints:
     check_memory(sum(kind.size for kind in kinds), "a file" if len(files) == 1 else "files", memory)
     same = SameColumns(select, files[0])
     parts: list[FileColumns] = []
-    types: dict[str, pl.DataType] = {}
+    types: dict[str, pl.DataType] = dict.fromkeys(options.categorical, pl.String())
     left = memory
     for file, kind in zip(files, kinds, strict=True):
         with naming_file(file):
             part = (
                 FileColumns(read_parquet(file, same, left))
                 if kind.is_parquet
-                else _read_text(file, kind.size, same, left, hints, types)
+                else _read_text(file, kind.size, same, left, hints, types, options.decimal)
             )
-        types = {
+        types |= {
             column.name: common_type([types.get(column.name, column.dtype), column.dtype]) for column in part.columns
         }
         left -= sum(int(column.estimated_size()) for column in part.columns)
@@ -113,11 +122,19 @@ def read_files(files: Sequence[PathLike], select: Selection, memory: int, hints:
 
 
 def _read_text(
-    file: PathLike, size: int, select: Selection, memory: int, hints: Hints, types: Mapping[str, pl.DataType]
+    file: PathLike,
+    size: int,
+    select: Selection,
+    memory: int,
+    hints: Hints,
+    types: Mapping[str, pl.DataType],
+    decimal: str | None = None,
 ) -> FileColumns:
-    """The columns of a single file. types: those that columns have in other files."""
+    """The columns of a single file. types: those that columns have in other files. decimal: as of `ColumnOptions`."""
     with readable_text(file, size, hints) as text:
         layout = layout_of(text.path, hints.has_header)
+        if decimal is not None:
+            layout = replace(layout, decimal="" if decimal == "." else decimal)
         columns, left_out = read_csv(text, layout, select, memory, types)
         notes = text.notes + layout.notes + left_out + _left_out_notes(layout, [column.name for column in columns])
         words = missing_words_of_csv(text.path, layout, columns)

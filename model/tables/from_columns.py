@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Num
 
 from model.tables.column_fitting import encode_parts, learn_columns, row_parts
+from model.tables.column_options import ColumnOptions
 from model.tables.columns import CategoricalColumn, ColumnSpec, encode
 from model.tables.errors import TableError
 from model.tables.frames import pl
@@ -47,7 +48,7 @@ def table_from_columns(
         >>> table_from_columns(columns, np.array([0, 1]), ("no", "yes"), categories={"room"}).x.tolist()
         [[-1.0, 1.0, 0.0], [1.0, 0.0, 1.0]]
     """
-    found = typed_frame(columns, categories=categories)
+    found = typed_frame(columns, options=ColumnOptions(categorical=categories))
     learned = learn_columns(found.frame, found.frame.columns, found.text_options(categories), weights)
     x = encode_parts(row_parts(found.frame, learned.specs), len(found.frame), learned.specs)
     return table_from_inputs(x, learned.specs, y, classes, weights=weights, notes=found.notes + learned.notes)

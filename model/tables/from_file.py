@@ -16,6 +16,7 @@ from model.tables.column_fitting import (
     row_parts,
     spelled,
 )
+from model.tables.column_options import ColumnOptions
 from model.tables.columns import ColumnSpec
 from model.tables.errors import TableError, naming_file
 from model.tables.file_patterns import Paths, describe_paths
@@ -37,6 +38,10 @@ def read_table(
     has_header: bool = True,
     keep: Sequence[str] = (),
     dates: str | None = None,
+    decimal: str | None = None,
+    categorical: Sequence[str] = (),
+    numeric: Sequence[str] = (),
+    missing: Sequence[str] = (),
     strict: bool = False,
     sheet: str | None = None,
 ) -> Table:
@@ -53,6 +58,10 @@ def read_table(
         has_header: whether a file of text begins with the names of its columns; otherwise they are c1, c2, ….
         keep: columns of texts that are learned from even if nearly every row has a text of its own.
         dates: the order of year, month and day in dates: ymd, dmy or mdy; by default told from each column.
+        decimal: the character before decimals, a point or a comma, where both could be; by default told from the file.
+        categorical: columns that are categories, whatever they hold.
+        numeric: columns that are numbers; all else in them is missing.
+        missing: what stands for a missing value in any column, such as -999, or in one, such as age=-999.
         strict: whether predictions refuse a missing value where none was, and texts that training never saw.
         sheet: the name of the sheet to read, of a spreadsheet; by default the first that has cells.
 
@@ -74,8 +83,9 @@ def read_table(
     """
     from model.tables.reading import read_frame
 
+    options = ColumnOptions(dates, decimal, categorical, numeric, missing)
     read = partial(
-        read_frame, paths, columns, target=target, drop=drop, has_header=has_header, dates=dates, sheet=sheet
+        read_frame, paths, columns, target=target, drop=drop, has_header=has_header, options=options, sheet=sheet
     )
     with naming_file(describe_paths(paths)):
         return learn_table(read, target, columns=columns, drop=drop, task=task, keep=keep, strict=strict)
@@ -130,6 +140,10 @@ def read_columns(
     has_header: bool = True,
     keep: Sequence[str] = (),
     dates: str | None = None,
+    decimal: str | None = None,
+    categorical: Sequence[str] = (),
+    numeric: Sequence[str] = (),
+    missing: Sequence[str] = (),
     strict: bool = False,
     sheet: str | None = None,
 ) -> tuple[dict[str, ColumnSpec], tuple[str, ...]]:
@@ -142,6 +156,10 @@ def read_columns(
         has_header: as of `read_table`.
         keep: as of `read_table`.
         dates: as of `read_table`.
+        decimal: as of `read_table`.
+        categorical: as of `read_table`.
+        numeric: as of `read_table`.
+        missing: as of `read_table`.
         strict: as of `read_table`.
         sheet: as of `read_table`.
 
@@ -154,7 +172,8 @@ def read_columns(
     from model.tables.reading import read_frame
 
     with naming_file(describe_paths(paths)):
-        found = read_frame(paths, columns, drop=drop, has_header=has_header, dates=dates, sheet=sheet)
+        options = ColumnOptions(dates, decimal, categorical, numeric, missing)
+        found = read_frame(paths, columns, drop=drop, has_header=has_header, options=options, sheet=sheet)
         fitted = fit_columns(found.frame, found.frame.columns, found.text_options(keep, strict))
     return fitted.specs, found.notes + fitted.notes
 

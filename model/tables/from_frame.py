@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from model.tables.column_options import ColumnOptions
 from model.tables.column_selection import select_columns
 from model.tables.from_file import learn_table
 from model.tables.table import Table
@@ -22,6 +23,11 @@ def table_from(
     task: str | None = None,
     keep: Sequence[Hashable] = (),
     dates: str | None = None,
+    decimal: str | None = None,
+    categorical: Sequence[Hashable] = (),
+    numeric: Sequence[Hashable] = (),
+    missing: Sequence[str] = (),
+    strict: bool = False,
 ) -> Table:
     """The table of a data frame: the same as `read_table` gives for a file with the same content.
 
@@ -39,6 +45,11 @@ def table_from(
         keep: columns of texts that are learned from even if nearly every row has a text of its own.
         dates: the order of year, month and day in dates that are texts: ymd, dmy or mdy; by default told from each
             column.
+        decimal: as of `read_table`.
+        categorical: as of `read_table`.
+        numeric: as of `read_table`.
+        missing: as of `read_table`.
+        strict: as of `read_table`.
 
     Returns:
         The table, with its columns scaled and encoded.
@@ -57,12 +68,17 @@ def table_from(
     from model.tables.typed_columns import typed_frame
 
     named = None if columns is None else [name_text(name) for name in columns]
-    dropped, kept = [name_text(name) for name in drop], [name_text(name) for name in keep]
+    dropped, kept, categories, numbers = (
+        [name_text(name) for name in each] for each in (drop, keep, categorical, numeric)
+    )
+    options = ColumnOptions(dates, decimal, categories, numbers, missing)
 
     def select(names: Iterable[str], left_out: Container[str]) -> list[str]:
+        names = list(names)
+        options.check(names)
         return select_columns(names, named, name_text(target), dropped, left_out)
 
     def read() -> TypedFrame:
-        return typed_frame(frame_columns(frame).read(select), dates=dates, amounts=(name_text(target),))
+        return typed_frame(frame_columns(frame).read(select), options=options, amounts=(name_text(target),))
 
-    return learn_table(read, name_text(target), columns=named, drop=dropped, task=task, keep=kept)
+    return learn_table(read, name_text(target), columns=named, drop=dropped, task=task, keep=kept, strict=strict)

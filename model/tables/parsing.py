@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from model.messages import MAX_LISTED_NAMES, quote
 from model.tables.columns import BEYOND_FLOAT32, CategoricalColumn, ColumnSpec, NumericColumn
 from model.tables.date_columns import DateColumn
 from model.tables.date_spelling import read_date
-from model.tables.spelling import read_spelled
+from model.tables.spelling import PLAIN_NUMBER, read_spelled
 
 # Blanks, which do not count at the ends of a value or a name: wide and narrow ones, those without any width, soft
 # hyphens, and marks of the direction of reading.
@@ -25,7 +26,6 @@ MISSING = (
     *("1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN", "?"),
     *SPREADSHEET_ERRORS,
 )
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 class ParseError(ValueError):
@@ -72,13 +72,21 @@ def parse_text(column: ColumnSpec, text: str) -> float:
     """
     bare = bare_text(text)
     if isinstance(column, CategoricalColumn):
-        is_missing = bare in MISSING and bare not in column.categories
+        is_missing = (bare in MISSING or bare in column.absent) and bare not in column.categories
         return _missing(column, quote(text)) if is_missing else _category_index(column, bare)
     if isinstance(column, DateColumn):
-        return _missing(column, quote(text)) if bare in MISSING else _date(column, bare)
+        is_missing = bare in MISSING or bare in column.absent
+        return _missing(column, quote(text)) if is_missing else _date(column, bare)
     if bare in MISSING or bare in column.spelling.absent or bare.lower().lstrip("+-") == "nan":
         return _missing(column, quote(text))
-    return spelled_number(column, bare)
+    return _unless_mark(column, spelled_number(column, bare), text)
+
+
+def _unless_mark(column: NumericColumn, value: float, written: Any) -> float:
+    """A number, unless it stands for a missing value in its column."""
+    if column.spelling.absent and math.isnan(column.without_marks(np.array([value]))[0]):
+        return _missing(column, quote(written))
+    return value
 
 
 def bare_text(text: str) -> str:
@@ -122,7 +130,7 @@ def parse_json(column: ColumnSpec, value: Any) -> float:
             return parse_text(column, value)
         if not isinstance(value, float):
             raise ParseError("a number", describe_json(value))
-        return check_float32(value)
+        return _unless_mark(column, check_float32(value), f"{value:g}")
     is_boolean = isinstance(column, CategoricalColumn) and column.boolean
     if is_boolean and isinstance(value, bool):
         value = str(value).lower()
@@ -185,7 +193,7 @@ def parse_number(text: str) -> float:
         >>> parse_number("2e3")
         2000.0
     """
-    if not _NUMBER.fullmatch(text):
+    if not PLAIN_NUMBER.fullmatch(text):
         raise ParseError("a number", quote(text))
     return check_float32(float(text), text)
 
@@ -280,5 +288,5 @@ def spelled_number(column: NumericColumn, text: str) -> float:
     Raises:
         ParseError: if it spells none, or if float32 cannot hold it.
     """
-    value = None if column.spelling.is_plain and _NUMBER.fullmatch(text) else read_spelled(text, column.spelling)
+    value = None if column.spelling.is_plain and PLAIN_NUMBER.fullmatch(text) else read_spelled(text, column.spelling)
     return parse_number(text) if value is None else check_float32(value, text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 
+from model.tables.column_options import NO_OPTIONS, ColumnOptions
 from model.tables.column_selection import select_columns
 from model.tables.csv_header import layout_of
 from model.tables.errors import TableError, naming_file
@@ -24,7 +25,7 @@ def read_frame(
     drop: Sequence[str] = (),
     memory: int | None = None,
     has_header: bool = True,
-    dates: str | None = None,
+    options: ColumnOptions = NO_OPTIONS,
     sheet: str | None = None,
 ) -> TypedFrame:
     r"""The table in a CSV, Parquet or .xlsx file, or in several with the same columns.
@@ -36,7 +37,7 @@ def read_frame(
         drop: the columns to leave out.
         memory: bytes that may be used; by default those that are available.
         has_header: whether a file of text begins with the names of its columns; otherwise they are c1, c2, ….
-        dates: the order of year, month and day in dates: ymd, dmy or mdy; by default told from each column.
+        options: what is said about the columns.
         sheet: the name of the sheet to read, of a spreadsheet; by default the first that has cells.
 
     Returns:
@@ -59,17 +60,19 @@ def read_frame(
     memory = available_memory() if memory is None else memory
 
     def select(names: Iterable[str], left_out: Container[str]) -> list[str]:
+        names = list(names)
+        options.check(names)
         return select_columns(names, columns, target, drop, left_out, is_first_row=not sniff_file(files[0]).is_parquet)
 
     with naming_file(describe_paths(paths)):
         try:
-            found = read_files(files, select, memory, Hints(has_header, sheet))
+            found = read_files(files, select, memory, Hints(has_header, sheet), options)
             return typed_frame(
                 found.columns,
                 found.notes,
                 prefers_comma=found.decimal == ",",
                 doubts_points=found.decimal != "",
-                dates=dates,
+                options=options,
                 places=found.places,
                 amounts=() if target is None else (target,),
                 words=found.words,

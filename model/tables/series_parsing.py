@@ -54,6 +54,8 @@ def parse_series(column: ColumnSpec, series: polars.Series, first: int = 0) -> F
         values = _numbers(series)
     else:
         values = _parsed(column, series)
+    if isinstance(column, NumericColumn):
+        values = column.without_marks(values)
     absent = np.isnan(values)
     unknown = values == _UNKNOWN_CATEGORY
     wrong = unknown if isinstance(column, CategoricalColumn) else ~(absent | fits_float32(values))
@@ -135,7 +137,8 @@ def _parsed_dates(column: DateColumn, series: polars.Series) -> Float[np.ndarray
     import polars as pl
 
     bare = bare_series(series.cast(pl.String))
-    read = {text: read_date(text, column.style) for text in bare.drop_nulls().unique().to_list() if text not in MISSING}
+    texts = [text for text in bare.drop_nulls().unique().to_list() if text not in MISSING + column.absent]
+    read = {text: read_date(text, column.style) for text in texts}
     seconds = {text: math.inf if each is None else each for text, each in read.items()}
     return bare.replace_strict(seconds, default=math.nan, return_dtype=pl.Float64).to_numpy()
 
@@ -158,6 +161,7 @@ def _parsed(column: NumericColumn | CategoricalColumn, series: polars.Series) ->
         numbers = {text: number for text in rest if (number := _number_or_none(column, text)) is not None}
         values = values.fill_null(bare.replace_strict(numbers, default=math.inf, return_dtype=pl.Float64))
     else:
+        absent |= bare.is_in(list(column.absent))
         absent &= ~bare.is_in(list(column.categories))
         named = bare.str.to_lowercase() if column.boolean else bare
         if column.is_folded:

@@ -11,6 +11,8 @@ import msgspec
 
 from model.tables.written_numbers import LIMITS, NUMBERS, WrittenNumber, is_number_like, is_same_unit, take_apart
 
+# As Python writes numbers.
+PLAIN_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 # By how many powers of ten these multiply a number, where a column has several of them.
 FACTORS = {"k": 3, "m": 6, "mn": 6, "mio": 6, "mln": 6, "million": 6, "b": 9, "bn": 9, "mrd": 9, "billion": 9}
 # Those that multiply too where other numbers have none. A small m may be metres, and a b bytes.
@@ -170,7 +172,9 @@ def infer_spelling(counts: Mapping[str, int], prefers_comma: bool = False) -> Sp
         numbers = {text: value for text in numbers if (value := _value(written[text], spelling)) is not None}
     others = [text for text in counts if text not in numbers]
     stray_cells = sum(counts[text] for text in others)
-    spelling = msgspec.structs.replace(spelling, absent=tuple(others[:MAX_ABSENT]))
+    # A plain number among these would stand for all numbers that are equal.
+    absent = tuple(text for text in others if not PLAIN_NUMBER.fullmatch(text))[:MAX_ABSENT]
+    spelling = msgspec.structs.replace(spelling, absent=absent)
     numbers |= dict.fromkeys(others, float("nan"))
     if len(others) == 1 and stray_cells >= MIN_WORD_CELLS and not any(map(str.isdigit, others[0])):
         return SpelledColumn(spelling, numbers, ())

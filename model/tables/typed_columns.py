@@ -6,20 +6,31 @@ Every way to a table ends here, so that a value means the same wherever it comes
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
-from model.tables.codes import why_ids
+import msgspec
+
+from model.messages import quote
+from model.tables.codes import are_codes, why_ids
 from model.tables.column_fitting import TextOptions
+from model.tables.column_options import NO_OPTIONS, ColumnOptions
 from model.tables.columns import EXACT_WHOLE_NUMBERS
 from model.tables.date_spelling import STYLES
 from model.tables.doubtful_points import may_be_thousands, read_points
+from model.tables.errors import TableError
 from model.tables.frames import pl
+from model.tables.missing_marks import without_marks
 from model.tables.missing_words import MissingWords, missing_notes, missing_words
 from model.tables.row_places import ONE_FILE, RowPlaces
 from model.tables.series_parsing import date_seconds
-from model.tables.spelling import NumberSpelling
+from model.tables.spelling import PLAIN_NUMBERS, NumberSpelling
 from model.tables.text_columns import ReadTexts, read_texts
 from model.tables.type_inference import bare_texts, check_finite, infer_type
+from model.tables.written_numbers import is_number_like
+
+# The most texts of a column that are remembered because they are no numbers.
+MAX_MARKS = 100
 
 
 class TypedFrame(NamedTuple):
@@ -31,6 +42,7 @@ class TypedFrame(NamedTuple):
         spellings: how numbers are written, by the names of the columns in which they are not typed.
         folded: the columns in which texts that differ in case alone are the same.
         date_styles: how dates are written, by the names of the columns that hold their seconds.
+        absent: what stands for a missing value besides the usual words, by the names of the columns.
     """
 
     frame: pl.DataFrame
@@ -38,10 +50,11 @@ class TypedFrame(NamedTuple):
     spellings: Mapping[str, NumberSpelling]
     folded: frozenset[str]
     date_styles: Mapping[str, str]
+    absent: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def text_options(self, keep: Container[str], strict: bool = False) -> TextOptions:
         """How the columns are learned from; `keep` and `strict` as of `read_table`."""
-        return TextOptions(self.spellings, self.date_styles, self.folded, keep, strict)
+        return TextOptions(self.spellings, self.date_styles, self.folded, keep, strict, self.absent)
 
 
 def typed_frame(
@@ -49,8 +62,7 @@ def typed_frame(
     notes: tuple[str, ...] = (),
     *,
     prefers_comma: bool = False,
-    dates: str | None = None,
-    categories: Container[str] = (),
+    options: ColumnOptions = NO_OPTIONS,
     places: RowPlaces = ONE_FILE,
     amounts: Container[str] = (),
     words: Mapping[str, MissingWords] | None = None,
@@ -63,8 +75,7 @@ def typed_frame(
             emptied, so that the memory of each is free once it is read.
         notes: how they came here.
         prefers_comma: as of `read_texts`.
-        dates: the order of year, month and day in dates: ymd, dmy or mdy; by default told from each column.
-        categories: the names of columns that are categories, whatever they hold.
+        options: what is said about the columns.
         places: in which file each row is.
         amounts: the names of columns of which whole numbers are numbers even if they have as many digits as ids.
         words: for missing, of columns in which such cells are null already; None if they are still there.
@@ -78,20 +89,28 @@ def typed_frame(
 
     Example:
         >>> columns = [pl.Series("price", ["1,5", "2,25"]), pl.Series("room", [1, 2])]
-        >>> typed_frame(columns, categories={"room"}).frame.rows()
+        >>> typed_frame(columns, options=ColumnOptions(categorical={"room"})).frame.rows()
         [(1.5, '1'), (2.25, '2')]
     """
+    names = [column.name for column in columns]
+    if options.decimal is not None:
+        prefers_comma = options.decimal == ","
+    marks = {name: options.marks(name, names) for name in names}
     read: list[ReadTexts] = []
     while columns:
-        column = columns.pop(0)
-        if column.name in categories:
-            each = _read_category(column)
-        else:
-            typed = _whole_numbers(column) if column.name in amounts else column
-            points = _read_points(column, prefers_comma) if doubts_points else None
-            each = points or _read_column(typed, prefers_comma, dates, places)
+        column, told = without_marks(columns.pop(0), marks[names[len(read)]])
         absent = missing_words(column) if words is None else words.get(column.name, MissingWords({}))
-        read.append(each._replace(notes=each.notes + missing_notes(column.name, each.column.dtype, absent)))
+        if column.name in options.categorical:
+            found = _read_category(column)
+        elif doubts_points and (points := _read_points(column, prefers_comma)) is not None:
+            found = points
+        elif column.name in options.numeric and column.dtype == pl.String:
+            found = _read_numbers(column, prefers_comma, options, places)
+        else:
+            column = _whole_numbers(column) if column.name in amounts else column
+            found = _read_column(column, prefers_comma, options.dates, places)
+        told += found.notes + missing_notes(column.name, found.column.dtype, absent)
+        read.append(found._replace(notes=told))
     for each in read:
         check_finite(each.column, places)
     return TypedFrame(
@@ -100,6 +119,7 @@ def typed_frame(
         {each.column.name: each.spelling for each in read if each.spelling is not None},
         frozenset(each.column.name for each in read if each.is_folded),
         {each.column.name: each.date_style for each in read if each.date_style is not None},
+        {name: texts for name, texts in marks.items() if texts},
     )
 
 
@@ -144,6 +164,21 @@ def _lost_digits(numbers: pl.Series) -> tuple[str, ...]:
     if (series.cast(pl.Float64).cast(pl.Int64, strict=False) == series).all():
         return ()
     return (f"numbers beyond 2^53 in {numbers.name} lose their last digits; make them texts if they are ids",)
+
+
+def _read_numbers(column: pl.Series, prefers_comma: bool, options: ColumnOptions, places: RowPlaces) -> ReadTexts:
+    """A column that is to be one of numbers, in which all else is missing."""
+    bare = bare_texts(column)
+    others = [text for text in bare.drop_nulls().unique().to_list() if not is_number_like(text)]
+    numbers, told = without_marks(bare.alias(column.name), others[:MAX_MARKS])
+    numbers = numbers.cast(pl.Float64) if are_codes(numbers) else _whole_numbers(numbers)
+    found = _read_column(numbers, prefers_comma, options.dates, places)
+    if not found.column.dtype.is_numeric():
+        first = quote(next(iter(column.drop_nulls()), ""))
+        raise TableError(f"numbers in {column.name}", first, f"leave {column.name} out of --numeric")
+    spelling = found.spelling or PLAIN_NUMBERS
+    spelling = msgspec.structs.replace(spelling, absent=(*spelling.absent, *others[:MAX_MARKS]))
+    return found._replace(spelling=spelling, notes=told + found.notes)
 
 
 def _read_category(column: pl.Series) -> ReadTexts:

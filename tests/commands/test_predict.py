@@ -190,11 +190,12 @@ def test_numbers_are_understood_as_the_file_of_training_wrote_them(tmp_path: Pat
     (tmp_path / "table.csv").write_text(f"Länge;Preis;gut\n{lines}", encoding="cp1252")
     trained = nudge("train", "table.csv", "--target", "gut", "--epochs", "20")
     assert trained.returncode == 0, trained.stderr
-    assert trained.stdout.startswith(
-        "Note: read as Windows-1252.\n"
+    notes = (
+        "\nNote: read as Windows-1252.\n"
         "Note: '0,05' in Länge is read as 0.05.\n"
         "Note: '1.000 €' in Preis is read as 1000.\n"
     )
+    assert notes in trained.stdout
     (tmp_path / "spelled.csv").write_text("Länge;Preis\n3,25;1.010 €\n6,5;1.020,5 €\n")
     (tmp_path / "plain.csv").write_text("Preis,Länge\n1010,3.25\n1020.5,6.5\n")
     scored = []

@@ -16,9 +16,9 @@ def test_show_prints_how_a_truth_table_was_learned(nudge: Nudge, checkpoints: Pa
 def test_show_prints_the_columns_and_the_rows_of_a_file(animals_checkpoint: str, nudge: Nudge) -> None:
     printed = nudge("show", animals_checkpoint).stdout
     for line in (
-        r"size, cm +number +\S+ to \S+ +\(x - \S+\) / \S+ +allowed",
-        r"wild +boolean +false, true +one-hot +refused",
-        r"constant +number +7 to 7 +constant, not used +refused",
+        r"size, cm +number +\S+ to \S+ +\(x - \S+\) / \S+ +2 +in training",
+        r"wild +boolean +false, true +one-hot +2 +answered with a note",
+        r"constant +number +7 to 7 +constant, not used +1 +answered with a note",
         r"rows +\d+, of which \d+ were held out; \d+ had no target",
     ):
         assert re.search(f"^{line}$", printed, re.MULTILINE), line

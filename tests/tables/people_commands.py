@@ -19,7 +19,7 @@ from model.tables.parsing import MISSING
 from model.tables.spelling import PLAIN_NUMBERS
 from tests.tables.people import Case
 
-_FLAGS = {"dates": "--dates", "keep": "--keep"}
+_FLAGS = {"dates": "--dates", "keep": "--keep", "categorical": "--categorical"}
 
 
 class Run(NamedTuple):

@@ -1,8 +1,6 @@
 """The cases that are not yet read as a person would read them, and what happens instead."""
 
-NO_SUCH_OPTION = "there is no such option"
 _WHY: dict[str, tuple[str, ...]] = {
-    NO_SUCH_OPTION: ("stores named with an option",),
     "dates with a word for missing are no dates": (
         "dates with NaT",
         "dates with a dash",

@@ -1,0 +1,57 @@
+"""Texts and numbers that stand for a missing value because somebody said so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from model.messages import quote
+from model.tables.frames import pl
+from model.tables.parsing import BLANKS
+from model.tables.spelling import PLAIN_NUMBER
+
+# Marks of a column that are told one by one.
+MAX_TOLD = 5
+
+
+def without_marks(column: pl.Series, marks: Sequence[str]) -> tuple[pl.Series, tuple[str, ...]]:
+    """A column in which some texts or numbers are missing values.
+
+    Args:
+        column: typed or of texts.
+        marks: the texts; one that is a number stands for that number, however it is written.
+
+    Returns:
+        The column, null where a value is one of the marks, and a note for each mark that occurs.
+
+    Example:
+        >>> column, notes = without_marks(pl.Series("age", [-999, 31, -999]), ["-999", "none"])
+        >>> column.to_list(), notes
+        ([None, 31, None], ("'-999' in age is taken for missing, in 2 rows",))
+    """
+    series, notes = column.alias(""), []
+    for mark in marks:
+        is_mark = _equals(series, mark)
+        cells = int(is_mark.sum())
+        if cells:
+            series = series.set(is_mark, None)
+            notes.append(f"{quote(mark)} in {column.name} is taken for missing, in {cells:,} row{'s' * (cells > 1)}")
+    if len(notes) > MAX_TOLD:
+        notes[MAX_TOLD:] = [f"{len(notes) - MAX_TOLD:,} more texts in {column.name} are taken for missing"]
+    return series.alias(column.name), tuple(notes)
+
+
+def _equals(series: pl.Series, mark: str) -> pl.Series:
+    """Which values are the mark; for a number, also those that are it in another spelling."""
+    number = float(mark) if PLAIN_NUMBER.fullmatch(mark) else None
+    nowhere = pl.Series([False]).new_from_index(0, len(series))
+    if series.dtype.is_numeric():
+        return nowhere if number is None else (series.cast(pl.Float64) == number).fill_null(False)
+    if series.dtype != pl.String:
+        return (series.cast(pl.String, strict=False) == mark).fill_null(False) if _has_texts(series) else nowhere
+    bare = series.str.strip_chars(BLANKS)
+    is_mark = bare == mark
+    return (is_mark if number is None else is_mark | (bare.cast(pl.Float64, strict=False) == number)).fill_null(False)
+
+
+def _has_texts(series: pl.Series) -> bool:
+    return series.dtype in (pl.Categorical, pl.Enum, pl.Boolean)
