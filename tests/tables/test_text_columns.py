@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.tables.column_options import ColumnOptions
 from model.tables.columns import CategoricalColumn, NumericColumn
 from model.tables.parsing import ParseError, parse_json, parse_text
 from model.tables.reading import read_frame
@@ -219,6 +220,16 @@ def test_points_that_may_be_between_thousands(
     assert list(found.notes) == notes
     column = NumericColumn(spelling=found.spellings.get("v", NumberSpelling()))
     assert parse_text(column, content.split("\n")[1][:6].strip(";,")) == values[0]
+
+
+def test_what_is_said_about_a_column_counts_more_than_its_digits(tmp_path: Path) -> None:
+    path = write_table(tmp_path, "a;b;c\n001;4000123412341234;20.000\n045;5105123412341231;25.070\n")
+    options = ColumnOptions(numeric=("a", "b"), decimal=".")
+    found = read_frame(path, options=options)
+    assert found.frame.rows() == [(1, 4000123412341234, 20), (45, 5105123412341231, 25.07)]
+    assert found.notes == ()
+    found = read_frame(path, target="b", options=ColumnOptions(decimal=","))
+    assert found.frame.rows() == [("001", 4000123412341234, 20000), ("045", 5105123412341231, 25070)]
 
 
 def test_numbers_with_many_other_texts_are_refused_and_the_first_is_named(tmp_path: Path) -> None:
