@@ -99,11 +99,13 @@ def _json_value(column: ColumnSpec) -> Schema:
         value = _date(column)
         return {"anyOf": [value, {"enum": [*MISSING, None]}]} if missing else value
     if column.is_pooled or column.is_open:
-        types = ["string", *(["boolean"] if column.boolean else []), *(["null"] if missing else [])]
+        others = {"boolean": column.boolean, "number": column.has_numbers, "null": missing}
+        types = ["string", *(name for name, is_taken in others.items() if is_taken)]
         return {"type": types, "description": _categories(column)} | _unless_missing(column)
     texts = [*column.categories, *MISSING] if column.missing else [*column.categories]
     booleans = [text == "true" for text in column.categories] if column.boolean else []
-    return {"enum": [*texts, *booleans, *([None] if column.missing else [])]}
+    numbers = [float(text) for text in column.categories if column.has_numbers and text == f"{float(text):.15g}"]
+    return {"enum": [*texts, *numbers, *booleans, *([None] if column.missing else [])]}
 
 
 def _query_value(column: ColumnSpec) -> Schema:

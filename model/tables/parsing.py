@@ -112,6 +112,8 @@ def parse_json(column: ColumnSpec, value: Any) -> float:
         if not isinstance(value, float):
             raise ParseError("a number", describe_json(value))
         return _unless_mark(column, check_float32(value), f"{value:g}")
+    if isinstance(column, CategoricalColumn) and isinstance(value, float) and column.has_numbers:
+        value = f"{int(value)}" if value.is_integer() else repr(value)
     is_boolean = isinstance(column, CategoricalColumn) and column.boolean
     if is_boolean and isinstance(value, bool):
         value = str(value).lower()

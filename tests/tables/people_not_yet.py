@@ -72,6 +72,5 @@ _OTHER: dict[str, tuple[str, ...]] = {
         "the header once more",
     ),
     "a body with such a number is refused, and a query is not": ("paren_neg", "true minus"),
-    "durations cannot be written as CSV": ("pq_duration",),
 }
 OTHER_ANSWERS = {name: reason for reason, names in _OTHER.items() for name in names}
