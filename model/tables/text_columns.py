@@ -9,8 +9,10 @@ from itertools import islice
 from typing import NamedTuple
 
 from model.messages import quote
-from model.tables.date_spelling import STYLES, SpelledDates, describe_date, infer_dates, may_be_dates
+from model.tables.date_inference import SpelledDates, infer_dates, may_be_dates
+from model.tables.date_spelling import STYLES, DateSpelling, describe_date
 from model.tables.errors import TableError
+from model.tables.far_dates import far_date_notes
 from model.tables.frames import pl
 from model.tables.row_places import ONE_FILE, RowPlaces
 from model.tables.spelling import NumberSpelling, infer_spelling, is_number_like, may_be_numbers
@@ -34,14 +36,14 @@ class ReadTexts(NamedTuple):
         column: Float64 for numbers, otherwise String.
         spelling: how the numbers are written; None if they are no numbers.
         is_folded: whether texts that differ in case alone are the same.
-        date_style: how dates are written, of which the column has the seconds; None if they are no dates.
+        dates: how dates are written, of which the column has the seconds; None if they are no dates.
         notes: how the column was read; one sentence each.
     """
 
     column: pl.Series
     spelling: NumberSpelling | None = None
     is_folded: bool = False
-    date_style: str | None = None
+    dates: DateSpelling | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -78,35 +80,35 @@ def read_texts(
     has_digits = any(any(map(str.isdigit, text)) for text in _sample(counts))
     found = infer_spelling(counts, prefers_comma) if has_digits and may_be_numbers(_sample(counts)) else None
     if found is None and has_digits and may_be_dates(_sample(counts), date_styles):
-        dates = infer_dates(name, counts, date_styles)
-        if dates is not None:
-            return _dates(name, series, dates, places)
+        spelled = infer_dates(name, counts, date_styles)
+        if spelled is not None:
+            return _dates(name, series, spelled, places)
     if found is None:
         _check_mostly_texts(name, series, counts, places)
         return _folded(column, counts)
     values = {text: None if math.isnan(number) else number for text, number in found.numbers.items()}
     numbers = series.replace_strict(values, default=None, return_dtype=pl.Float64).alias(name)
     notes = [*_spelling_notes(name, found.spelling, found.numbers), *_stray_notes(name, series, found.strays, places)]
-    if found.spelling.absent:
-        word = found.spelling.absent[0]
-        notes.append(f"{quote(word)} in {name} is taken for missing, in {counts[word]:,} rows")
+    words = [text for text in found.spelling.absent if text not in found.strays]
+    notes += [_word_note(name, word, counts[word]) for word in words]
     return ReadTexts(numbers, found.spelling, notes=tuple(notes))
 
 
 def _dates(name: str, series: pl.Series, found: SpelledDates, places: RowPlaces) -> ReadTexts:
     seconds = series.replace_strict(found.seconds, default=None, return_dtype=pl.Float64).alias(name)
-    text, first = next((text, each) for text, each in found.seconds.items() if each is not None)
+    text, first = series[int(seconds.is_not_null().arg_max() or 0)], float(seconds.drop_nulls()[0])
     written = describe_date(first, found.style)
     is_plain = written == text
-    note = (
+    notes = [
         f"{name} is read as dates or times, such as {text}"
         if is_plain
         else f"{quote(text)} in {name} is read as {written}"
-    )
-    notes = (note,)
-    return ReadTexts(
-        seconds, date_style=found.style, notes=notes + tuple(_stray_notes(name, series, found.strays, places))
-    )
+    ]
+    word, strays = found.absent
+    notes += [_word_note(name, word, int((series == word).sum()))] if word else []
+    notes += _stray_notes(name, series, strays, places)
+    notes += far_date_notes(name, seconds) if found.style != "time" else ()
+    return ReadTexts(seconds, dates=found.spelling, notes=tuple(notes))
 
 
 def are_codes(series: pl.Series) -> bool:
@@ -178,6 +180,10 @@ def _spelling_notes(name: str, spelling: NumberSpelling, numbers: Mapping[str, f
     else:
         odd = [text for text in numbers if not text.isdigit() and not math.isnan(numbers[text])]
     return [f"{quote(odd[0])} in {name} is read as {numbers[odd[0]]:.12g}"] if odd else []
+
+
+def _word_note(name: str, word: str, rows: int) -> str:
+    return f"{quote(word)} in {name} is taken for missing, in {rows:,} rows"
 
 
 def _stray_notes(name: str, series: pl.Series, strays: tuple[str, ...], places: RowPlaces) -> list[str]:

@@ -14,8 +14,9 @@ import msgspec
 from model.messages import quote
 from model.tables.column_fitting import TextOptions
 from model.tables.column_options import NO_OPTIONS, ColumnOptions
-from model.tables.date_spelling import STYLES
+from model.tables.date_spelling import STYLES, DateSpelling
 from model.tables.errors import TableError
+from model.tables.far_dates import far_date_notes
 from model.tables.frames import pl
 from model.tables.missing_marks import without_marks
 from model.tables.row_places import ONE_FILE, RowPlaces
@@ -36,7 +37,7 @@ class TypedFrame(NamedTuple):
         notes: how they were read, where that is not plain; one sentence each.
         spellings: how numbers are written, by the names of the columns in which they are not typed.
         folded: the columns in which texts that differ in case alone are the same.
-        date_styles: how dates are written, by the names of the columns that hold their seconds.
+        dates: how dates are written, by the names of the columns that hold their seconds.
         absent: what stands for a missing value besides the usual words, by the names of the columns.
     """
 
@@ -44,12 +45,12 @@ class TypedFrame(NamedTuple):
     notes: tuple[str, ...]
     spellings: Mapping[str, NumberSpelling]
     folded: frozenset[str]
-    date_styles: Mapping[str, str]
+    dates: Mapping[str, DateSpelling]
     absent: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def text_options(self, keep: Container[str], strict: bool = False) -> TextOptions:
         """How the columns are learned from; `keep` and `strict` as of `read_table`."""
-        return TextOptions(self.spellings, self.date_styles, self.folded, keep, strict, self.absent)
+        return TextOptions(self.spellings, self.dates, self.folded, keep, strict, self.absent)
 
 
 def typed_frame(
@@ -102,7 +103,7 @@ def typed_frame(
         notes + tuple(note for each in read for note in each.notes),
         {each.column.name: each.spelling for each in read if each.spelling is not None},
         frozenset(each.column.name for each in read if each.is_folded),
-        {each.column.name: each.date_style for each in read if each.date_style is not None},
+        {each.column.name: each.dates for each in read if each.dates is not None},
         {name: texts for name, texts in marks.items() if texts},
     )
 
@@ -113,8 +114,10 @@ def _read_column(column: pl.Series, prefers_comma: bool, dates: str | None, plac
         seconds = pl.Series(column.name, date_seconds(column)).fill_nan(None)
         if column.dtype == pl.Duration:
             return ReadTexts(seconds, notes=(f"the durations in {column.name} are read as seconds",))
-        style = "time" if column.dtype == pl.Time else "ymd"
-        return ReadTexts(seconds, date_style=style, notes=(f"{column.name} is read as dates or times",))
+        notes = (f"{column.name} is read as dates or times",)
+        if column.dtype == pl.Time:
+            return ReadTexts(seconds, dates=DateSpelling("time"), notes=notes)
+        return ReadTexts(seconds, dates=DateSpelling("ymd"), notes=notes + far_date_notes(column.name, seconds))
     inferred = infer_type(column)
     if inferred.dtype != pl.String:
         return ReadTexts(inferred)

@@ -1,26 +1,6 @@
 """The cases that are not yet read as a person would read them, and what happens instead."""
 
 _WHY: dict[str, tuple[str, ...]] = {
-    "dates with a word for missing are no dates": (
-        "dates with NaT",
-        "dates with a dash",
-        "dates with never",
-        "dates with zeros",
-    ),
-    "months in words need a day": ("names of months and years", "long names of months and years"),
-    "such dates are taken for texts": (
-        "days of the week before",
-        "German months",
-        "French months",
-        "Spanish months",
-        "ordinal days",
-        "Chinese dates",
-        "moments without marks",
-        "moments of mails",
-        "moments of a log",
-        "moments of C",
-        "months and years",
-    ),
     "such durations are taken for texts": (
         "more than a day of hours",
         "hours and minutes",
@@ -65,7 +45,6 @@ _OTHER: dict[str, tuple[str, ...]] = {
     "a word that is taken for missing in training is refused in scoring": (
         "mixed_cell",
         "missing in a few cells of many",
-        "a day that is not there",
         "a line of units",
         "a line of sums",
         "a source below",
