@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from model.tables.durations import read_duration
+
 # A number as a person writes it, and what may be around it: the sign or the name of a currency; a unit.
 _NUMBER = r"(\d[\d.,'’\u00a0\u202f ]*|[.,]\d+)(e[+-]?\d+)?"
 _CURRENCIES = "kr|rs|fr|chf|usd|eur|gbp|sek|nok|dkk|jpy|cny|inr|aud|cad|nzd|brl|zar|pln|czk|huf|rub|try|krw|mxn"
@@ -49,6 +51,7 @@ class NumberSpelling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         prefix: what may be before a number, such as $.
         suffix: what may be after it, such as kg.
         absent: words that stand for a missing value in this column, besides the usual ones.
+        is_duration: whether the numbers are seconds, written as durations such as 25:10:00 or 1h 05m.
     """
 
     grouping: str = ""
@@ -56,11 +59,12 @@ class NumberSpelling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prefix: str = ""
     suffix: str = ""
     absent: tuple[str, ...] = ()
+    is_duration: bool = False
 
     @property
     def is_plain(self) -> bool:
         """Whether numbers are written as Python writes them."""
-        return (self.grouping, self.decimal, self.prefix, self.suffix) == ("", ".", "", "")
+        return (self.grouping, self.decimal, self.prefix, self.suffix, self.is_duration) == ("", ".", "", "", False)
 
 
 PLAIN_NUMBERS = NumberSpelling()
@@ -103,6 +107,8 @@ def read_spelled(text: str, spelling: NumberSpelling) -> float | None:
         >>> read_spelled("12 lb", NumberSpelling(suffix="kg")) is None
         True
     """
+    if spelling.is_duration:
+        return read_duration(text)
     written = _take_apart(text)
     if written is None or written.prefix not in ("", spelling.prefix) or written.suffix not in ("", spelling.suffix):
         return None

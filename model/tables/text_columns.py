@@ -11,11 +11,12 @@ from typing import NamedTuple
 from model.messages import quote
 from model.tables.date_inference import SpelledDates, infer_dates, may_be_dates
 from model.tables.date_spelling import STYLES, DateSpelling, describe_date
+from model.tables.duration_inference import infer_durations, may_be_durations
 from model.tables.errors import TableError
 from model.tables.far_dates import far_date_notes
 from model.tables.frames import pl
 from model.tables.row_places import ONE_FILE, RowPlaces
-from model.tables.spelling import NumberSpelling, infer_spelling, is_number_like, may_be_numbers
+from model.tables.spelling import NumberSpelling, SpelledColumn, infer_spelling, is_number_like, may_be_numbers
 
 # A column with more texts than this, most of them numbers, is no column of categories.
 MAX_NUMBER_CATEGORIES, REFUSED_SHARE = 20, 0.9
@@ -78,7 +79,7 @@ def read_texts(
         return ReadTexts(column, notes=(f"{name} is read as texts, because {first} begins with 0",))
     counts = _counts(series)
     has_digits = any(any(map(str.isdigit, text)) for text in _sample(counts))
-    found = infer_spelling(counts, prefers_comma) if has_digits and may_be_numbers(_sample(counts)) else None
+    found = _numbers(counts, prefers_comma) if has_digits else None
     if found is None and has_digits and may_be_dates(_sample(counts), date_styles):
         spelled = infer_dates(name, counts, date_styles)
         if spelled is not None:
@@ -92,6 +93,14 @@ def read_texts(
     words = [text for text in found.spelling.absent if text not in found.strays]
     notes += [_word_note(name, word, counts[word]) for word in words]
     return ReadTexts(numbers, found.spelling, notes=tuple(notes))
+
+
+def _numbers(counts: Mapping[str, int], prefers_comma: bool) -> SpelledColumn | None:
+    """The durations or the numbers that texts are; None if they are neither."""
+    durations = infer_durations(counts) if may_be_durations(_sample(counts)) else None
+    if durations is not None or not may_be_numbers(_sample(counts)):
+        return durations
+    return infer_spelling(counts, prefers_comma)
 
 
 def _dates(name: str, series: pl.Series, found: SpelledDates, places: RowPlaces) -> ReadTexts:
@@ -179,7 +188,8 @@ def _spelling_notes(name: str, spelling: NumberSpelling, numbers: Mapping[str, f
         odd = [text for text in numbers if text.startswith("(") and not math.isnan(numbers[text])]
     else:
         odd = [text for text in numbers if not text.isdigit() and not math.isnan(numbers[text])]
-    return [f"{quote(odd[0])} in {name} is read as {numbers[odd[0]]:.12g}"] if odd else []
+    unit = " seconds" if spelling.is_duration else ""
+    return [f"{quote(odd[0])} in {name} is read as {numbers[odd[0]]:.12g}{unit}"] if odd else []
 
 
 def _word_note(name: str, word: str, rows: int) -> str:

@@ -1,12 +1,6 @@
 """The cases that are not yet read as a person would read them, and what happens instead."""
 
 _WHY: dict[str, tuple[str, ...]] = {
-    "such durations are taken for texts": (
-        "more than a day of hours",
-        "hours and minutes",
-        "durations of pandas",
-        "durations of ISO 8601",
-    ),
     "points between thousands alone are read as decimals": ("only points between thousands",),
     "such numbers are taken for texts": (
         "rupees in lakhs",
