@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from model.tables.columns import BEYOND_FLOAT32, CategoricalColumn, ColumnSpec, NumericColumn
 from model.tables.date_columns import DateColumn
-from model.tables.date_spelling import describe_date
+from model.tables.date_spelling import DIGITS, EXAMPLES, describe_date
 from model.tables.parsing import MISSING, one_of
 from model.tables.spelling import PLAIN_NUMBERS
 from serve.loaded_model import Model
@@ -67,9 +67,11 @@ def model_schemas(model: Model, component: str) -> Schema:
 def _number(column: NumericColumn) -> Schema:
     value: Schema = {"type": "number", "exclusiveMinimum": -BEYOND_FLOAT32, "exclusiveMaximum": BEYOND_FLOAT32}
     if column.minimum is not None and column.maximum is not None:
-        value["description"] = f"{column.minimum:g} to {column.maximum:g} in training"
+        unit = " seconds" if column.spelling.is_duration else ""
+        value["description"] = f"{column.minimum:g} to {column.maximum:g}{unit} in training"
     if column.spelling != PLAIN_NUMBERS:
-        return {"anyOf": [value, {"type": "string", "description": "a number as it was written in training"}]}
+        kind = "a duration" if column.spelling.is_duration else "a number"
+        return {"anyOf": [value, {"type": "string", "description": f"{kind} as it was written in training"}]}
     return value
 
 
@@ -77,6 +79,9 @@ def _date(column: DateColumn) -> Schema:
     kinds = {"time": "time", "ym": "date"}
     has_times = "hour" in column.parts
     value: Schema = {"type": "string", "format": kinds.get(column.style, "date-time" if has_times else "date")}
+    if column.style == DIGITS:
+        example = {"type": "integer", "description": f"as it was written in training, such as {EXAMPLES[DIGITS]}"}
+        value = {"anyOf": [value, example]}
     if column.minimum is not None and column.maximum is not None:
         ends = [describe_date(end, column.style) for end in (column.minimum, column.maximum)]
         value["description"] = f"{' to '.join(ends)} in training; as it was written there, or as in ISO 8601"
@@ -97,7 +102,7 @@ def _json_value(column: ColumnSpec) -> Schema:
         return {"anyOf": [_number(column), {"type": "null"}]} if missing else _number(column)
     if isinstance(column, DateColumn):
         value = _date(column)
-        return {"anyOf": [value, {"enum": [*MISSING, None]}]} if missing else value
+        return {"anyOf": [value, {"enum": [*MISSING, *column.absent, None]}]} if missing else value
     if column.is_pooled or column.is_open:
         others = {"boolean": column.boolean, "number": column.has_numbers, "null": missing}
         types = ["string", *(name for name, is_taken in others.items() if is_taken)]
@@ -115,4 +120,6 @@ def _query_value(column: ColumnSpec) -> Schema:
     if isinstance(column, CategoricalColumn):
         return {"type": "string", "enum": [*column.categories, *missing]}
     value = _date(column) if isinstance(column, DateColumn) else _number(column)
+    if isinstance(column, DateColumn) and missing:
+        missing += column.absent
     return {"anyOf": [value, {"enum": missing}]} if missing else value

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from model.messages import quote
 from model.tables.date_inference import SpelledDates, infer_dates, may_be_dates
-from model.tables.date_spelling import STYLES, DateSpelling, describe_date
+from model.tables.date_spelling import DIGITS, STYLES, DateSpelling, describe_date
 from model.tables.duration_inference import infer_durations, may_be_durations
 from model.tables.errors import TableError
 from model.tables.far_dates import far_date_notes
@@ -26,6 +26,8 @@ MAX_FOLDED = 3
 MAX_TOLD_STRAYS = 3
 # Texts that are tried before all of them are.
 SAMPLED_TEXTS = 1_000
+# Dates without marks between year, month and day are numbers unless so many of them differ.
+MIN_DIGIT_DATES = 2
 # Digits in a code, such as a postal code.
 MIN_CODE_DIGITS = 4
 
@@ -74,6 +76,9 @@ def read_texts(
         ([1.5, 2.25, None], ("'1,5' in price is read as 1.5",))
     """
     name, series = column.name, column.alias("")
+    dates = read_digit_dates(name, series, places)
+    if dates is not None:
+        return dates
     if are_codes(series):
         first = next(text for text in series.drop_nulls().head(1000).to_list() if text.startswith("0"))
         return ReadTexts(column, notes=(f"{name} is read as texts, because {first} begins with 0",))
@@ -101,6 +106,34 @@ def _numbers(counts: Mapping[str, int], prefers_comma: bool) -> SpelledColumn | 
     if durations is not None or not may_be_numbers(_sample(counts)):
         return durations
     return infer_spelling(counts, prefers_comma)
+
+
+def read_digit_dates(name: str, series: pl.Series, places: RowPlaces = ONE_FILE) -> ReadTexts | None:
+    """The dates that texts of digits alone are, such as 20240131.
+
+    Args:
+        name: of the column.
+        series: of texts, null where a value is missing.
+        places: in which file each row is.
+
+    Returns:
+        The dates, and how they were read; None if the texts are no such dates, or all the same.
+
+    Example:
+        >>> read_digit_dates("day", pl.Series(["19700101", "19700102"])).column.to_list()
+        [0.0, 86400.0]
+        >>> read_digit_dates("id", pl.Series(["20231201", "20231301"])) is None
+        True
+    """
+    if not may_be_dates(_sample(_counts(series.head(SAMPLED_TEXTS))), (DIGITS,)):
+        return None
+    found = infer_dates(name, _counts(series), (DIGITS,))
+    if found is None or len(found.seconds) - len(found.absent.all) < MIN_DIGIT_DATES:
+        return None
+    # A number that is no date shows that the others are none either.
+    if any(any(map(str.isdigit, text)) for text in found.absent.strays):
+        return None
+    return _dates(name, series, found, places)
 
 
 def _dates(name: str, series: pl.Series, found: SpelledDates, places: RowPlaces) -> ReadTexts:

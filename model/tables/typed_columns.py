@@ -19,6 +19,7 @@ from model.tables.errors import TableError
 from model.tables.far_dates import far_date_notes
 from model.tables.frames import pl
 from model.tables.missing_marks import without_marks
+from model.tables.number_columns import read_numbers
 from model.tables.row_places import ONE_FILE, RowPlaces
 from model.tables.series_parsing import date_seconds
 from model.tables.spelling import PLAIN_NUMBERS, NumberSpelling, is_number_like
@@ -93,6 +94,8 @@ def typed_frame(
             found = _read_category(column)
         elif column.name in options.numeric and column.dtype == pl.String:
             found = _read_numbers(column, prefers_comma, options, places)
+        elif column.name in options.numeric and column.dtype.is_numeric():
+            found = ReadTexts(infer_type(column))
         else:
             found = _read_column(column, prefers_comma, options.dates, places)
         read.append(found._replace(notes=told + found.notes))
@@ -119,9 +122,16 @@ def _read_column(column: pl.Series, prefers_comma: bool, dates: str | None, plac
             return ReadTexts(seconds, dates=DateSpelling("time"), notes=notes)
         return ReadTexts(seconds, dates=DateSpelling("ymd"), notes=notes + far_date_notes(column.name, seconds))
     inferred = infer_type(column)
+    if inferred.dtype in (pl.Int64, pl.Float64):
+        return read_numbers(inferred)
     if inferred.dtype != pl.String:
         return ReadTexts(inferred)
-    return read_texts(inferred, prefers_comma, STYLES if dates is None else (dates, "ym", "time"), places)
+    return read_texts(inferred, prefers_comma, _date_styles(dates), places)
+
+
+def _date_styles(order: str | None) -> tuple[str, ...]:
+    """How dates may be written if the order of year, month and day is known."""
+    return STYLES if order is None else (order, "ym", "time")
 
 
 def _read_numbers(column: pl.Series, prefers_comma: bool, options: ColumnOptions, places: RowPlaces) -> ReadTexts:
@@ -129,8 +139,11 @@ def _read_numbers(column: pl.Series, prefers_comma: bool, options: ColumnOptions
     bare = bare_texts(column)
     others = [text for text in bare.drop_nulls().unique().to_list() if not is_number_like(text)]
     numbers, told = without_marks(bare.alias(column.name), others[:MAX_MARKS])
-    found = _read_column(numbers, prefers_comma, options.dates, places)
-    if not found.column.dtype.is_numeric():
+    inferred = infer_type(numbers)
+    found = ReadTexts(inferred)
+    if inferred.dtype == pl.String:
+        found = read_texts(inferred, prefers_comma, _date_styles(options.dates), places)
+    if found.dates is not None or not found.column.dtype.is_numeric():
         first = quote(next(iter(column.drop_nulls()), ""))
         raise TableError(f"numbers in {column.name}", first, f"leave {column.name} out of --numeric")
     spelling = found.spelling or PLAIN_NUMBERS

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.tables.columns import NumericColumn
 from model.tables.date_columns import DateColumn, date_inputs, date_parts, fit_date
 from model.tables.date_inference import infer_dates
 from model.tables.date_spelling import describe_date, read_date
 from model.tables.errors import TableError
 from model.tables.from_file import read_table
+from model.tables.number_columns import read_numbers
 from model.tables.parsing import ParseError, parse_json, parse_text
 from model.tables.series_parsing import parse_series
 from tests.tables.examples import refusal_of, write_table
@@ -299,3 +301,76 @@ def test_dates_that_stand_far_from_all_others_are_pointed_out(tmp_path: Path) ->
         assert not column.missing
     table = read_table(write_table(tmp_path, day_rows("9999-12-31", 30)), "y")
     assert len(table.notes) == 1
+
+
+def test_numbers_that_are_dates_are_read_as_such(tmp_path: Path) -> None:
+    days = [EPOCH + timedelta(days=day) for day in range(60)]
+    text = "when,y\n" + "".join(f"{day:%Y%m%d},{index}\n" for index, day in enumerate(days))
+    table = read_table(write_table(tmp_path, text), "y")
+    assert table.notes == ("'19700101' in when is read as 1970-01-01",)
+    (column,) = table.column_specs
+    assert isinstance(column, DateColumn)
+    assert column.style == "digits"
+    assert parse_json(column, 19700102.0) == parse_json(column, "1970-01-02") == parse_text(column, "19700102") == 86400
+    for series in (pl.Series([19700102]), pl.Series([19700102.0]), pl.Series(["19700102"])):
+        assert parse_series(column, series).tolist() == [86400]
+    with pytest.raises(ParseError, match="a date such as 20240131 was expected, and '19701301' was found"):
+        parse_json(column, 19701301.0)
+    with pytest.raises(ParseError, match="row 1: a date such as 20240131"):
+        parse_series(column, pl.Series([19700102.5]))
+
+
+def test_numbers_that_are_dates_stay_numbers_if_that_is_said(tmp_path: Path) -> None:
+    for first in ("20240101", "n.b."):
+        path = write_table(tmp_path, f"lot,y\n{first},1\n20240102,2\n20240103,3\n")
+        (column,) = read_table(path, "y", numeric=["lot"]).column_specs
+        assert isinstance(column, NumericColumn)
+        assert column.maximum == 20_240_103
+    path = write_table(tmp_path, "when,y\n31.12.2024,1\n30.12.2024,2\n29.12.2024,3\n")
+    with pytest.raises(TableError, match=r"expected numbers in when, found '31\.12\.2024'"):
+        read_table(path, "y", numeric=["when"])
+
+
+@pytest.mark.parametrize("word", ["0", "never", "00000000"])
+def test_numbers_that_are_dates_may_have_a_word_for_missing(tmp_path: Path, word: str) -> None:
+    table = read_table(write_table(tmp_path, day_rows(word, 20).replace("1970-", "1970").replace("-", "")), "y")
+    (column,) = table.column_specs
+    assert isinstance(column, DateColumn)
+    assert (column.style, column.absent) == ("digits", (word,))
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers", "kind"),
+    [
+        ("created_at", [1_700_000_000, 1_700_086_400], "seconds since 1970, from 2023-11-14 22:13"),
+        ("eventTime", [400_000_000.5, 400_086_400.0], "seconds since 1970, from 1982-09-04"),
+        ("ts", [1_700_000_000_000, 1_700_086_400_000], "milliseconds since 1970, from 2023-11-14 22:13"),
+        ("v", [1_700_000_000, 1_700_086_400], "seconds since 1970, from 2023-11-14 22:13"),
+        ("order date", [45_300.0, 45_301.5], "days of a spreadsheet, from 2024-01-09 to 2024-01-10 12:00"),
+    ],
+)
+def test_numbers_that_look_like_moments_stay_numbers_with_a_note(name: str, numbers: list[float], kind: str) -> None:
+    read = read_numbers(pl.Series(name, numbers))
+    assert read.dates is None
+    assert read.column.to_list() == numbers
+    (note,) = read.notes
+    assert note.startswith(f"{name} looks like {kind}")
+    assert note.endswith("; it is read as numbers")
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("id", [20231201, 20231301, 20240101]),
+        ("price", [20240101, 20240101]),
+        ("time", [0, 172_792]),
+        ("runtime", [45_300, 45_301]),
+        ("id", [1_000_000_001, 1_000_000_002]),
+        ("phone", [2_125_550_100, 9_175_550_100]),
+        ("v", [1.5e9, 1.6e9 + 0.5]),
+        ("date", [1, 2, 3]),
+        ("when", []),
+    ],
+)
+def test_other_numbers_stay_numbers_without_a_word(name: str, numbers: list[float]) -> None:
+    assert read_numbers(pl.Series(name, numbers, pl.Float64)).notes == ()
