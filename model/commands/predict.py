@@ -23,7 +23,7 @@ from model.tables.columns import NumericColumn
 from model.tables.date_columns import DateColumn
 from model.tables.errors import TableError, naming_file
 from model.tables.parsing import ParseError
-from model.tables.series_parsing import date_seconds, parse_series
+from model.tables.series_parsing import parse_series
 from model.tables.unseen import UnseenValues, closed
 
 if TYPE_CHECKING:
@@ -132,8 +132,6 @@ def _with_predictions(scorer: _Scorer, frame: polars.DataFrame, first: int, to_p
     if not first:
         scorer.renamed = {name: numbered_name(name, frame.columns) for name in added if name in frame.columns}
     columns: dict[str, Any] = {name: frame[name] for name in frame.columns}
-    if not to_parquet:  # which has no durations
-        columns |= {name: date_seconds(frame[name]) for name in columns if frame[name].dtype == pl.Duration}
     if to_parquet:  # which has types: numbers are written as numbers
         named = zip(predictor.checkpoint.columns, predictor.checkpoint.column_specs, values.T, strict=True)
         columns |= {

@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+import numpy as np
+
 from model.messages import quote
 from model.tables.absent_texts import AbsentTexts, find_absent
+from model.tables.date_columns import SECONDS_PER_DAY
 from model.tables.date_spelling import STYLES, DateSpelling, read_in_order
 from model.tables.errors import TableError
 
@@ -88,6 +91,10 @@ def infer_dates(name: str, counts: Mapping[str, int], styles: Sequence[str] = ST
     if not cells[best] or absent is None:
         return None
     if best == "dmy" and cells.get("mdy") == cells[best] and read["dmy"] != read["mdy"]:
+        if _are_first_days(read["mdy"].values()):
+            return SpelledDates("mdy", read["mdy"] | dict.fromkeys(others, None), absent)
+        if _are_first_days(read["dmy"].values()):
+            return SpelledDates(best, read[best] | dict.fromkeys(others, None), absent)
         first = next(text for text in counts if read["dmy"].get(text) != read["mdy"].get(text))
         if "." not in first:
             raise TableError(
@@ -96,6 +103,13 @@ def infer_dates(name: str, counts: Mapping[str, int], styles: Sequence[str] = ST
                 "say --dates dmy or --dates mdy",
             )
     return SpelledDates(best, read[best] | dict.fromkeys(others, None), absent)
+
+
+def _are_first_days(seconds: Iterable[float]) -> bool:
+    """Whether dates are the first days of months in several years, as in monthly series."""
+    days = np.floor(np.array([*seconds]) / SECONDS_PER_DAY).astype("datetime64[D]")
+    are_first = (days == days.astype("datetime64[M]").astype("datetime64[D]")).all()
+    return bool(are_first) and len(np.unique(days.astype("datetime64[Y]"))) > 1
 
 
 def _with_iso(styles: Sequence[str]) -> list[str]:

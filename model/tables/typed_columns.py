@@ -137,7 +137,7 @@ def _date_styles(order: str | None) -> tuple[str, ...]:
 def _read_numbers(column: pl.Series, prefers_comma: bool, options: ColumnOptions, places: RowPlaces) -> ReadTexts:
     """A column that is to be one of numbers, in which all else is missing."""
     bare = bare_texts(column)
-    others = [text for text in bare.drop_nulls().unique().to_list() if not is_number_like(text)]
+    others = [text for text in bare.drop_nulls().unique(maintain_order=True).to_list() if not is_number_like(text)]
     numbers, told = without_marks(bare.alias(column.name), others[:MAX_MARKS])
     inferred = infer_type(numbers)
     found = ReadTexts(inferred)

@@ -374,3 +374,16 @@ def test_numbers_that_look_like_moments_stay_numbers_with_a_note(name: str, numb
 )
 def test_other_numbers_stay_numbers_without_a_word(name: str, numbers: list[float]) -> None:
     assert read_numbers(pl.Series(name, numbers, pl.Float64)).notes == ()
+
+
+def test_the_first_days_of_months_are_told_from_january(tmp_path: Path) -> None:
+    months = [(year, month) for year in (1999, 2000) for month in range(1, 13)]
+    for form, style in (("{1:02}/01/{0}", "mdy"), ("01/{1:02}/{0}", "dmy")):
+        rows = "".join(f"{form.format(*each)},{each[1]}\n" for each in months)
+        path = write_table(tmp_path, f"when,y\n{rows}")
+        (column,) = read_table(path, "y").column_specs
+        assert isinstance(column, DateColumn)
+        assert column.style == style
+        assert describe_date(column.maximum or 0.0, style) == "2000-12-01"
+    rows = "".join(f"{day:02}/01/2024,{day}\n" for day in range(1, 13))
+    assert "days and months can be told apart" in refusal_of(write_table(tmp_path, f"when,y\n{rows}"))
