@@ -152,11 +152,19 @@ def _with_absent(column: ColumnSpec, absent: tuple[str, ...]) -> ColumnSpec:
     return msgspec.structs.replace(column, absent=(*column.absent, *absent))
 
 
-def _fit_numeric(series: polars.Series, name: str, weights: np.ndarray | None) -> NumericColumn:
+def _as_floats(series: polars.Series) -> Float[np.ndarray, " rows"]:
+    """The numbers of a column, with NaN for null, and with as few copies as can be."""
     import polars as pl
 
+    series = series if series.dtype == pl.Float64 else series.cast(pl.Float64)
+    values: np.ndarray = (series.fill_null(np.nan) if series.null_count() else series).to_numpy()
+    return values
+
+
+def _fit_numeric(series: polars.Series, name: str, weights: np.ndarray | None) -> NumericColumn:
+
     try:
-        return fit_numeric(series.cast(pl.Float64).fill_null(np.nan).to_numpy(), weights)
+        return fit_numeric(_as_floats(series), weights)
     except ValueError:
         found = f"{series.min()!r} to {series.max()!r}"
         remedy = f"leave it out: --drop {quote_names([name])}"
