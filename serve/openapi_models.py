@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from model.tables.columns import CategoricalColumn, ColumnSpec, NumericColumn
 from model.tables.date_columns import DateColumn
-from model.tables.date_spelling import describe_date
+from model.tables.date_spelling import DIGITS, EXAMPLES, describe_date
 from model.tables.parsing import MISSING, one_of
 from serve.loaded_model import Model
 from serve.openapi_numbers import json_number, query_number
@@ -68,6 +68,9 @@ def _date(column: DateColumn) -> Schema:
     kinds = {"time": "time", "ym": "date"}
     has_times = "hour" in column.parts
     value: Schema = {"type": "string", "format": kinds.get(column.style, "date-time" if has_times else "date")}
+    if column.style == DIGITS:
+        example = {"type": "integer", "description": f"as it was written in training, such as {EXAMPLES[DIGITS]}"}
+        value = {"anyOf": [value, example]}
     if column.minimum is not None and column.maximum is not None:
         ends = [describe_date(end, column.style) for end in (column.minimum, column.maximum)]
         value["description"] = f"{' to '.join(ends)} in training; as it was written there, or as in ISO 8601"
@@ -88,13 +91,15 @@ def _json_value(column: ColumnSpec) -> Schema:
         return json_number(column)
     if isinstance(column, DateColumn):
         value = _date(column)
-        return {"anyOf": [value, {"enum": [*MISSING, None]}]} if missing else value
+        return {"anyOf": [value, {"enum": [*MISSING, *column.absent, None]}]} if missing else value
     if column.is_pooled or column.is_open:
-        types = ["string", *(["boolean"] if column.boolean else []), *(["null"] if missing else [])]
+        others = {"boolean": column.boolean, "number": column.has_numbers, "null": missing}
+        types = ["string", *(name for name, is_taken in others.items() if is_taken)]
         return {"type": types, "description": _categories(column)} | _unless_missing(column)
     texts = [*column.categories, *MISSING] if column.missing else [*column.categories]
     booleans = [text == "true" for text in column.categories] if column.boolean else []
-    return {"enum": [*texts, *booleans, *([None] if column.missing else [])]}
+    numbers = [float(text) for text in column.categories if column.has_numbers and text == f"{float(text):.15g}"]
+    return {"enum": [*texts, *numbers, *booleans, *([None] if column.missing else [])]}
 
 
 def _query_value(column: ColumnSpec) -> Schema:
@@ -106,4 +111,6 @@ def _query_value(column: ColumnSpec) -> Schema:
     if isinstance(column, NumericColumn):
         return query_number(column)
     value = _date(column)
+    if missing:
+        missing += column.absent
     return {"anyOf": [value, {"enum": missing}]} if missing else value

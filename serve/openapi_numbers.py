@@ -11,6 +11,7 @@ from serve.openapi_parts import Schema
 
 # Texts of so many digits are surely within the range of float32.
 _PLAIN = r"[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})([eE][+-]?[0-9])?"
+_DURATION = "[0-9]{1,3}:[0-5][0-9]:[0-5][0-9]"
 _WHOLE = "[0-9]{1,12}"
 
 
@@ -67,6 +68,8 @@ def text_pattern(spelling: NumberSpelling) -> str:
     """
     if spelling.is_plain:
         return f"^{_PLAIN}$"
+    if spelling.is_duration:
+        return f"^{_DURATION}$"
     apart = rf"[0-9]{{1,3}}({_literal(spelling.grouping)}[0-9]{{3}}){{1,3}}|" if spelling.grouping else ""
     before, after = spelling.prefix, _after(spelling)
     if before:
@@ -90,13 +93,15 @@ def _literal(text: str) -> str:
 def _number(column: NumericColumn) -> Schema:
     value: Schema = {"type": "number", "exclusiveMinimum": -BEYOND_FLOAT32, "exclusiveMaximum": BEYOND_FLOAT32}
     if column.minimum is not None and column.maximum is not None:
-        value["description"] = f"{column.minimum:g} to {column.maximum:g} in training"
+        unit = " seconds" if column.spelling.is_duration else ""
+        value["description"] = f"{column.minimum:g} to {column.maximum:g}{unit} in training"
     return value
 
 
 def _text(column: NumericColumn) -> Schema:
     text: Schema = {"type": "string", "pattern": text_pattern(column.spelling)}
-    return text if column.spelling.is_plain else text | {"description": "a number as it was written in training"}
+    kind = "a duration" if column.spelling.is_duration else "a number"
+    return text if column.spelling.is_plain else text | {"description": f"{kind} as it was written in training"}
 
 
 def _absent(column: NumericColumn) -> list[str]:

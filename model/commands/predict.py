@@ -63,7 +63,7 @@ def predict(
     with _scored_frames(scorer, batches, to_parquet) as frames:
         if out is None:
             for index, frame in enumerate(frames):
-                sys.stdout.write(frame.write_csv(include_header=index == 0))
+                sys.stdout.write(_for_csv(frame).write_csv(include_header=index == 0))
         else:
             click.echo(f"Written: {out} ({_write(frames, out):,} rows)")
     if scorer.summary():
@@ -214,6 +214,13 @@ def column_values(checkpoint: Checkpoint, frame: polars.DataFrame, first: int = 
     return values
 
 
+def _for_csv(frame: polars.DataFrame) -> polars.DataFrame:
+    """The frame with durations as in ISO 8601, which CSV has no type for."""
+    import polars as pl
+
+    return frame.with_columns(pl.selectors.duration().dt.to_string("iso"))
+
+
 def _write(frames: Iterator[polars.DataFrame], out: Path) -> int:
     """Write all frames, whole or not at all, and return how many rows they have."""
     rows = 0
@@ -227,7 +234,7 @@ def _write(frames: Iterator[polars.DataFrame], out: Path) -> int:
     with atomic_write(out, "name another with --out") as (file, finish):
         if out.suffix == ".csv":
             for index, frame in enumerate(counted()):
-                frame.write_csv(file, include_header=index == 0)
+                _for_csv(frame).write_csv(file, include_header=index == 0)
         else:
             write_parquet(counted(), file)
         finish()

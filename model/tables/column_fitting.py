@@ -23,6 +23,7 @@ from model.tables.columns import (
     fit_numeric,
 )
 from model.tables.date_columns import DateColumn, fit_date
+from model.tables.date_spelling import DateSpelling
 from model.tables.errors import TableError
 from model.tables.series_parsing import parse_series
 from model.tables.spelling import NumberSpelling
@@ -40,7 +41,7 @@ class TextOptions(NamedTuple):
 
     Attributes:
         spellings: how numbers are written, by the names of the columns in which they are not typed.
-        date_styles: how dates are written, by the names of the columns that hold their seconds.
+        dates: how dates are written, by the names of the columns that hold their seconds.
         folded: the columns in which texts that differ in case alone are the same.
         kept: the columns that are learned from even if nearly every row has a text of its own.
         strict: whether values of a kind that training never saw are refused in predictions.
@@ -48,7 +49,7 @@ class TextOptions(NamedTuple):
     """
 
     spellings: Mapping[str, NumberSpelling] = MappingProxyType({})
-    date_styles: Mapping[str, str] = MappingProxyType({})
+    dates: Mapping[str, DateSpelling] = MappingProxyType({})
     folded: Container[str] = ()
     kept: Container[str] = ()
     strict: bool = False
@@ -121,8 +122,10 @@ def fit_columns(
         series = frame[name].alias("")  # polars would take a name for a pattern, even a series' own
         if not series.count() and name not in texts.kept:
             return None, (f"left out {name}: it has no value in any row; --keep {name} takes it all the same",)
-        if name in texts.date_styles:
-            return fit_date(series.fill_null(np.nan).to_numpy(), texts.date_styles[name], weights), ()
+        if name in texts.dates:
+            style, absent = texts.dates[name]
+            dates = fit_date(series.fill_null(np.nan).to_numpy(), style, weights)
+            return msgspec.structs.replace(dates, absent=absent), ()
         if series.dtype.is_numeric():
             column = spelled(_fit_numeric(series, name, weights), texts.spellings.get(name))
             return column, number_hints(series, name)
@@ -149,11 +152,19 @@ def _with_absent(column: ColumnSpec, absent: tuple[str, ...]) -> ColumnSpec:
     return msgspec.structs.replace(column, absent=(*column.absent, *absent))
 
 
-def _fit_numeric(series: polars.Series, name: str, weights: np.ndarray | None) -> NumericColumn:
+def _as_floats(series: polars.Series) -> Float[np.ndarray, " rows"]:
+    """The numbers of a column, with NaN for null, and with as few copies as can be."""
     import polars as pl
 
+    series = series if series.dtype == pl.Float64 else series.cast(pl.Float64)
+    values: np.ndarray = (series.fill_null(np.nan) if series.null_count() else series).to_numpy()
+    return values
+
+
+def _fit_numeric(series: polars.Series, name: str, weights: np.ndarray | None) -> NumericColumn:
+
     try:
-        return fit_numeric(series.cast(pl.Float64).fill_null(np.nan).to_numpy(), weights)
+        return fit_numeric(_as_floats(series), weights)
     except ValueError:
         found = f"{series.min()!r} to {series.max()!r}"
         remedy = f"leave it out: --drop {quote_names([name])}"

@@ -1,173 +1,156 @@
-"""How dates and times are written in a column, and what they stand for: seconds since 1970, or since midnight."""
+"""How dates and times are written, and what they stand for: seconds since 1970, or since midnight."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from model.messages import quote
-from model.tables.errors import TableError
-from model.tables.spelling import are_few_strays
+from model.tables.clock_times import CLOCK, ZONE, clock_seconds, zone_seconds
+from model.tables.month_names import is_weekday, month_number
 
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 # The order of year, month and day; ym has no day, and time is a time of day without a date.
 STYLES = ("ymd", "dmy", "mdy", "ym", "time")
+# Year, month and day without anything between them, maybe with a time, as a number may be written.
+DIGITS = "digits"
+# How a date of each style may be written.
+EXAMPLES = dict.fromkeys(("ymd", "dmy", "mdy"), "2024-01-31") | {"ym": "2024-01", "time": "12:30", DIGITS: "20240131"}
 # A year of two digits above this one is of the last century, as strptime takes it (POSIX).
 LAST_SHORT_YEAR = 68
-_CLOCK = (
-    r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(:(?P<second>\d{2})([.,](?P<fraction>\d{1,9}))?)?\s*(?P<half>[ap]\.?m\.?)?"
-)
-_AT = rf"([T ]\s*{_CLOCK}\s*(?P<zone>Z|UTC|GMT|[+-]\d{{2}}:?\d{{2}})?)?"
-_MONTH, _DAY, _YEAR, _GAP = (
-    r"(?P<month>\d{1,2}|[A-Za-z]{3,9}\.?)",
-    r"(?P<day>\d{1,2})",
-    r"(?P<year>\d{4}|\d{2})",
-    r"[-/. ,]{1,2}",
-)
-_PATTERNS = {
-    "ymd": re.compile(rf"(?P<year>\d{{4}})[-/. ]{_MONTH}[-/. ]{_DAY}{_AT}", re.ASCII | re.IGNORECASE),
-    "dmy": re.compile(rf"{_DAY}[-/. ]\s?{_MONTH}{_GAP}{_YEAR}{_AT}", re.ASCII | re.IGNORECASE),
-    "mdy": re.compile(rf"{_MONTH}[-/. ]\s?{_DAY}{_GAP}{_YEAR}{_AT}", re.ASCII | re.IGNORECASE),
-    "ym": re.compile(r"(?P<year>\d{4})[-/](?P<month>\d{1,2})", re.ASCII),
-    "time": re.compile(_CLOCK, re.ASCII | re.IGNORECASE),
+_EPOCH = date(1970, 1, 1).toordinal()
+_WORD = r"[^\W\d_]{3,10}\.?"
+_MONTH, _NAMED_MONTH = rf"(?P<month>[0-9]{{1,2}}|{_WORD})", rf"(?P<month>{_WORD})"
+_DAY = r"(?P<day>[0-9]{1,2})(?:st|nd|rd|th|er|ter|re|e|º|°|ª)?"
+_YEAR, _LONG_YEAR = r"['’]?(?P<year>[0-9]{4}|[0-9]{2})", r"(?P<year>[0-9]{4})"
+# Between two parts.
+_GAP = r"(?:\s*[-/.,]\s*|\s+(?:(?:de|del|of|di)\s+)?)"
+_AT = rf"(?:(?:[Tt:]|,?\s+(?:at\s+)?)\s*{CLOCK}(?:\s*{ZONE})?)?"
+_BARE_TIME = r"(?P<hour>[0-9]{2})(?P<minute>[0-9]{2})(?:(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?"
+_WEEKDAY_BEFORE = re.compile(r"([^\W\d_]{2,10})(?:-feira)?\.?,?\s+")
+# The patterns of each style, the most frequent first.
+_FORMS: dict[str, tuple[str, ...]] = {
+    "ymd": (
+        rf"{_LONG_YEAR}[-/. ]{_MONTH}[-/. ]{_DAY}{_AT}",
+        rf"{_LONG_YEAR}(?P<month>[0-9]{{2}})(?P<day>[0-9]{{2}})[T ](?:{_BARE_TIME})(?:\s*{ZONE})?",
+        rf"{_LONG_YEAR}\s*[年년]\s*(?P<month>[0-9]{{1,2}})\s*[月월]\s*(?P<day>[0-9]{{1,2}})\s*[日일](?:\s*{CLOCK})?",
+        rf"{_LONG_YEAR}-?W(?P<week>[0-9]{{2}})(?:-?(?P<weekday>[1-7]))?",
+    ),
+    "dmy": (
+        rf"{_DAY}{_GAP}{_MONTH}{_GAP}{_YEAR}{_AT}",
+        rf"(?P<day>[0-9]{{1,2}}){_NAMED_MONTH}{_LONG_YEAR}{_AT}",
+    ),
+    "mdy": (
+        rf"{_MONTH}{_GAP}{_DAY}{_GAP}{_YEAR}{_AT}",
+        rf"{_NAMED_MONTH}\s+{_DAY}\s+{CLOCK}(?:\s+{ZONE})?\s+{_LONG_YEAR}",
+    ),
+    "ym": (
+        rf"{_LONG_YEAR}[-/](?P<month>[0-9]{{1,2}})",
+        rf"(?P<month>[0-9]{{1,2}})[-/.]{_LONG_YEAR}",
+        rf"{_NAMED_MONTH}{_GAP}?{_LONG_YEAR}",
+        rf"{_NAMED_MONTH}(?:[-/]['’]?|\s*['’])(?P<year>[0-9]{{2}})",
+        rf"{_LONG_YEAR}[-/. ]{_NAMED_MONTH}",
+        rf"{_LONG_YEAR}\s*[年년]\s*(?P<month>[0-9]{{1,2}})\s*[月월]",
+        rf"{_LONG_YEAR}[-/ ]?[Qq](?P<quarter>[1-4])",
+        rf"[Qq](?P<quarter>[1-4])[-/ ]?{_LONG_YEAR}",
+    ),
+    "time": (CLOCK,),
+    DIGITS: (rf"(?P<year>(?:19|20)[0-9]{{2}}|2100|9999)(?P<month>[0-9]{{2}})(?P<day>[0-9]{{2}})(?:{_BARE_TIME})?",),
 }
+_PATTERNS = {style: tuple(map(re.compile, forms)) for style, forms in _FORMS.items()}
 
 
-class SpelledDates(NamedTuple):
-    """What the texts of a column of dates are.
+class DateSpelling(NamedTuple):
+    """How the dates of a column are written.
 
     Attributes:
-        style: how they are written, one of STYLES.
-        seconds: what each text stands for; None for a text that is taken for missing.
-        strays: the texts that are no dates.
+        style: one of STYLES, or DIGITS.
+        absent: texts that stand for a missing value in this column, besides the usual ones.
     """
 
     style: str
-    seconds: Mapping[str, float | None]
-    strays: tuple[str, ...]
+    absent: tuple[str, ...] = ()
 
 
 def read_date(text: str, style: str) -> float | None:
     """The point in time that a text spells.
 
     Args:
-        text: without blanks around it. Dates may always be written as in ISO 8601, too.
-        style: one of STYLES.
+        text: without blanks around it. A date may always be written as in ISO 8601, too.
+        style: one of STYLES, or DIGITS.
 
     Returns:
-        Seconds since 1970 in UTC, or since midnight for the style time; None if the text is no such date.
+        Seconds since 1970 in UTC, or since midnight for the style time; None if the text is no such date. A month or a
+        week is its first day.
 
     Example:
         >>> read_date("31.12.1969 23:00", "dmy"), read_date("Jan 2, 1970", "mdy"), read_date("01:30", "time")
         (-3600.0, 86400.0, 5400.0)
+        >>> read_date("Friday, 2nd of January 1970", "dmy"), read_date("19700102", "digits")
+        (86400.0, 86400.0)
         >>> read_date("31.02.2024", "dmy") is None
         True
     """
-    for each in (style, "ymd") if style in ("dmy", "mdy", "ym") else (style,):
-        found = _PATTERNS[each].fullmatch(text)
+    seconds = read_in_order(text, style)
+    return read_in_order(text, "ymd") if seconds is None and style not in ("ymd", "time") else seconds
+
+
+def read_in_order(text: str, style: str) -> float | None:
+    """The point in time that a text spells in the order of one style.
+
+    Args:
+        text: as of `read_date`.
+        style: as of `read_date`.
+
+    Returns:
+        As of `read_date`, but None for a date as in ISO 8601 if that is another style.
+
+    Example:
+        >>> read_in_order("1970-01-02", "ymd"), read_in_order("1970-01-02", "dmy")
+        (86400.0, None)
+    """
+    seconds = _read(text, _PATTERNS[style])
+    if seconds is None and style != "time" and text[:1].isalpha():
+        found = _WEEKDAY_BEFORE.match(text)
+        if found is not None and is_weekday(found[1]):
+            return _read(text[found.end() :], _PATTERNS[style])
+    return seconds
+
+
+def _read(text: str, patterns: Sequence[re.Pattern[str]]) -> float | None:
+    for pattern in patterns:
+        found = pattern.fullmatch(text)
         if found is not None:
             return _seconds(found.groupdict())
     return None
 
 
 def _seconds(parts: Mapping[str, str | None]) -> float | None:
-    clock = _clock(parts)
+    clock = clock_seconds(parts)
     if clock is None or "year" not in parts:
         return clock
-    year, month = int(parts["year"] or 0), _month(parts["month"] or "")
-    if len(parts["year"] or "") == 2:
+    day = _ordinal(parts)
+    return None if day is None else 86400.0 * (day - _EPOCH) + clock - zone_seconds(parts.get("zone"))
+
+
+def _ordinal(parts: Mapping[str, str | None]) -> int | None:
+    """The number of a day, as `date.toordinal` counts; None if there is no such day."""
+    written = parts["year"] or ""
+    year = int(written)
+    if len(written) == 2:
         year += 1900 if year > LAST_SHORT_YEAR else 2000
     try:
-        date = datetime(year, month, int(parts.get("day") or 1), tzinfo=UTC)
+        if "week" in parts:
+            return date.fromisocalendar(year, int(parts["week"] or 0), int(parts.get("weekday") or 1)).toordinal()
+        month = 3 * int(parts["quarter"] or 0) - 2 if "quarter" in parts else _month(parts["month"] or "")
+        return date(year, month, int(parts.get("day") or 1)).toordinal()
     except ValueError:
         return None
-    return (date - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() + clock - _zone(parts.get("zone"))
-
-
-def _clock(parts: Mapping[str, str | None]) -> float | None:
-    """The seconds since midnight, 0 if no time is given; None if there is no such time."""
-    if parts.get("hour") is None:
-        return 0.0
-    hour, minute, second = (int(parts.get(name) or 0) for name in ("hour", "minute", "second"))
-    if parts.get("half"):
-        if not 1 <= hour <= 12:
-            return None
-        hour = hour % 12 + (12 if (parts["half"] or "").lower().startswith("p") else 0)
-    if hour > 24 or minute > 59 or second > 60 or (hour == 24 and (minute or second)):
-        return None
-    return 3600.0 * hour + 60.0 * minute + second + float(f"0.{parts.get('fraction') or 0}")
 
 
 def _month(text: str) -> int:
     """The number of a month; 0 if there is none of this name."""
-    name = text.rstrip(".").lower()
-    return int(name) if name.isdigit() else MONTHS.index(name[:3]) + 1 if name[:3] in MONTHS else 0
-
-
-def _zone(text: str | None) -> float:
-    """How many seconds a zone is ahead of UTC."""
-    if not text or text.upper() in ("Z", "UTC", "GMT"):
-        return 0.0
-    digits = text[1:].replace(":", "")
-    return (-1 if text[0] == "-" else 1) * (3600.0 * int(digits[:2]) + 60.0 * int(digits[2:]))
-
-
-def may_be_dates(counts: Mapping[str, int], styles: Sequence[str] = STYLES) -> bool:
-    """Whether at least half of some cells are dates or times.
-
-    Args:
-        counts: how many cells have each text.
-        styles: those that may be.
-
-    Returns:
-        False if the column of these cells is none of dates.
-
-    Example:
-        >>> may_be_dates({"2024-01-31": 3, "never": 2}), may_be_dates({"Oslo": 3, "2024-01-31": 1})
-        (True, False)
-    """
-    dates = sum(count for text, count in counts.items() if any(read_date(text, style) is not None for style in styles))
-    return 2 * dates >= sum(counts.values())
-
-
-def infer_dates(name: str, counts: Mapping[str, int], styles: Sequence[str] = STYLES) -> SpelledDates | None:
-    """How the dates of a column are written.
-
-    Args:
-        name: of the column.
-        counts: how many cells have each text, without blanks around it and without the usual words for missing.
-        styles: those that may be.
-
-    Returns:
-        What the texts are; None if they are no dates.
-
-    Raises:
-        TableError: if it cannot be told whether days or months come first.
-
-    Example:
-        >>> infer_dates("when", {"3/14/2023": 1, "4/1/2023": 2}).style
-        'mdy'
-    """
-    read = {
-        style: {text: seconds for text in counts if (seconds := read_date(text, style)) is not None} for style in styles
-    }
-    cells = {style: sum(counts[text] for text in texts) for style, texts in read.items()}
-    best = max(styles, key=lambda style: cells[style])
-    strays = [text for text in counts if text not in read[best]]
-    total = sum(counts.values())
-    if not cells[best] or not are_few_strays(total - cells[best], total):
-        return None
-    if best == "dmy" and cells.get("mdy") == cells[best] and read["dmy"] != read["mdy"]:
-        first = next(text for text in counts if read["dmy"].get(text) != read["mdy"].get(text))
-        if "." not in first:
-            raise TableError(
-                f"dates in {name} whose days and months can be told apart",
-                f"none with a day after the 12th, as {quote(first)}",
-                "say --dates dmy or --dates mdy",
-            )
-    return SpelledDates(best, read[best] | dict.fromkeys(strays, None), tuple(strays))
+    return int(text) if text.isdigit() else month_number(text)
 
 
 def describe_date(seconds: float, style: str) -> str:
@@ -175,7 +158,7 @@ def describe_date(seconds: float, style: str) -> str:
 
     Args:
         seconds: as of `read_date`.
-        style: one of STYLES.
+        style: one of STYLES, or DIGITS.
 
     Returns:
         In ISO 8601, without a time at midnight.
@@ -187,4 +170,5 @@ def describe_date(seconds: float, style: str) -> str:
     moment = datetime(1970, 1, 1) + timedelta(seconds=seconds)
     if style == "time":
         return f"{moment:%H:%M}"
-    return f"{moment:%Y-%m-%d}" if seconds % 86400 == 0 else f"{moment:%Y-%m-%d %H:%M}"
+    day = moment.date().isoformat()
+    return day if seconds % 86400 == 0 else f"{day} {moment:%H:%M}"

@@ -199,7 +199,7 @@ def table_from_frame(
         TableError: if a network cannot learn from the frame.
     """
     rows = len(frame)
-    if target in texts.date_styles:
+    if target in texts.dates:
         raise TableError(f"numbers or classes in {target}", "dates or times", "name another --target")
     frame, single = without_single_classes(frame, target, task)
     if frame[target].null_count():

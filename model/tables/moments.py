@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from jaxtyping import Float
+
+# Rows whose squares are in memory at a time.
+BLOCK_ROWS = 65_536
 
 
 def mean_and_deviation(
@@ -23,7 +28,9 @@ def mean_and_deviation(
         ((2.0, 1.7320508075688772), (2.0, 1.0))
     """
     if weights is None:
-        return float(values.mean()), float(values.std())
+        mean = float(values.mean())
+        blocks = (values[start : start + BLOCK_ROWS] for start in range(0, len(values), BLOCK_ROWS))
+        return mean, math.sqrt(sum(float(np.square(block - mean).sum()) for block in blocks) / len(values))
     shares = weights.astype(np.float64) / weights.sum(dtype=np.float64)
     mean = float(shares @ values)
     return mean, float(shares @ (values - mean) ** 2) ** 0.5

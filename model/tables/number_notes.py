@@ -40,11 +40,16 @@ def number_notes(
         >>> number_notes("mass", pl.Series(["5", "5 kg"]), {"5": 1, "5 kg": 1}, found)
         ["'5 kg' in mass is read as 5, and 1 of 2 cells have no kg"]
     """
-    notes = [*_spelling_notes(name, counts, found), *_mark_notes(name, counts, found)]
-    if found.spelling.absent and not found.strays:
-        word = found.spelling.absent[0]
-        notes.append(f"{quote(word)} in {name} is taken for missing, in {counts[word]:,} rows")
+    notes = [_duration_note(name, found)] if found.spelling.is_duration else _spelling_notes(name, counts, found)
+    notes += _mark_notes(name, counts, found)
+    words = [text for text in found.spelling.absent if text not in found.strays]
+    notes += [word_note(name, word, counts[word]) for word in words]
     return notes + stray_notes(name, series, found.strays, places)
+
+
+def _duration_note(name: str, found: SpelledColumn) -> str:
+    text = next(text for text in found.numbers if not text.isdigit() and not math.isnan(found.numbers[text]))
+    return f"{quote(text)} in {name} is read as {found.numbers[text]:.12g} seconds"
 
 
 def _spelling_notes(name: str, counts: Mapping[str, int], found: SpelledColumn) -> list[str]:
@@ -114,6 +119,24 @@ def _mark_notes(name: str, counts: Mapping[str, int], found: SpelledColumn) -> l
 
 def _cells(count: int) -> str:
     return f"{count:,} cell{'s' if count > 1 else ''}"
+
+
+def word_note(name: str, word: str, rows: int) -> str:
+    """That a word stands for a missing value.
+
+    Args:
+        name: of the column.
+        word: the word.
+        rows: how many have it.
+
+    Returns:
+        A sentence, without a full stop.
+
+    Example:
+        >>> word_note("age", "-", 3)
+        "'-' in age is taken for missing, in 3 rows"
+    """
+    return f"{quote(word)} in {name} is taken for missing, in {rows:,} rows"
 
 
 def stray_notes(name: str, series: pl.Series, strays: tuple[str, ...], places: RowPlaces = ONE_FILE) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 from model.messages import MAX_LISTED_NAMES, quote
 from model.tables.columns import BEYOND_FLOAT32, CategoricalColumn, ColumnSpec, NumericColumn
 from model.tables.date_columns import DateColumn
-from model.tables.date_spelling import read_date
+from model.tables.date_spelling import DIGITS, EXAMPLES, read_date
 from model.tables.spelling import PLAIN_NUMBER, read_spelled
 
 # Blanks, which do not count at the ends of a value or a name: wide and narrow ones, those without any width, soft
@@ -23,7 +23,7 @@ SPREADSHEET_ERRORS = ("#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!"
 # How a missing value may be written, in any column.
 MISSING = (
     *("", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "None", "<NA>", "#N/A", "#NA", "#N/A N/A"),
-    *("1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN", "?"),
+    *("1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN", "?", "NaT"),
     *SPREADSHEET_ERRORS,
 )
 
@@ -131,9 +131,13 @@ def parse_json(column: ColumnSpec, value: Any) -> float:
         if not isinstance(value, float):
             raise ParseError("a number", describe_json(value))
         return _unless_mark(column, check_float32(value), f"{value:g}")
+    if isinstance(column, CategoricalColumn) and isinstance(value, float) and column.has_numbers:
+        value = f"{int(value)}" if value.is_integer() else repr(value)
     is_boolean = isinstance(column, CategoricalColumn) and column.boolean
     if is_boolean and isinstance(value, bool):
         value = str(value).lower()
+    if isinstance(column, DateColumn) and column.style == DIGITS and isinstance(value, float) and value.is_integer():
+        value = str(int(value))
     if not isinstance(value, str):
         raise ParseError("true or false" if is_boolean else "a text", describe_json(value))
     return parse_text(column, value)
@@ -234,11 +238,14 @@ def expected_values(column: ColumnSpec) -> str:
         column: the column.
 
     Returns:
-        A number, or one of its categories.
+        A number, a date, or one of its categories.
+
+    Example:
+        >>> expected_values(DateColumn("digits")), expected_values(CategoricalColumn(("f", "m")))
+        ('a date such as 20240131', 'one of f, m')
     """
     if isinstance(column, DateColumn):
-        example = {"time": "12:30", "ym": "2024-01"}.get(column.style, "2024-01-31")
-        return f"a time such as {example}" if column.style == "time" else f"a date such as {example}"
+        return f"a {'time' if column.style == 'time' else 'date'} such as {EXAMPLES[column.style]}"
     return "a number" if isinstance(column, NumericColumn) else one_of(column.categories)
 
 

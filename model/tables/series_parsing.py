@@ -12,7 +12,7 @@ from jaxtyping import Float
 from model.messages import quote
 from model.tables.columns import CategoricalColumn, ColumnSpec, NumericColumn, fits_float32
 from model.tables.date_columns import DateColumn
-from model.tables.date_spelling import read_date
+from model.tables.date_spelling import DIGITS, read_date
 from model.tables.parsing import (
     BLANKS,
     MISSING,
@@ -136,6 +136,9 @@ def _parsed_dates(column: DateColumn, series: polars.Series) -> Float[np.ndarray
     """The seconds of texts: NaN for a missing value, infinity for a text that is no date."""
     import polars as pl
 
+    if column.style == DIGITS and series.dtype.is_float():
+        whole = series.cast(pl.Int64, strict=False)
+        series = pl.select(pl.when(whole == series).then(whole.cast(pl.String)).otherwise(series.cast(pl.String)))[""]
     bare = bare_series(series.cast(pl.String))
     texts = [text for text in bare.drop_nulls().unique().to_list() if text not in MISSING + column.absent]
     read = {text: read_date(text, column.style) for text in texts}

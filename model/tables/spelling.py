@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from model.tables.durations import read_duration
 from model.tables.written_numbers import LIMITS, NUMBERS, WrittenNumber, is_number_like, is_same_unit, take_apart
 
 # As Python writes numbers.
@@ -43,6 +44,7 @@ class NumberSpelling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         marks: what else may be around it and does not count, such as *.
         has_factors: whether K, M and their like multiply it.
         has_shares: whether 25% is 0.25.
+        is_duration: whether the numbers are seconds, written as durations such as 25:10:00 or 1h 05m.
     """
 
     grouping: str = ""
@@ -53,12 +55,13 @@ class NumberSpelling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     marks: tuple[str, ...] = ()
     has_factors: bool = False
     has_shares: bool = False
+    is_duration: bool = False
 
     @property
     def is_plain(self) -> bool:
         """Whether numbers are written as Python writes them."""
-        affixes = self.prefix or self.suffix or self.marks or self.has_factors
-        return not affixes and (self.grouping, self.decimal) == ("", ".")
+        is_odd = self.prefix or self.suffix or self.marks or self.has_factors or self.is_duration
+        return not is_odd and (self.grouping, self.decimal) == ("", ".")
 
 
 PLAIN_NUMBERS = NumberSpelling()
@@ -96,6 +99,8 @@ def read_spelled(text: str, spelling: NumberSpelling) -> float | None:
         >>> read_spelled("$2.5M", NumberSpelling(prefix="$", has_factors=True))
         2500000.0
     """
+    if spelling.is_duration:
+        return read_duration(text)
     written = take_apart(text)
     return None if written is None else _value(written, spelling)
 

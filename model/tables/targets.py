@@ -139,23 +139,33 @@ def encode_target(
     name, series = series.name, series.alias("")
     if not classes:
         return _encode_numbers(series, name, scaling)
-    texts = bare_series(series.cast(pl.String))
-    absent = texts.is_null() | (texts.is_in(list(MISSING)) & ~texts.is_in([str(value) for value in classes]))
+    present = series.drop_nulls()
+    unique = present.unique(maintain_order=True)
+    indices, wrong = _class_indices(unique, classes)
+    if wrong.any():
+        first = unique[int(wrong.arg_max() or 0)]
+        row = int((series == first).arg_max() or 0)
+        raise TableError(f"{one_of(classes)} in {name}", f"{quote(first)} in row {row + 1:,}", ANOTHER_TARGET)
+    found = np.full(len(series), np.nan)
+    found[series.is_not_null().to_numpy()] = present.replace_strict(unique, indices, return_dtype=pl.Float64).to_numpy()
+    return found
+
+
+def _class_indices(unique: polars.Series, classes: Sequence[Class]) -> tuple[polars.Series, polars.Series]:
+    """The index of the class of each of several values, NaN for a missing value; and which values are neither."""
+    import polars as pl
+
+    texts = bare_series(unique.cast(pl.String))
+    absent = texts.is_in(list(MISSING)) & ~texts.is_in([str(value) for value in classes])
     if isinstance(classes[0], str):
-        values = {text: _class_index(classes, text) for text in texts.drop_nulls().unique().to_list()}
-        found = texts.replace_strict(values, default=None, return_dtype=pl.Float64)
+        found = pl.Series([_class_index(classes, text) for text in texts], dtype=pl.Float64)
     else:
-        if bool in map(type, classes) and series.dtype == pl.String:
-            series = texts.str.to_lowercase().replace_strict({"false": 0.0, "true": 1.0}, default=None)
-        typed = (texts if series.dtype == pl.String else series).cast(pl.Float64, strict=False)
+        if bool in map(type, classes) and unique.dtype == pl.String:
+            unique = texts.str.to_lowercase().replace_strict({"false": 0.0, "true": 1.0}, default=None)
+        typed = (texts if unique.dtype == pl.String else unique).cast(pl.Float64, strict=False)
         numbers = [float(value) for value in classes]
         found = typed.replace_strict(numbers, list(range(len(classes))), default=None, return_dtype=pl.Float64)
-    wrong = found.is_null() & ~absent
-    if wrong.any():
-        row = int(wrong.arg_max() or 0)
-        found_text = f"{quote(texts[row])} in row {row + 1:,}"
-        raise TableError(f"{one_of(classes)} in {name}", found_text, ANOTHER_TARGET)
-    return found.fill_null(float("nan")).to_numpy()
+    return found.fill_null(float("nan")), found.is_null() & ~absent
 
 
 def _encode_numbers(series: polars.Series, name: str, scaling: NumericColumn) -> Float[np.ndarray, " rows"]:

@@ -10,12 +10,15 @@ from typing import NamedTuple
 
 from model.messages import quote
 from model.tables.codes import are_codes, why_ids
-from model.tables.date_spelling import STYLES, SpelledDates, describe_date, infer_dates, may_be_dates
+from model.tables.date_inference import SpelledDates, infer_dates, may_be_dates
+from model.tables.date_spelling import DIGITS, STYLES, DateSpelling, describe_date
+from model.tables.duration_inference import infer_durations, may_be_durations
 from model.tables.errors import TableError
+from model.tables.far_dates import far_date_notes
 from model.tables.frames import pl
-from model.tables.number_notes import number_notes, stray_notes
+from model.tables.number_notes import number_notes, stray_notes, word_note
 from model.tables.row_places import ONE_FILE, RowPlaces
-from model.tables.spelling import NumberSpelling, infer_spelling, may_be_numbers
+from model.tables.spelling import NumberSpelling, SpelledColumn, infer_spelling, may_be_numbers
 from model.tables.written_numbers import take_apart
 
 # A column with more texts than this, most of them numbers, is no column of categories.
@@ -24,6 +27,8 @@ MAX_NUMBER_CATEGORIES, REFUSED_SHARE = 20, 0.9
 MAX_FOLDED = 3
 # Texts that are tried before all of them are.
 SAMPLED_TEXTS = 1_000
+# Dates without marks between year, month and day are numbers unless so many of them differ.
+MIN_DIGIT_DATES = 2
 
 
 class ReadTexts(NamedTuple):
@@ -33,14 +38,14 @@ class ReadTexts(NamedTuple):
         column: Float64 for numbers, otherwise String.
         spelling: how the numbers are written; None if they are no numbers.
         is_folded: whether texts that differ in case alone are the same.
-        date_style: how dates are written, of which the column has the seconds; None if they are no dates.
+        dates: how dates are written, of which the column has the seconds; None if they are no dates.
         notes: how the column was read; one sentence each.
     """
 
     column: pl.Series
     spelling: NumberSpelling | None = None
     is_folded: bool = False
-    date_style: str | None = None
+    dates: DateSpelling | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -70,6 +75,9 @@ def read_texts(
         ([1.5, 2.25, None], ("'1,5' in price is read as 1.5",))
     """
     name, series = column.name, column.alias("")
+    dates = read_digit_dates(name, series, places)
+    if dates is not None:
+        return dates
     if are_codes(series):
         first = next(text for text in series.drop_nulls().head(1000).to_list() if text.startswith("0"))
         return ReadTexts(column, notes=(f"{name} is read as texts, because {first} begins with 0",))
@@ -78,11 +86,11 @@ def read_texts(
         return ReadTexts(column, notes=(f"{name} is read as texts, because {reason}",))
     counts = _counts(series)
     has_digits = any(any(map(str.isdigit, text)) for text in _sample(counts))
-    found = infer_spelling(counts, prefers_comma) if has_digits and may_be_numbers(_sample(counts)) else None
+    found = _numbers(counts, prefers_comma) if has_digits else None
     if found is None and has_digits and may_be_dates(_sample(counts), date_styles):
-        dates = infer_dates(name, counts, date_styles)
-        if dates is not None:
-            return _dates(name, series, dates, places)
+        spelled = infer_dates(name, counts, date_styles)
+        if spelled is not None:
+            return _dates(name, series, spelled, places)
     if found is None:
         _check_mostly_texts(name, series, counts, places)
         return _folded(column, counts)
@@ -91,20 +99,57 @@ def read_texts(
     return ReadTexts(numbers, found.spelling, notes=tuple(number_notes(name, series, counts, found, places)))
 
 
+def _numbers(counts: Mapping[str, int], prefers_comma: bool) -> SpelledColumn | None:
+    """The durations or the numbers that texts are; None if they are neither."""
+    durations = infer_durations(counts) if may_be_durations(_sample(counts)) else None
+    if durations is not None or not may_be_numbers(_sample(counts)):
+        return durations
+    return infer_spelling(counts, prefers_comma)
+
+
+def read_digit_dates(name: str, series: pl.Series, places: RowPlaces = ONE_FILE) -> ReadTexts | None:
+    """The dates that texts of digits alone are, such as 20240131.
+
+    Args:
+        name: of the column.
+        series: of texts, null where a value is missing.
+        places: in which file each row is.
+
+    Returns:
+        The dates, and how they were read; None if the texts are no such dates, or all the same.
+
+    Example:
+        >>> read_digit_dates("day", pl.Series(["19700101", "19700102"])).column.to_list()
+        [0.0, 86400.0]
+        >>> read_digit_dates("id", pl.Series(["20231201", "20231301"])) is None
+        True
+    """
+    if not may_be_dates(_sample(_counts(series.head(SAMPLED_TEXTS))), (DIGITS,)):
+        return None
+    found = infer_dates(name, _counts(series), (DIGITS,))
+    if found is None or len(found.seconds) - len(found.absent.all) < MIN_DIGIT_DATES:
+        return None
+    # A number that is no date shows that the others are none either.
+    if any(any(map(str.isdigit, text)) for text in found.absent.strays):
+        return None
+    return _dates(name, series, found, places)
+
+
 def _dates(name: str, series: pl.Series, found: SpelledDates, places: RowPlaces) -> ReadTexts:
     seconds = series.replace_strict(found.seconds, default=None, return_dtype=pl.Float64).alias(name)
-    text, first = next((text, each) for text, each in found.seconds.items() if each is not None)
+    text, first = series[int(seconds.is_not_null().arg_max() or 0)], float(seconds.drop_nulls()[0])
     written = describe_date(first, found.style)
     is_plain = written == text
-    note = (
+    notes = [
         f"{name} is read as dates or times, such as {text}"
         if is_plain
         else f"{quote(text)} in {name} is read as {written}"
-    )
-    notes = (note,)
-    return ReadTexts(
-        seconds, date_style=found.style, notes=notes + tuple(stray_notes(name, series, found.strays, places))
-    )
+    ]
+    word, strays = found.absent
+    notes += [word_note(name, word, int((series == word).sum()))] if word else []
+    notes += stray_notes(name, series, strays, places)
+    notes += far_date_notes(name, seconds) if found.style != "time" else ()
+    return ReadTexts(seconds, dates=found.spelling, notes=tuple(notes))
 
 
 def _counts(series: pl.Series) -> dict[str, int]:

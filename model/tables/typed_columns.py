@@ -16,12 +16,14 @@ from model.tables.codes import are_codes, why_ids
 from model.tables.column_fitting import TextOptions
 from model.tables.column_options import NO_OPTIONS, ColumnOptions
 from model.tables.columns import EXACT_WHOLE_NUMBERS
-from model.tables.date_spelling import STYLES
+from model.tables.date_spelling import STYLES, DateSpelling
 from model.tables.doubtful_points import may_be_thousands, read_points
 from model.tables.errors import TableError
+from model.tables.far_dates import far_date_notes
 from model.tables.frames import pl
 from model.tables.missing_marks import without_marks
 from model.tables.missing_words import MissingWords, missing_notes, missing_words
+from model.tables.number_columns import read_numbers
 from model.tables.row_places import ONE_FILE, RowPlaces
 from model.tables.series_parsing import date_seconds
 from model.tables.spelling import PLAIN_NUMBERS, NumberSpelling
@@ -41,7 +43,7 @@ class TypedFrame(NamedTuple):
         notes: how they were read, where that is not plain; one sentence each.
         spellings: how numbers are written, by the names of the columns in which they are not typed.
         folded: the columns in which texts that differ in case alone are the same.
-        date_styles: how dates are written, by the names of the columns that hold their seconds.
+        dates: how dates are written, by the names of the columns that hold their seconds.
         absent: what stands for a missing value besides the usual words, by the names of the columns.
     """
 
@@ -49,12 +51,12 @@ class TypedFrame(NamedTuple):
     notes: tuple[str, ...]
     spellings: Mapping[str, NumberSpelling]
     folded: frozenset[str]
-    date_styles: Mapping[str, str]
+    dates: Mapping[str, DateSpelling]
     absent: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def text_options(self, keep: Container[str], strict: bool = False) -> TextOptions:
         """How the columns are learned from; `keep` and `strict` as of `read_table`."""
-        return TextOptions(self.spellings, self.date_styles, self.folded, keep, strict, self.absent)
+        return TextOptions(self.spellings, self.dates, self.folded, keep, strict, self.absent)
 
 
 def typed_frame(
@@ -106,6 +108,8 @@ def typed_frame(
             found = points
         elif column.name in options.numeric and column.dtype == pl.String:
             found = _read_numbers(column, prefers_comma, options, places)
+        elif column.name in options.numeric and column.dtype.is_numeric():
+            found = ReadTexts(infer_type(column))
         else:
             column = _whole_numbers(column) if column.name in amounts else column
             found = _read_column(column, prefers_comma, options.dates, places)
@@ -118,7 +122,7 @@ def typed_frame(
         notes + tuple(note for each in read for note in each.notes),
         {each.column.name: each.spelling for each in read if each.spelling is not None},
         frozenset(each.column.name for each in read if each.is_folded),
-        {each.column.name: each.date_style for each in read if each.date_style is not None},
+        {each.column.name: each.dates for each in read if each.dates is not None},
         {name: texts for name, texts in marks.items() if texts},
     )
 
@@ -129,12 +133,22 @@ def _read_column(column: pl.Series, prefers_comma: bool, dates: str | None, plac
         seconds = pl.Series(column.name, date_seconds(column)).fill_nan(None)
         if column.dtype == pl.Duration:
             return ReadTexts(seconds, notes=(f"the durations in {column.name} are read as seconds",))
-        style = "time" if column.dtype == pl.Time else "ymd"
-        return ReadTexts(seconds, date_style=style, notes=(f"{column.name} is read as dates or times",))
+        notes = (f"{column.name} is read as dates or times",)
+        if column.dtype == pl.Time:
+            return ReadTexts(seconds, dates=DateSpelling("time"), notes=notes)
+        return ReadTexts(seconds, dates=DateSpelling("ymd"), notes=notes + far_date_notes(column.name, seconds))
     inferred = infer_type(column)
+    if inferred.dtype in (pl.Int64, pl.Float64):
+        found = read_numbers(inferred)
+        return found if found.dates else found._replace(notes=found.notes + _lost_digits(inferred))
     if inferred.dtype != pl.String:
-        return ReadTexts(inferred, notes=_lost_digits(inferred))
-    return read_texts(inferred, prefers_comma, STYLES if dates is None else (dates, "ym", "time"), places)
+        return ReadTexts(inferred)
+    return read_texts(inferred, prefers_comma, _date_styles(dates), places)
+
+
+def _date_styles(order: str | None) -> tuple[str, ...]:
+    """How dates may be written if the order of year, month and day is known."""
+    return STYLES if order is None else (order, "ym", "time")
 
 
 def _read_points(column: pl.Series, are_thousands: bool) -> ReadTexts | None:
@@ -169,11 +183,14 @@ def _lost_digits(numbers: pl.Series) -> tuple[str, ...]:
 def _read_numbers(column: pl.Series, prefers_comma: bool, options: ColumnOptions, places: RowPlaces) -> ReadTexts:
     """A column that is to be one of numbers, in which all else is missing."""
     bare = bare_texts(column)
-    others = [text for text in bare.drop_nulls().unique().to_list() if not is_number_like(text)]
+    others = [text for text in bare.drop_nulls().unique(maintain_order=True).to_list() if not is_number_like(text)]
     numbers, told = without_marks(bare.alias(column.name), others[:MAX_MARKS])
     numbers = numbers.cast(pl.Float64) if are_codes(numbers) else _whole_numbers(numbers)
-    found = _read_column(numbers, prefers_comma, options.dates, places)
-    if not found.column.dtype.is_numeric():
+    inferred = infer_type(numbers)
+    found = ReadTexts(inferred)
+    if inferred.dtype == pl.String:
+        found = read_texts(inferred, prefers_comma, _date_styles(options.dates), places)
+    if found.dates is not None or not found.column.dtype.is_numeric():
         first = quote(next(iter(column.drop_nulls()), ""))
         raise TableError(f"numbers in {column.name}", first, f"leave {column.name} out of --numeric")
     spelling = found.spelling or PLAIN_NUMBERS

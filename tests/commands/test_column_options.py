@@ -95,3 +95,17 @@ def test_the_mark_before_decimals_can_be_said(tmp_path: Path) -> None:
         (column,) = read_table(path, "y", decimal=decimal).column_specs
         assert isinstance(column, NumericColumn)
         assert column.maximum == pytest.approx(largest)
+
+
+def test_json_may_have_numbers_for_categories_that_are_numbers(tmp_path: Path, nudge: Nudge) -> None:
+    rows = "".join(f"{1 + index % 6},{index % 5}.5\n" for index in range(60))
+    (tmp_path / "table.csv").write_text(f"store,y\n{rows}")
+    training = ("--categorical", "store", "--epochs", "3", "--restarts", "1")
+    assert nudge("train", "table.csv", "--target", "y", *training).returncode == 0
+    client = create_app({"NUDGE_CHECKPOINTS": str(tmp_path / "checkpoints")}).test_client()
+    as_text: Any = client.get("/predict", query_string={"store": "3"}).get_json()
+    assert client.post("/predict", json={"store": 3}).get_json() == as_text
+    tensor = {"name": "store", "datatype": "INT64", "shape": [1], "data": [3]}
+    reply: Any = client.post("/v2/models/table/infer", json={"inputs": [tensor]}).get_json()
+    assert reply["outputs"][0]["data"] == [pytest.approx(as_text["prediction"], rel=1e-6)]
+    assert client.post("/predict", json={"store": 3.5}).get_json()["notes"] == ["store: '3.5' was not seen in training"]

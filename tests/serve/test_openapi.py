@@ -12,6 +12,7 @@ from flask import Flask
 
 from model import CategoricalColumn, Checkpoint, Network, NumericColumn, load, save
 from model.tables.columns import ColumnSpec, count_inputs
+from model.tables.date_columns import DateColumn
 from model.tables.spelling import NumberSpelling
 from tests.examples import RECORD, ensemble_of
 from tests.serve.examples import application
@@ -119,6 +120,42 @@ def test_the_document_has_the_columns_of_the_models(app: Flask, directory: Path)
         row = document["components"]["schemas"]["mixed.row"]
         assert jsonschema_rs.validator_for(row).is_valid(required | values) is is_valid
         assert (app.test_client().post("/predict", json=required | values).status_code == 200) is is_valid
+
+
+# Columns of dates and durations, and values that each takes.
+DATED: dict[str, tuple[ColumnSpec, list[str | float]]] = {
+    "day": (DateColumn("dmy", 0.0, 86_400.0, absent=("never",), missing=True), ["31.1.2024", "2024-01-31", "never"]),
+    "month": (DateColumn("ym", 0.0, 86_400.0, 0.0, 86_400.0), ["Jan-24", "2024-01", "2024-01-31"]),
+    "digits": (DateColumn("digits", 0.0, 86_400.0, 0.0, 86_400.0), [20240131, "20240131", "2024-01-31"]),
+    "time": (DateColumn("time", 0.0, 86_400.0), ["9h07", "09:07:00"]),
+    "elapsed": (NumericColumn(0.0, 60.0, 0.0, 9.0, spelling=NumberSpelling(is_duration=True)), ["25:10:00", 90600]),
+}
+
+
+def test_dates_and_durations_are_taken_as_the_document_says(tmp_path: Path) -> None:
+    specs = tuple(spec for spec, _ in DATED.values())
+    network = Network((count_inputs(specs), 3, 1), "tanh", "binary")
+    dated = Checkpoint(network, ensemble_of(network, 2), tuple(DATED), "y", ("no", "yes"), RECORD, specs)
+    save(tmp_path / "dated.safetensors", dated)
+    client = application(tmp_path, MODEL="dated").test_client()
+    document = client.get("/openapi.json").json or {}
+    check_document(document)
+    schema = document["components"]["schemas"]["dated.row"]
+    assert "0 to 9 seconds in training" in str(schema["properties"]["elapsed"])
+    row = {name: values[0] for name, (_, values) in DATED.items()}
+    for name, (_, values) in DATED.items():
+        for value in values:
+            assert jsonschema_rs.validator_for(schema).is_valid(row | {name: value})
+            replies = (
+                client.post("/predict", json=row | {name: value}),
+                client.get("/predict", query_string=row | {name: value}),
+            )
+            assert [reply.status_code for reply in replies] == [200, 200], replies[0].json
+        assert client.post("/predict", json=row | {name: "soon"}).status_code == 400
+    (example,) = document["paths"][INFER_PATHS[0]]["post"]["requestBody"]["content"]["application/json"][
+        "examples"
+    ].values()
+    assert client.post("/v2/models/dated/infer", json=example["value"]).status_code == 200
 
 
 def test_the_document_changes_with_the_models(tmp_path: Path, solved: Checkpoint) -> None:

@@ -153,9 +153,17 @@ COLUMNS: dict[str, tuple[list[str], list[Any], list[str]]] = {
         ["v is read as texts, because all of them have 16 digits, as ids do"],
     ),
     "a single number that is too long": (["9007199254740993", "1"], [9007199254740993, 1], [LOST_DIGITS]),
-    "milliseconds": (["1700000000123", "1700000000456"], [1700000000123, 1700000000456], []),
+    "milliseconds": (
+        ["1700000000123", "1700000000456"],
+        [1700000000123, 1700000000456],
+        ["v looks like milliseconds since 1970, from 2023-11-14 22:13 to 2023-11-14 22:13; it is read as numbers"],
+    ),
     "nanoseconds": (["1700000000123456789"] * 2, [1700000000123456789] * 2, [LOST_DIGITS]),
-    "moments without marks": (["20240131235959", "20240201000000"], [20240131235959, 20240201000000], []),
+    "moments without marks": (
+        ["20240131235959", "20240201000000"],
+        [1706745599, 1706745600],
+        ["'20240131235959' in v is read as 2024-01-31 23:59:59"],
+    ),
     "large amounts": (["100000000000", "250000000000"], [100000000000, 250000000000], []),
     "an error of a spreadsheet": (
         ["1.5", "#DIV/0!", "2.5", "#DIV/0!"],

