@@ -161,14 +161,15 @@ def describe_date(seconds: float, style: str) -> str:
         style: one of STYLES, or DIGITS.
 
     Returns:
-        In ISO 8601, without a time at midnight.
+        In ISO 8601, without a time at midnight, and without seconds at a full minute.
 
     Example:
         >>> describe_date(86400.0, "dmy"), describe_date(5400.0, "time"), describe_date(90000.0, "ymd")
         ('1970-01-02', '01:30', '1970-01-02 01:00')
     """
     moment = datetime(1970, 1, 1) + timedelta(seconds=seconds)
+    clock = f"{moment:%H:%M:%S}" if moment.second else f"{moment:%H:%M}"
     if style == "time":
-        return f"{moment:%H:%M}"
+        return clock
     day = moment.date().isoformat()
-    return day if seconds % 86400 == 0 else f"{day} {moment:%H:%M}"
+    return day if seconds % 86400 == 0 else f"{day} {clock}"

@@ -17,7 +17,6 @@ from tests.examples import RECORD, ensemble_of
 from tests.serve.examples import application
 from tests.tables.people import Case
 from tests.tables.people_commands import asked_rows, header_flag, query_of, reading_flags, run
-from tests.tables.people_not_yet import OTHER_ANSWERS
 from tests.tables.people_reading import write_case
 from tests.tables.people_tables import CASES
 
@@ -87,7 +86,7 @@ def predictions_of(checkpoint: Checkpoint, table: Table) -> np.ndarray:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with a checkpoint for each case of a third that is read, and the files of all of them."""
     directory = tmp_path_factory.mktemp("people")
-    for name in answered_cases():
+    for name in one_in(3):
         path = write_case(CASES[name], directory, stem_of(name))
         table = read_or_refusal(CASES[name], path)
         if isinstance(table, Table):
@@ -104,18 +103,7 @@ def stem_of(name: str) -> str:
     return f"case{KNOWN.index(name)}"
 
 
-def answered_cases() -> list[str]:
-    """A third of the cases, and those whose answers are known to differ."""
-    return list(dict.fromkeys([*one_in(3), *OTHER_ANSWERS]))
-
-
-def marked(name: str) -> object:
-    """The name of a case, and that its answers differ, if they do."""
-    reason = OTHER_ANSWERS.get(name)
-    return pytest.param(name, marks=pytest.mark.xfail(reason=reason, strict=True)) if reason else name
-
-
-@pytest.mark.parametrize("name", [marked(name) for name in answered_cases()])
+@pytest.mark.parametrize("name", one_in(3))
 def test_training_scoring_and_serving_predict_the_same(folder: Path, client: FlaskClient, name: str) -> None:
     case, out = CASES[name], folder / f"{stem_of(name)}.safetensors"
     path = folder / f"{stem_of(name)}{case.suffix}"
