@@ -154,6 +154,10 @@ def _parsed(column: NumericColumn | CategoricalColumn, series: polars.Series) ->
     import polars as pl
 
     texts = series.cast(pl.String)
+    if isinstance(column, CategoricalColumn):
+        exact = texts.cast(pl.Enum(column.categories), strict=False)
+        if exact.null_count() == texts.null_count():  # as in training
+            return exact.to_physical().cast(pl.Float64).fill_null(math.nan).to_numpy()
     bare = bare_series(texts)
     absent = bare.is_in(list(MISSING)) | texts.is_null()
     if isinstance(column, NumericColumn):
