@@ -62,7 +62,7 @@ def target_row(name: str, task: str, classes: Sequence[Class], scaling: NumericC
         A cell for each of HEADER.
     """
     if not classes:
-        return [name, "target", _range_text(scaling), _scaling_text("y", scaling), "", ""]
+        return [name, f"target, {task}", _range_text(scaling), _scaling_text("y", scaling), "", ""]
     rest = "" if len(classes) <= MAX_LISTED_CATEGORIES else f", … ({len(classes):,})"
     return [name, f"target, {task}", ", ".join(map(str, classes[:MAX_LISTED_CATEGORIES])) + rest, "", "", ""]
 

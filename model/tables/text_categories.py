@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import polars
 
 # Up to so many texts, all become categories, if each occurs in two rows on average or if there are very few of them.
-MAX_CATEGORIES, FEW_CATEGORIES = 1_000, 20
+MAX_CATEGORIES, FEW_CATEGORIES = 250, 20
 # Of more, those that occur in so many rows, and at most so many of them; the others are one category together.
-MIN_ROWS, MAX_POOLED_CATEGORIES = 5, 100
+MIN_ROWS, MAX_POOLED_CATEGORIES = 5, MAX_CATEGORIES
 # Texts that show whether a column has numbers of several units.
 SAMPLED_TEXTS = 1_000
 # A column in which a larger share of the rows has a text of its own is left out.
@@ -79,7 +79,7 @@ def _most_common(counts: Mapping[str, int], name: str, rows: int) -> FittedCateg
     frequent = [text for text in common if counts[text] >= MIN_ROWS]
     shown = frequent or common
     are_others = len(shown) < len(counts)
-    inputs = f"{len(shown):,} have an input of their own" + (", and the others one together" if are_others else "")
+    inputs = f"{len(shown):,} have an input of their own" + (", and the others share one" if are_others else "")
     rarity = "" if frequent else f", though none occurs in {MIN_ROWS} rows"
     column = CategoricalColumn(tuple(sorted(shown)), sum(counts.values()) < rows, is_pooled=are_others)
     note = f"of the {len(counts):,} texts of {name}, {inputs}{rarity}"

@@ -10,7 +10,7 @@ from model.tasks import TASKS
 TRUTH_TABLE_DEFAULTS = Hyperparameters()
 TRUTH_TABLE_HIDDEN = (2,)
 
-# These do well on tables of some hundred to some thousand rows, see docs/tables.md.
+# These do well on tables of some hundred to some thousand rows, see docs/defaults.md.
 FILE_BATCH_SIZE = 64
 FILE_DEFAULTS = Hyperparameters(
     epochs=200,

@@ -76,7 +76,7 @@ def test_the_target_is_shown_with_its_task(file: Path, capsys: pytest.CaptureFix
     assert [line[0].strip() for line in lines[1:4]] == ["size", "name", "good"]
     assert [cell.strip() for cell in lines[3]] == ["good", "target, binary", "False, True"]
     lines = inspect(capsys, str(file), "--target", "size", "--columns", "day,good")
-    assert [cell.strip() for cell in lines[3]][:3] == ["size", "target", "0.5 to 29.5"]
+    assert [cell.strip() for cell in lines[3]][:3] == ["size", "target, regression", "0.5 to 29.5"]
 
 
 def test_a_wrong_file_is_one_sentence(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
