@@ -157,7 +157,8 @@ COLUMNS: dict[str, tuple[list[str], list[Any], list[str]]] = {
         ["1700000000123", "1700000000456"],
         [1700000000123, 1700000000456],
         [
-            "v looks like milliseconds since 1970, from 2023-11-14 22:13:20 to 2023-11-14 22:13:20; it is read as numbers"
+            "v looks like milliseconds since 1970, from 2023-11-14 22:13:20 to 2023-11-14 22:13:20; it is "
+            "read as numbers"
         ],
     ),
     "nanoseconds": (["1700000000123456789"] * 2, [1700000000123456789] * 2, [LOST_DIGITS]),
