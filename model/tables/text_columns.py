@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from model.messages import quote
+from model.messages import quote, quote_names
 from model.tables.codes import are_codes, why_ids
 from model.tables.date_inference import SpelledDates, infer_dates, may_be_dates
 from model.tables.date_spelling import DIGITS, STYLES, DateSpelling, describe_date
@@ -174,7 +174,7 @@ def _check_mostly_texts(name: str, series: pl.Series, counts: Mapping[str, int],
         row = int(series.is_in(others).fill_null(False).arg_max() or 0)
         more = sum(counts[text] for text in others) - 1
         found = f"{quote(series[row])} in {places.place(row)}, and {more:,} more such cells"
-        raise TableError(f"numbers in {name}", found, "mend them, or leave the fields empty")
+        raise TableError(f"numbers in {name}", found, f"mend them, or take them for missing with --numeric {quote_names([name])}")
 
 
 def _folded(column: pl.Series, counts: Mapping[str, int]) -> ReadTexts:
