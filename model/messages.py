@@ -29,15 +29,16 @@ def align_columns(rows: Sequence[Sequence[str]]) -> str:
         rows: the cells of each row, as many in every row.
 
     Returns:
-        One line for each row, with the columns aligned to the left.
+        One line for each row, with the columns aligned to the left, and unprintable characters escaped.
 
     Example:
         >>> print(align_columns([["a", "prediction"], ["0.5", "1"]]))
         a    prediction
         0.5  1
     """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    shown = [[escape_unprintable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in shown)
 
 
 def quote(value: object, max_characters: int = MAX_SHOWN_CHARACTERS) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from model.tables.columns import CategoricalColumn, ColumnSpec, NumericColumn
 from model.tables.date_columns import DateColumn
 from model.tables.date_spelling import DIGITS, EXAMPLES, describe_date
+from model.tables.json_values import number_text
 from model.tables.parsing import MISSING, one_of
+from model.tables.spelling import PLAIN_NUMBER
 from serve.loaded_model import Model
 from serve.openapi_numbers import json_number, query_number
 from serve.openapi_parts import TEXT, Schema, array_of, content, object_of, operation, reference
@@ -93,12 +95,13 @@ def _json_value(column: ColumnSpec) -> Schema:
         value = _date(column)
         return {"anyOf": [value, {"enum": [*MISSING, *column.absent, None]}]} if missing else value
     if column.is_pooled or column.is_open:
-        others = {"boolean": column.boolean, "number": column.has_numbers, "null": missing}
+        others = {"boolean": column.boolean, "number": True, "null": missing}
         types = ["string", *(name for name, is_taken in others.items() if is_taken)]
         return {"type": types, "description": _categories(column)} | _unless_missing(column)
     texts = [*column.categories, *MISSING] if column.missing else [*column.categories]
     booleans = [text == "true" for text in column.categories] if column.boolean else []
-    numbers = [float(text) for text in column.categories if column.has_numbers and text == f"{float(text):.15g}"]
+    numbers = [float(text) for text in column.categories if PLAIN_NUMBER.fullmatch(text)]
+    numbers = [number for number in numbers if number_text(number) in column.categories]
     return {"enum": [*texts, *numbers, *booleans, *([None] if column.missing else [])]}
 
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from model.messages import join_names, quote
 from model.tables.columns import CategoricalColumn, ColumnSpec, ColumnSpecs, NumericColumn, fits_float32
-from model.tables.parsing import describe_json, parse_json, parse_text
+from model.tables.json_values import describe_json
+from model.tables.parsing import parse_json, parse_text
 from model.tables.spelling import PLAIN_NUMBERS
 from model.tables.unseen import UnseenCells, UnseenValues
 from serve.errors import RequestError

@@ -10,11 +10,18 @@ import numpy as np
 
 from model.checkpoint import Checkpoint, load
 from model.commands.predict import column_values
-from model.commands.shared import check_figure_path, files_argument, required_checkpoint, save_figure, sheet_option
+from model.commands.shared import (
+    check_figure_path,
+    files_argument,
+    required_checkpoint,
+    save_figure,
+    sheet_option,
+)
 from model.importance import column_importances
 from model.messages import align_columns
 from model.tables.errors import TableError, naming_file
 from model.tables.file_patterns import describe_paths
+from model.tables.parsing import one_of
 from model.tables.targets import encode_target
 from model.tasks import TASKS
 
@@ -67,3 +74,7 @@ def _first_rows(checkpoint: Checkpoint, files: Sequence[Path], sheet: str | None
         if sum(map(len, y)) == MAX_ROWS:
             break
     return np.concatenate(values), np.concatenate(y)
+
+
+def _targets(loaded: Checkpoint) -> str:
+    return one_of(loaded.classes) if loaded.classes else "a number"

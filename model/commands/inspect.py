@@ -29,5 +29,6 @@ def inspect(files: tuple[Path, ...], table_options: TableOptions) -> None:
         data = read_table(files, target, task=table_options.task, **table_options.reading())
         text, notes = table_text(data), data.notes
         if data.dropped:
-            notes += (f"{data.dropped:,} rows have no {target}, and are left out",)
+            rows = "row is" if data.dropped == 1 else "rows are"
+            notes += (f"{data.dropped:,} {rows} left out, without a {target} to learn from",)
     click.echo("\n".join([text, *([notes_text(notes)] if notes else [])]))

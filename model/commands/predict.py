@@ -130,7 +130,7 @@ def _with_predictions(scorer: _Scorer, frame: polars.DataFrame, first: int, to_p
     added = _prediction_columns(predictor, values, first) | _notes_column(scorer, frame, values)
     _check_columns(frame, to_parquet)
     if not first:
-        scorer.renamed = {name: numbered_name(name, frame.columns) for name in added if name in frame.columns}
+        scorer.renamed = {name: numbered_name(name, frame.columns)[0] for name in added if name in frame.columns}
     columns: dict[str, Any] = {name: frame[name] for name in frame.columns}
     if to_parquet:  # which has types: numbers are written as numbers
         named = zip(predictor.checkpoint.columns, predictor.checkpoint.column_specs, values.T, strict=True)

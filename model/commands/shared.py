@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from model.checkpoint import Checkpoint, default_checkpoint, load
-from model.messages import DISTRIBUTION, describe_error
+from model.messages import DISTRIBUTION, describe_error, escape_unprintable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,7 +59,7 @@ def notes_text(notes: Sequence[str]) -> str:
         >>> notes_text(["read as UTF-16"])
         'Note: read as UTF-16.'
     """
-    return "\n".join(f"Note: {note}." for note in notes)
+    return "\n".join(f"Note: {escape_unprintable(note)}." for note in notes)
 
 
 def check_figure_path(path: Path | None) -> None:

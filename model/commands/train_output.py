@@ -147,7 +147,7 @@ def _metrics_lines(checkpoint: Checkpoint) -> list[str]:
     rows = [["", "network", task.baseline]]
     for name, value in record.metrics.items():
         rows.append([name, f"{value:.4f}", f"{record.baseline[name]:.4f}" if name in record.baseline else ""])
-    dropped = f" {record.dropped:,} rows without a target were left out." if record.dropped else ""
+    dropped = f" {record.dropped:,} rows without a target to learn from were left out." if record.dropped else ""
     kept = "the best one is" if checkpoint.members == 1 else f"the best {checkpoint.members} are"
     lines = [
         align_columns(rows),

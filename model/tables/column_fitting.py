@@ -121,7 +121,8 @@ def fit_columns(
     def fit(name: str) -> tuple[ColumnSpec | None, tuple[str, ...]]:
         series = frame[name].alias("")  # polars would take a name for a pattern, even a series' own
         if not series.count() and name not in texts.kept:
-            return None, (f"left out {name}: it has no value in any row; --keep {name} takes it all the same",)
+            keep = f"--keep {quote_names([name])} takes it all the same"
+            return None, (f"left out {name}: it has no value in any row; {keep}",)
         if name in texts.dates:
             style, absent = texts.dates[name]
             dates = fit_date(series.fill_null(np.nan).to_numpy(), style, weights)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from model.messages import quote_names
+
 if TYPE_CHECKING:
     import polars
 
@@ -46,13 +48,29 @@ def number_hints(series: polars.Series, name: str) -> tuple[str, ...]:
     hints = []
     if _looks_like_id(series):
         why = "has whole numbers that rise from row to row, as ids and row numbers do"
-        hints.append(f"{name} {why}; --drop {name} leaves it out")
-    ends = [] if series.count() == 0 else [float(series.min()), float(series.max())]  # type: ignore[arg-type]
-    for value in {*ends} & {*SENTINELS}:
+        hints.append(f"{name} {why}; --drop {quote_names([name])} leaves it out")
+    return (*hints, *sentinel_hints(series, name))
+
+
+def sentinel_hints(series: polars.Series, name: str) -> tuple[str, ...]:
+    """Numbers of a column that may stand for a missing value.
+
+    Args:
+        series: as of `number_hints`.
+        name: of the column.
+
+    Returns:
+        One sentence for each.
+    """
+    if not series.count():
+        return ()
+    hints = []
+    for value in {float(series.min()), float(series.max())} & {*SENTINELS}:  # type: ignore[arg-type]
         cells = _sentinel_cells(series, value)
         if cells:
+            option = quote_names([f"{name}={value:g}"])
             why = f"in {cells:,} rows, may stand for a missing value"
-            hints.append(f"{value:g} in {name}, {why}; --missing {name}={value:g} reads it so")
+            hints.append(f"{value:g} in {name}, {why}; --missing {option} reads it so")
     return tuple(sorted(hints))
 
 

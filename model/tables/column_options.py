@@ -18,6 +18,7 @@ class ColumnOptions(NamedTuple):
         categorical: the names of columns that are categories, whatever they hold.
         numeric: the names of columns that are numbers; all else in them is missing.
         missing: what stands for a missing value in any column, such as -999, or in one, such as age=-999.
+        kept: the names of columns that are learned from even if nearly every row has a text of its own.
     """
 
     dates: str | None = None
@@ -25,6 +26,7 @@ class ColumnOptions(NamedTuple):
     categorical: Collection[str] = ()
     numeric: Collection[str] = ()
     missing: Sequence[str] = ()
+    kept: Collection[str] = ()
 
     def marks(self, name: str, names: Collection[str]) -> tuple[str, ...]:
         """What stands for a missing value in a column.
@@ -37,9 +39,9 @@ class ColumnOptions(NamedTuple):
             The texts.
 
         Example:
-            >>> options = ColumnOptions(missing=["-999", "age=0", "a=b"])
+            >>> options = ColumnOptions(missing=["-999", "age=0"])
             >>> options.marks("age", ["age", "size"]), options.marks("size", ["age", "size"])
-            (('-999', '0', 'a=b'), ('-999', 'a=b'))
+            (('-999', '0'), ('-999',))
         """
         marks = []
         for each in self.missing:
@@ -60,7 +62,8 @@ class ColumnOptions(NamedTuple):
             TableError: if one is not there, or is to be both categories and numbers.
         """
         available = set(names)
-        for name in (*self.categorical, *self.numeric):
+        owners = [owner for owner, mark, _ in (each.rpartition("=") for each in self.missing) if mark]
+        for name in (*self.categorical, *self.numeric, *self.kept, *owners):
             if name not in available:
                 raise TableError(f"a column {quote(name)}", f"the columns {join_names(sorted(available))}", "name one")
         both = [name for name in self.numeric if name in self.categorical]

@@ -105,11 +105,6 @@ class CategoricalColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
         return len(self.categories) + self.is_pooled + self.missing
 
     @property
-    def has_numbers(self) -> bool:
-        """Whether all categories are numbers, so that JSON may have numbers for them."""
-        return bool(self.categories) and all(map(PLAIN_NUMBER.fullmatch, self.categories))
-
-    @property
     def unknown_inputs(self) -> Float[np.ndarray, " inputs"]:
         """The inputs of a value that training never saw, in float32."""
         return np.asarray(self.frequencies or np.zeros(self.input_count), np.float32)

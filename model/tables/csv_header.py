@@ -20,6 +20,9 @@ ROW_NUMBERS, ROW_NAMES, EMPTY_LAST = "row numbers", "row names", "an empty last 
 # How pandas names the column of row numbers when it reads its own file.
 _UNNAMED = re.compile(r"Unnamed: 0(\.\d+)*")
 
+# Columns that are told one by one if they are renamed.
+MAX_TOLD_NAMES = 5
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -73,6 +76,7 @@ def layout_of(path: PathLike, has_header: bool = True) -> Layout:
         first = header.first_line
     decimal = decimal_mark([row.fields for row in body if len(row.fields) == width], sample.separator)
     is_certain = has_header and width > 1 and header.next_line == 1 + header.first_line
+    is_certain = is_certain and not looks_like_values(names)
     return Layout(
         tuple(names),
         sample.separator,
@@ -174,20 +178,24 @@ def _names(
 
 def _distinct(names: Sequence[str], notes: list[str]) -> list[str]:
     """The names, with others for those that are blank or occur before."""
-    distinct: list[str] = []
+    distinct: dict[str, None] = {}
     taken = set(names)
+    renamed: list[str] = []
+    numbers: dict[str, int] = {}
     for position, name in enumerate(names, 1):
+        free = name
         if not name:
             free = _free(f"c{position}", taken)
-            notes.append(f"column {position} has no name, and is called {free}")
+            renamed.append(f"column {position} has no name, and is called {free}")
         elif name in distinct:
-            free = numbered_name(name, taken)
-            notes.append(f"column {position} is called {quote(free)}, because another is called {quote(name)}")
-        else:
-            free = name
+            free, numbers[name] = numbered_name(name, taken, numbers.get(name, 2))
+            renamed.append(f"column {position} is called {quote(free)}, because another is called {quote(name)}")
         taken.add(free)
-        distinct.append(free)
-    return distinct
+        distinct[free] = None
+    notes += renamed[:MAX_TOLD_NAMES]
+    if len(renamed) > MAX_TOLD_NAMES:
+        notes.append(f"{len(renamed) - MAX_TOLD_NAMES:,} more columns are renamed, as they have no name of their own")
+    return list(distinct)
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -60,6 +60,11 @@ _FORMS: dict[str, tuple[str, ...]] = {
 _PATTERNS = {style: tuple(map(re.compile, forms)) for style, forms in _FORMS.items()}
 
 
+# Seconds that a zone is from UTC at most, and the first and the last moment of the years 1 to 9999.
+MAX_ZONE = 14 * 3600
+_FIRST, _LAST = 86400.0 * (1 - _EPOCH), 86400.0 * (date.max.toordinal() + 1 - _EPOCH) - 1
+
+
 class DateSpelling(NamedTuple):
     """How the dates of a column are written.
 
@@ -129,8 +134,8 @@ def _seconds(parts: Mapping[str, str | None]) -> float | None:
     clock = clock_seconds(parts)
     if clock is None or "year" not in parts:
         return clock
-    day = _ordinal(parts)
-    return None if day is None else 86400.0 * (day - _EPOCH) + clock - zone_seconds(parts.get("zone"))
+    day, zone = _ordinal(parts), zone_seconds(parts.get("zone"))
+    return None if day is None or abs(zone) > MAX_ZONE else 86400.0 * (day - _EPOCH) + clock - zone
 
 
 def _ordinal(parts: Mapping[str, str | None]) -> int | None:
@@ -161,13 +166,14 @@ def describe_date(seconds: float, style: str) -> str:
         style: one of STYLES, or DIGITS.
 
     Returns:
-        In ISO 8601, without a time at midnight, and without seconds at a full minute.
+        In ISO 8601, without a time at midnight, and without seconds at a full minute; of a moment before the year 1 or
+        after 9999, the nearest in them.
 
     Example:
         >>> describe_date(86400.0, "dmy"), describe_date(5400.0, "time"), describe_date(90000.0, "ymd")
         ('1970-01-02', '01:30', '1970-01-02 01:00')
     """
-    moment = datetime(1970, 1, 1) + timedelta(seconds=seconds)
+    moment = datetime(1970, 1, 1) + timedelta(seconds=min(max(seconds, _FIRST), _LAST))
     clock = f"{moment:%H:%M:%S}" if moment.second else f"{moment:%H:%M}"
     if style == "time":
         return clock

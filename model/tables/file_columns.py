@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import NamedTuple
 
+from model.messages import quote_names
 from model.tables.column_options import NO_OPTIONS, ColumnOptions
 from model.tables.column_selection import SameColumns, Selection
 from model.tables.common_types import cast_to, common_type
@@ -144,7 +145,8 @@ def _read_text(
 def _left_out_notes(layout: Layout, names: Sequence[str]) -> tuple[str, ...]:
     """A note for each column that is left out and that is not among these names."""
     left_out = ((name, why) for name, why in layout.left_out.items() if name not in names)
-    return tuple(f"left out {why}; --columns {name} reads that column all the same" for name, why in left_out)
+    reads = "reads that column all the same"
+    return tuple(f"left out {why}; --columns {quote_names([name])} {reads}" for name, why in left_out)
 
 
 def _with_texts(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from model.messages import quote_names
 from model.tables.column_fitting import (
     DEFAULT_TEXTS,
     TextOptions,
@@ -16,6 +17,7 @@ from model.tables.column_fitting import (
     row_parts,
     spelled,
 )
+from model.tables.column_hints import sentinel_hints
 from model.tables.column_options import ColumnOptions
 from model.tables.columns import ColumnSpec
 from model.tables.errors import TableError, naming_file
@@ -83,7 +85,7 @@ def read_table(
     """
     from model.tables.reading import read_frame
 
-    options = ColumnOptions(dates, decimal, categorical, numeric, missing)
+    options = ColumnOptions(dates, decimal, categorical, numeric, missing, keep)
     read = partial(
         read_frame, paths, columns, target=target, drop=drop, has_header=has_header, options=options, sheet=sheet
     )
@@ -172,7 +174,7 @@ def read_columns(
     from model.tables.reading import read_frame
 
     with naming_file(describe_paths(paths)):
-        options = ColumnOptions(dates, decimal, categorical, numeric, missing)
+        options = ColumnOptions(dates, decimal, categorical, numeric, missing, keep)
         found = read_frame(paths, columns, drop=drop, has_header=has_header, options=options, sheet=sheet)
         fitted = fit_columns(found.frame, found.frame.columns, found.text_options(keep, strict))
     return fitted.specs, found.notes + fitted.notes
@@ -200,7 +202,11 @@ def table_from_frame(
     """
     rows = len(frame)
     if target in texts.dates:
-        raise TableError(f"numbers or classes in {target}", "dates or times", "name another --target")
+        raise TableError(
+            f"numbers or classes in {target}",
+            "dates or times",
+            f"name another --target, or say --categorical {quote_names([target])}",
+        )
     frame, single = without_single_classes(frame, target, task)
     if frame[target].null_count():
         frame = frame.filter(frame[target].is_not_null())
@@ -210,6 +216,7 @@ def table_from_frame(
     names = tuple(name for name in frame.columns if name != target)
     if not names:
         raise TableError("a column beside the target", "none", "name a file with more, or other --columns")
+    hints = sentinel_hints(frame[target].alias(""), target) if fitted.task == "regression" else ()
     learned = learn_columns(frame, names, texts)
     dropped = rows - len(frame)
     parts = row_parts(frame, learned.specs)
@@ -225,5 +232,5 @@ def table_from_frame(
         target_scaling=spelled(fitted.scaling, texts.spellings.get(target)),
         dropped=dropped,
         complete=False,
-        notes=tuple(note for note in (single, fitted.note) if note) + learned.notes,
+        notes=tuple(note for note in (single, fitted.note) if note) + hints + learned.notes,
     )

@@ -71,7 +71,7 @@ def table_from(
     dropped, kept, categories, numbers = (
         [name_text(name) for name in each] for each in (drop, keep, categorical, numeric)
     )
-    options = ColumnOptions(dates, decimal, categories, numbers, missing)
+    options = ColumnOptions(dates, decimal, categories, numbers, missing, kept)
 
     def select(names: Iterable[str], left_out: Container[str]) -> list[str]:
         names = list(names)

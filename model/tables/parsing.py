@@ -13,6 +13,7 @@ from model.messages import MAX_LISTED_NAMES, quote
 from model.tables.columns import BEYOND_FLOAT32, CategoricalColumn, ColumnSpec, NumericColumn
 from model.tables.date_columns import DateColumn
 from model.tables.date_spelling import DIGITS, EXAMPLES, read_date
+from model.tables.json_values import describe_json, number_text
 from model.tables.spelling import PLAIN_NUMBER, read_spelled
 
 # Blanks, which do not count at the ends of a value or a name: wide and narrow ones, those without any width, soft
@@ -131,8 +132,8 @@ def parse_json(column: ColumnSpec, value: Any) -> float:
         if not isinstance(value, float):
             raise ParseError("a number", describe_json(value))
         return _unless_mark(column, check_float32(value), f"{value:g}")
-    if isinstance(column, CategoricalColumn) and isinstance(value, float) and column.has_numbers:
-        value = f"{int(value)}" if value.is_integer() else repr(value)
+    if isinstance(column, CategoricalColumn) and isinstance(value, float):
+        value = number_text(value)
     is_boolean = isinstance(column, CategoricalColumn) and column.boolean
     if is_boolean and isinstance(value, bool):
         value = str(value).lower()
@@ -141,27 +142,6 @@ def parse_json(column: ColumnSpec, value: Any) -> float:
     if not isinstance(value, str):
         raise ParseError("true or false" if is_boolean else "a text", describe_json(value))
     return parse_text(column, value)
-
-
-def describe_json(value: Any) -> str:
-    """A JSON value in words.
-
-    Args:
-        value: as JSON is decoded, with every number as a float.
-
-    Returns:
-        A text or a truth value itself; of anything else, what it is.
-
-    Example:
-        >>> describe_json("a"), describe_json(True), describe_json([])
-        ("the text 'a'", 'true', 'an array')
-    """
-    if isinstance(value, str):
-        return f"the text {quote(value)}"
-    if isinstance(value, bool):
-        return str(value).lower()
-    kinds = {dict: "an object", list: "an array", float: "a number", type(None): "null"}
-    return kinds[type(value)]
 
 
 def one_of(names: Sequence[Any]) -> str:

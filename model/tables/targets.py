@@ -119,7 +119,7 @@ def fit_target(series: polars.Series, task: str | None) -> FittedTarget:
 
 
 def encode_target(
-    series: polars.Series, classes: Sequence[Class], scaling: NumericColumn = IDENTITY
+    series: polars.Series, classes: Sequence[Class], scaling: NumericColumn = IDENTITY, skips_others: bool = False
 ) -> Float[np.ndarray, " rows"]:
     """The target of each row, of a column that may have missing values.
 
@@ -127,6 +127,7 @@ def encode_target(
         series: the target's column, typed or as texts.
         classes: what a target of 0, 1, … stands for; empty in a regression.
         scaling: of the target of a regression, with the spelling of its numbers.
+        skips_others: whether a value that is no class counts as missing.
 
     Returns:
         [rows] float64: the index of each row's class, or the number in a regression; NaN where it is missing.
@@ -142,7 +143,7 @@ def encode_target(
     present = series.drop_nulls()
     unique = present.unique(maintain_order=True)
     indices, wrong = _class_indices(unique, classes)
-    if wrong.any():
+    if wrong.any() and not skips_others:
         first = unique[int(wrong.arg_max() or 0)]
         row = int((series == first).arg_max() or 0)
         raise TableError(f"{one_of(classes)} in {name}", f"{quote(first)} in row {row + 1:,}", ANOTHER_TARGET)

@@ -174,7 +174,8 @@ def _check_mostly_texts(name: str, series: pl.Series, counts: Mapping[str, int],
         row = int(series.is_in(others).fill_null(False).arg_max() or 0)
         more = sum(counts[text] for text in others) - 1
         found = f"{quote(series[row])} in {places.place(row)}, and {more:,} more such cells"
-        raise TableError(f"numbers in {name}", found, f"mend them, or take them for missing with --numeric {quote_names([name])}")
+        remedy = f"mend them, or take them for missing with --numeric {quote_names([name])}"
+        raise TableError(f"numbers in {name}", found, remedy)
 
 
 def _folded(column: pl.Series, counts: Mapping[str, int]) -> ReadTexts:

@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from model.messages import quote
 from model.tables.columns import CategoricalColumn, ColumnSpec, ColumnSpecs
+from model.tables.json_values import number_text
 
 
 class UnseenCells(NamedTuple):
@@ -74,7 +75,7 @@ class UnseenValues:
         name, spec = self.columns[column], self.column_specs[column]
         if math.isnan(value):
             return f"{name}: the value is missing, and none was in training"
-        text = quote(str(written).strip())
+        text = quote((number_text(written) if isinstance(written, float) else str(written)).strip())
         if isinstance(spec, CategoricalColumn) and spec.is_pooled:
             return f"{name}: {text} is none of the {len(spec.categories)} most common texts of training"
         return f"{name}: {text} was not seen in training"

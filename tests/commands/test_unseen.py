@@ -1,11 +1,14 @@
 """A category that training never saw, and a value missing where none was: answered alike everywhere, with notes."""
 
 import csv
+import shutil
 from pathlib import Path
 from typing import Any
 
+import jax
 import pytest
 
+from model import default_network, fit, make_checkpoint, read_table, save
 from serve import create_app
 from tests.commands.examples import run_main
 from tests.conftest import Nudge
@@ -28,17 +31,26 @@ NOTES = [
 ]
 
 
-@pytest.fixture
-def trained(tmp_path: Path, nudge: Nudge) -> Path:
-    """A folder with a checkpoint `table`."""
-    (tmp_path / "table.csv").write_text(f"colour,x,day,y\n{ROWS}")
-    run = nudge("train", "table.csv", "--target", "y", "--epochs", "20", "--restarts", "2")
-    assert run.returncode == 0, run.stderr
-    with (tmp_path / "new.csv").open("w", newline="") as file:
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a checkpoint `table`, trained once for all tests."""
+    folder = tmp_path_factory.mktemp("unseen")
+    (folder / "table.csv").write_text(f"colour,x,day,y\n{ROWS}")
+    table = read_table(folder / "table.csv", "y")
+    result = fit(default_network(table, (8,)), table, key=jax.random.key(0), epochs=20, restarts=2)
+    (folder / "checkpoints").mkdir()
+    save(folder / "checkpoints/table.safetensors", make_checkpoint(result, table, table_name="table.csv", seed=0))
+    with (folder / "new.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, NEW[0])
         writer.writeheader()
         writer.writerows(NEW)
-    return tmp_path
+    return folder
+
+
+@pytest.fixture
+def trained(once: Path, tmp_path: Path) -> Path:
+    """A copy of that folder."""
+    return Path(shutil.copytree(once, tmp_path, dirs_exist_ok=True))
 
 
 def tensors(rows: list[dict[str, str]]) -> dict[str, Any]:

@@ -80,7 +80,7 @@ SAME: dict[str, tuple[str | bytes, list[str]]] = {
     ),
     "row numbers twice": (
         "Unnamed: 0,x,z,ok\n0,1.5,7,yes\n1,2.5,8,no\n2,3.0,9,yes\n",
-        ["left out row numbers; --columns Unnamed: 0 reads that column all the same"],
+        ["left out row numbers; --columns 'Unnamed: 0' reads that column all the same"],
     ),
     "row names": (
         'x,z,ok\n"Ann",1.5,7,yes\n"Bob",2.5,8,no\n"Eve",3.0,9,yes\n',

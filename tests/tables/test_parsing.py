@@ -182,9 +182,9 @@ def test_a_message_lists_at_most_ten_categories_and_shortens_a_long_value() -> N
         (NumericColumn(), [1.0], "a number was expected, and an array was found"),
         (NumericColumn(), {}, "a number was expected, and an object was found"),
         (NumericColumn(), 1e39, "a finite number within ±3.4e38 was expected, and '1e+39' was found"),
-        (CategoricalColumn(COLORS), 5.0, "a text was expected, and a number was found"),
+        (CategoricalColumn(COLORS), 5.0, "one of blue, green, red was expected, and '5' was found"),
         (CategoricalColumn(COLORS), True, "a text was expected, and true was found"),
-        (BOOLEANS, 1.0, "true or false was expected, and a number was found"),
+        (BOOLEANS, 1.0, "one of false, true was expected, and '1' was found"),
     ],
 )
 def test_a_json_value_of_another_type_is_refused(column: ColumnSpec, value: Any, message: str) -> None:

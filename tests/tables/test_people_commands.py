@@ -48,7 +48,7 @@ def test_inspect_shows_what_python_reads(tmp_path: Path, name: str) -> None:
     else:
         assert (shown.status, shown.errors) == (0, "")
         assert notes_text(table.notes) in shown.out
-        assert all(f"\n{column} " in shown.out for column in (*table.columns, table.target))
+        assert all(f"\n{escape_unprintable(column)} " in shown.out for column in (*table.columns, table.target))
 
 
 @pytest.mark.parametrize("name", one_in(9))

@@ -165,7 +165,7 @@ COLUMNS: dict[str, tuple[list[str], list[Any], list[str]]] = {
     "moments without marks": (
         ["20240131235959", "20240201000000"],
         [1706745599, 1706745600],
-        ["'20240131235959' in v is read as 2024-01-31 23:59"],
+        ["'20240131235959' in v is read as 2024-01-31 23:59:59"],
     ),
     "large amounts": (["100000000000", "250000000000"], [100000000000, 250000000000], []),
     "an error of a spreadsheet": (
