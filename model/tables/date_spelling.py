@@ -173,7 +173,8 @@ def describe_date(seconds: float, style: str) -> str:
         >>> describe_date(86400.0, "dmy"), describe_date(5400.0, "time"), describe_date(90000.0, "ymd")
         ('1970-01-02', '01:30', '1970-01-02 01:00')
     """
-    moment = datetime(1970, 1, 1) + timedelta(seconds=min(max(seconds, _FIRST), _LAST))
+    seconds = min(max(seconds, _FIRST), _LAST)
+    moment = datetime(1970, 1, 1) + timedelta(seconds=seconds)
     clock = f"{moment:%H:%M:%S}" if moment.second else f"{moment:%H:%M}"
     if style == "time":
         return clock
