@@ -214,13 +214,18 @@ def _spelling(counts: Mapping[str, int], written: Mapping[str, WrittenNumber], p
     for text, parts in written.items():
         prefixes[parts.prefix] += counts[text]
         suffixes[parts.suffix] += counts[text]
-        shapes[re.sub("[0-9]", "0", parts.number)] += counts[text]
+        shapes[_shape(parts.number)] += counts[text]
     spelling = NumberSpelling(*_grouping(shapes, prefers_comma), _commonest(prefixes), marks=_marks(counts, written))
     if _are_factors(suffixes):
         return msgspec.structs.replace(spelling, has_factors=True)
     if _are_flags(suffixes):
         return msgspec.structs.replace(spelling, marks=(*spelling.marks, *filter(None, suffixes)))
     return msgspec.structs.replace(spelling, suffix=_commonest(suffixes))
+
+
+def _shape(number: str) -> str:
+    """The number with 0 for each digit but the first, which is 1 if it is not 0."""
+    return re.sub("[1-9]", "1", number[0]) + re.sub("[0-9]", "0", number[1:])
 
 
 def _marks(counts: Mapping[str, int], written: Mapping[str, WrittenNumber]) -> tuple[str, ...]:
@@ -276,7 +281,7 @@ def _grouping(shapes: Mapping[str, int], prefers_comma: bool) -> tuple[str, str]
     """The characters between thousands and before decimals with which most cells can be read.
 
     Args:
-        shapes: how many cells have each number, in which every digit is 0.
+        shapes: how many cells have each number, as of `_shape`.
         prefers_comma: as of `infer_spelling`.
     """
     scores = {

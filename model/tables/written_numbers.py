@@ -51,19 +51,20 @@ def number_pattern(grouping: str, decimal: str) -> re.Pattern[str]:
     """What digits look like.
 
     Args:
-        grouping: the character between thousands; empty if there is none. With a comma, lakhs are apart too.
+        grouping: the character between thousands; empty if there is none. With a comma, lakhs are apart too. A number
+            that begins with 0 has none.
         decimal: the character before decimals.
 
     Returns:
         A pattern for the whole of them.
 
     Example:
-        >>> [bool(number_pattern(",", ".").fullmatch(text)) for text in ("1,234.5", "1,20,000", "12,34")]
-        [True, True, False]
+        >>> [bool(number_pattern(",", ".").fullmatch(text)) for text in ("1,234.5", "1,20,000", "12,34", "0,208")]
+        [True, True, False, False]
     """
     decimals = re.escape(decimal)
-    whole = rf"[0-9]{{1,3}}(?:{re.escape(grouping)}[0-9]{{3}})+|[0-9]+" if grouping else "[0-9]+"
-    lakhs = "|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}" if grouping == "," else ""
+    whole = rf"[1-9][0-9]{{0,2}}(?:{re.escape(grouping)}[0-9]{{3}})+|[0-9]+" if grouping else "[0-9]+"
+    lakhs = "|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}" if grouping == "," else ""
     return re.compile(rf"(?:{whole}{lakhs})(?:{decimals}[0-9]*)?(e[+-]?[0-9]+)?|{decimals}[0-9]+(e[+-]?[0-9]+)?", re.I)
 
 
