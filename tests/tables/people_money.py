@@ -26,6 +26,12 @@ _METRES = [f"1.{200 + row} m" if row % 3 == 1 else f"{140 + row / 2} cm" for row
 
 VARIATIONS: list[Case] = [
     one("swiss francs", [f"CHF {text.replace(',', chr(39))}" for text in MONEY], _CENTS, "CHF"),
+    one("francs without cents", ["CHF 1'308.–", "CHF 222.–", "CHF 49.50"], number(1308, 222, 49.5), "CHF 1'308.–"),
+    one("a point and a dash", ["222.-", "310.-", "87.-"], number(222, 310, 87), "222.-"),
+    one("a point and two dashes", ["222.--", "310.--", "87.50"], number(222, 310, 87.5), "222.--"),
+    one("euros without cents", ["51,- €", "12,- €", "49,90 €"], number(51, 12, 49.9), "51,- €", separator=";"),
+    one("a comma and a dash", ["12,–", "51,—", "1.308,-"], number(12, 51, 1308), "12,–", separator=";"),
+    one("a minus behind cents", ["25.07-", "12.50", "-3.-"], number(-25.07, 12.5, -3), "25.07-"),
     one("swiss apostrophes", [text.replace(",", "’") for text in MONEY], _CENTS, "’"),
     one("pounds", [f"£{x}" for x in XS], _NUMBERS, "£"),
     one("yen", [f"¥{text}" for text in THOUSANDS], _THOUSAND, "¥"),
