@@ -23,6 +23,7 @@ _NUMBERS, _NEGATIVE = number(*NUMBERS[:3]), number(NUMBERS[0], -NUMBERS[1], NUMB
 _LAKHS = [f"{row % 9 + 1},{int(float(x)):02},{int(100 * float(x)) % 1000:03}" for row, x in enumerate(XS)]
 _RUPEES = or_else(number(*(float(text.replace(",", "")) for text in _LAKHS[:3])), "refused")
 _METRES = [f"1.{200 + row} m" if row % 3 == 1 else f"{140 + row / 2} cm" for row in range(ROWS)]
+_SIDES = [text.replace(".", ",") for text in mixed("{} S", "{} H")]
 
 VARIATIONS: list[Case] = [
     one("swiss francs", [f"CHF {text.replace(',', chr(39))}" for text in MONEY], _CENTS, "CHF"),
@@ -54,6 +55,8 @@ VARIATIONS: list[Case] = [
     one("mixed case of units", mixed("{} kg", "{} KG"), or_else(_NUMBERS, "refused"), "kg"),
     one("units in brackets", [f"{x} (kg)" for x in XS], or_else(_NUMBERS, "refused"), "kg"),
     one("units near and far", mixed("{} kg", "{}kg"), _NUMBERS, "kg"),
+    one("debit and credit", mixed("{} S", "{} H"), or_else(left_out(), "refused")),
+    one("debit and credit in Germany", _SIDES, or_else(left_out(), "refused"), "units", header="betrag", separator=";"),
     one("degrees", [f"{x} °C" for x in XS], _NUMBERS, "°C"),
     one("inches", [f'{x}"' for x in XS], or_else(_NUMBERS, "refused"), '"'),
     one("superscripts", [f"{x} m²" for x in XS], _NUMBERS, "m²"),
