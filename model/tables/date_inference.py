@@ -87,7 +87,7 @@ def infer_dates(name: str, counts: Mapping[str, int], styles: Sequence[str] = ST
     best = max(read, key=cells.__getitem__)
     total = sum(counts.values())
     others = {text: counts[text] for text in counts if text not in read[best]} if cells[best] < total else {}
-    absent = find_absent(others, total)
+    absent = find_absent(others, total, read[best].values())
     if not cells[best] or absent is None:
         return None
     if best == "dmy" and cells.get("mdy") == cells[best] and read["dmy"] != read["mdy"]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from model.tables.absent_texts import MAX_STRAY_SHARE, are_few_strays, are_words
 from model.tables.durations import read_duration
 from model.tables.written_numbers import LIMITS, NUMBERS, WrittenNumber, is_number_like, is_same_unit, take_apart
 
@@ -22,10 +23,6 @@ SURE_FACTORS = ("K", "k", "M", "mn", "mio", "Mio", "mln", "million", "bn", "Mrd"
 _FLAGS = frozenset("bcdefinprsuz") | {"bp", "be", "de", "ep", "bep"}
 # Plain numbers beside percents are shares if they are within ±1 and at least this part of the cells.
 MIN_SHARES = 0.1
-# A text among numbers is missing if it is the only one, has no digit, and occurs in so many cells.
-MIN_WORD_CELLS = 3
-# Other texts are missing in up to so many cells, if no more than one in so many has one, or up to this share of cells.
-MAX_STRAY_CELLS, MIN_CELLS_PER_STRAY, MAX_STRAY_SHARE = 2, 5, 0.01
 # So many of them are remembered.
 MAX_ABSENT = 100
 # At least this share of the cells must be numbers.
@@ -180,32 +177,16 @@ def infer_spelling(counts: Mapping[str, int], prefers_comma: bool = False) -> Sp
     # A plain number among these would stand for all numbers that are equal.
     absent = tuple(text for text in others if not PLAIN_NUMBER.fullmatch(text))[:MAX_ABSENT]
     spelling = msgspec.structs.replace(spelling, absent=absent)
+    have_digits = any(any(map(str.isdigit, text)) for text in others)
+    are_missing = not have_digits and are_words({text: counts[text] for text in others}, numbers.values())
     numbers |= dict.fromkeys(others, float("nan"))
-    if len(others) == 1 and stray_cells >= MIN_WORD_CELLS and not any(map(str.isdigit, others[0])):
+    if are_missing:
         return SpelledColumn(spelling, numbers, ())
     # Numbers of another unit are no strays, unless there are very few.
     has_other_units = any(text in written for text in others)
     if not are_few_strays(stray_cells, cells) or (has_other_units and stray_cells > MAX_STRAY_SHARE * cells):
         return None
     return SpelledColumn(spelling, numbers, tuple(others))
-
-
-def are_few_strays(stray_cells: int, cells: int) -> bool:
-    """Whether the cells that do not fit the others are so few that they are taken for missing.
-
-    Args:
-        stray_cells: how many do not fit.
-        cells: how many there are.
-
-    Returns:
-        True if so.
-
-    Example:
-        >>> are_few_strays(1, 10), are_few_strays(2, 5), are_few_strays(9, 1000)
-        (True, False, True)
-    """
-    are_two = stray_cells <= MAX_STRAY_CELLS and MIN_CELLS_PER_STRAY * stray_cells <= cells
-    return are_two or stray_cells <= MAX_STRAY_SHARE * cells
 
 
 def _spelling(counts: Mapping[str, int], written: Mapping[str, WrittenNumber], prefers_comma: bool) -> NumberSpelling:

@@ -145,9 +145,8 @@ def _dates(name: str, series: pl.Series, found: SpelledDates, places: RowPlaces)
         if is_plain
         else f"{quote(text)} in {name} is read as {written}"
     ]
-    word, strays = found.absent
-    notes += [word_note(name, word, int((series == word).sum()))] if word else []
-    notes += stray_notes(name, series, strays, places)
+    notes += [word_note(name, word, int((series == word).sum())) for word in found.absent.words]
+    notes += stray_notes(name, series, found.absent.strays, places)
     notes += far_date_notes(name, seconds) if found.style != "time" else ()
     return ReadTexts(seconds, dates=found.spelling, notes=tuple(notes))
 
@@ -174,7 +173,8 @@ def _check_mostly_texts(name: str, series: pl.Series, counts: Mapping[str, int],
         row = int(series.is_in(others).fill_null(False).arg_max() or 0)
         more = sum(counts[text] for text in others) - 1
         found = f"{quote(series[row])} in {places.place(row)}, and {more:,} more such cells"
-        raise TableError(f"numbers in {name}", found, f"mend them, or take them for missing with --numeric {quote_names([name])}")
+        remedy = f"mend them, or take them for missing with --numeric {quote_names([name])}"
+        raise TableError(f"numbers in {name}", found, remedy)
 
 
 def _folded(column: pl.Series, counts: Mapping[str, int]) -> ReadTexts:

@@ -210,6 +210,8 @@ VARIATIONS: list[Case] = [
     one("dates with NaT", _with(_ISO, "NaT"), _GAPS),
     one("dates with a dash", _with(_ISO, "-"), _GAPS, "'-'"),
     one("dates with never", _with(_ISO, "never"), _GAPS, "never"),
+    one("dates with open and never", _with(_with(_ISO, "open", 8), "never", 20), _GAPS, "open"),
+    one("dates with never and open", _with(_with(_ISO, "open", 8), "never", 20), _GAPS, "never"),
     one("dates with zeros", _with(_ISO, "0000-00-00"), _GAPS, "0000-00-00"),
     one("dates with a far end", _with(_ISO, "9999-12-31"), date(*_DAYS), "9999-12-31"),
     one("dates with a far beginning", _with(_ISO, "1900-01-01"), date(*_DAYS), "1900-01-01"),

@@ -184,8 +184,16 @@ VARIATIONS: list[Case] = [
     one(
         "two words for missing",
         _gaps("unknown", 20, tuple(_gaps("n.d.", 15))),
-        or_else(number(*NUMBERS[:3], None), "refused"),
+        number(*NUMBERS[:3], None),
         "unknown",
+    ),
+    one("a dash and k.A.", _gaps("-", 10, tuple(_gaps("k.A.", 15))), number(*NUMBERS[:3], None), "k.A."),
+    one("refused ages", _gaps("refused", 10, tuple(_gaps("unknown", 7, _AGES))), number(20, 21, 22, None), "refused"),
+    one("unknown ages", _gaps("refused", 10, tuple(_gaps("unknown", 7, _AGES))), number(20, 21, 22, None), "unknown"),
+    one(
+        "two words among few numbers",
+        _gaps("many", 10, tuple(_gaps("none at all", 7, repeated(["1", "2", "3"])))),
+        category("1", "2", "3", "many"),
     ),
     one("missing in a few cells of many", _gaps("tbd", 60), _WITH_GAPS, "tbd", "4"),
     # Sentinels.
