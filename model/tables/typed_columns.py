@@ -16,7 +16,7 @@ from model.tables.codes import are_codes, why_ids
 from model.tables.column_fitting import TextOptions
 from model.tables.column_options import NO_OPTIONS, ColumnOptions
 from model.tables.columns import EXACT_WHOLE_NUMBERS
-from model.tables.date_spelling import STYLES, DateSpelling
+from model.tables.date_spelling import SHORT_YMD, STYLES, DateSpelling
 from model.tables.doubtful_points import may_be_thousands, read_points
 from model.tables.errors import TableError
 from model.tables.far_dates import far_date_notes
@@ -148,7 +148,9 @@ def _read_column(column: pl.Series, prefers_comma: bool, dates: str | None, plac
 
 def _date_styles(order: str | None) -> tuple[str, ...]:
     """How dates may be written if the order of year, month and day is known."""
-    return STYLES if order is None else (order, "ym", "time")
+    if order is None:
+        return STYLES
+    return (order, *([SHORT_YMD] if order == "ymd" else []), "ym", "time")
 
 
 def _read_points(column: pl.Series, are_thousands: bool) -> ReadTexts | None:

@@ -18,6 +18,7 @@ from tests.tables.people import (
     or_else,
     or_said,
     parquet,
+    repeated,
     written,
 )
 
@@ -241,6 +242,22 @@ VARIATIONS: list[Case] = [
         columns={"when": date("2024-01-01", "2024-02-02", "2024-03-03")},
         says=(("when",),),
         options={"dates": "dmy"},
+    ),
+    case(
+        "years of two digits first by an option",
+        written({"when": [f"{moment:%y-%m-%d}" for moment in _MOMENTS], "x": XS, "y": YS}),
+        "y",
+        columns={"when": date(*_DAYS)},
+        says=(("when", "24-01-09", "2024-01-09"),),
+        options={"dates": "ymd"},
+    ),
+    case(
+        "years of two and of four digits first by an option",
+        written({"when": repeated(["20/5/28", "2021/6/29", "22/11/10"]), "x": XS, "y": YS}),
+        "y",
+        columns={"when": date("2020-05-28", "2021-06-29", "2022-11-10")},
+        says=(("when", "20/5/28", "2020-05-28"),),
+        options={"dates": "ymd"},
     ),
     # None of these is a date.
     one("days of the week", ["Mon", "Tue", "Wed", "Thu"], category("Mon", "Tue")),
