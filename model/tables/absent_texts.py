@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -12,6 +13,10 @@ MIN_WORD_CELLS = 3
 MAX_WORDS, MAX_CATEGORIES = 3, 20
 # Other texts are missing in up to so many cells, if no more than one in so many has one, or up to this share of cells.
 MAX_STRAY_CELLS, MIN_CELLS_PER_STRAY, MAX_STRAY_SHARE = 2, 5, 0.01
+
+
+# How spreadsheets write the day 0, in some order.
+_DAY_ZERO = re.compile(r"(0?1[-/.]0?0[-/.](19)?00|0?0[-/.]0?1[-/.](19)?00|1900-0?1-0?0)( 0?0:00(:00)?)?")
 
 
 class AbsentTexts(NamedTuple):
@@ -57,8 +62,8 @@ def find_absent(others: Mapping[str, int], cells: int, values: Iterable[float] =
 
 
 def _is_no_date(text: str) -> bool:
-    """Whether a text has no digit, or is a date of zeros or of nines."""
-    return set(filter(str.isdigit, text)) in (set(), {"0"}, {"9"})
+    """Whether a text has no digit, or is a date of zeros or of nines, or the day 0 of a spreadsheet."""
+    return set(filter(str.isdigit, text)) in (set(), {"0"}, {"9"}) or _DAY_ZERO.fullmatch(text) is not None
 
 
 def are_words(others: Mapping[str, int], values: Iterable[float]) -> bool:
@@ -72,12 +77,10 @@ def are_words(others: Mapping[str, int], values: Iterable[float]) -> bool:
         True for a single text, and for two or three among many different values.
 
     Example:
-        >>> (
-        ...     are_words({"-": 3}, [1.0]),
-        ...     are_words({"-": 3, "k.A.": 4}, [1.0, 2.0]),
-        ...     are_words({"-": 3, "x": 3}, range(21)),
-        ... )
-        (True, False, True)
+        >>> are_words({"-": 3}, [1.0]), are_words({"-": 3, "k.A.": 4}, [1.0, 2.0])
+        (True, False)
+        >>> are_words({"-": 3, "k.A.": 4}, [1.0 * number for number in range(21)])
+        True
     """
     if not others or len(others) > MAX_WORDS or min(others.values()) < MIN_WORD_CELLS:
         return False

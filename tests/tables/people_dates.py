@@ -90,6 +90,7 @@ def _with(cells: list[str], word: str, every: int = 20) -> list[str]:
 
 _ISO = _as("%Y-%m-%d")
 _GAPS = date(*_DAYS, None)
+_AMERICAN = [f"{moment.month}/{moment.day}/{moment.year}" for moment in _MOMENTS]
 _FEW_DAYS = [f"{1 + row % 12}/{1 + row % 11}/2024" for row in range(ROWS)]
 
 REPORTED: list[Case] = [
@@ -214,6 +215,7 @@ VARIATIONS: list[Case] = [
     one("dates with open and never", _with(_with(_ISO, "open", 8), "never", 20), _GAPS, "open"),
     one("dates with never and open", _with(_with(_ISO, "open", 8), "never", 20), _GAPS, "never"),
     one("dates with zeros", _with(_ISO, "0000-00-00"), _GAPS, "0000-00-00"),
+    one("dates with the day 0 of a spreadsheet", _with(_AMERICAN, "1/0/1900"), _GAPS, "1/0/1900"),
     one("dates with a far end", _with(_ISO, "9999-12-31"), date(*_DAYS), "9999-12-31"),
     one("dates with a far beginning", _with(_ISO, "1900-01-01"), date(*_DAYS), "1900-01-01"),
     one("a day that is not there", _with(_ISO, "2024-02-30", 200), _GAPS, "2024-02-30", "4"),
