@@ -103,11 +103,9 @@ def read_spelled(text: str, spelling: NumberSpelling) -> float | None:
 
 
 def _value(written: WrittenNumber, spelling: NumberSpelling) -> float | None:
-    exponent = _exponent(written.suffix, spelling)
-    if exponent is None or not (written.prefix == "" or is_same_unit(written.prefix, spelling.prefix)):
+    if not _has_unit(written, spelling) or not set(written.marks) <= set(spelling.marks):
         return None
-    if not set(written.marks) <= set(spelling.marks):
-        return None
+    exponent = _exponent(written.suffix, spelling) or 0
     if not NUMBERS[spelling.grouping, spelling.decimal].fullmatch(written.number):
         return None
     digits = written.number.replace(spelling.grouping, "") if spelling.grouping else written.number
@@ -187,6 +185,31 @@ def infer_spelling(counts: Mapping[str, int], prefers_comma: bool = False) -> Sp
     if not are_few_strays(stray_cells, cells) or (has_other_units and stray_cells > MAX_STRAY_SHARE * cells):
         return None
     return SpelledColumn(spelling, numbers, tuple(others))
+
+
+def numbers_of_other_units(counts: Mapping[str, int], prefers_comma: bool = False) -> list[str]:
+    """The numbers that have another unit, or another currency, than most cells of a column.
+
+    Args:
+        counts: how many cells have each text, as of `infer_spelling`.
+        prefers_comma: as of `infer_spelling`.
+
+    Returns:
+        Their texts.
+
+    Example:
+        >>> numbers_of_other_units({"5 kg": 1, "7.5 kg": 2, "500 g": 2, "3": 1, "oops": 1})
+        ['500 g']
+    """
+    written = {text: parts for text in counts if (parts := take_apart(text)) is not None}
+    spelling = _spelling(counts, written, prefers_comma)
+    return [text for text, parts in written.items() if not _has_unit(parts, spelling)]
+
+
+def _has_unit(written: WrittenNumber, spelling: NumberSpelling) -> bool:
+    """Whether a number has no other unit or currency than those of its column."""
+    is_priced = written.prefix == "" or is_same_unit(written.prefix, spelling.prefix)
+    return is_priced and _exponent(written.suffix, spelling) is not None
 
 
 def _spelling(counts: Mapping[str, int], written: Mapping[str, WrittenNumber], prefers_comma: bool) -> NumberSpelling:
