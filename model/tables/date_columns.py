@@ -17,7 +17,7 @@ class DateColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="d
     """A column of points in time, in seconds since 1970, or since midnight.
 
     Attributes:
-        style: how they are written, one of `date_spelling.STYLES`, or `date_spelling.DIGITS`.
+        style: how they are written, one of `date_spelling.STYLES`, or `SHORT_YMD` or `DIGITS` of it.
         mean: of the seconds in training.
         scale: their standard deviation; 0 if they are all the same.
         minimum: the earliest in training; None if there was none.

@@ -11,20 +11,20 @@ import numpy as np
 from model.messages import quote
 from model.tables.absent_texts import AbsentTexts, find_absent
 from model.tables.date_columns import SECONDS_PER_DAY
-from model.tables.date_spelling import STYLES, DateSpelling, read_in_order
+from model.tables.date_spelling import SHORT_YMD, STYLES, DateSpelling, read_in_order
 from model.tables.errors import TableError
 
 # Texts in which a style must occur to be tried for all.
 _SAMPLED_TEXTS = 1_000
 # Styles in which a date may also be written as in ISO 8601.
-_ORDERS = ("dmy", "mdy", "ym")
+_ORDERS = (SHORT_YMD, "dmy", "mdy", "ym")
 
 
 class SpelledDates(NamedTuple):
     """What the texts of a column of dates are.
 
     Attributes:
-        style: how they are written, one of STYLES, or DIGITS.
+        style: how they are written, one of STYLES, SHORT_YMD or DIGITS.
         seconds: what each text stands for; None for a text that is taken for missing.
         absent: the texts that are no dates.
     """
@@ -87,7 +87,7 @@ def infer_dates(name: str, counts: Mapping[str, int], styles: Sequence[str] = ST
     best = max(read, key=cells.__getitem__)
     total = sum(counts.values())
     others = {text: counts[text] for text in counts if text not in read[best]} if cells[best] < total else {}
-    absent = find_absent(others, total)
+    absent = find_absent(others, total, read[best].values())
     if not cells[best] or absent is None:
         return None
     if best == "dmy" and cells.get("mdy") == cells[best] and read["dmy"] != read["mdy"]:

@@ -14,8 +14,14 @@ from model.tables.month_names import is_weekday, month_number
 STYLES = ("ymd", "dmy", "mdy", "ym", "time")
 # Year, month and day without anything between them, maybe with a time, as a number may be written.
 DIGITS = "digits"
+# A year of two digits, month and day, which could be other dates too; only if somebody says so.
+SHORT_YMD = "short ymd"
 # How a date of each style may be written.
-EXAMPLES = dict.fromkeys(("ymd", "dmy", "mdy"), "2024-01-31") | {"ym": "2024-01", "time": "12:30", DIGITS: "20240131"}
+EXAMPLES = dict.fromkeys(("ymd", SHORT_YMD, "dmy", "mdy"), "2024-01-31") | {
+    "ym": "2024-01",
+    "time": "12:30",
+    DIGITS: "20240131",
+}
 # A year of two digits above this one is of the last century, as strptime takes it (POSIX).
 LAST_SHORT_YEAR = 68
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -36,6 +42,7 @@ _FORMS: dict[str, tuple[str, ...]] = {
         rf"{_LONG_YEAR}\s*[年년]\s*(?P<month>[0-9]{{1,2}})\s*[月월]\s*(?P<day>[0-9]{{1,2}})\s*[日일](?:\s*{CLOCK})?",
         rf"{_LONG_YEAR}-?W(?P<week>[0-9]{{2}})(?:-?(?P<weekday>[1-7]))?",
     ),
+    SHORT_YMD: (rf"['’]?(?P<year>[0-9]{{2}})[-/. ]{_MONTH}[-/. ]{_DAY}{_AT}",),
     "dmy": (
         rf"{_DAY}{_GAP}{_MONTH}{_GAP}{_YEAR}{_AT}",
         rf"(?P<day>[0-9]{{1,2}}){_NAMED_MONTH}{_LONG_YEAR}{_AT}",
@@ -69,7 +76,7 @@ class DateSpelling(NamedTuple):
     """How the dates of a column are written.
 
     Attributes:
-        style: one of STYLES, or DIGITS.
+        style: one of STYLES, SHORT_YMD or DIGITS.
         absent: texts that stand for a missing value in this column, besides the usual ones.
     """
 
@@ -82,7 +89,7 @@ def read_date(text: str, style: str) -> float | None:
 
     Args:
         text: without blanks around it. A date may always be written as in ISO 8601, too.
-        style: one of STYLES, or DIGITS.
+        style: one of STYLES, SHORT_YMD or DIGITS.
 
     Returns:
         Seconds since 1970 in UTC, or since midnight for the style time; None if the text is no such date. A month or a
@@ -93,8 +100,8 @@ def read_date(text: str, style: str) -> float | None:
         (-3600.0, 86400.0, 5400.0)
         >>> read_date("Friday, 2nd of January 1970", "dmy"), read_date("19700102", "digits")
         (86400.0, 86400.0)
-        >>> read_date("31.02.2024", "dmy") is None
-        True
+        >>> read_date("70/1/2", "short ymd"), read_date("31.02.2024", "dmy")
+        (86400.0, None)
     """
     seconds = read_in_order(text, style)
     return read_in_order(text, "ymd") if seconds is None and style not in ("ymd", "time") else seconds
@@ -163,7 +170,7 @@ def describe_date(seconds: float, style: str) -> str:
 
     Args:
         seconds: as of `read_date`.
-        style: one of STYLES, or DIGITS.
+        style: one of STYLES, SHORT_YMD or DIGITS.
 
     Returns:
         In ISO 8601, without a time at midnight, and without seconds at a full minute; of a moment before the year 1 or

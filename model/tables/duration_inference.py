@@ -47,7 +47,7 @@ def infer_durations(counts: Mapping[str, int]) -> SpelledColumn | None:
     """
     read = {text: seconds for text in counts if (seconds := read_duration(text)) is not None}
     others = {text: count for text, count in counts.items() if text not in read}
-    absent = find_absent(others, sum(counts.values()))
+    absent = find_absent(others, sum(counts.values()), read.values())
     if not read or absent is None or _are_numbers_with_a_unit(read):
         return None
     if all(read_date(text, "time") is not None for text in read):

@@ -45,7 +45,7 @@ def read_duration(text: str) -> float | None:
     Example:
         >>> [read_duration(text) for text in ("25:10:00", "1:02:03.5", "1h 05m", "PT1H5M", "-1 days +23:59:00")]
         [90600.0, 3723.5, 3900.0, 3900.0, -60.0]
-        >>> [read_duration(text) for text in ("1:75:00", "5m 1h", "12 kg", "90")]
+        >>> [read_duration(text) for text in ("1:75:00", "5m 1h", "12 H", "90")]
         [None, None, None, None]
     """
     for read in (_clock, _iso, _spoken):
@@ -69,7 +69,12 @@ def duration_unit(text: str) -> str | None:
         ('min', 'h', None, None)
     """
     found = _PARTS.fullmatch(text.lstrip("+-− "))
-    return None if found is None else _UNITS.get(found[2].lower())
+    return None if found is None else _unit(found[2])
+
+
+def _unit(word: str) -> str | None:
+    """The unit that a word stands for. A single letter in upper case is none: S and H are debit and credit at banks."""
+    return _UNITS.get(word if len(word) == 1 else word.lower())
 
 
 def _clock(text: str) -> float | None:
@@ -104,7 +109,7 @@ def _spoken(text: str) -> float | None:
     found = _SPOKEN.fullmatch(text)
     if found is None:
         return None
-    parts = [(number, _UNITS.get(word.lower(), "")) for number, word in _PARTS.findall(text)]
+    parts = [(number, _unit(word) or "") for number, word in _PARTS.findall(text)]
     places = [_ORDER.index(unit) if unit else -1 for _, unit in parts]
     if min(places) < 0 or places != sorted(set(places)):
         return None

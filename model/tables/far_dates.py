@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
+from model.tables.absent_texts import MIN_WORD_CELLS
 from model.tables.date_columns import SECONDS_PER_DAY
 from model.tables.date_spelling import describe_date
 from model.tables.frames import pl
-from model.tables.spelling import MIN_WORD_CELLS
 
 # Days that programs write for a missing one.
 _STAND_INS = (

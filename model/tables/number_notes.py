@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping
 from itertools import islice
@@ -11,12 +12,13 @@ from model.messages import quote
 from model.tables.frames import pl
 from model.tables.row_places import ONE_FILE, RowPlaces
 from model.tables.spelling import SURE_FACTORS, SpelledColumn
-from model.tables.written_numbers import LIMITS, WrittenNumber, take_apart
+from model.tables.written_numbers import DASHES, LIMITS, WrittenNumber, take_apart
 
 # Texts that are told one by one if they are taken for missing, and marks if they are passed over.
 MAX_TOLD_STRAYS, MAX_TOLD_MARKS = 3, 3
 # Texts among which the oddest is looked for.
 SAMPLED_TEXTS = 1_000
+_NO_CENTS = re.compile(rf"[0-9][.,][{DASHES}]")
 
 
 def number_notes(
@@ -82,7 +84,7 @@ def _oddity(text: str, written: WrittenNumber, found: SpelledColumn) -> int:
     is_true_minus = text[0] in "−–" and found.spelling.is_plain
     is_odd_sign = written.is_negative and not text.startswith("-") and not is_true_minus
     digits = written.number.strip("0123456789")
-    is_odd_number = digits != "" and not _is_plain_number(written.number)
+    is_odd_number = digits != "" and (not _is_plain_number(written.number) or _NO_CENTS.search(text) is not None)
     return 2 * bool(written.prefix) + 2 * bool(written.suffix) + is_odd_sign + is_odd_number
 
 

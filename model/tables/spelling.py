@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from model.tables.absent_texts import MAX_STRAY_SHARE, are_few_strays, are_words
 from model.tables.durations import read_duration
 from model.tables.written_numbers import LIMITS, NUMBERS, WrittenNumber, is_number_like, is_same_unit, take_apart
 
@@ -22,10 +23,6 @@ SURE_FACTORS = ("K", "k", "M", "mn", "mio", "Mio", "mln", "million", "bn", "Mrd"
 _FLAGS = frozenset("bcdefinprsuz") | {"bp", "be", "de", "ep", "bep"}
 # Plain numbers beside percents are shares if they are within ±1 and at least this part of the cells.
 MIN_SHARES = 0.1
-# A text among numbers is missing if it is the only one, has no digit, and occurs in so many cells.
-MIN_WORD_CELLS = 3
-# Other texts are missing in up to so many cells, if no more than one in so many has one, or up to this share of cells.
-MAX_STRAY_CELLS, MIN_CELLS_PER_STRAY, MAX_STRAY_SHARE = 2, 5, 0.01
 # So many of them are remembered.
 MAX_ABSENT = 100
 # At least this share of the cells must be numbers.
@@ -106,11 +103,9 @@ def read_spelled(text: str, spelling: NumberSpelling) -> float | None:
 
 
 def _value(written: WrittenNumber, spelling: NumberSpelling) -> float | None:
-    exponent = _exponent(written.suffix, spelling)
-    if exponent is None or not (written.prefix == "" or is_same_unit(written.prefix, spelling.prefix)):
+    if not _has_unit(written, spelling) or not set(written.marks) <= set(spelling.marks):
         return None
-    if not set(written.marks) <= set(spelling.marks):
-        return None
+    exponent = _exponent(written.suffix, spelling) or 0
     if not NUMBERS[spelling.grouping, spelling.decimal].fullmatch(written.number):
         return None
     digits = written.number.replace(spelling.grouping, "") if spelling.grouping else written.number
@@ -180,8 +175,10 @@ def infer_spelling(counts: Mapping[str, int], prefers_comma: bool = False) -> Sp
     # A plain number among these would stand for all numbers that are equal.
     absent = tuple(text for text in others if not PLAIN_NUMBER.fullmatch(text))[:MAX_ABSENT]
     spelling = msgspec.structs.replace(spelling, absent=absent)
+    have_digits = any(any(map(str.isdigit, text)) for text in others)
+    are_missing = not have_digits and are_words({text: counts[text] for text in others}, numbers.values())
     numbers |= dict.fromkeys(others, float("nan"))
-    if len(others) == 1 and stray_cells >= MIN_WORD_CELLS and not any(map(str.isdigit, others[0])):
+    if are_missing:
         return SpelledColumn(spelling, numbers, ())
     # Numbers of another unit are no strays, unless there are very few.
     has_other_units = any(text in written for text in others)
@@ -190,22 +187,29 @@ def infer_spelling(counts: Mapping[str, int], prefers_comma: bool = False) -> Sp
     return SpelledColumn(spelling, numbers, tuple(others))
 
 
-def are_few_strays(stray_cells: int, cells: int) -> bool:
-    """Whether the cells that do not fit the others are so few that they are taken for missing.
+def numbers_of_other_units(counts: Mapping[str, int], prefers_comma: bool = False) -> list[str]:
+    """The numbers that have another unit, or another currency, than most cells of a column.
 
     Args:
-        stray_cells: how many do not fit.
-        cells: how many there are.
+        counts: how many cells have each text, as of `infer_spelling`.
+        prefers_comma: as of `infer_spelling`.
 
     Returns:
-        True if so.
+        Their texts.
 
     Example:
-        >>> are_few_strays(1, 10), are_few_strays(2, 5), are_few_strays(9, 1000)
-        (True, False, True)
+        >>> numbers_of_other_units({"5 kg": 1, "7.5 kg": 2, "500 g": 2, "3": 1, "oops": 1})
+        ['500 g']
     """
-    are_two = stray_cells <= MAX_STRAY_CELLS and MIN_CELLS_PER_STRAY * stray_cells <= cells
-    return are_two or stray_cells <= MAX_STRAY_SHARE * cells
+    written = {text: parts for text in counts if (parts := take_apart(text)) is not None}
+    spelling = _spelling(counts, written, prefers_comma)
+    return [text for text, parts in written.items() if not _has_unit(parts, spelling)]
+
+
+def _has_unit(written: WrittenNumber, spelling: NumberSpelling) -> bool:
+    """Whether a number has no other unit or currency than those of its column."""
+    is_priced = written.prefix == "" or is_same_unit(written.prefix, spelling.prefix)
+    return is_priced and _exponent(written.suffix, spelling) is not None
 
 
 def _spelling(counts: Mapping[str, int], written: Mapping[str, WrittenNumber], prefers_comma: bool) -> NumberSpelling:
@@ -214,13 +218,18 @@ def _spelling(counts: Mapping[str, int], written: Mapping[str, WrittenNumber], p
     for text, parts in written.items():
         prefixes[parts.prefix] += counts[text]
         suffixes[parts.suffix] += counts[text]
-        shapes[re.sub("[0-9]", "0", parts.number)] += counts[text]
+        shapes[_shape(parts.number)] += counts[text]
     spelling = NumberSpelling(*_grouping(shapes, prefers_comma), _commonest(prefixes), marks=_marks(counts, written))
     if _are_factors(suffixes):
         return msgspec.structs.replace(spelling, has_factors=True)
     if _are_flags(suffixes):
         return msgspec.structs.replace(spelling, marks=(*spelling.marks, *filter(None, suffixes)))
     return msgspec.structs.replace(spelling, suffix=_commonest(suffixes))
+
+
+def _shape(number: str) -> str:
+    """The number with 0 for each digit but the first, which is 1 if it is not 0."""
+    return re.sub("[1-9]", "1", number[0]) + re.sub("[0-9]", "0", number[1:])
 
 
 def _marks(counts: Mapping[str, int], written: Mapping[str, WrittenNumber]) -> tuple[str, ...]:
@@ -276,7 +285,7 @@ def _grouping(shapes: Mapping[str, int], prefers_comma: bool) -> tuple[str, str]
     """The characters between thousands and before decimals with which most cells can be read.
 
     Args:
-        shapes: how many cells have each number, in which every digit is 0.
+        shapes: how many cells have each number, as of `_shape`.
         prefers_comma: as of `infer_spelling`.
     """
     scores = {

@@ -145,9 +145,8 @@ def _dates(name: str, series: pl.Series, found: SpelledDates, places: RowPlaces)
         if is_plain
         else f"{quote(text)} in {name} is read as {written}"
     ]
-    word, strays = found.absent
-    notes += [word_note(name, word, int((series == word).sum()))] if word else []
-    notes += stray_notes(name, series, strays, places)
+    notes += [word_note(name, word, int((series == word).sum())) for word in found.absent.words]
+    notes += stray_notes(name, series, found.absent.strays, places)
     notes += far_date_notes(name, seconds) if found.style != "time" else ()
     return ReadTexts(seconds, dates=found.spelling, notes=tuple(notes))
 

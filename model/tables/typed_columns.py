@@ -16,7 +16,7 @@ from model.tables.codes import are_codes, why_ids
 from model.tables.column_fitting import TextOptions
 from model.tables.column_options import NO_OPTIONS, ColumnOptions
 from model.tables.columns import EXACT_WHOLE_NUMBERS
-from model.tables.date_spelling import STYLES, DateSpelling
+from model.tables.date_spelling import SHORT_YMD, STYLES, DateSpelling
 from model.tables.doubtful_points import may_be_thousands, read_points
 from model.tables.errors import TableError
 from model.tables.far_dates import far_date_notes
@@ -26,7 +26,7 @@ from model.tables.missing_words import MissingWords, missing_notes, missing_word
 from model.tables.number_columns import read_numbers
 from model.tables.row_places import ONE_FILE, RowPlaces
 from model.tables.series_parsing import date_seconds
-from model.tables.spelling import PLAIN_NUMBERS, NumberSpelling
+from model.tables.spelling import PLAIN_NUMBERS, NumberSpelling, numbers_of_other_units
 from model.tables.text_columns import ReadTexts, read_texts
 from model.tables.type_inference import bare_texts, check_finite, infer_type
 from model.tables.written_numbers import is_number_like
@@ -148,7 +148,9 @@ def _read_column(column: pl.Series, prefers_comma: bool, dates: str | None, plac
 
 def _date_styles(order: str | None) -> tuple[str, ...]:
     """How dates may be written if the order of year, month and day is known."""
-    return STYLES if order is None else (order, "ym", "time")
+    if order is None:
+        return STYLES
+    return (order, *([SHORT_YMD] if order == "ymd" else []), "ym", "time")
 
 
 def _read_points(column: pl.Series, are_thousands: bool) -> ReadTexts | None:
@@ -184,18 +186,36 @@ def _read_numbers(column: pl.Series, prefers_comma: bool, options: ColumnOptions
     """A column that is to be one of numbers, in which all else is missing."""
     bare = bare_texts(column)
     others = [text for text in bare.drop_nulls().unique(maintain_order=True).to_list() if not is_number_like(text)]
-    numbers, told = without_marks(bare.alias(column.name), others[:MAX_MARKS])
+    others = others[:MAX_MARKS]
+    numbers, told = without_marks(bare.alias(column.name), others)
     numbers = numbers.cast(pl.Float64) if are_codes(numbers) else _whole_numbers(numbers)
     inferred = infer_type(numbers)
     found = ReadTexts(inferred)
     if inferred.dtype == pl.String:
         found = read_texts(inferred, prefers_comma, _date_styles(options.dates), places)
+    if found.column.dtype == pl.String:
+        numbers, units, said = _without_other_units(numbers, prefers_comma)
+        others, told = [*others, *units[:MAX_MARKS]], told + said
+        found = read_texts(numbers, prefers_comma, _date_styles(options.dates), places) if units else found
     if found.dates is not None or not found.column.dtype.is_numeric():
         first = quote(next(iter(column.drop_nulls()), ""))
         raise TableError(f"numbers in {column.name}", first, f"leave {column.name} out of --numeric")
     spelling = found.spelling or PLAIN_NUMBERS
-    spelling = msgspec.structs.replace(spelling, absent=(*spelling.absent, *others[:MAX_MARKS]))
+    spelling = msgspec.structs.replace(spelling, absent=(*spelling.absent, *others))
     return found._replace(spelling=spelling, notes=told + found.notes)
+
+
+def _without_other_units(texts: pl.Series, prefers_comma: bool) -> tuple[pl.Series, list[str], tuple[str, ...]]:
+    """Numbers without those of another unit than most of them have, which are returned too, and what is said of it."""
+    counted = texts.alias("").drop_nulls().value_counts(sort=True)
+    counts = dict(zip(counted.to_series(0).to_list(), counted.to_series(1).to_list(), strict=True))
+    units = numbers_of_other_units(counts, prefers_comma)
+    if not units:
+        return texts, [], ()
+    first, cells = max(units, key=counts.__getitem__), sum(counts[text] for text in units)
+    note = f"numbers in {texts.name} of another unit than most, such as {quote(first)}, are taken for missing"
+    note += f", in {cells:,} row{'s' * (cells > 1)}"
+    return texts.alias("").set(texts.is_in(units).fill_null(False), None).alias(texts.name), units, (note,)
 
 
 def _read_category(column: pl.Series) -> ReadTexts:

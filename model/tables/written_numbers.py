@@ -8,6 +8,8 @@ from typing import NamedTuple
 # A longer text is no number.
 MAX_CHARACTERS = 80
 MINUS = "−–-"
+# Behind a point or a comma they stand for no cents, as in 12.- or 12,–.
+DASHES = "−–—‒-"
 # Marks that say that the number is a limit.
 LIMITS = ("<", ">", "<=", ">=", "≤", "≥")
 _SPACES = "\u00a0\u2007\u2009\u202f "
@@ -21,7 +23,8 @@ _UNIT = rf"(?:{_LETTER}|[°%‰′″'\"Ω{_SIGNS}])(?:{_LETTER}|[°²³¹⁻/·
 _WRITTEN = re.compile(
     r"(?P<before>[<>]=?|[~≈≤≥]|ca\.?\s|about\s)?\s*(?P<open>\()?"
     rf"(?P<sign>[+{MINUS}]?)\s*(?P<prefix>{_PREFIX})?\s*(?P<inside>\()?(?P<inner>[+{MINUS}]?)"
-    rf"(?P<number>(?:[0-9](?:[0-9.,'’{_SPACES}]*[0-9.,])?|[.,][0-9]+)(?:e[+-]?[0-9]+)?)(?P<trailing>[{MINUS}])?\s*"
+    rf"(?P<number>(?:[0-9](?:[0-9.,'’{_SPACES}]*[0-9.,])?|[.,][0-9]+)(?:e[+-]?[0-9]+)?)"
+    rf"(?:(?<=[.,])[{DASHES}]{{1,2}}|(?P<trailing>(?<![.,])[{MINUS}]))?\s*"
     rf"(?P<early>\))?\s*(?:(?P<unit>{_UNIT})|\((?P<bracketed>{_UNIT})\))?(?P<close>\))?"
     r"\s*(?P<after>[*†‡§]{1,4}|[¹²³⁴-⁹]{1,2}|\[\w{1,4}\])?",
     re.IGNORECASE,
@@ -51,19 +54,20 @@ def number_pattern(grouping: str, decimal: str) -> re.Pattern[str]:
     """What digits look like.
 
     Args:
-        grouping: the character between thousands; empty if there is none. With a comma, lakhs are apart too.
+        grouping: the character between thousands; empty if there is none. With a comma, lakhs are apart too. A number
+            that begins with 0 has none.
         decimal: the character before decimals.
 
     Returns:
         A pattern for the whole of them.
 
     Example:
-        >>> [bool(number_pattern(",", ".").fullmatch(text)) for text in ("1,234.5", "1,20,000", "12,34")]
-        [True, True, False]
+        >>> [bool(number_pattern(",", ".").fullmatch(text)) for text in ("1,234.5", "1,20,000", "12,34", "0,208")]
+        [True, True, False, False]
     """
     decimals = re.escape(decimal)
-    whole = rf"[0-9]{{1,3}}(?:{re.escape(grouping)}[0-9]{{3}})+|[0-9]+" if grouping else "[0-9]+"
-    lakhs = "|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}" if grouping == "," else ""
+    whole = rf"[1-9][0-9]{{0,2}}(?:{re.escape(grouping)}[0-9]{{3}})+|[0-9]+" if grouping else "[0-9]+"
+    lakhs = "|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}" if grouping == "," else ""
     return re.compile(rf"(?:{whole}{lakhs})(?:{decimals}[0-9]*)?(e[+-]?[0-9]+)?|{decimals}[0-9]+(e[+-]?[0-9]+)?", re.I)
 
 
@@ -87,8 +91,8 @@ def take_apart(text: str) -> WrittenNumber | None:
     Example:
         >>> take_apart("-$1,234.50*")
         WrittenNumber(number='1,234.50', prefix='$', suffix='', marks=('*',), is_negative=True)
-        >>> take_apart("C12") is None
-        True
+        >>> take_apart("12.–").is_negative, take_apart("12–").is_negative, take_apart("C12") is None
+        (False, True, True)
     """
     found = _WRITTEN.fullmatch(text) if len(text) <= MAX_CHARACTERS else None
     if found is None:

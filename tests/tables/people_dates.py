@@ -18,6 +18,7 @@ from tests.tables.people import (
     or_else,
     or_said,
     parquet,
+    repeated,
     written,
 )
 
@@ -89,6 +90,7 @@ def _with(cells: list[str], word: str, every: int = 20) -> list[str]:
 
 _ISO = _as("%Y-%m-%d")
 _GAPS = date(*_DAYS, None)
+_AMERICAN = [f"{moment.month}/{moment.day}/{moment.year}" for moment in _MOMENTS]
 _FEW_DAYS = [f"{1 + row % 12}/{1 + row % 11}/2024" for row in range(ROWS)]
 
 REPORTED: list[Case] = [
@@ -210,7 +212,10 @@ VARIATIONS: list[Case] = [
     one("dates with NaT", _with(_ISO, "NaT"), _GAPS),
     one("dates with a dash", _with(_ISO, "-"), _GAPS, "'-'"),
     one("dates with never", _with(_ISO, "never"), _GAPS, "never"),
+    one("dates with open and never", _with(_with(_ISO, "open", 8), "never", 20), _GAPS, "open"),
+    one("dates with never and open", _with(_with(_ISO, "open", 8), "never", 20), _GAPS, "never"),
     one("dates with zeros", _with(_ISO, "0000-00-00"), _GAPS, "0000-00-00"),
+    one("dates with the day 0 of a spreadsheet", _with(_AMERICAN, "1/0/1900"), _GAPS, "1/0/1900"),
     one("dates with a far end", _with(_ISO, "9999-12-31"), date(*_DAYS), "9999-12-31"),
     one("dates with a far beginning", _with(_ISO, "1900-01-01"), date(*_DAYS), "1900-01-01"),
     one("a day that is not there", _with(_ISO, "2024-02-30", 200), _GAPS, "2024-02-30", "4"),
@@ -239,6 +244,22 @@ VARIATIONS: list[Case] = [
         columns={"when": date("2024-01-01", "2024-02-02", "2024-03-03")},
         says=(("when",),),
         options={"dates": "dmy"},
+    ),
+    case(
+        "years of two digits first by an option",
+        written({"when": [f"{moment:%y-%m-%d}" for moment in _MOMENTS], "x": XS, "y": YS}),
+        "y",
+        columns={"when": date(*_DAYS)},
+        says=(("when", "24-01-09", "2024-01-09"),),
+        options={"dates": "ymd"},
+    ),
+    case(
+        "years of two and of four digits first by an option",
+        written({"when": repeated(["20/5/28", "2021/6/29", "22/11/10"]), "x": XS, "y": YS}),
+        "y",
+        columns={"when": date("2020-05-28", "2021-06-29", "2022-11-10")},
+        says=(("when", "20/5/28", "2020-05-28"),),
+        options={"dates": "ymd"},
     ),
     # None of these is a date.
     one("days of the week", ["Mon", "Tue", "Wed", "Thu"], category("Mon", "Tue")),

@@ -23,9 +23,16 @@ _NUMBERS, _NEGATIVE = number(*NUMBERS[:3]), number(NUMBERS[0], -NUMBERS[1], NUMB
 _LAKHS = [f"{row % 9 + 1},{int(float(x)):02},{int(100 * float(x)) % 1000:03}" for row, x in enumerate(XS)]
 _RUPEES = or_else(number(*(float(text.replace(",", "")) for text in _LAKHS[:3])), "refused")
 _METRES = [f"1.{200 + row} m" if row % 3 == 1 else f"{140 + row / 2} cm" for row in range(ROWS)]
+_SIDES = [text.replace(".", ",") for text in mixed("{} S", "{} H")]
 
 VARIATIONS: list[Case] = [
     one("swiss francs", [f"CHF {text.replace(',', chr(39))}" for text in MONEY], _CENTS, "CHF"),
+    one("francs without cents", ["CHF 1'308.–", "CHF 222.–", "CHF 49.50"], number(1308, 222, 49.5), "CHF 1'308.–"),
+    one("a point and a dash", ["222.-", "310.-", "87.-"], number(222, 310, 87), "222.-"),
+    one("a point and two dashes", ["222.--", "310.--", "87.50"], number(222, 310, 87.5), "222.--"),
+    one("euros without cents", ["51,- €", "12,- €", "49,90 €"], number(51, 12, 49.9), "51,- €", separator=";"),
+    one("a comma and a dash", ["12,–", "51,—", "1.308,-"], number(12, 51, 1308), "12,–", separator=";"),
+    one("a minus behind cents", ["25.07-", "12.50", "-3.-"], number(-25.07, 12.5, -3), "25.07-"),
     one("swiss apostrophes", [text.replace(",", "’") for text in MONEY], _CENTS, "’"),
     one("pounds", [f"£{x}" for x in XS], _NUMBERS, "£"),
     one("yen", [f"¥{text}" for text in THOUSANDS], _THOUSAND, "¥"),
@@ -48,6 +55,8 @@ VARIATIONS: list[Case] = [
     one("mixed case of units", mixed("{} kg", "{} KG"), or_else(_NUMBERS, "refused"), "kg"),
     one("units in brackets", [f"{x} (kg)" for x in XS], or_else(_NUMBERS, "refused"), "kg"),
     one("units near and far", mixed("{} kg", "{}kg"), _NUMBERS, "kg"),
+    one("debit and credit", mixed("{} S", "{} H"), or_else(left_out(), "refused")),
+    one("debit and credit in Germany", _SIDES, or_else(left_out(), "refused"), "units", header="betrag", separator=";"),
     one("degrees", [f"{x} °C" for x in XS], _NUMBERS, "°C"),
     one("inches", [f'{x}"' for x in XS], or_else(_NUMBERS, "refused"), '"'),
     one("superscripts", [f"{x} m²" for x in XS], _NUMBERS, "m²"),

@@ -331,6 +331,16 @@ def test_numbers_that_are_dates_stay_numbers_if_that_is_said(tmp_path: Path) -> 
         read_table(path, "y", numeric=["when"])
 
 
+def test_years_of_two_digits_come_first_only_if_that_is_said(tmp_path: Path) -> None:
+    path = write_table(tmp_path, "when,y\n70-01-02,1\n70-1-3,2\n1970-01-04,3\n")
+    (column,) = read_table(path, "y", dates="ymd").column_specs
+    assert isinstance(column, DateColumn)
+    assert (column.style, column.minimum) == ("short ymd", 86400)
+    assert parse_text(column, "70-01-02") == parse_json(column, "1970-01-02") == 86400
+    assert parse_series(column, pl.Series(["70/1/2", "1970-01-02"])).tolist() == [86400, 86400]
+    assert read_date("70-01-02", "ymd") is None
+
+
 @pytest.mark.parametrize("word", ["0", "never", "00000000"])
 def test_numbers_that_are_dates_may_have_a_word_for_missing(tmp_path: Path, word: str) -> None:
     table = read_table(write_table(tmp_path, day_rows(word, 20).replace("1970-", "1970").replace("-", "")), "y")

@@ -243,6 +243,24 @@ def test_what_is_said_about_a_column_counts_more_than_its_digits(tmp_path: Path)
     assert found.frame.rows() == [("001", 4000123412341234, 20000), ("045", 5105123412341231, 25070)]
 
 
+def test_numbers_of_another_unit_are_missing_where_numbers_are_wanted(tmp_path: Path) -> None:
+    rows = [*(f"{text} kg" for text in MANY), "500 g", "750 g", "500 g", "7", "oops", ""]
+    path = write_table(tmp_path, "v,x\n" + "".join(f"{text},{index}\n" for index, text in enumerate(rows)))
+    found = read_frame(path, options=ColumnOptions(numeric=("v",)))
+    assert found.frame["v"].to_list() == [*map(float, MANY), None, None, None, 7, None, None]
+    assert found.notes == (
+        "'oops' in v is taken for missing, in 1 row",
+        "numbers in v of another unit than most, such as '500 g', are taken for missing, in 3 rows",
+        "'0.5 kg' in v is read as 0.5, and 1 of 31 cells have no kg",
+    )
+    assert found.spellings["v"].absent == ("oops", "500 g", "750 g")
+
+
+def test_durations_of_several_units_are_no_other_numbers(tmp_path: Path) -> None:
+    path = write_table(tmp_path, "v,x\n90 min,1\n2 h,2\n5 min,3\n")
+    assert read_frame(path, options=ColumnOptions(numeric=("v",))).frame["v"].to_list() == [5400, 7200, 300]
+
+
 def test_numbers_with_many_other_texts_are_refused_and_the_first_is_named(tmp_path: Path) -> None:
     path = write_table(tmp_path, "v\n" + "\n".join([*MANY, "oops", "what", "no", *MANY]) + "\n")
     assert refusal_of(path).startswith("expected numbers in v, found 'oops' in row 31, and 2 more such cells; mend ")
