@@ -70,7 +70,7 @@ def text_pattern(spelling: NumberSpelling) -> str:
         return f"^{_PLAIN}$"
     if spelling.is_duration:
         return f"^{_DURATION}$"
-    apart = rf"[0-9]{{1,3}}({_literal(spelling.grouping)}[0-9]{{3}}){{1,3}}|" if spelling.grouping else ""
+    apart = rf"[1-9][0-9]{{0,2}}({_literal(spelling.grouping)}[0-9]{{3}}){{1,3}}|" if spelling.grouping else ""
     before, after = spelling.prefix, _after(spelling)
     if before:
         blank = "" if before == "'" else " " if before[-1].isalpha() or before[-1] == "." else " ?"
