@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -69,12 +70,13 @@ class StoredColumn:
         """The values of all rows.
 
         Returns:
-            The values; of numbers in a file in one array, so that its memory goes back to the system in one.
+            The values; of numbers in a file in an array of its own pages, which go back to the system with it.
         """
         if self.null_count or self.dtype not in NUMBERS or all(isinstance(each, pl.Series) for each in self._pieces):
             pieces = [self.piece(index) for index in range(len(self._pieces))]
             return pl.concat(pieces, rechunk=False) if pieces else pl.Series(self.name, [], self.dtype)
-        values = np.empty(len(self), NUMBERS[self.dtype])
+        dtype = NUMBERS[self.dtype]
+        values = np.frombuffer(mmap.mmap(-1, len(self) * dtype.itemsize), dtype)
         start = 0
         for piece, height in zip(self._pieces, self.heights, strict=True):
             part = values[start : start + height]
