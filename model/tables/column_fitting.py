@@ -192,7 +192,7 @@ def encode_frame(frame: StoredFrame, specs: Mapping[str, ColumnSpec]) -> Float[n
     """The inputs of the network for all rows.
 
     Args:
-        frame: with these columns.
+        frame: with these columns. Its pieces are forgotten, so that the memory of each is free once it is encoded.
         specs: of the columns, by their names.
 
     Returns:
@@ -209,6 +209,7 @@ def encode_frame(frame: StoredFrame, specs: Mapping[str, ColumnSpec]) -> Float[n
 
     def fill(index: int) -> None:
         piece = frame.piece(index, specs)
+        frame.forget(index)
         values = [
             piece[name].fill_null(np.nan).to_numpy()
             if isinstance(column, DateColumn)

@@ -66,13 +66,25 @@ class StoredColumn:
         piece = self._pieces[index]
         return self.storage.fetch(piece, self.name, self.dtype) if isinstance(piece, Place) else piece
 
+    def forget(self, index: int) -> None:
+        """Give back the memory of one piece, which is not read again.
+
+        Args:
+            index: of the piece, from 0.
+        """
+        piece = self._pieces[index]
+        if isinstance(piece, pl.Series):
+            self._pieces[index] = piece.clear()
+
     def load(self) -> pl.Series:
         """The values of all rows.
 
         Returns:
-            The values; of numbers in a file in an array of its own pages, which go back to the system with it.
+            The values. Numbers of which most are in the file are in pages of their own, which go back to the system
+            with them.
         """
-        if self.null_count or self.dtype not in NUMBERS or all(isinstance(each, pl.Series) for each in self._pieces):
+        in_file = sum(isinstance(each, Place) for each in self._pieces)
+        if self.null_count or self.dtype not in NUMBERS or 2 * in_file <= len(self._pieces):
             pieces = [self.piece(index) for index in range(len(self._pieces))]
             return pl.concat(pieces, rechunk=False) if pieces else pl.Series(self.name, [], self.dtype)
         dtype = NUMBERS[self.dtype]

@@ -74,6 +74,15 @@ class StoredFrame:
         is_kept = self._is_kept.slice(sum(self._heights[:index]), self._heights[index])
         return {name: series.filter(is_kept) for name, series in pieces.items()}
 
+    def forget(self, index: int) -> None:
+        """Give back the memory of one piece of all columns, which is not read again.
+
+        Args:
+            index: of the piece, from 0.
+        """
+        for column in self._columns.values():
+            column.forget(index)
+
     def ends(self) -> list[int]:
         """How many rows that count there are up to the end of each piece.
 

@@ -61,9 +61,9 @@ def single_classes(series: polars.Series, task: str | None) -> tuple[polars.Seri
 
     Example:
         >>> import polars as pl
-        >>> is_single, note = single_classes(pl.Series("y", ["a", "b", "c"] * 2 + ["d"]), None)
+        >>> is_single, note = single_classes(pl.Series("y", ["a", "b"] * 4 + ["d"]), None)
         >>> is_single.arg_true().to_list(), note
-        ([6], "of y, 'd' in row 7 are left out, because a class needs two rows")
+        ([8], "of y, 'd' in row 9 is left out, because a class needs two rows")
     """
     target, series = series.name, series.alias("")
     present = series.drop_nulls()
