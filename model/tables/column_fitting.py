@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,6 +25,7 @@ from model.tables.columns import (
 from model.tables.date_columns import DateColumn, fit_date
 from model.tables.date_spelling import DateSpelling
 from model.tables.errors import TableError
+from model.tables.memory import available_memory, check_memory
 from model.tables.series_parsing import parse_series
 from model.tables.spelling import NumberSpelling
 from model.tables.text_categories import fit_categories
@@ -32,8 +33,11 @@ from model.tables.text_categories import fit_categories
 if TYPE_CHECKING:
     import polars
 
-# Rows that a thread encodes at a time, and how many threads do so; each has copies of the rows that it works on.
-ENCODED_ROWS, THREADS = 16_384, 2
+    from model.tables.stored_frame import StoredFrame
+
+# Threads that work on a column or on a piece of rows at a time; each has copies of what it works on.
+THREADS = 2
+FLOAT32_BYTES = 4
 
 
 class TextOptions(NamedTuple):
@@ -72,7 +76,7 @@ class LearnedColumns(NamedTuple):
 
 
 def learn_columns(
-    frame: polars.DataFrame,
+    frame: StoredFrame,
     names: Sequence[str],
     texts: TextOptions,
     weights: Float[np.ndarray, " rows"] | None = None,
@@ -98,7 +102,7 @@ def learn_columns(
 
 
 def fit_columns(
-    frame: polars.DataFrame,
+    frame: StoredFrame,
     names: Sequence[str],
     texts: TextOptions,
     weights: Float[np.ndarray, " rows"] | None = None,
@@ -119,7 +123,7 @@ def fit_columns(
     """
 
     def fit(name: str) -> tuple[ColumnSpec | None, tuple[str, ...]]:
-        series = frame[name].alias("")  # polars would take a name for a pattern, even a series' own
+        series = frame.load(name).alias("")  # polars would take a name for a pattern, even a series' own
         if not series.count() and name not in texts.kept:
             keep = f"--keep {quote_names([name])} takes it all the same"
             return None, (f"left out {name}: it has no value in any row; {keep}",)
@@ -185,46 +189,37 @@ def spelled(column: NumericColumn, spelling: NumberSpelling | None) -> NumericCo
     return column if spelling is None else msgspec.structs.replace(column, spelling=spelling)
 
 
-def row_parts(frame: polars.DataFrame, names: Iterable[str]) -> Iterator[polars.DataFrame]:
-    """The rows of some columns, so many at a time as a thread encodes.
-
-    Args:
-        frame: with these columns.
-        names: of the columns.
-
-    Returns:
-        An iterator of frames.
-    """
-    # select() would take names for patterns
-    return type(frame)([frame[name] for name in names]).iter_slices(ENCODED_ROWS)
-
-
-def encode_parts(
-    parts: Iterable[polars.DataFrame], rows: int, specs: Mapping[str, ColumnSpec]
-) -> Float[np.ndarray, "rows inputs"]:
+def encode_frame(frame: StoredFrame, specs: Mapping[str, ColumnSpec]) -> Float[np.ndarray, "rows inputs"]:
     """The inputs of the network for all rows.
 
     Args:
-        parts: as of `row_parts`.
-        rows: how many there are in all parts.
-        specs: of the columns, by their names, in the order of the parts.
+        frame: with these columns. Its pieces are forgotten, so that the memory of each is free once it is encoded.
+        specs: of the columns, by their names.
 
     Returns:
         [rows, inputs] float32.
+
+    Raises:
+        TableError: if they do not fit into the memory.
     """
     column_specs = tuple(specs.values())
-    x = aligned_empty(rows, count_inputs(column_specs))
+    rows, inputs = len(frame), count_inputs(column_specs)
+    check_memory(rows * inputs * FLOAT32_BYTES, f"{rows:,} rows of {inputs:,} inputs", available_memory())
+    x = aligned_empty(rows, inputs)
+    ends = frame.ends()
 
-    def fill(first: int, part: polars.DataFrame) -> None:
+    def fill(index: int) -> None:
+        piece = frame.piece(index, specs)
+        frame.forget(index)
         values = [
-            part[name].fill_null(np.nan).to_numpy()
+            piece[name].fill_null(np.nan).to_numpy()
             if isinstance(column, DateColumn)
-            else parse_series(column, part[name])
+            else parse_series(column, piece[name])
             for name, column in specs.items()
         ]
-        x[first : first + len(part)] = encode(column_specs, values)
+        x[ends[index] - len(values[0]) : ends[index]] = encode(column_specs, values)
 
     with ThreadPoolExecutor(THREADS) as pool:
-        for done in [pool.submit(fill, ENCODED_ROWS * index, part) for index, part in enumerate(parts)]:
-            done.result()
+        for _ in pool.map(fill, range(len(ends))):
+            pass
     return x

@@ -18,6 +18,8 @@ from model.tables.errors import PathLike, TableError
 from model.tables.frames import Types, pl
 from model.tables.memory import check_memory
 from model.tables.parsing import BLANKS
+from model.tables.storage import Storage
+from model.tables.stored_columns import StoredColumn, stored_frames
 from model.tables.type_inference import infer_type
 
 SAMPLED_ROWS = 10_000  # from which types are guessed
@@ -27,8 +29,13 @@ Out = TypeVar("Out")
 
 
 def read_csv(
-    text: PlainText, layout: Layout, select: Selection, memory: int, elsewhere: Mapping[str, pl.DataType]
-) -> tuple[list[pl.Series], tuple[str, ...]]:
+    text: PlainText,
+    layout: Layout,
+    select: Selection,
+    memory: int,
+    elsewhere: Mapping[str, pl.DataType],
+    storage: Storage,
+) -> tuple[list[StoredColumn], tuple[str, ...]]:
     """The selected columns of a CSV file.
 
     Their types are guessed from the first rows. If later rows do not fit, the file is read again with those columns as
@@ -40,6 +47,7 @@ def read_csv(
         select: from the names of all columns to the names of those to read.
         memory: bytes that may be used.
         elsewhere: the types that columns have in other files of the same table; the columns have at least these.
+        storage: that keeps the columns.
 
     Returns:
         The columns, in the order in which they are selected, and a note if rows are left out.
@@ -47,26 +55,31 @@ def read_csv(
     Raises:
         TableError: if the file is not a table, or is larger than the memory.
     """
-    check_memory(text.size, "a file", memory)
+    if not storage.is_bounded:
+        check_memory(text.size, "a file", memory)
     selected = select(layout.names, layout.left_out)
     left_out = [name for name in layout.left_out if name not in selected]
-    guessed = _guess_types(text.path, layout, selected, text.size, memory)
+    guessed = _guess_types(text, layout, selected, memory, storage)
     types: Types = {name: common_type([elsewhere.get(name, dtype), dtype]) for name, dtype in guessed.items()}
     types |= dict.fromkeys(left_out, pl.String())
-    frames, misfits, repeated = _parsed(text.path, layout, types)
+    end = storage.end
+    columns, misfits, repeated = _parsed(text.path, layout, types, storage)
     if misfits:
-        frames, _, _ = _parsed(text.path, layout, types | dict.fromkeys(misfits, pl.String))
-    frame = pl.concat(frames, rechunk=False)
+        columns.clear()
+        storage.forget(end)
+        columns, _, _ = _parsed(text.path, layout, types | dict.fromkeys(misfits, pl.String), storage)
     for name in left_out:
-        _check_left_out(frame.get_column(name), layout.left_out[name])
+        _check_left_out(columns[name].load(), layout.left_out[name])
     notes = (f"left out the names where they occur once more, in row {join_rows(repeated)}",) if repeated else ()
-    return [_with_all_digits(frame.get_column(name)) for name in selected], notes
+    return [_with_all_digits(columns[name]) for name in selected], notes
 
 
-def _with_all_digits(column: pl.Series) -> pl.Series:
+def _with_all_digits(column: StoredColumn) -> StoredColumn:
     """The column; as texts if most are whole numbers that float64 does not hold, which are ids."""
-    is_long = column.dtype == pl.Int64 and are_mostly_beyond(column.alias(""))
-    return column.cast(pl.String) if is_long else column
+    if column.dtype != pl.Int64:
+        return column
+    numbers = column.load()
+    return column.replaced(numbers, numbers.cast(pl.String)) if are_mostly_beyond(numbers.alias("")) else column
 
 
 def _check_left_out(column: pl.Series, why: str) -> None:
@@ -107,21 +120,22 @@ def csv_batches(path: PathLike, layout: Layout) -> Iterator[tuple[pl.DataFrame, 
 
 
 def _guess_types(
-    path: PathLike, layout: Layout, selected: Sequence[str], size: int, memory: int
+    text: PlainText, layout: Layout, selected: Sequence[str], memory: int, storage: Storage
 ) -> dict[str, pl.DataType]:
     """The types of the columns, from the first rows. Raises TableError if all rows would not fit into the memory."""
-    block = next(blocks(path, layout))
-    frame = parse_block(path, block, layout, dict.fromkeys(selected, pl.String))
+    block = next(blocks(text.path, layout))
+    frame = parse_block(text.path, block, layout, dict.fromkeys(selected, pl.String))
     sample = [infer_type(column, bool(layout.decimal)) for column in frame.head(SAMPLED_ROWS).get_columns()]
-    height = frame.height * (size - layout.start) // (block.end - layout.start)
+    height = frame.height * (text.size - layout.start) // (block.end - layout.start)
     width = sum(column.estimated_size() for column in sample) / min(SAMPLED_ROWS, frame.height)
-    check_memory(int(height * width), f"about {height:,} rows", memory)
+    check_memory(storage.memory_of(height, len(sample), int(height * width)), f"about {height:,} rows", memory)
     return {column.name: column.dtype for column in sample}
 
 
-def _parsed(path: PathLike, layout: Layout, types: Types) -> tuple[list[pl.DataFrame], set[str], list[int]]:
-    """All rows; or no rows, and the columns that have values of another type; and the rows that repeat the header."""
-    frames: list[pl.DataFrame] = []
+def _parsed(
+    path: PathLike, layout: Layout, types: Types, storage: Storage
+) -> tuple[dict[str, StoredColumn], set[str], list[int]]:
+    """All rows; or some, and the columns that have values of another type; and the rows that repeat the header."""
     misfits: set[str] = set()
     repeated: list[int] = []
 
@@ -136,13 +150,14 @@ def _parsed(path: PathLike, layout: Layout, types: Types) -> tuple[list[pl.DataF
             repeated.extend(block.repeated)
             yield block
 
-    for part in _computed_ahead(parse, told()):
-        if isinstance(part, set):
-            misfits |= part
-            frames.clear()
-        elif not misfits:
-            frames.append(part)
-    return frames, misfits, repeated
+    def fitting() -> Iterator[pl.DataFrame]:
+        for part in _computed_ahead(parse, told()):
+            if isinstance(part, set):
+                misfits.update(part)
+            elif not misfits:
+                yield part
+
+    return stored_frames(fitting(), storage), misfits, repeated
 
 
 def _misfits(path: PathLike, block: Block, layout: Layout, types: Types) -> set[str]:

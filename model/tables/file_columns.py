@@ -24,6 +24,8 @@ from model.tables.missing_words import MissingWords, joined_words, missing_words
 from model.tables.parquet_files import read_parquet
 from model.tables.readable_text import NO_HINTS, Hints, no_sheets, readable_text
 from model.tables.row_places import RowPlaces
+from model.tables.storage import Storage
+from model.tables.stored_columns import StoredColumn
 
 
 class FileColumns(NamedTuple):
@@ -37,7 +39,7 @@ class FileColumns(NamedTuple):
         words: for missing, by the names of columns in which such cells are null already; None if they are still there.
     """
 
-    columns: list[pl.Series]
+    columns: list[StoredColumn]
     notes: tuple[str, ...] = ()
     decimal: str = ""
     places: RowPlaces = RowPlaces()
@@ -76,6 +78,7 @@ def read_files(
     memory: int,
     hints: Hints = NO_HINTS,
     options: ColumnOptions = NO_OPTIONS,
+    storage: Storage | None = None,
 ) -> FileColumns:
     """The selected columns of files that have the same columns.
 
@@ -85,6 +88,7 @@ def read_files(
         memory: bytes that may be used.
         hints: what is said about files of text.
         options: what is said about the columns.
+        storage: that keeps the columns; by default in memory.
 
     Returns:
         The columns, in the order in which they are selected. A column that has one type in some files and another
@@ -95,7 +99,9 @@ def read_files(
             memory.
     """
     kinds = sniff_files(files, hints.sheet)
-    check_memory(sum(kind.size for kind in kinds), "a file" if len(files) == 1 else "files", memory)
+    storage = storage or Storage()
+    if not storage.is_bounded:
+        check_memory(sum(kind.size for kind in kinds), "a file" if len(files) == 1 else "files", memory)
     same = SameColumns(select, files[0])
     parts: list[FileColumns] = []
     types: dict[str, pl.DataType] = dict.fromkeys(options.categorical, pl.String())
@@ -103,20 +109,21 @@ def read_files(
     for file, kind in zip(files, kinds, strict=True):
         with naming_file(file):
             part = (
-                FileColumns(read_parquet(file, same, left))
+                FileColumns(read_parquet(file, same, left, storage))
                 if kind.is_parquet
-                else _read_text(file, kind.size, same, left, hints, types, options.decimal)
+                else _read_text(file, kind.size, same, left, hints, types, storage, options.decimal)
             )
         types |= {
             column.name: common_type([types.get(column.name, column.dtype), column.dtype]) for column in part.columns
         }
-        left -= sum(int(column.estimated_size()) for column in part.columns)
+        size = sum(column.size() for column in part.columns)
+        left -= storage.memory_of(len(part.columns[0]), len(part.columns), size)
         parts.append(part)
     if len(parts) == 1:
         return parts[0]
     if not kinds[0].is_parquet:
         parts = [
-            _with_texts(file, kind.size, part, types, memory, hints)
+            _with_texts(file, kind.size, part, types, memory, hints, storage)
             for file, kind, part in zip(files, kinds, parts, strict=True)
         ]
     return _joined(files, parts, types)
@@ -129,6 +136,7 @@ def _read_text(
     memory: int,
     hints: Hints,
     types: Mapping[str, pl.DataType],
+    storage: Storage,
     decimal: str | None = None,
 ) -> FileColumns:
     """The columns of a single file. types: those that columns have in other files. decimal: as of `ColumnOptions`."""
@@ -136,7 +144,7 @@ def _read_text(
         layout = layout_of(text.path, hints.has_header)
         if decimal is not None:
             layout = replace(layout, decimal="" if decimal == "." else decimal)
-        columns, left_out = read_csv(text, layout, select, memory, types)
+        columns, left_out = read_csv(text, layout, select, memory, types, storage)
         notes = text.notes + layout.notes + left_out + _left_out_notes(layout, [column.name for column in columns])
         words = missing_words_of_csv(text.path, layout, columns)
         return FileColumns(columns, notes, layout.decimal, words=words)
@@ -150,7 +158,13 @@ def _left_out_notes(layout: Layout, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _with_texts(
-    file: PathLike, size: int, part: FileColumns, types: Mapping[str, pl.DataType], memory: int, hints: Hints
+    file: PathLike,
+    size: int,
+    part: FileColumns,
+    types: Mapping[str, pl.DataType],
+    memory: int,
+    hints: Hints,
+    storage: Storage,
 ) -> FileColumns:
     """The same columns; those that are texts in a later file are read again as they are written, such as 02139."""
     names = [column.name for column in part.columns if types[column.name] == pl.String and column.dtype != pl.String]
@@ -161,7 +175,7 @@ def _with_texts(
         return names
 
     with naming_file(file):
-        again = _read_text(file, size, select, memory, hints, dict.fromkeys(names, pl.String()))
+        again = _read_text(file, size, select, memory, hints, dict.fromkeys(names, pl.String()), storage)
     read = {column.name: column for column in again.columns}
     return part._replace(columns=[read.get(column.name, column) for column in part.columns])
 
@@ -174,9 +188,8 @@ def _joined(files: Sequence[PathLike], parts: Sequence[FileColumns], types: Mapp
         pieces = []
         for file, part in zip(files, parts, strict=True):
             with naming_file(file):
-                column = part.columns.pop(0)
-                pieces.append(cast_to(column, types[column.name]))
-        columns.append(pl.concat(pieces, rechunk=False))
+                pieces.append(_cast(part.columns.pop(0), types))
+        columns.append(pieces[0].joined(pieces[1:]))
     notes = joined_notes({file: part.notes for file, part in zip(files, parts, strict=True)})
     return FileColumns(
         columns,
@@ -185,6 +198,14 @@ def _joined(files: Sequence[PathLike], parts: Sequence[FileColumns], types: Mapp
         RowPlaces(tuple(files), (0, *accumulate(heights[:-1]))),
         joined_words([part.words for part in parts]),
     )
+
+
+def _cast(column: StoredColumn, types: Mapping[str, pl.DataType]) -> StoredColumn:
+    """The column, with the type that its values have in all files."""
+    if column.dtype == types[column.name]:
+        return column
+    values = column.load()
+    return column.replaced(values, cast_to(values, types[column.name]))
 
 
 def files_notes(files: Sequence[PathLike]) -> tuple[str, ...]:

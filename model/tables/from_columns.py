@@ -7,13 +7,14 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from jaxtyping import Float, Num
 
-from model.tables.column_fitting import encode_parts, learn_columns, row_parts
+from model.tables.column_fitting import encode_frame, learn_columns
 from model.tables.column_options import ColumnOptions
 from model.tables.columns import CategoricalColumn, ColumnSpec, encode
 from model.tables.errors import TableError
 from model.tables.frames import pl
 from model.tables.parsing import ParseError
 from model.tables.series_parsing import parse_series
+from model.tables.stored_columns import stored
 from model.tables.table import Table, table_from_inputs
 from model.tables.targets import Class
 from model.tables.typed_columns import category_texts, typed_frame
@@ -30,7 +31,8 @@ def table_from_columns(
     """The table of columns that are read as those of a file, and of a target that is known.
 
     Args:
-        columns: as of `typed_frame`, which empties the list.
+        columns: with names, of the types that `typed_frame` takes. The list is emptied, so that the memory of each is
+            free once it is read.
         y: as of `table_from_arrays`.
         classes: as of `table_from_arrays`.
         categories: the names of columns that are categories, whatever they hold.
@@ -48,9 +50,10 @@ def table_from_columns(
         >>> table_from_columns(columns, np.array([0, 1]), ("no", "yes"), categories={"room"}).x.tolist()
         [[-1.0, 1.0, 0.0], [1.0, 0.0, 1.0]]
     """
-    found = typed_frame(columns, options=ColumnOptions(categorical=categories))
-    learned = learn_columns(found.frame, found.frame.columns, found.text_options(categories), weights)
-    x = encode_parts(row_parts(found.frame, learned.specs), len(found.frame), learned.specs)
+    read = [stored(columns.pop(0)) for _ in range(len(columns))]
+    found = typed_frame(read, options=ColumnOptions(categorical=categories))
+    learned = learn_columns(found.columns, found.columns.names, found.text_options(categories), weights)
+    x = encode_frame(found.columns, learned.specs)
     return table_from_inputs(x, learned.specs, y, classes, weights=weights, notes=found.notes + learned.notes)
 
 

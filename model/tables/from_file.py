@@ -11,10 +11,9 @@ from model.messages import quote_names
 from model.tables.column_fitting import (
     DEFAULT_TEXTS,
     TextOptions,
-    encode_parts,
+    encode_frame,
     fit_columns,
     learn_columns,
-    row_parts,
     spelled,
 )
 from model.tables.column_hints import sentinel_hints
@@ -23,11 +22,13 @@ from model.tables.columns import ColumnSpec
 from model.tables.errors import TableError, naming_file
 from model.tables.file_patterns import Paths, describe_paths
 from model.tables.table import Table
-from model.tables.targets import fit_target, without_single_classes
+from model.tables.targets import fit_target, single_classes
 from model.tasks import TASKS
 
 if TYPE_CHECKING:
     import polars
+
+    from model.tables.stored_frame import StoredFrame
 
 
 def read_table(
@@ -84,12 +85,14 @@ def read_table(
         (('size', 'color'), 'regression', (3, 3), 21.666666666666668)
     """
     from model.tables.reading import read_frame
+    from model.tables.storage import MEMORY, Storage
 
     options = ColumnOptions(dates, decimal, categorical, numeric, missing, keep)
     read = partial(
         read_frame, paths, columns, target=target, drop=drop, has_header=has_header, options=options, sheet=sheet
     )
-    with naming_file(describe_paths(paths)):
+    with naming_file(describe_paths(paths)), Storage(MEMORY) as storage:
+        read = partial(read, storage=storage)
         return learn_table(read, target, columns=columns, drop=drop, task=task, keep=keep, strict=strict)
 
 
@@ -128,10 +131,8 @@ def learn_table(
     if target in (*(columns or ()), *drop):
         raise TableError(f"{target} as the target alone", "it among --columns or --drop", "name it once")
     found = read()
-    frames, notes, texts = [found.frame], found.notes, found.text_options(keep, strict)
-    del found  # so that only table_from_frame holds the frame
-    table = table_from_frame(frames.pop(), target, task, texts)
-    return replace(table, notes=notes + table.notes)
+    table = _table_from_stored(found.columns, target, task, found.text_options(keep, strict))
+    return replace(table, notes=found.notes + table.notes)
 
 
 def read_columns(
@@ -172,11 +173,14 @@ def read_columns(
         TableError: if the file is not a table.
     """
     from model.tables.reading import read_frame
+    from model.tables.storage import MEMORY, Storage
 
-    with naming_file(describe_paths(paths)):
-        options = ColumnOptions(dates, decimal, categorical, numeric, missing, keep)
-        found = read_frame(paths, columns, drop=drop, has_header=has_header, options=options, sheet=sheet)
-        fitted = fit_columns(found.frame, found.frame.columns, found.text_options(keep, strict))
+    options = ColumnOptions(dates, decimal, categorical, numeric, missing, keep)
+    with naming_file(describe_paths(paths)), Storage(MEMORY) as storage:
+        found = read_frame(
+            paths, columns, drop=drop, has_header=has_header, options=options, sheet=sheet, storage=storage
+        )
+        fitted = fit_columns(found.columns, found.columns.names, found.text_options(keep, strict))
     return fitted.specs, found.notes + fitted.notes
 
 
@@ -200,29 +204,32 @@ def table_from_frame(
     Raises:
         TableError: if a network cannot learn from the frame.
     """
+    from model.tables.stored_frame import stored_frame
+
+    return _table_from_stored(stored_frame(frame), target, task, texts)
+
+
+def _table_from_stored(frame: StoredFrame, target: str, task: str | None, texts: TextOptions) -> Table:
     rows = len(frame)
     if target in texts.dates:
-        raise TableError(
-            f"numbers or classes in {target}",
-            "dates or times",
-            f"name another --target, or say --categorical {quote_names([target])}",
-        )
-    frame, single = without_single_classes(frame, target, task)
-    if frame[target].null_count():
-        frame = frame.filter(frame[target].is_not_null())
-    if not len(frame):
+        remedy = f"name another --target, or say --categorical {quote_names([target])}"
+        raise TableError(f"numbers or classes in {target}", "dates or times", remedy)
+    values = frame.load(target)
+    is_single, single = single_classes(values, task)
+    is_kept = values.is_not_null() if is_single is None else values.is_not_null() & ~is_single
+    if not is_kept.any():
         raise TableError(f"a value of {target} in some row", "none", "name another --target")
-    fitted = fit_target(frame[target], task)
-    names = tuple(name for name in frame.columns if name != target)
+    if not is_kept.all():
+        frame, values = frame.filter(is_kept), values.filter(is_kept)
+    fitted = fit_target(values, task)
+    hints = sentinel_hints(values.alias(""), target) if fitted.task == "regression" else ()
+    del values  # so that its memory is free
+    names = tuple(name for name in frame.names if name != target)
     if not names:
         raise TableError("a column beside the target", "none", "name a file with more, or other --columns")
-    hints = sentinel_hints(frame[target].alias(""), target) if fitted.task == "regression" else ()
     learned = learn_columns(frame, names, texts)
-    dropped = rows - len(frame)
-    parts = row_parts(frame, learned.specs)
-    del frame  # so that the memory of each part is free once it is encoded
     return Table(
-        x=encode_parts(parts, len(fitted.y), learned.specs),
+        x=encode_frame(frame, learned.specs),
         y=fitted.y,
         columns=tuple(learned.specs),
         target=target,
@@ -230,7 +237,7 @@ def table_from_frame(
         task=fitted.task,
         column_specs=tuple(learned.specs.values()),
         target_scaling=spelled(fitted.scaling, texts.spellings.get(target)),
-        dropped=dropped,
+        dropped=rows - len(frame),
         complete=False,
         notes=tuple(note for note in (single, fitted.note) if note) + hints + learned.notes,
     )

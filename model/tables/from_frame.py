@@ -65,6 +65,7 @@ def table_from(
         (('size', 'color'), 'regression', (3, 3))
     """
     from model.tables.frame_columns import frame_columns, name_text
+    from model.tables.stored_columns import stored
     from model.tables.typed_columns import typed_frame
 
     named = None if columns is None else [name_text(name) for name in columns]
@@ -79,6 +80,7 @@ def table_from(
         return select_columns(names, named, name_text(target), dropped, left_out)
 
     def read() -> TypedFrame:
-        return typed_frame(frame_columns(frame).read(select), options=options, amounts=(name_text(target),))
+        columns = [stored(column) for column in frame_columns(frame).read(select)]
+        return typed_frame(columns, options=options, amounts=(name_text(target),))
 
     return learn_table(read, name_text(target), columns=named, drop=dropped, task=task, keep=kept, strict=strict)

@@ -13,6 +13,7 @@ from model.tables.errors import PathLike
 from model.tables.frames import pl
 from model.tables.parsing import MISSING, SPREADSHEET_ERRORS
 from model.tables.series_parsing import bare_series
+from model.tables.stored_columns import StoredColumn
 
 _WORDS = [word for word in MISSING if word]
 
@@ -50,7 +51,7 @@ def missing_words(texts: pl.Series, rows: int | None = None) -> MissingWords:
     return MissingWords(dict(zip(counted.to_series(0).to_list(), counted.to_series(1).to_list(), strict=True)), rows)
 
 
-def missing_words_of_csv(path: PathLike, layout: Layout, columns: Sequence[pl.Series]) -> dict[str, MissingWords]:
+def missing_words_of_csv(path: PathLike, layout: Layout, columns: Sequence[StoredColumn]) -> dict[str, MissingWords]:
     """The words for missing in the first rows of a CSV file.
 
     Args:
@@ -61,7 +62,7 @@ def missing_words_of_csv(path: PathLike, layout: Layout, columns: Sequence[pl.Se
     Returns:
         The words of the other columns, by their names.
     """
-    names = [column.name for column in columns if column.null_count() or column.dtype == pl.String]
+    names = [column.name for column in columns if column.null_count or column.dtype == pl.String]
     if not names:
         return {}
     block = next(blocks(path, layout))

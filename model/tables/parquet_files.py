@@ -11,6 +11,8 @@ from model.tables.errors import PathLike, TableError
 from model.tables.files import ANOTHER_FILE
 from model.tables.frames import pl
 from model.tables.memory import check_memory
+from model.tables.storage import Storage
+from model.tables.stored_columns import StoredColumn, stored
 from model.tables.type_inference import check_kinds, unlearnable_kind
 
 
@@ -35,13 +37,14 @@ def parquet_schema(path: PathLike) -> tuple[dict[str, pl.DataType], int]:
     return schema, height
 
 
-def read_parquet(path: PathLike, select: Selection, memory: int) -> list[pl.Series]:
+def read_parquet(path: PathLike, select: Selection, memory: int, storage: Storage) -> list[StoredColumn]:
     """The selected columns of a file.
 
     Args:
         path: the file.
         select: from the names of all columns to the names of those to read.
         memory: bytes that may be used.
+        storage: that keeps the columns.
 
     Returns:
         The columns, of types that `infer_type` takes, in the order in which they are selected.
@@ -53,13 +56,15 @@ def read_parquet(path: PathLike, select: Selection, memory: int) -> list[pl.Seri
     selected = select(schema, ())
     check_kinds({name: kind for name in selected if (kind := unlearnable_kind(schema[name]))})
     row_bytes = sum(16 if schema[name] == pl.String else 8 for name in selected)
-    check_memory(height * row_bytes, f"{height:,} rows", memory)
+    check_memory(storage.memory_of(height, len(selected), height * row_bytes), f"{height:,} rows", memory)
     names = list(schema)
+    return [stored(_read_column(path, names.index(name)), storage) for name in selected]
+
+
+def _read_column(path: PathLike, index: int) -> pl.Series:
     with _checked():
-        frame = pl.read_parquet(
-            os.path.abspath(path), columns=[names.index(name) for name in selected], glob=False, hive_partitioning=False
-        )
-    return [frame.get_column(name) for name in selected]
+        frame = pl.read_parquet(os.path.abspath(path), columns=[index], glob=False, hive_partitioning=False)
+    return frame.to_series()
 
 
 def parquet_batches(path: PathLike, height: int, rows: int) -> Iterator[tuple[pl.DataFrame, int]]:

@@ -14,6 +14,7 @@ from model.tables.files import sniff_file
 from model.tables.memory import FEWER, available_memory
 from model.tables.parquet_files import parquet_schema
 from model.tables.readable_text import NO_HINTS, Hints, readable_text
+from model.tables.storage import Storage
 from model.tables.typed_columns import TypedFrame, typed_frame
 
 
@@ -27,6 +28,7 @@ def read_frame(
     has_header: bool = True,
     options: ColumnOptions = NO_OPTIONS,
     sheet: str | None = None,
+    storage: Storage | None = None,
 ) -> TypedFrame:
     r"""The table in a CSV, Parquet or .xlsx file, or in several with the same columns.
 
@@ -39,6 +41,7 @@ def read_frame(
         has_header: whether a file of text begins with the names of its columns; otherwise they are c1, c2, ….
         options: what is said about the columns.
         sheet: the name of the sheet to read, of a spreadsheet; by default the first that has cells.
+        storage: that keeps the columns as long as the frame is used; by default in memory.
 
     Returns:
         A frame, and notes. Texts are numbers or truth values if all texts of their column spell such.
@@ -66,7 +69,7 @@ def read_frame(
 
     with naming_file(describe_paths(paths)):
         try:
-            found = read_files(files, select, memory, Hints(has_header, sheet), options)
+            found = read_files(files, select, memory, Hints(has_header, sheet), options, storage)
             return typed_frame(
                 found.columns,
                 found.notes,

@@ -48,34 +48,37 @@ class FittedTarget(NamedTuple):
     note: str | None = None
 
 
-def without_single_classes(
-    frame: polars.DataFrame, target: str, task: str | None
-) -> tuple[polars.DataFrame, str | None]:
-    """The rows of a frame but for those whose class has no other row, so that it could not be held out and learned.
+def single_classes(series: polars.Series, task: str | None) -> tuple[polars.Series | None, str | None]:
+    """The rows whose class has no other row, so that it could not be held out and learned.
 
     Args:
-        frame: of at least one row.
-        target: the name of the target, which may be missing in some rows.
+        series: the target, of at least one row, which may be missing in some.
         task: as of `fit_target`.
 
     Returns:
-        The frame, and a note on the rows that are left out, or None. All rows stay if there are two classes or none,
-        or if too few would be left.
+        For each row whether it is such, and a note on them; None for both if there are none, if there are two classes
+        or none, or if too few would be left.
+
+    Example:
+        >>> import polars as pl
+        >>> is_single, note = single_classes(pl.Series("y", ["a", "b"] * 4 + ["d"]), None)
+        >>> is_single.arg_true().to_list(), note
+        ([8], "of y, 'd' in row 9 is left out, because a class needs two rows")
     """
-    series = frame[target].alias("")
+    target, series = series.name, series.alias("")
     present = series.drop_nulls()
     unique = present.n_unique()
     inferred = task or _infer_task(present, unique, series.dtype.is_numeric())
     if not TASKS[inferred].output_per_class or 2 * unique > len(present):
-        return frame, None
+        return None, None
     is_single = (series.is_unique() & series.is_not_null()).fill_null(False)
     rows = [int(row) for row in is_single.arg_true()]
     if not rows or unique - len(rows) < 2:
-        return frame, None
+        return None, None
     named = ", ".join(f"{quote(series[row])} in row {row + 1:,}" for row in rows[:3])
     named += f" and {len(rows) - 3:,} more" if len(rows) > 3 else ""
     note = f"of {target}, {named} {'is' if len(rows) == 1 else 'are'} left out, because a class needs two rows"
-    return frame.filter(~is_single), note
+    return is_single, note
 
 
 def fit_target(series: polars.Series, task: str | None) -> FittedTarget:

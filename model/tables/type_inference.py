@@ -137,18 +137,23 @@ def check_kinds(kinds: dict[str, str]) -> None:
         raise TableError("numbers, texts, dates or truth values", found, remedy)
 
 
-def check_finite(column: pl.Series, places: RowPlaces = ONE_FILE) -> None:
-    """Check that every value of a column is finite or missing.
+def infinite_numbers(column: pl.Series, places: RowPlaces = ONE_FILE) -> list[TableError]:
+    """The error of a column that has infinite numbers.
 
     Args:
         column: of any type.
         places: in which file each row is.
 
-    Raises:
-        TableError: at the first value that is infinite.
+    Returns:
+        The error, which names the first such number; none if all are finite or missing.
+
+    Example:
+        >>> infinite_numbers(pl.Series("a", [1.0, None])), infinite_numbers(pl.Series("a", [float("inf")]))[0].found
+        ([], "inf in the column 'a', row 1")
     """
     infinite = column.alias("").is_infinite() if column.dtype == pl.Float64 else pl.Series([False])
-    if infinite.any():
-        row = int(infinite.arg_max() or 0)
-        found = f"{column[row]} in the column {column.name!r}, {places.place(row)}"
-        raise TableError("finite numbers", found, "mend it or leave the field empty")
+    if not infinite.any():
+        return []
+    row = int(infinite.arg_max() or 0)
+    found = f"{column[row]} in the column {column.name!r}, {places.place(row)}"
+    return [TableError("finite numbers", found, "mend it or leave the field empty")]

@@ -5,7 +5,8 @@ Every way to a table ends here, so that a value means the same wherever it comes
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -27,8 +28,10 @@ from model.tables.number_columns import read_numbers
 from model.tables.row_places import ONE_FILE, RowPlaces
 from model.tables.series_parsing import date_seconds
 from model.tables.spelling import PLAIN_NUMBERS, NumberSpelling, numbers_of_other_units
+from model.tables.stored_columns import StoredColumn
+from model.tables.stored_frame import StoredFrame
 from model.tables.text_columns import ReadTexts, read_texts
-from model.tables.type_inference import bare_texts, check_finite, infer_type
+from model.tables.type_inference import bare_texts, infer_type, infinite_numbers
 from model.tables.written_numbers import is_number_like
 
 # The most texts of a column that are remembered because they are no numbers.
@@ -39,7 +42,7 @@ class TypedFrame(NamedTuple):
     """The columns of a file or a frame.
 
     Attributes:
-        frame: with columns of Float64, Int64, Boolean and String, null where a value is missing.
+        columns: of Float64, Int64, Boolean and String, null where a value is missing.
         notes: how they were read, where that is not plain; one sentence each.
         spellings: how numbers are written, by the names of the columns in which they are not typed.
         folded: the columns in which texts that differ in case alone are the same.
@@ -47,12 +50,17 @@ class TypedFrame(NamedTuple):
         absent: what stands for a missing value besides the usual words, by the names of the columns.
     """
 
-    frame: pl.DataFrame
+    columns: StoredFrame
     notes: tuple[str, ...]
     spellings: Mapping[str, NumberSpelling]
     folded: frozenset[str]
     dates: Mapping[str, DateSpelling]
     absent: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The columns, all in memory."""
+        return self.columns.in_memory()
 
     def text_options(self, keep: Container[str], strict: bool = False) -> TextOptions:
         """How the columns are learned from; `keep` and `strict` as of `read_table`."""
@@ -60,7 +68,7 @@ class TypedFrame(NamedTuple):
 
 
 def typed_frame(
-    columns: list[pl.Series],
+    columns: list[StoredColumn],
     notes: tuple[str, ...] = (),
     *,
     prefers_comma: bool = False,
@@ -90,7 +98,8 @@ def typed_frame(
         TableError: if a column has infinite values, or mostly numbers and other texts.
 
     Example:
-        >>> columns = [pl.Series("price", ["1,5", "2,25"]), pl.Series("room", [1, 2])]
+        >>> from model.tables.stored_columns import stored
+        >>> columns = [stored(pl.Series("price", ["1,5", "2,25"])), stored(pl.Series("room", [1, 2]))]
         >>> typed_frame(columns, options=ColumnOptions(categorical={"room"})).frame.rows()
         [(1.5, '1'), (2.25, '2')]
     """
@@ -98,33 +107,61 @@ def typed_frame(
     if options.decimal is not None:
         prefers_comma = options.decimal == ","
     marks = {name: options.marks(name, names) for name in names}
+    read_values = partial(_read_values, prefers_comma, doubts_points, options, places, amounts)
     read: list[ReadTexts] = []
+    kept: list[StoredColumn] = []
+    infinite: list[TableError] = []
     while columns:
-        column, told = without_marks(columns.pop(0), marks[names[len(read)]])
-        absent = missing_words(column) if words is None else words.get(column.name, MissingWords({}))
-        if column.name in options.categorical:
-            found = _read_category(column)
-        elif doubts_points and (points := _read_points(column, prefers_comma)) is not None:
-            found = points
-        elif column.name in options.numeric and column.dtype == pl.String:
-            found = _read_numbers(column, prefers_comma, options, places)
-        elif column.name in options.numeric and column.dtype.is_numeric():
-            found = ReadTexts(infer_type(column))
-        else:
-            column = _whole_numbers(column) if column.name in amounts else column
-            found = _read_column(column, prefers_comma, options.dates, places)
-        told += found.notes + missing_notes(column.name, found.column.dtype, absent)
-        read.append(found._replace(notes=told))
-    for each in read:
-        check_finite(each.column, places)
+        column = columns.pop(0)
+        values = column.load()
+        found = _read_marked(values, marks[column.name], words, read_values)
+        infinite += infinite_numbers(found.column, places)
+        kept.append(column.replaced(values, found.column))
+        read.append(found._replace(column=found.column.clear()))
+    for error in infinite:
+        raise error
     return TypedFrame(
-        pl.DataFrame([each.column for each in read]),
+        StoredFrame(kept),
         notes + tuple(note for each in read for note in each.notes),
         {each.column.name: each.spelling for each in read if each.spelling is not None},
         frozenset(each.column.name for each in read if each.is_folded),
         {each.column.name: each.dates for each in read if each.dates is not None},
         {name: texts for name, texts in marks.items() if texts},
     )
+
+
+def _read_marked(
+    values: pl.Series,
+    marks: Sequence[str],
+    words: Mapping[str, MissingWords] | None,
+    read: Callable[[pl.Series], ReadTexts],
+) -> ReadTexts:
+    """A column in which some texts or numbers stand for a missing value, and what is said of all that do."""
+    column, told = without_marks(values, marks)
+    absent = missing_words(column) if words is None else words.get(column.name, MissingWords({}))
+    found = read(column)
+    return found._replace(notes=told + found.notes + missing_notes(column.name, found.column.dtype, absent))
+
+
+def _read_values(
+    prefers_comma: bool,
+    doubts_points: bool,
+    options: ColumnOptions,
+    places: RowPlaces,
+    amounts: Container[str],
+    column: pl.Series,
+) -> ReadTexts:
+    """A column, as what is said about it and its values tell."""
+    if column.name in options.categorical:
+        return _read_category(column)
+    if doubts_points and (points := _read_points(column, prefers_comma)) is not None:
+        return points
+    if column.name in options.numeric and column.dtype == pl.String:
+        return _read_numbers(column, prefers_comma, options, places)
+    if column.name in options.numeric and column.dtype.is_numeric():
+        return ReadTexts(infer_type(column))
+    column = _whole_numbers(column) if column.name in amounts else column
+    return _read_column(column, prefers_comma, options.dates, places)
 
 
 def _read_column(column: pl.Series, prefers_comma: bool, dates: str | None, places: RowPlaces) -> ReadTexts:

@@ -9,7 +9,7 @@ from model import TableError, read_table
 from model.tables.column_fitting import TextOptions
 from model.tables.column_hints import number_hints
 from model.tables.from_file import table_from_frame
-from model.tables.targets import without_single_classes
+from model.tables.targets import single_classes
 from tests.tables.examples import write_table
 
 pytestmark = pytest.mark.core
@@ -86,9 +86,7 @@ def test_a_class_of_one_row_is_left_out_and_its_row_is_named() -> None:
     ],
 )
 def test_small_tables_and_numbers_keep_all_their_rows(classes: list[object], task: str | None) -> None:
-    frame = pl.DataFrame({"y": classes})
-    kept, note = without_single_classes(frame, "y", task)
-    assert (kept.rows(), note) == (frame.rows(), None)
+    assert single_classes(pl.Series("y", classes), task) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,193 @@
+"""Where values wait until they are encoded: some in memory, the others in a temporary file."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Shaped
+
+from model.messages import describe_error
+from model.tables.errors import TableError
+from model.tables.frames import pl
+from model.tables.memory import available_memory
+
+# How much of a table stays in memory while it is read, in bytes. It is given back as it is encoded, so that a large
+# table in float32 takes its place. The way through the file costs a tenth of the time of reading.
+MEMORY = 128 << 20
+# The types whose values are written as they are in memory; others are written as Arrow writes them.
+NUMBERS: dict[pl.DataType, np.dtype[Any]] = {
+    pl.Float64(): np.dtype(np.float64),
+    pl.Int64(): np.dtype(np.int64),
+}
+
+
+class Place(NamedTuple):
+    """Where some values of a column are in the file.
+
+    Attributes:
+        position: of the first byte.
+        size: in bytes.
+        is_array: whether they are written as they are in memory.
+    """
+
+    position: int
+    size: int
+    is_array: bool
+
+
+class Storage:
+    """Room for values, in memory as long as there is some, and then in a file that has no name.
+
+    The kernel deletes the file when it is closed, however the process ends. The kernel's copy of it in memory does not
+    count as memory of the process.
+
+    Args:
+        memory: how many bytes stay in memory; by default all.
+
+    Attributes:
+        is_bounded: whether there is such a number.
+        end: how many bytes of the file are taken.
+
+    Example:
+        >>> with Storage(memory=0) as storage:
+        ...     place = storage.keep(pl.Series([1, 2]))
+        ...     place, storage.fetch(place, "a", pl.Int64()).to_list()
+        (Place(position=0, size=16, is_array=True), [1, 2])
+    """
+
+    def __init__(self, memory: int = sys.maxsize) -> None:
+        self.is_bounded, self.end = memory < sys.maxsize, 0
+        self._left = memory
+        self._open_files = ExitStack()
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> Storage:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file, so that the kernel deletes it."""
+        self._open_files.close()
+
+    def keep(self, series: pl.Series) -> pl.Series | Place:
+        """Keep values.
+
+        Args:
+            series: the values.
+
+        Returns:
+            The same series if it stays in memory, otherwise where it is in the file. What finds no room in the file
+            stays in memory.
+
+        Raises:
+            TableError: if there is no room for it in memory either.
+        """
+        size = int(series.estimated_size())
+        if size <= self._left:
+            self._left -= size
+            return series
+        is_array = series.dtype in NUMBERS and not series.null_count()
+        try:
+            start = self.end
+            self._write(series.to_numpy().view(np.uint8).data if is_array else _in_arrow(series))
+            return Place(start, self.end - start, is_array)
+        except OSError as error:
+            if size > available_memory():
+                remedy = "make some, or name another folder in TMPDIR"
+                raise TableError(f"room for the table in {_folder()}", describe_error(error), remedy) from None
+            return series
+
+    def memory_of(self, rows: int, columns: int, size: int) -> int:
+        """How much memory a table needs while it is read.
+
+        Args:
+            rows: how many it has.
+            columns: how many it has, without regard to how many inputs each becomes.
+            size: of its values, in bytes.
+
+        Returns:
+            The size of the values if all stay in memory, otherwise that of a number in float32 for each.
+
+        Example:
+            >>> Storage().memory_of(10, 2, 160), Storage(memory=0).memory_of(10, 2, 160)
+            (160, 80)
+        """
+        return rows * columns * np.dtype(np.float32).itemsize if self.is_bounded else size
+
+    def _write(self, data: memoryview) -> None:
+        if self._descriptor is None:
+            self._descriptor = self._open_files.enter_context(_nameless_file())
+        end = self.end
+        while data:
+            count = os.pwrite(self._descriptor, data, end)
+            data, end = data[count:], end + count
+        self.end = end
+
+    def fetch(self, place: Place, name: str, dtype: pl.DataType) -> pl.Series:
+        """Values that are in the file.
+
+        Args:
+            place: where they are.
+            name: of the series.
+            dtype: its type.
+
+        Returns:
+            The series.
+        """
+        if place.is_array:
+            values = np.empty(place.size // 8, NUMBERS[dtype])
+            self.fetch_into(place, values)
+            return pl.Series(name, values)
+        data = np.empty(place.size, np.uint8)
+        self.fetch_into(place, data)
+        return pl.read_ipc_stream(data.tobytes()).to_series().alias(name)
+
+    def fetch_into(self, place: Place, values: Shaped[np.ndarray, " rows"]) -> None:
+        """Read bytes that are in the file.
+
+        Args:
+            place: where they are.
+            values: of as many bytes, to be filled.
+        """
+        assert self._descriptor is not None
+        data, done = values.view(np.uint8), 0
+        while done < place.size:
+            count = os.preadv(self._descriptor, [data[done:].data], place.position + done)
+            if not count:
+                raise EOFError("the temporary file is cut off")
+            done += count
+
+    def forget(self, end: int) -> None:
+        """Give back what the file holds behind a position.
+
+        Args:
+            end: the position; nothing behind it is read again.
+        """
+        if self._descriptor is not None:
+            os.ftruncate(self._descriptor, end)
+        self.end = end
+
+
+@contextmanager
+def _nameless_file() -> Iterator[int]:
+    with tempfile.TemporaryFile(prefix="nudge-", buffering=0) as file:
+        yield file.fileno()
+
+
+def _in_arrow(series: pl.Series) -> memoryview:
+    data = io.BytesIO()
+    pl.DataFrame([series]).write_ipc_stream(data)
+    return data.getbuffer()
+
+
+def _folder() -> str:
+    try:
+        return tempfile.gettempdir()
+    except OSError:
+        return "a temporary folder"
