@@ -89,9 +89,9 @@ def test_frames_take_the_same_options(tmp_path: Path) -> None:
 
 
 def test_the_mark_before_decimals_can_be_said(tmp_path: Path) -> None:
-    rows = "".join(f'"{index % 7},{100 + index}",{index % 2}\n' for index in range(40))
+    rows = "".join(f'"{1 + index % 7},{100 + index}",{index % 2}\n' for index in range(40))
     path = write_table(tmp_path, f"x,y\n{rows}")
-    for decimal, largest in ((None, 6134.0), (".", 6134.0), (",", 6.134)):
+    for decimal, largest in ((None, 7134.0), (".", 7134.0), (",", 7.134)):
         (column,) = read_table(path, "y", decimal=decimal).column_specs
         assert isinstance(column, NumericColumn)
         assert column.maximum == pytest.approx(largest)

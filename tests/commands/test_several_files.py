@@ -28,13 +28,13 @@ def parts(tmp_path: Path) -> Path:
 
 def test_a_pattern_trains_the_network_of_the_whole(parts: Path, nudge: Nudge) -> None:
     options = ("--target", "kind", *QUICK_TRAINING)
-    for tables in (["part-*.csv"], ["all.csv"], ["part-0.csv", "part-1.csv", "part-2.csv"]):
+    for tables in (["all.csv"], ["part-*.csv"]):
         run = nudge("train", *tables, *options)
         assert run.returncode == 0, run.stderr
-    found, whole, named = (load(parts / "checkpoints" / f"{name}.safetensors") for name in ("part", "all", "part-0"))
+    found, whole = (load(parts / "checkpoints" / f"{name}.safetensors") for name in ("part", "all"))
     digest = read_table(parts / "all.csv", "kind").digest
-    assert found.training.table_digest == whole.training.table_digest == named.training.table_digest == digest
-    assert (found.training.table, named.training.table) == ("part-*.csv", "part-0.csv and 2 more")
+    assert found.training.table_digest == whole.training.table_digest == digest
+    assert found.training.table == "part-*.csv"
     for one, other in zip(jax.tree.leaves(found.params), jax.tree.leaves(whole.params), strict=True):
         np.testing.assert_array_equal(one, other)
 
