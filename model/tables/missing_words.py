@@ -14,6 +14,7 @@ from model.tables.frames import pl
 from model.tables.parsing import MISSING, SPREADSHEET_ERRORS
 from model.tables.series_parsing import bare_series
 from model.tables.stored_columns import StoredColumn
+from model.tables.text_counts import text_counts
 
 _WORDS = [word for word in MISSING if word]
 
@@ -47,8 +48,7 @@ def missing_words(texts: pl.Series, rows: int | None = None) -> MissingWords:
     if texts.dtype not in (pl.String, pl.Categorical, pl.Enum):
         return MissingWords({}, rows)
     bare = bare_series(texts.alias("").cast(pl.String))
-    counted = bare.filter(bare.is_in(_WORDS)).value_counts(sort=True)
-    return MissingWords(dict(zip(counted.to_series(0).to_list(), counted.to_series(1).to_list(), strict=True)), rows)
+    return MissingWords(text_counts(bare.filter(bare.is_in(_WORDS))), rows)
 
 
 def missing_words_of_csv(path: PathLike, layout: Layout, columns: Sequence[StoredColumn]) -> dict[str, MissingWords]:

@@ -59,8 +59,8 @@ def parse_text(column: ColumnSpec, text: str) -> float:
         text: as it is written; blanks around it are ignored.
 
     Returns:
-        A number within ±3.4e38, or the index of a category; NaN if the value is missing. If the column takes texts that
-        are none of its categories, their index is the number of categories.
+        A number within ±3.4e38, or the index of a category; NaN if the value is missing. A text that
+        training never saw has the column's `unseen_index`, if the column takes it.
 
     Raises:
         ParseError: if it is not a value of the column.
@@ -240,8 +240,9 @@ def _category_index(column: CategoricalColumn, text: str) -> float:
     try:
         return float(column.categories.index(category_name(column, text)))
     except ValueError:
-        if column.is_pooled or column.is_open:
-            return float(len(column.categories))
+        index = column.index_of_other(text)
+        if index is not None:
+            return index
         raise ParseError(one_of(column.categories), quote(text)) from None
 
 

@@ -174,6 +174,9 @@ def _parsed(column: NumericColumn | CategoricalColumn, series: polars.Series) ->
         if column.is_folded:
             named = bare.replace({text: category_name(column, text) for text in bare.drop_nulls().unique().to_list()})
         codes = named.cast(pl.Enum(column.categories), strict=False).to_physical()
-        unknown = float(len(column.categories)) if column.is_pooled or column.is_open else _UNKNOWN_CATEGORY
-        values = codes.cast(pl.Float64).fill_null(unknown)
+        values = codes.cast(pl.Float64)
+        others = bare.filter(values.is_null() & ~absent).unique().to_list()
+        found = {text: column.index_of_other(text) for text in others}
+        indices = {text: index for text, index in found.items() if index is not None}
+        values = values.fill_null(bare.replace_strict(indices, default=_UNKNOWN_CATEGORY, return_dtype=pl.Float64))
     return np.where(absent.fill_null(True).to_numpy(), np.nan, values.to_numpy())

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from model.tables.columns import CategoricalColumn
+from model.tables.rare_texts import pack_texts
 from model.tables.spelling import MIN_NUMBER_SHARE
+from model.tables.text_counts import text_counts
 from model.tables.written_numbers import take_apart
 
 if TYPE_CHECKING:
@@ -61,8 +63,7 @@ def fit_categories(
 
     texts = series.cast(pl.String)
     present, has_missing = len(texts) - texts.null_count(), bool(texts.null_count())
-    counted = texts.drop_nulls().value_counts()
-    counts: dict[str, int] = dict(zip(counted.to_series(0), counted.to_series(1), strict=True))
+    counts = text_counts(texts)
     if len(counts) <= FEW_CATEGORIES or (len(counts) <= MAX_CATEGORIES and 2 * len(counts) <= present):
         column = CategoricalColumn(tuple(sorted(counts)), has_missing, series.dtype == pl.Boolean, is_folded)
         return FittedCategories(_with_frequencies(column, counts, len(texts)))
@@ -81,7 +82,8 @@ def _most_common(counts: Mapping[str, int], name: str, rows: int) -> FittedCateg
     are_others = len(shown) < len(counts)
     inputs = f"{len(shown):,} have an input of their own" + (", and the others share one" if are_others else "")
     rarity = "" if frequent else f", though none occurs in {MIN_ROWS} rows"
-    column = CategoricalColumn(tuple(sorted(shown)), sum(counts.values()) < rows, is_pooled=are_others)
+    rare = pack_texts(counts.keys() - set(shown))
+    column = CategoricalColumn(tuple(sorted(shown)), sum(counts.values()) < rows, is_pooled=are_others, rare=rare)
     note = f"of the {len(counts):,} texts of {name}, {inputs}{rarity}"
     return FittedCategories(_with_frequencies(column, counts, rows), note)
 

@@ -19,6 +19,7 @@ from model.tables.frames import pl
 from model.tables.number_notes import number_notes, stray_notes, word_note
 from model.tables.row_places import ONE_FILE, RowPlaces
 from model.tables.spelling import NumberSpelling, SpelledColumn, infer_spelling, may_be_numbers
+from model.tables.text_counts import text_counts
 from model.tables.written_numbers import take_apart
 
 # A column with more texts than this, most of them numbers, is no column of categories.
@@ -84,7 +85,7 @@ def read_texts(
     reason = why_ids(series)
     if reason is not None:
         return ReadTexts(column, notes=(f"{name} is read as texts, because {reason}",))
-    counts = _counts(series)
+    counts = text_counts(series)
     has_digits = any(any(map(str.isdigit, text)) for text in _sample(counts))
     found = _numbers(counts, prefers_comma) if has_digits else None
     if found is None and has_digits and may_be_dates(_sample(counts), date_styles):
@@ -124,9 +125,9 @@ def read_digit_dates(name: str, series: pl.Series, places: RowPlaces = ONE_FILE)
         >>> read_digit_dates("id", pl.Series(["20231201", "20231301"])) is None
         True
     """
-    if not may_be_dates(_sample(_counts(series.head(SAMPLED_TEXTS))), (DIGITS,)):
+    if not may_be_dates(_sample(text_counts(series.head(SAMPLED_TEXTS))), (DIGITS,)):
         return None
-    found = infer_dates(name, _counts(series), (DIGITS,))
+    found = infer_dates(name, text_counts(series), (DIGITS,))
     if found is None or len(found.seconds) - len(found.absent.all) < MIN_DIGIT_DATES:
         return None
     # A number that is no date shows that the others are none either.
@@ -149,11 +150,6 @@ def _dates(name: str, series: pl.Series, found: SpelledDates, places: RowPlaces)
     notes += stray_notes(name, series, found.absent.strays, places)
     notes += far_date_notes(name, seconds) if found.style != "time" else ()
     return ReadTexts(seconds, dates=found.spelling, notes=tuple(notes))
-
-
-def _counts(series: pl.Series) -> dict[str, int]:
-    counted = series.drop_nulls().value_counts(sort=True)
-    return dict(zip(counted.to_series(0).to_list(), counted.to_series(1).to_list(), strict=True))
 
 
 def _sample(counts: Mapping[str, int]) -> dict[str, int]:

@@ -31,6 +31,7 @@ from model.tables.spelling import PLAIN_NUMBERS, NumberSpelling, numbers_of_othe
 from model.tables.stored_columns import StoredColumn
 from model.tables.stored_frame import StoredFrame
 from model.tables.text_columns import ReadTexts, read_texts
+from model.tables.text_counts import text_counts
 from model.tables.type_inference import bare_texts, infer_type, infinite_numbers
 from model.tables.written_numbers import is_number_like
 
@@ -244,8 +245,7 @@ def _read_numbers(column: pl.Series, prefers_comma: bool, options: ColumnOptions
 
 def _without_other_units(texts: pl.Series, prefers_comma: bool) -> tuple[pl.Series, list[str], tuple[str, ...]]:
     """Numbers without those of another unit than most of them have, which are returned too, and what is said of it."""
-    counted = texts.alias("").drop_nulls().value_counts(sort=True)
-    counts = dict(zip(counted.to_series(0).to_list(), counted.to_series(1).to_list(), strict=True))
+    counts = text_counts(texts)
     units = numbers_of_other_units(counts, prefers_comma)
     if not units:
         return texts, [], ()

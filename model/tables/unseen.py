@@ -72,18 +72,15 @@ class UnseenValues:
         return UnseenCells(notes, dict(Counter(self.columns[column] for column in cells[:, 1].tolist())))
 
     def _note(self, column: int, value: float, written: Any) -> str:
-        name, spec = self.columns[column], self.column_specs[column]
+        name = self.columns[column]
         if math.isnan(value):
             return f"{name}: the value is missing, and none was in training"
         text = quote((number_text(written) if isinstance(written, float) else str(written)).strip())
-        if isinstance(spec, CategoricalColumn) and spec.is_pooled:
-            return f"{name}: {text} is none of the {len(spec.categories)} most common texts of training"
         return f"{name}: {text} was not seen in training"
 
 
 def _first_unseen(column: ColumnSpec) -> float:
-    is_noted = isinstance(column, CategoricalColumn) and column.is_open
-    return float(len(column.categories)) if isinstance(column, CategoricalColumn) and is_noted else math.inf
+    return float(column.unseen_index) if isinstance(column, CategoricalColumn) and column.is_open else math.inf
 
 
 def closed(column_specs: ColumnSpecs) -> ColumnSpecs:

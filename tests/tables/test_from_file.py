@@ -7,10 +7,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from model import CategoricalColumn, NumericColumn, TableError, read_table
+from model import CategoricalColumn, NumericColumn, TableError, encode, read_table
 from model.tables.column_fitting import TextOptions
 from model.tables.from_file import table_from_frame
 from model.tables.parsing import parse_text
+from model.tables.rare_texts import pack_texts
 from model.tables.series_parsing import parse_series
 from model.tables.unseen import closed
 from tests.tables.examples import write_table
@@ -112,12 +113,19 @@ def test_rare_texts_are_one_category_together() -> None:
     names = [f"rare {index}" for index in range(60)] + ["common"] * 30 + ["other"] * 10
     table = table_from_frame(pl.DataFrame({"name": names, "y": [0, 1] * 50}), "y")
     (column,) = table.column_specs
-    assert column == CategoricalColumn(("common", "other"), is_pooled=True, is_open=True, frequencies=(0.3, 0.1, 0.6))
+    assert column == CategoricalColumn(
+        ("common", "other"),
+        is_pooled=True,
+        rare=pack_texts(names[:60]),
+        is_open=True,
+        frequencies=(0.3, 0.1, 0.6),
+    )
     assert table.notes == ("of the 62 texts of name, 2 have an input of their own, and the others share one",)
     assert table.x[0].tolist() == [0, 0, 1]
     assert table.x[60].tolist() == [1, 0, 0]
-    assert parse_text(column, "never seen") == parse_text(column, "rare 3") == 2
-    assert parse_series(column, pl.Series(["other", "never seen"])).tolist() == [1, 2]
+    assert (parse_text(column, "never seen"), parse_text(column, "rare 3")) == (3, 2)
+    assert parse_series(column, pl.Series(["other", "never seen", "rare 3"])).tolist() == [1, 3, 2]
+    assert encode((column,), [np.array([3.0, 2.0])]).tolist() == [[0, 0, 1]] * 2
 
 
 def test_a_column_that_is_kept_has_its_most_common_texts_though_they_are_rare() -> None:

@@ -1,5 +1,6 @@
 """Values that training never saw: which cells they are, what is said of them, and what the network sees instead."""
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from model import encode, read_table
 from model.tables.columns import CategoricalColumn, NumericColumn, fit_numeric
 from model.tables.date_columns import DateColumn, fit_date
 from model.tables.parsing import ParseError, parse_text
+from model.tables.rare_texts import is_packed, pack_texts
 from model.tables.unseen import UnseenValues, closed
 
 pytestmark = pytest.mark.core
@@ -20,7 +22,7 @@ SPECS = (
     NumericColumn(is_open=True),
     NumericColumn(missing=True, is_open=True),
     CategoricalColumn(("blue", "red"), is_open=True, frequencies=(0.25, 0.75)),
-    CategoricalColumn(("common",), is_pooled=True, is_open=True, frequencies=(0.5, 0.5)),
+    CategoricalColumn(("common",), is_pooled=True, rare=pack_texts(["rare"]), is_open=True, frequencies=(0.5, 0.5)),
     DateColumn("ymd", is_open=True),
 )
 UNSEEN = UnseenValues(COLUMNS, SPECS)
@@ -32,7 +34,7 @@ TEXTS = {
         "violet": "colour: 'violet' was not seen in training",
         "NA": "colour: the value is missing, and none was in training",
     },
-    "pooled": {"common": None, "rare": "pooled: 'rare' is none of the 1 most common texts of training"},
+    "pooled": {"common": None, "rare": None, "odd": "pooled: 'odd' was not seen in training"},
     "when": {"2024-01-31": None, "?": "when: the value is missing, and none was in training"},
 }
 
@@ -57,7 +59,7 @@ def test_a_closed_column_refuses_what_an_open_one_takes() -> None:
             if note and name != "pooled":
                 with pytest.raises(ParseError, match="was expected"):
                     parse_text(shut, text)
-            else:
+            else:  # a pooled column has an input for all other texts
                 assert parse_text(shut, text) == pytest.approx(parse_text(spec, text), nan_ok=True)
 
 
@@ -77,3 +79,10 @@ def test_a_missing_date_has_no_inputs() -> None:
     open_column = DateColumn(**{name: getattr(seen, name) for name in seen.__struct_fields__} | {"is_open": True})
     assert encode((open_column,), [np.array([np.nan])]).tolist() == [[0.0] * open_column.input_count]
     assert encode((fit_numeric(np.array([1.0, 5.0])),), [np.array([3.0])]).tolist() == [[0.0]]
+
+
+@given(st.sets(st.text(max_size=6), max_size=40), st.text(max_size=6))
+def test_packed_texts_are_found_and_no_others(texts: set[str], other: str) -> None:
+    packed = pack_texts(texts)
+    assert all(is_packed(text, packed) for text in texts)
+    assert is_packed(other, packed) == (zlib.crc32(other.encode()) in {zlib.crc32(text.encode()) for text in texts})
