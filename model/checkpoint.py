@@ -210,7 +210,7 @@ def default_checkpoint(directory: PathLike, remedy: str = "name the one to use")
 
     Args:
         directory: the directory with the checkpoints.
-        remedy: what to do if it cannot be told.
+        remedy: what to do if there are several checkpoints and none is called xor.
 
     Returns:
         The path of the checkpoint.

@@ -86,7 +86,7 @@ def predict_from_logits(
     Args:
         z: [members, rows] or [members, rows, outputs].
         network: the description of each member.
-        temperature: as of `predict_ensemble`.
+        temperature: as in `predict_ensemble`.
 
     Returns:
         A Prediction; its arrays are NumPy's if z is.
@@ -204,8 +204,8 @@ def predict_rows(
         params: of a network or of an ensemble.
         x: [rows, inputs], at least one row.
         network: the description of each member.
-        temperature: as of `predict_ensemble`.
-        batch_sizes: as of `padded_batches`.
+        temperature: as in `predict_ensemble`.
+        batch_sizes: as in `padded_batches`.
 
     Returns:
         A Prediction of NumPy arrays.
@@ -246,7 +246,7 @@ def fit_temperature(
         x: [rows, inputs] that training has not seen, at least one row.
         y: [rows], as `loss` takes it.
         network: the description of each member.
-        weights: [rows], a factor for the negative log-likelihood of each row; 1 without them.
+        weights: [rows], a factor for the negative log-likelihood of each row; by default 1.
 
     Returns:
         A temperature from e^-2.5 to e^2.5; 1 for a regression.

@@ -1,6 +1,6 @@
 """Estimators for scikit-learn's pipelines, grid searches and cross-validation. They need the extra `sklearn`.
 
-Columns of frames are read as those of a file: texts, categories, dates and missing values need no preparation.
+Columns of frames are read like those of a file: texts, categories, dates and missing values need no preparation.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from model.training.fit import fit
 
 # The default for the number of rows.
 AUTO = "auto"
-# Columns are categories if their type says so.
+# The columns of texts, truth values and categorical types are categories.
 FROM_DTYPE = "from_dtype"
 
 
 class _Rows(NamedTuple):
-    """The rows to learn from: their columns as polars knows them, targets, and weights above 0 or None."""
+    """The rows to learn from: their columns as polars Series, targets, and weights above 0 or None."""
 
     columns: list[pl.Series]
     targets: np.ndarray
@@ -111,7 +111,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         return [pl.Series(f"x{index}", column) for index, column in enumerate(x.T)]
 
     def _categories(self, columns: Sequence[pl.Series]) -> set[str]:
-        """The names of the columns that are categories whatever they hold."""
+        """The names of the columns that are categories, whatever they hold."""
         names, chosen = [column.name for column in columns], self.categorical_features
         if isinstance(chosen, str) and chosen == FROM_DTYPE:
             return {column.name for column in columns if column.dtype in (pl.Categorical, pl.Enum)}
@@ -163,8 +163,8 @@ class NudgeClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     Args:
         hidden: the units of each hidden layer.
         activation: of the hidden layers: relu, tanh, sigmoid or gelu.
-        categorical_features: which columns are categories: "from_dtype", those of texts, truth values and categorical
-            types; or the names, the positions or a mask of columns that are categories whatever they hold, while the
+        categorical_features: which columns are categories. "from_dtype" means the columns of texts, truth values and
+            categorical types. Names, positions or a mask list columns that are categories, whatever they hold; all
             others are read as in a file.
         random_state: a seed, or NumPy's RandomState.
 
@@ -179,10 +179,10 @@ class NudgeClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     """
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Learn from X, a frame or [rows, columns] numbers, NaN where one is missing, and from y, [rows] classes.
+        """Learn from X, a frame or [rows, columns] numbers, NaN where a value is missing, and from y, [rows] classes.
 
-        There must be at least two different classes. sample_weight is [rows], how much each row counts, from 0; by
-        default all count the same.
+        There must be at least two different classes. sample_weight is [rows] numbers from 0: how much each row counts.
+        By default all rows count the same.
         """
         rows = self._rows(X, y, sample_weight)
         check_classification_targets(rows.targets)
@@ -211,8 +211,8 @@ class NudgeRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
     Args:
         hidden: the units of each hidden layer.
         activation: of the hidden layers: relu, tanh, sigmoid or gelu.
-        categorical_features: which columns are categories: "from_dtype", those of texts, truth values and categorical
-            types; or the names, the positions or a mask of columns that are categories whatever they hold, while the
+        categorical_features: which columns are categories. "from_dtype" means the columns of texts, truth values and
+            categorical types. Names, positions or a mask list columns that are categories, whatever they hold; all
             others are read as in a file.
         random_state: a seed, or NumPy's RandomState.
 
@@ -226,9 +226,9 @@ class NudgeRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
     """
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Learn from X, a frame or [rows, columns] numbers, NaN where one is missing, and from y, [rows] numbers.
+        """Learn from X, a frame or [rows, columns] numbers, NaN where a value is missing, and from y, [rows] numbers.
 
-        sample_weight is [rows], how much each row counts, from 0; by default all count the same.
+        sample_weight is [rows] numbers from 0: how much each row counts. By default all rows count the same.
         """
         rows = self._rows(X, y, sample_weight, y_numeric=True)
         return self._fit(rows, np.asarray(rows.targets, np.float64))

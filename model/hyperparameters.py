@@ -29,7 +29,7 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         epochs: passes over the rows, at most; from 1.
         restarts: random starts, from 1.
         ensemble: how many restarts are kept, the ones with the smallest validation loss; from 1 to restarts.
-        init: normal or he, as of `init_params`.
+        init: normal or he, as in `init_params`.
         optimizer: sgd, momentum (with 0.9), or adam.
         learning_rate: above 0.
         schedule: of the learning rate: constant, or cosine, which ends at 0 after the last epoch (Loshchilov and
@@ -42,8 +42,8 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         validation: the share of rows that is held out, from 0 to 0.5, at most 10,000 rows.
         patience: a restart ends after so many epochs without a smaller validation loss, and keeps the parameters of
             the smallest.
-        mask: the share of the rows of a minibatch in which one value is hidden at random, from 0 to 1, so that the
-            network learns to predict rows with a value that it does not know; of columns that take such values.
+        mask: the share of the rows of a minibatch in which one value is hidden at random, from 0 to 1. So the network
+            learns to predict rows with an unknown value. Only values of columns that accept unknown values are hidden.
         class_weights: whether all classes count the same in the loss, however many rows each has.
         log_every: epochs between recorded losses, from 1.
 

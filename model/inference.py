@@ -120,7 +120,7 @@ class Predictor:
         """An answer for each row, as the service sends it.
 
         Args:
-            values: as of `predict`.
+            values: as in `predict`.
 
         Returns:
             For each row `prediction`, a number or a dict with the probability of each class; unless it is a regression,

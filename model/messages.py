@@ -133,13 +133,13 @@ def quote_names(names: Sequence[str]) -> str:
 
 
 def join_rows(rows: Sequence[int]) -> str:
-    """The numbers of rows, of which the first three are named.
+    """The numbers of rows in words. Of several rows, the first three are named.
 
     Args:
         rows: any whole numbers, at least one.
 
     Returns:
-        They, for people.
+        The words.
 
     Example:
         >>> join_rows([4, 7]), join_rows(range(1000, 1005))

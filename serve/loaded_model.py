@@ -41,7 +41,7 @@ class Model:
 def load_model(path: Path, is_strict: bool = False) -> tuple[Model, bytes]:
     """Load and compile a checkpoint, and return it with the bytes of its file.
 
-    If it is strict, values of a kind that training never saw are refused.
+    If `is_strict` is true, values of a kind that training never saw are refused.
 
     Raises CheckpointError if there is no such file, or if it cannot be used.
     """

@@ -73,7 +73,7 @@ def note_rows(model: str, count: int, unseen: Mapping[str, int]) -> None:
     Args:
         model: the name of the model that predicts.
         count: how many rows there are.
-        unseen: for each column that has values that training never saw, how many.
+        unseen: how many values that training never saw each column has.
     """
     _notes.append((prediction_rows, (model,), count))
     for column, cells in unseen.items():

@@ -214,7 +214,7 @@ def _to_number(column: ColumnSpec, value: Any) -> float:
 
 
 def _notes(rows: DecodedRows) -> list[str]:
-    """Each note once, with the first row that it is about if the request has several."""
+    """Each note once, with the rows it is about if the request has several rows."""
     places: dict[str, list[int]] = {}
     for row, notes in rows.unseen.notes.items():
         for note in notes:

@@ -9,14 +9,14 @@ from model.tables.parsing import MISSING
 from model.tables.spelling import FACTORS, NumberSpelling
 from serve.openapi_parts import Schema
 
-# Texts of so many digits are surely within the range of float32.
+# Texts with at most this many digits are always within the range of float32.
 _PLAIN = r"[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})([eE][+-]?[0-9])?"
 _DURATION = "[0-9]{1,3}:[0-5][0-9]:[0-5][0-9]"
 _WHOLE = "[0-9]{1,12}"
 
 
 def json_number(column: NumericColumn) -> Schema:
-    """The schema of a value in JSON. A text is taken exactly if a query takes it.
+    """The schema of a value in JSON. A text is accepted exactly if a query accepts it.
 
     Args:
         column: the column.
@@ -60,7 +60,8 @@ def text_pattern(spelling: NumberSpelling) -> str:
         spelling: of their column.
 
     Returns:
-        A regular expression of JSON Schema. Longer numbers, marks, parentheses and blanks at the ends are taken too.
+        A regular expression of JSON Schema. The service also accepts some texts that do not match it: longer numbers,
+        and numbers with marks, parentheses or blanks at the ends.
 
     Example:
         >>> bool(re.match(text_pattern(NumberSpelling(",", ".", "$")), "$1,234.50"))
@@ -80,13 +81,13 @@ def text_pattern(spelling: NumberSpelling) -> str:
 
 
 def _after(spelling: NumberSpelling) -> str:
-    """The units, or the factors, that may be behind a number."""
+    """A pattern for the units or the factors that may stand after a number."""
     names = sorted(FACTORS) if spelling.has_factors else [spelling.suffix] * bool(spelling.suffix)
     return f"( ?({'|'.join(map(_literal, names))}))?" if names else ""
 
 
 def _literal(text: str) -> str:
-    """A pattern for a text. A blank needs no escape, and some dialects know none for it."""
+    """A pattern for a text. Blanks are not escaped, because some dialects have no escape for them."""
     return re.sub(r"([.^$*+?()\[\]{}|\\/])", r"\\\1", text)
 
 

@@ -236,7 +236,7 @@ def test_a_column_in_which_each_row_has_its_own_text_is_left_out() -> None:
     frame = pd.DataFrame({"id": [f"id {index}" for index in range(24)], "size": ROOMS[:, 1]})
     regressor = NudgeRegressor(**QUICK).fit(frame, ROOMS[:, 1])
     assert (regressor.columns_, regressor.n_features_in_) == (("size",), 2)
-    assert "left out id: it has a text of its own in 24 of 24 rows" in regressor.notes_[0]
+    assert "left out id: it has 24 different texts in 24 rows" in regressor.notes_[0]
     assert regressor.predict(frame.assign(id="another")).shape == (24,)
 
 

@@ -140,9 +140,9 @@ def assert_gradients(
     """Raise AssertionError if a gradient is wrong, or if nothing could be told about it; for tests.
 
     Args:
-        fun: as of `check_gradients`.
-        params: as of `check_gradients`.
-        args: as of `check_gradients`.
+        fun: as in `check_gradients`.
+        params: as in `check_gradients`.
+        args: as in `check_gradients`.
         allow_unknown: whether to pass if nothing could be told, as for a function that rounds everything away.
         options: the keyword arguments of `check_gradients`.
 

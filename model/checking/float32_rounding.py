@@ -21,8 +21,8 @@ def float32_error(function: CheckedFunction, value: float) -> float:
         value: at its point, in float64.
 
     Returns:
-        The largest difference at points a few roundings away. It is infinite if the function fails in float32, if it is
-        not finite there, or if it may never end: JAX does not trace it, or it loops until its values say so.
+        The largest difference at points a few roundings away. It is infinite if the function fails or is not finite in
+        float32. It is also infinite if the function may never end: if JAX cannot trace it, or if it has a while loop.
 
     Example:
         >>> from model.checking.tracing import prepare

@@ -1,4 +1,4 @@
-"""The columns of a table, for people: what each is, and what the network sees of it."""
+"""The columns of a table as text: what each column is, and how the network sees it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from model.tables.date_spelling import describe_date
 from model.tables.table import Table
 from model.tables.targets import Class
 
-# So many categories of a column are listed, and so many columns before training.
+# At most this many categories of a column are listed, and this many columns before training.
 MAX_LISTED_CATEGORIES, MAX_LISTED_COLUMNS = 5, 40
 
 Rows = list[list[str]]
@@ -26,7 +26,7 @@ def table_text(data: Table, max_columns: int | None = None) -> str:
         max_columns: how many columns are listed at most; None for all.
 
     Returns:
-        A line for each, below a header.
+        A header, and a line for each column and for the target.
     """
     specs = dict(zip(data.columns, data.column_specs, strict=True))
     rows = column_rows(specs)
@@ -44,7 +44,7 @@ def column_rows(specs: Mapping[str, ColumnSpec]) -> Rows:
         specs: the columns, by their names.
 
     Returns:
-        HEADER and a row for each.
+        HEADER and a row for each column.
     """
     return [HEADER, *(_column_row(name, column) for name, column in specs.items())]
 
@@ -55,8 +55,8 @@ def target_row(name: str, task: str, classes: Sequence[Class], scaling: NumericC
     Args:
         name: of the target.
         task: binary, multiclass or regression.
-        classes: what it may be; none for a regression.
-        scaling: of the numbers of a regression.
+        classes: the classes; empty for a regression.
+        scaling: how the numbers of a regression are scaled.
 
     Returns:
         A cell for each of HEADER.

@@ -25,7 +25,7 @@ from model.tables.parsing import one_of
 from model.tables.targets import encode_target
 from model.tasks import TASKS
 
-# Importance is measured on at most so many rows, the first of the files.
+# Importance is measured on at most this many rows, the first ones of the files.
 MAX_ROWS = 10_000
 
 
@@ -36,7 +36,7 @@ MAX_ROWS = 10_000
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw it, as .svg, .png or .pdf.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of the shuffles.")
 def importance(checkpoint: Path, files: tuple[Path, ...], sheet: str | None, plot: Path | None, seed: int) -> None:
-    """Measure which columns predictions depend on, on a FILE with the target, or on several."""
+    """Measure on a FILE with the target, or on several, which columns predictions depend on."""
     check_figure_path(plot)
     loaded = load(checkpoint)
     target = loaded.target

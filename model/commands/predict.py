@@ -41,7 +41,9 @@ MEND = "mend it or leave the row out"
 @click.option("--out", type=click.Path(path_type=Path), help="A .csv or .parquet file.  [default: CSV to stdout]")
 @no_header_option
 @sheet_option
-@click.option("--strict", is_flag=True, help="Refuse texts and gaps that training never saw.")
+@click.option(
+    "--strict", is_flag=True, help="Refuse texts that training never saw, and missing values where it had none."
+)
 def predict(
     checkpoint: Path, files: tuple[Path, ...], out: Path | None, no_header: bool, sheet: str | None, strict: bool
 ) -> None:
@@ -77,8 +79,8 @@ class _Scorer:
     Attributes:
         predictor: of the checkpoint.
         unseen: finds values that training never saw.
-        counts: how many there were so far, by the column.
-        renamed: other names for added columns, where the file has columns of their names.
+        counts: how many of these values there were so far, by the names of the columns.
+        renamed: the new names of added columns whose names the file has already.
     """
 
     predictor: Predictor
@@ -87,7 +89,7 @@ class _Scorer:
     renamed: dict[str, str] = field(default_factory=dict)
 
     def summary(self) -> list[str]:
-        """What is to be said at the end: one sentence for each column."""
+        """The notes at the end: one sentence for each column."""
         renamed = [
             f"the added column {name} is called {other}, because the file has a column {name}"
             for name, other in self.renamed.items()
@@ -100,7 +102,7 @@ class _Scorer:
 
 @contextmanager
 def _scored_frames(scorer: _Scorer, batches: Batches, to_parquet: bool) -> Iterator[Iterator[polars.DataFrame]]:
-    """The files' frames with predictions. In a terminal, a bar shows how much is done."""
+    """The frames of the files with predictions. In a terminal, a bar shows the progress."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -132,7 +134,7 @@ def _with_predictions(scorer: _Scorer, frame: polars.DataFrame, first: int, to_p
     if not first:
         scorer.renamed = {name: numbered_name(name, frame.columns)[0] for name in added if name in frame.columns}
     columns: dict[str, Any] = {name: frame[name] for name in frame.columns}
-    if to_parquet:  # which has types: numbers are written as numbers
+    if to_parquet:  # Parquet has types, so numbers are written as numbers
         named = zip(predictor.checkpoint.columns, predictor.checkpoint.column_specs, values.T, strict=True)
         columns |= {
             name: pl.Series(given).fill_nan(None) for name, column, given in named if isinstance(column, NumericColumn)
@@ -141,7 +143,7 @@ def _with_predictions(scorer: _Scorer, frame: polars.DataFrame, first: int, to_p
 
 
 def _notes_column(scorer: _Scorer, frame: polars.DataFrame, values: np.ndarray) -> dict[str, Any]:
-    """A column with a note on each row that has values that training never saw; none if no such value is taken."""
+    """A column with notes on values that training never saw; no column if such values are refused."""
     import polars as pl
 
     checkpoint = scorer.predictor.checkpoint

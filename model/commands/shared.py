@@ -26,7 +26,7 @@ no_header_option = click.option(
     "--no-header", is_flag=True, help="The file has no names of columns: call them c1, c2, and so on."
 )
 sheet_option = click.option(
-    "--sheet", help="The sheet to read, of a spreadsheet.  [default: the first that has cells]", metavar="NAME"
+    "--sheet", help="The sheet of a spreadsheet to read.  [default: the first with cells]", metavar="NAME"
 )
 
 

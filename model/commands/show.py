@@ -15,7 +15,7 @@ from model.messages import align_columns
 from model.network import parameter_count
 from model.pytrees import entry_names
 
-# Parameters are listed if there are at most so many.
+# Parameters are listed if there are at most this many.
 MAX_LISTED_PARAMETERS = 100
 
 

@@ -32,14 +32,14 @@ class TableOptions:
         drop: columns to leave out.
         task: binary, multiclass or regression; None to infer it.
         no_header: whether the file begins with values instead of the columns' names.
-        keep: columns of texts that are learned from even if nearly every row has a text of its own.
-        dates: the order of year, month and day; None to tell it from each column.
-        decimal: the character before decimals where both could be; None to tell it.
+        keep: columns of texts that are learned from even if nearly all of their texts differ.
+        dates: the order of year, month and day; None to infer it from each column.
+        decimal: the character before decimals, where it could be a point or a comma; None to infer it.
         categorical: columns that are categories, whatever they hold.
-        numeric: columns that are numbers; all else in them is missing.
-        missing: what stands for a missing value, in any column or as NAME=VALUE in one.
+        numeric: columns that are numbers; all other values in them are missing.
+        missing: what stands for a missing value in every column, or as NAME=VALUE in one.
         strict: whether predictions refuse values of a kind that training never saw.
-        sheet: the name of the sheet to read, of a spreadsheet; None for the first that has cells.
+        sheet: the name of the sheet to read in a spreadsheet; None for the first sheet that has cells.
     """
 
     target: str | None
@@ -80,10 +80,10 @@ class TableOptions:
 
 
 def reading_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of a table.
+    """Add the options of a table to a command.
 
     Args:
-        command: that takes them as one argument, `table_options`.
+        command: a function that gets them as one argument, `table_options`.
 
     Returns:
         The command with an option for each attribute of TableOptions.
@@ -98,14 +98,22 @@ def reading_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--target", help="The column to predict, of a file."),
         click.option("--columns", type=NameList(), help="The columns to predict it from.  [default: all others]"),
         click.option("--drop", type=NameList(), default=(), help="Columns to leave out."),
-        click.option("--keep", type=NameList(), default=(), help="Take these even if each row has its own text."),
-        click.option("--dates", type=click.Choice(ORDERS), help="The order in dates.  [default: told by them]"),
-        click.option("--decimal", type=click.Choice([".", ","]), help="The mark before decimals.  [default: told]"),
+        click.option("--keep", type=NameList(), default=(), help="Do not leave these out, even if all texts differ."),
+        click.option("--dates", type=click.Choice(ORDERS), help="The order in dates.  [default: inferred]"),
+        click.option(
+            "--decimal", type=click.Choice([".", ","]), help="What stands before decimals.  [default: inferred]"
+        ),
         click.option("--categorical", type=NameList(), default=(), help="These are categories, whatever they hold."),
-        click.option("--numeric", type=NameList(), default=(), help="These are numbers; all else in them is missing."),
-        click.option("--missing", type=NameList(), default=(), help="These stand for missing, such as -999 or age=-1."),
-        click.option("--task", type=click.Choice(list(TASKS)), help="What the target is.  [default: told by it]"),
-        click.option("--strict", is_flag=True, help="Let predictions refuse texts and gaps that training never saw."),
+        click.option("--numeric", type=NameList(), default=(), help="These are numbers; other values are missing."),
+        click.option(
+            "--missing", type=NameList(), default=(), help="What stands for a missing value: -999, or age=-1."
+        ),
+        click.option("--task", type=click.Choice(list(TASKS)), help="What the target is.  [default: inferred]"),
+        click.option(
+            "--strict",
+            is_flag=True,
+            help="Let predictions refuse texts that training never saw, and missing values where it had none.",
+        ),
         no_header_option,
         sheet_option,
     )
@@ -118,7 +126,7 @@ def read_named_table(tables: Sequence[str], options: TableOptions) -> Table:
     """The table that a command names.
 
     Args:
-        tables: the name of a truth table; or files and patterns, at least one.
+        tables: the name of a truth table; or one or more files and patterns.
         options: for files.
 
     Returns:
@@ -134,7 +142,9 @@ def read_named_table(tables: Sequence[str], options: TableOptions) -> Table:
         if len(tables) > 1:
             raise click.UsageError(f"{name} is a truth table; name it alone, or write ./{name} for a file")
         if options.given:
-            raise click.UsageError(f"{name} is a truth table; leave out {join_names(options.given)}, for files")
+            raise click.UsageError(
+                f"{name} is a truth table; leave out {join_names(options.given)}: options of tables are for files"
+            )
         return truth_table(name)
     if len(tables) == 1 and not os.path.lexists(tables[0]) and not is_pattern(tables[0]):
         names = ", ".join(TRUTH_TABLES)

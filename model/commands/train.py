@@ -81,7 +81,7 @@ _HIDDEN_DEFAULT = f"{_sizes_text(TRUTH_TABLE_HIDDEN)}, for a file {_sizes_text(F
 @_hyperparameter("batch_size", _COUNT, "Rows in a step.")
 @_hyperparameter("validation", float, "The share of rows held out.")
 @_hyperparameter("patience", _COUNT, "A restart ends after so many epochs without a smaller validation loss.")
-@_hyperparameter("mask", float, "The share of rows in a step in which one value is hidden.")
+@_hyperparameter("mask", float, "The share of the rows in a step in which one value is hidden.")
 @_hyperparameter("weight_decay", NumberList(), "How much weights shrink in a step; restarts take several in turn.")
 @_hyperparameter("clip", float, "The largest norm of a gradient; 0 for no limit.")
 @click.option("--class-weights", is_flag=True, default=None, help="Let all classes count the same.")
@@ -112,7 +112,7 @@ def train(
 
     TABLE is a CSV, Parquet or .xlsx file, with --target; or xor (the default), and, or, nand, nor or xnor. Several
     files with the same columns are one table; a pattern in quotes, such as 'part-*.csv', names them too. The checkpoint
-    is called as the first file, or as the part of the pattern that is the same for all files: part.
+    has the name of the first file, or the part of the pattern before its first special character: part.
     """
     tables = tables or ("xor",)
     out = out or DIRECTORY / f"{stem_of_paths(tables)}{SUFFIX}"

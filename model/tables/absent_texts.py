@@ -1,4 +1,4 @@
-"""Which texts of a column stand for a missing value because they are not like the others."""
+"""Which texts of a column stand for a missing value, because they differ from all others."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-# A text among numbers is missing if it is the only one, has no digit, and occurs in so many cells.
+# A text among numbers is missing if it is the only such text, has no digit, and occurs in at least this many cells.
 MIN_WORD_CELLS = 3
-# So many words are missing where more different numbers than this are in at least half of the cells. Fewer numbers may
-# be the names of categories, beside the words.
+# Up to this many words are missing if the column has more different numbers than this. Fewer numbers may be categories,
+# and the words further categories.
 MAX_WORDS, MAX_CATEGORIES = 3, 20
-# Other texts are missing in up to so many cells, if no more than one in so many has one, or up to this share of cells.
+# Other texts are missing if at most this many cells have one, and there are this many cells for each of them. They are
+# also missing in at most this share of the cells.
 MAX_STRAY_CELLS, MIN_CELLS_PER_STRAY, MAX_STRAY_SHARE = 2, 5, 0.01
 
 
-# How spreadsheets write the day 0, in some order.
+# How spreadsheets write the day 0, in any order of day, month and year.
 _DAY_ZERO = re.compile(r"(0?1[-/.]0?0[-/.](19)?00|0?0[-/.]0?1[-/.](19)?00|1900-0?1-0?0)( 0?0:00(:00)?)?")
 
 
 class AbsentTexts(NamedTuple):
-    """Texts that are taken for missing.
+    """Texts that are read as missing.
 
     Attributes:
-        words: the only texts of the column that are not like the others, and stand for missing; there are up to three.
-        strays: a few others.
+        words: up to three common texts, if they are the only ones that differ from the others.
+        strays: rare texts that do not fit the others.
     """
 
     words: tuple[str, ...] = ()
@@ -32,7 +33,7 @@ class AbsentTexts(NamedTuple):
 
     @property
     def all(self) -> tuple[str, ...]:
-        """All of them."""
+        """The words and the strays."""
         return (*self.words, *self.strays)
 
 
@@ -40,12 +41,12 @@ def find_absent(others: Mapping[str, int], cells: int, values: Iterable[float] =
     """The texts that stand for a missing value among dates or durations.
 
     Args:
-        others: how many cells have each text that is no date or duration.
+        others: how many cells have each text that is not a date or a duration.
         cells: how many cells there are in all.
-        values: what the other texts stand for.
+        values: the values of the texts that are dates or durations.
 
     Returns:
-        The texts; None if they are too many for the column to be one of dates or durations.
+        The texts; None if there are too many for a column of dates or durations.
 
     Example:
         >>> find_absent({"never": 6}, 20), find_absent({"0000-00-00": 6}, 20)
@@ -67,14 +68,14 @@ def _is_no_date(text: str) -> bool:
 
 
 def are_words(others: Mapping[str, int], values: Iterable[float]) -> bool:
-    """Whether the texts that are not like the others are so few and so common that they all stand for missing.
+    """Whether texts that are not values are so few and so common that they all stand for missing.
 
     Args:
-        others: how many cells have each of them.
-        values: what the other texts stand for.
+        others: how many cells have each of these texts.
+        values: the values of all other texts.
 
     Returns:
-        True for a single text, and for two or three among many different values.
+        True for a single common text, and for two or three common texts beside many different values.
 
     Example:
         >>> are_words({"-": 3}, [1.0]), are_words({"-": 3, "k.A.": 4}, [1.0, 2.0])
@@ -88,11 +89,11 @@ def are_words(others: Mapping[str, int], values: Iterable[float]) -> bool:
 
 
 def are_few_strays(stray_cells: int, cells: int) -> bool:
-    """Whether the cells that do not fit the others are so few that they are taken for missing.
+    """Whether so few cells do not fit the others that these few are read as missing.
 
     Args:
-        stray_cells: how many do not fit.
-        cells: how many there are.
+        stray_cells: how many cells do not fit.
+        cells: how many cells there are in all.
 
     Returns:
         True if so.

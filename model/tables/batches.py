@@ -1,4 +1,4 @@
-"""Files on disk -> their rows in batches, so that the memory is bounded by a batch."""
+"""Files on disk -> their rows in batches, so that only a batch must fit into memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from model.tables.frames import pl
 from model.tables.parquet_files import parquet_batches, parquet_schema
 from model.tables.readable_text import Hints, readable_text
 
-# Rows of a batch, if no other number is asked for.
+# The default number of rows in a batch.
 BATCH_ROWS = 65_536
 
 
@@ -27,10 +27,10 @@ class _OpenFile(NamedTuple):
 
     Attributes:
         path: of the file.
-        frames: its batches, each with how far the file is read after it.
-        length: of the whole, counted as in `frames`.
-        share: how much the file counts among all files, counted as in `Batches.total`.
-        notes: how it is read, where that is not plain; one sentence each.
+        frames: its batches, each with the number of bytes or rows that are read after it.
+        length: of the whole file, in the same unit as in `frames`.
+        share: what the file adds to `Batches.total`.
+        notes: how it is read, where that is not obvious; one sentence each.
     """
 
     path: PathLike
@@ -44,18 +44,18 @@ class Batches(Iterator[pl.DataFrame]):
     """The batches of one or several files, one after the other. No batch has rows of two files.
 
     Args:
-        files: each is opened when it is its turn; the first one at once.
+        files: yields each file when it is to be read; the first file is opened at once.
         count: how many files there are.
         total: the size of the whole: bytes of all files of text, or rows of all Parquet files.
-        notes: what is said besides about how they are read; one sentence each.
+        notes: how all files are read; one sentence each.
 
     Attributes:
-        path: the file of the last batch; of the first one before there is any.
+        path: the file of the last batch; before the first batch, the first file.
         total: as above.
-        done: how much of it is read.
-        first: how many rows of that file come before the last batch.
-        notes: how the files opened so far are read, where that is not plain; one sentence each, for the first file of
-            which it holds.
+        done: how much of the total is read.
+        first: how many rows of that file come before the last batch in it.
+        notes: how the files opened so far are read, where that is not obvious; one sentence each. A note names the
+            first file for which it holds.
     """
 
     def __init__(self, files: Iterator[_OpenFile], count: int, total: int, notes: tuple[str, ...] = ()) -> None:
@@ -86,20 +86,21 @@ class Batches(Iterator[pl.DataFrame]):
 
 
 def read_batches(paths: Paths, rows: int = BATCH_ROWS, has_header: bool = True, sheet: str | None = None) -> Batches:
-    r"""The table in one or several files, in batches, so that the memory is bounded by a batch.
+    r"""The table in one or several files, in batches, so that only a batch must fit into memory.
 
     Args:
-        paths: the file, a pattern such as part-*.csv, or several of them; all have the same columns.
-        rows: how many rows a batch has, but for the last of each file.
-        has_header: as of `read_frame`.
-        sheet: as of `read_frame`.
+        paths: the file, a pattern such as part-*.csv, or several of these; all have the same columns.
+        rows: how many rows a batch has. The last batch of each file may have fewer.
+        has_header: as in `read_frame`.
+        sheet: as in `read_frame`.
 
     Returns:
-        The batches. The columns of a file of text are its text as it stands there, empty where a field is; those of
-        a Parquet file have its own types, or those that hold the values of all Parquet files.
+        The batches. The columns of a file of text hold its texts as they are written; an empty field is an empty text.
+        The columns of a Parquet file keep their types; in several files, they have a type that holds all values.
 
     Raises:
-        TableError: at once, or from a later batch, if a file is not a table, or has other columns than the first.
+        TableError: at once or at a later batch, if a file is not a table, or if its columns differ from those of the
+            first file.
 
     Example:
         >>> import tempfile
@@ -164,13 +165,13 @@ def _alike(
 
 
 def _until_closed(frames: Iterator[tuple[pl.DataFrame, int]], stack: ExitStack) -> Iterator[tuple[pl.DataFrame, int]]:
-    """The same frames; the stack is closed after the last, or when nobody wants more."""
+    """Yield the same frames. The stack is closed with the iterator, or after the last frame."""
     with stack:
         yield from frames
 
 
 def _regrouped(frames: Iterable[tuple[pl.DataFrame, int]], rows: int) -> Iterator[tuple[pl.DataFrame, int]]:
-    """Yield the same rows in frames of `rows` rows, the last with the rest."""
+    """Yield the same rows in frames of `rows` rows; the last frame has the rest."""
     waiting: list[pl.DataFrame] = []
     done = height = 0
     for frame, done in frames:

@@ -38,7 +38,7 @@ def single_separators(text: PlainText) -> Iterator[PlainText]:
     with open(text.path, encoding="utf-8-sig") as source, temporary_file() as copy:
         length = sum(copy.write(("\t".join(_FIELD.findall(line)) + "\n").encode()) for line in source)
         copy.flush()
-        yield PlainText(copy.name, length, (*text.notes, "runs of blanks taken for separators"))
+        yield PlainText(copy.name, length, (*text.notes, "runs of blanks are read as separators"))
 
 
 def are_blank_separated(lines: Sequence[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-# Patterns with named groups, to be put into others.
+# Patterns with named groups, for use in other patterns.
 CLOCK = (
     r"(?P<hour>[0-9]{1,2})(?::|\s?[hH]\s?)(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?"
     r"(?:\s*(?P<half>[aApP])\.?[mM]\.?)?"
@@ -21,10 +21,10 @@ _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])([0-9]{1,2}):?([0-9]{2})?")
 
 
 def clock_seconds(parts: Mapping[str, str | None]) -> float | None:
-    """The time of day of the groups of CLOCK.
+    """The time of day that the groups of CLOCK spell.
 
     Args:
-        parts: hour, minute, second, fraction and half, as they are written; any may be missing.
+        parts: hour, minute, second, fraction and half (a for am, p for pm), as they are written; any may be missing.
 
     Returns:
         Seconds since midnight, from 0 to 86,400; 0 if there is no hour, None if there is no such time.
@@ -56,6 +56,9 @@ def zone_seconds(text: str | None) -> float:
 
     Returns:
         Seconds, negative in the west.
+
+    Raises:
+        ValueError: if the text is not a zone.
 
     Example:
         >>> zone_seconds("+02:30"), zone_seconds("EST"), zone_seconds("GMT-1"), zone_seconds(None)

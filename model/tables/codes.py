@@ -1,15 +1,15 @@
-"""Which digits are codes and ids, and no numbers to compute with."""
+"""Which texts of digits are codes or ids, and not numbers to compute with."""
 
 from __future__ import annotations
 
 from model.tables.columns import EXACT_WHOLE_NUMBERS
 from model.tables.frames import pl
 
-# Digits in a code, such as that of a county.
+# The fewest digits of a code, such as the code of a county.
 MIN_CODE_DIGITS = 3
-# Digits in an id, such as that of a card, of which all have as many. Fewer may be amounts.
+# The fewest digits of an id, such as the number of a card. Numbers with fewer digits may be amounts.
 MIN_ID_DIGITS = 12
-# Values that are tried before all of them are.
+# Values that are tried first, before all values are.
 _SAMPLED_ROWS = 100
 # Points in time from 2008 to 2039 in milliseconds, microseconds or nanoseconds, and the digits of a date and a time.
 _SINCE_1970 = r"(1[2-9]|2[01])(\d{11}|\d{14}|\d{17})"
@@ -19,7 +19,7 @@ _WHOLE = r"^[+-]?\d+$"
 
 
 def are_codes(series: pl.Series) -> bool:
-    """Whether texts are codes such as postal codes: of the same number of digits, and some begin with 0.
+    """Whether texts are codes such as postal codes: all have the same number of digits, and some begin with 0.
 
     Args:
         series: of texts.
@@ -36,13 +36,13 @@ def are_codes(series: pl.Series) -> bool:
 
 
 def why_ids(series: pl.Series) -> str | None:
-    """Why whole numbers are ids, and not to be computed with.
+    """Why whole numbers are ids, and not numbers to compute with.
 
     Args:
         series: of texts.
 
     Returns:
-        The reason, to stand after `because`; None if they are none.
+        The reason, as words that follow `because`; None if they are not ids.
 
     Example:
         >>> why_ids(pl.Series(["9007199254740993"]))
@@ -86,7 +86,7 @@ def are_mostly_beyond(numbers: pl.Series) -> bool:
 
 
 def _have_same_digits(texts: pl.Series, least: int) -> bool:
-    """Whether all texts have the same number of digits, at least so many, and nothing else."""
+    """Whether all texts are digits alone, and all have the same number of them, at least `least`."""
     for part in (texts.head(_SAMPLED_ROWS), texts):
         lengths = part.str.len_chars()
         if not len(part) or lengths.min() != lengths.max() or int(lengths[0]) < least:

@@ -1,4 +1,4 @@
-"""What is learned of each column of a frame, and the inputs that the network sees of it."""
+"""What is learned about each column of a frame, and the inputs that the network gets from it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from model.tables.stored_frame import StoredFrame
 
-# Threads that work on a column or on a piece of rows at a time; each has copies of what it works on.
+# How many threads work at a time, each on a column or on a piece of rows. Each thread has copies of its data.
 THREADS = 2
 FLOAT32_BYTES = 4
 
@@ -44,10 +44,10 @@ class TextOptions(NamedTuple):
     """How columns of texts are learned from.
 
     Attributes:
-        spellings: how numbers are written, by the names of the columns in which they are not typed.
+        spellings: how numbers are written, by the names of the columns whose numbers were texts.
         dates: how dates are written, by the names of the columns that hold their seconds.
-        folded: the columns in which texts that differ in case alone are the same.
-        kept: the columns that are learned from even if nearly every row has a text of its own.
+        folded: the columns in which texts that differ only in case are the same.
+        kept: the columns that are learned from even if nearly all of their texts differ.
         strict: whether values of a kind that training never saw are refused in predictions.
         absent: texts and numbers that stand for a missing value, by the names of the columns.
     """
@@ -64,11 +64,11 @@ DEFAULT_TEXTS = TextOptions()
 
 
 class LearnedColumns(NamedTuple):
-    """What is learned of the columns of a frame.
+    """What is learned about the columns of a frame.
 
     Attributes:
         specs: of the columns that are learned from, by their names.
-        notes: why columns or texts are left out; one sentence each.
+        notes: what is to be said about the columns, such as why one is left out; one sentence each.
     """
 
     specs: dict[str, ColumnSpec]
@@ -81,19 +81,19 @@ def learn_columns(
     texts: TextOptions,
     weights: Float[np.ndarray, " rows"] | None = None,
 ) -> LearnedColumns:
-    """What each column is, without those that are left out.
+    """What each column is. It is an error if all columns are left out.
 
     Args:
-        frame: as of `fit_columns`.
+        frame: as in `fit_columns`.
         names: of the columns.
-        texts: as of `fit_columns`.
-        weights: as of `fit_columns`.
+        texts: as in `fit_columns`.
+        weights: as in `fit_columns`.
 
     Returns:
         The columns.
 
     Raises:
-        TableError: if none is left, or if float32 cannot hold the numbers of a column.
+        TableError: if no column is left, or if float32 cannot hold the numbers of a column.
     """
     found = fit_columns(frame, names, texts, weights)
     if not found.specs:
@@ -112,8 +112,8 @@ def fit_columns(
     Args:
         frame: with columns of the types that `infer_type` gives.
         names: of the columns.
-        texts: how columns of texts are learned from, and what was read from texts.
-        weights: [rows], how often each row counts for a mean and a standard deviation; by default all once.
+        texts: how columns of texts are learned from, and how texts were read as numbers or dates.
+        weights: [rows], how often each row counts in a mean and a standard deviation; by default all count once.
 
     Returns:
         The columns, without those that are left out.
@@ -125,7 +125,7 @@ def fit_columns(
     def fit(name: str) -> tuple[ColumnSpec | None, tuple[str, ...]]:
         series = frame.load(name).alias("")  # polars would take a name for a pattern, even a series' own
         if not series.count() and name not in texts.kept:
-            keep = f"--keep {quote_names([name])} takes it all the same"
+            keep = f"--keep {quote_names([name])} takes it anyway"
             return None, (f"left out {name}: it has no value in any row; {keep}",)
         if name in texts.dates:
             style, absent = texts.dates[name]
@@ -148,7 +148,7 @@ def fit_columns(
 
 
 def _with_absent(column: ColumnSpec, absent: tuple[str, ...]) -> ColumnSpec:
-    """The column, which knows these texts for missing too."""
+    """The column, in which these texts also stand for a missing value."""
     if not absent:
         return column
     if isinstance(column, NumericColumn):
@@ -158,7 +158,7 @@ def _with_absent(column: ColumnSpec, absent: tuple[str, ...]) -> ColumnSpec:
 
 
 def _as_floats(series: polars.Series) -> Float[np.ndarray, " rows"]:
-    """The numbers of a column, with NaN for null, and with as few copies as can be."""
+    """The numbers of a column, with NaN for null, and with as few copies as possible."""
     import polars as pl
 
     series = series if series.dtype == pl.Float64 else series.cast(pl.Float64)
@@ -180,7 +180,7 @@ def spelled(column: NumericColumn, spelling: NumberSpelling | None) -> NumericCo
 
     Args:
         column: the column.
-        spelling: how its numbers are written; None as typed.
+        spelling: how its numbers are written; None if they were not texts.
 
     Returns:
         The column with the spelling.
@@ -192,14 +192,14 @@ def encode_frame(frame: StoredFrame, specs: Mapping[str, ColumnSpec]) -> Float[n
     """The inputs of the network for all rows.
 
     Args:
-        frame: with these columns. Its pieces are forgotten, so that the memory of each is free once it is encoded.
+        frame: with these columns. Each piece is forgotten when it is encoded, so that its memory is free.
         specs: of the columns, by their names.
 
     Returns:
         [rows, inputs] float32.
 
     Raises:
-        TableError: if they do not fit into the memory.
+        TableError: if the inputs do not fit into memory.
     """
     column_specs = tuple(specs.values())
     rows, inputs = len(frame), count_inputs(column_specs)

@@ -1,4 +1,4 @@
-"""What a person should look at in a column of numbers: a likely id, or a number that may stand for a missing value."""
+"""Notes on columns of numbers that may be ids, and on numbers that may stand for a missing value."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from model.messages import quote_names
 if TYPE_CHECKING:
     import polars
 
-# An id has at least so many rows, of which the first are tried before all are.
+# A column of ids has at least this many rows. The first rows are tried before all rows are.
 MIN_ID_ROWS, SAMPLED_ROWS = 10, 100
 # Numbers that people write for a missing value.
 SENTINELS = (
@@ -23,27 +23,27 @@ SENTINELS = (
     999.9,
     -999.9,
 )
-# A sentinel occurs in so many cells, beside so many other numbers, and further from them than this share of their
-# range.
+# A sentinel occurs in at least this many cells, beside at least this many different other numbers. Its distance from
+# them is more than this share of their range.
 MIN_CELLS, MIN_OTHERS, MIN_GAP_SHARE = 3, 10, 0.1
 
 
 def number_hints(series: polars.Series, name: str) -> tuple[str, ...]:
-    """What to say of a column of numbers.
+    """What to say about a column of numbers.
 
     Args:
         series: Int64 or Float64, null where a value is missing.
         name: of the column.
 
     Returns:
-        One sentence for each thing.
+        The notes; one sentence each.
 
     Example:
         >>> import polars as pl
         >>> number_hints(pl.Series(range(1, 40)), "id")
         ('id has whole numbers that rise from row to row, as ids and row numbers do; --drop id leaves it out',)
         >>> number_hints(pl.Series([-999.0] * 3 + [index / 2 for index in range(40)]), "age")
-        ('-999 in age, in 3 rows, may stand for a missing value; --missing age=-999 reads it so',)
+        ('-999 in age, in 3 rows, may stand for a missing value; --missing age=-999 reads it as missing',)
     """
     hints = []
     if _looks_like_id(series):
@@ -53,14 +53,14 @@ def number_hints(series: polars.Series, name: str) -> tuple[str, ...]:
 
 
 def sentinel_hints(series: polars.Series, name: str) -> tuple[str, ...]:
-    """Numbers of a column that may stand for a missing value.
+    """What to say about numbers of a column that may stand for a missing value.
 
     Args:
-        series: as of `number_hints`.
+        series: as in `number_hints`.
         name: of the column.
 
     Returns:
-        One sentence for each.
+        The notes; one sentence each.
     """
     if not series.count():
         return ()
@@ -70,7 +70,7 @@ def sentinel_hints(series: polars.Series, name: str) -> tuple[str, ...]:
         if cells:
             option = quote_names([f"{name}={value:g}"])
             why = f"in {cells:,} rows, may stand for a missing value"
-            hints.append(f"{value:g} in {name}, {why}; --missing {option} reads it so")
+            hints.append(f"{value:g} in {name}, {why}; --missing {option} reads it as missing")
     return tuple(sorted(hints))
 
 
@@ -81,7 +81,7 @@ def _looks_like_id(series: polars.Series) -> bool:
 
 
 def _sentinel_cells(series: polars.Series, value: float) -> int:
-    """How many cells hold a number that may stand for a missing value; 0 if it hardly does."""
+    """How many cells hold a number that may stand for a missing value; 0 if it is unlikely to."""
     cells = int((series == value).sum())
     others = series.filter(series != value)
     if cells < MIN_CELLS or others.n_unique() < MIN_OTHERS:

@@ -1,4 +1,4 @@
-"""Names for columns whose own name is taken."""
+"""New names for columns whose names are already in use."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Container
 
 
 def numbered_name(name: str, taken: Container[str], first: int = 2) -> tuple[str, int]:
-    """A name with the first number with which it is free.
+    """The name with the first number that makes it different from all others.
 
     Args:
-        name: which is taken.
-        taken: the names of other columns.
+        name: a name that another column has.
+        taken: the names of the other columns.
         first: the number to begin with.
 
     Returns:

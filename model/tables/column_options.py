@@ -1,4 +1,4 @@
-"""What is said about the columns of a table, because they do not tell it themselves."""
+"""What the user says about the columns of a table."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class ColumnOptions(NamedTuple):
     """How columns are read.
 
     Attributes:
-        dates: the order of year, month and day in dates: ymd, dmy or mdy; None to tell it from each column.
-        decimal: the character before decimals, a point or a comma, where both could be; None to tell it.
+        dates: the order of year, month and day in dates: ymd, dmy or mdy; None to infer it from each column.
+        decimal: the character before decimals, a point or a comma, where it could be either; None to infer it.
         categorical: the names of columns that are categories, whatever they hold.
-        numeric: the names of columns that are numbers; all else in them is missing.
-        missing: what stands for a missing value in any column, such as -999, or in one, such as age=-999.
-        kept: the names of columns that are learned from even if nearly every row has a text of its own.
+        numeric: the names of columns that are numbers; all other values in them are missing.
+        missing: what stands for a missing value: in every column, such as -999, or in one, such as age=-999.
+        kept: the names of columns that are learned from even if nearly all of their texts differ.
     """
 
     dates: str | None = None
@@ -53,13 +53,13 @@ class ColumnOptions(NamedTuple):
         return tuple(marks)
 
     def check(self, names: Iterable[str]) -> None:
-        """Check that the named columns are there, and that each is named once.
+        """Check that the named columns are there, and that none is both categorical and numeric.
 
         Args:
             names: of all columns.
 
         Raises:
-            TableError: if one is not there, or is to be both categories and numbers.
+            TableError: if a column is not there, or if one is both categorical and numeric.
         """
         available = set(names)
         owners = [owner for owner, mark, _ in (each.rpartition("=") for each in self.missing) if mark]
@@ -68,7 +68,7 @@ class ColumnOptions(NamedTuple):
                 raise TableError(f"a column {quote(name)}", f"the columns {join_names(sorted(available))}", "name one")
         both = [name for name in self.numeric if name in self.categorical]
         if both:
-            raise TableError("a column among --categorical or --numeric", f"{both[0]} among both", "name it once")
+            raise TableError("each column in --categorical or in --numeric", f"{both[0]} in both", "name it once")
 
 
 NO_OPTIONS = ColumnOptions()

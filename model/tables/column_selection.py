@@ -10,8 +10,8 @@ from model.messages import join_names, quote
 from model.tables.csv_header import looks_like_values
 from model.tables.errors import PathLike, TableError
 
-# From the names of a file's columns, and those of them that are left out unless they are asked for, to the names of
-# those to read.
+# A function of the names of a file's columns, and of those names that are left out unless they are asked for. It
+# returns the names of the columns to read.
 Selection = Callable[[Iterable[str], Container[str]], list[str]]
 
 
@@ -45,10 +45,10 @@ def select_columns(
     Args:
         names: those of the file.
         columns: those that are asked for, in this order; None for all.
-        target: one to read besides, or None.
+        target: a further column to read, or None.
         drop: those to leave out.
         left_out: those that are left out too, unless they are asked for by name.
-        is_first_row: whether the names are the first row of a text, which may be one of values.
+        is_first_row: whether the names are the first row of a file of text, which may hold values instead of names.
 
     Returns:
         The names of the columns to read, each once.
@@ -78,10 +78,10 @@ def select_columns(
 
 
 class SameColumns:
-    """The columns to read from each of several files: those of the first, which all others must have too.
+    """The columns to read from each of several files, all of which must have the columns of the first.
 
     Args:
-        select: from the names of the first file's columns to the names of those to read.
+        select: a function from the names of the first file's columns to the names of those to read.
         first: the first file.
 
     Example:
@@ -99,14 +99,14 @@ class SameColumns:
         """The names of the columns to read from the next file.
 
         Args:
-            names: those of all its columns.
-            left_out: those that do not count, unless they are asked for by name.
+            names: the names of all its columns.
+            left_out: the names of columns that do not count, unless they are asked for by name.
 
         Returns:
             The names that are selected from the first file.
 
         Raises:
-            TableError: if a column of the first file is missing, or if there is another one.
+            TableError: if the file lacks a column of the first file, or has a further one.
         """
         available = list(names)
         if self.names is None:
@@ -122,8 +122,8 @@ def check_same_names(names: Sequence[str], others: Sequence[str], first: PathLik
     """Check that two files have columns of the same names, in any order.
 
     Args:
-        names: those of the first file.
-        others: those of the other file.
+        names: the names in the first file.
+        others: the names in the other file.
         first: the first file.
 
     Raises:
@@ -143,4 +143,4 @@ def check_same_names(names: Sequence[str], others: Sequence[str], first: PathLik
         found = f"no {quote(missing[0])}" + (f" but {quote(added[0])}" if added else "")
         raise TableError(f"the columns of {os.fspath(first)}", found, remedy)
     if added:
-        raise TableError(f"the columns of {os.fspath(first)}", f"{quote(added[0])} besides", remedy)
+        raise TableError(f"the columns of {os.fspath(first)}", f"also {quote(added[0])}", remedy)

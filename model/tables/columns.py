@@ -2,8 +2,9 @@
 
 A value takes two steps. `model.tables.parsing` turns it, as it is written, into a float64: a number, the index of a
 category, or NaN if it is missing. `encode` turns those into the float32 inputs. An open column also takes values of a
-kind that training never saw: a missing value where none was missing, or another text. The inputs of such a text are the
-averages of its column's inputs in training; those of a missing number or date are 0.
+kind that training never saw: a text that is not one of its categories, or a missing value although training had none.
+In a text column, the inputs of such a value are the averages of the column's inputs in training. But if rare texts share
+an input, such a text has that input. In a column of numbers or dates, all inputs of such a value are 0.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ class NumericColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
         maximum: the largest.
         missing: whether values were missing. If so, a missing value counts as the mean, and a second input is 1 for it
             and 0 for others.
-        spelling: how the numbers are written, besides as JSON writes them.
-        is_open: whether a missing value is taken though `missing` is False.
+        spelling: how the numbers may be written. They may always be written as in JSON, too.
+        is_open: whether a missing value is accepted although `missing` is False.
     """
 
     mean: float = 0.0
@@ -82,14 +83,15 @@ class CategoricalColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     Attributes:
         categories: the texts in training, sorted.
         missing: whether values were missing. If so, missing is a category of its own, the last.
-        boolean: whether the texts are true and false, which may then be written in upper and lower case.
-        is_folded: whether others may be so, too.
-        is_pooled: whether all other texts together are a category too, the next after `categories`.
-        rare: the texts of that category in training, as `pack_texts` packs them.
-        is_open: whether other texts, and missing values, are taken though `is_pooled` or `missing` is False.
+        boolean: whether the texts are true and false, in upper or lower case.
+        is_folded: whether texts that differ only in case are the same.
+        is_pooled: whether all other texts share one more category, the next after `categories`.
+        rare: the texts in training that share this category, as `pack_texts` packs them.
+        is_open: whether other texts are accepted although `is_pooled` is False, and missing values although `missing`
+            is False.
         absent: texts that stand for a missing value in this column, besides the usual ones.
-        frequencies: the share of the rows in training for which each input was 1; empty if it is not known, and then as
-            if all shares were 0.
+        frequencies: for each input, the share of the rows in training in which it was 1. If this is empty, the shares
+            are unknown and count as 0.
     """
 
     categories: tuple[str, ...]
@@ -113,7 +115,7 @@ class CategoricalColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
         return len(self.categories) + self.is_pooled
 
     def index_of_other(self, text: str) -> float | None:
-        """The index of a text that is none of `categories`; None if the column does not take it."""
+        """The index of a text that is not among `categories`; None if the column does not accept it."""
         if self.is_pooled and is_packed(text, self.rare):
             return float(len(self.categories))
         return float(self.unseen_index) if self.is_pooled or self.is_open else None
@@ -179,7 +181,7 @@ def encode(
 
 
 def aligned_empty(rows: int, inputs: int) -> Float[np.ndarray, "rows inputs"]:
-    """An array to be filled, which JAX takes without a copy because it begins at a multiple of 64 bytes.
+    """An array to be filled. Its address is a multiple of 64 bytes, so that JAX uses it without a copy.
 
     Args:
         rows: how many, from 0.
@@ -228,7 +230,7 @@ def fit_numeric(values: Float[np.ndarray, " rows"], weights: Float[np.ndarray, "
 
     Args:
         values: [rows] float64, NaN where a value is missing.
-        weights: [rows], how often each row counts, above 0; by default all once.
+        weights: [rows], how often each row counts, above 0; by default all count once.
 
     Returns:
         The column.

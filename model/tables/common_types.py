@@ -9,7 +9,7 @@ from model.tables.frames import pl
 
 
 def common_type(types: Iterable[pl.DataType]) -> pl.DataType:
-    """The type that can hold the values of several types, as they would be told from one file.
+    """The type that can hold the values of several types, as if all values were in one file.
 
     Args:
         types: of one column in each file.
@@ -37,14 +37,14 @@ def cast_to(column: pl.Series, dtype: pl.DataType) -> pl.Series:
     """A column as another type.
 
     Args:
-        column: of a type of which the other is the common one.
-        dtype: the other.
+        column: any column.
+        dtype: the type that `common_type` gives for its type and others.
 
     Returns:
-        The column, as it is if it has that type.
+        The column; the same one if it has that type already.
 
     Raises:
-        TableError: if its values cannot be written so.
+        TableError: if its values cannot be converted.
 
     Example:
         >>> cast_to(pl.Series([1, None]), pl.String()).to_list()
@@ -55,5 +55,5 @@ def cast_to(column: pl.Series, dtype: pl.DataType) -> pl.Series:
     try:
         return column.cast(dtype)
     except pl.exceptions.PolarsError:
-        found = f"{column.dtype} here and another there"
-        raise TableError(f"one type of {column.name} in all files", found, "write them alike") from None
+        found = f"{column.dtype} in this file and another type in others"
+        raise TableError(f"one type of {column.name} in all files", found, "write all in one type") from None

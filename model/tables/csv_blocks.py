@@ -15,7 +15,7 @@ from model.tables.files import ANOTHER_FILE, opened
 from model.tables.frames import Types, pl
 from model.tables.parsing import MISSING, SPREADSHEET_ERRORS
 
-# The words that polars takes for missing. Each costs time in each field, so that rare ones are left to `infer_type`.
+# The words that polars reads as missing. Each word costs time in every field, so `infer_type` handles the rare ones.
 _NULLS = [word for word in MISSING if word not in SPREADSHEET_ERRORS]
 
 
@@ -27,7 +27,7 @@ class Block:
         data: the rows, each with a newline at its end.
         line: the line of the first row.
         end: the position in the file after the last row.
-        repeated: the numbers, from 1, of the rows that were left out because they have the names once more.
+        repeated: the numbers, from 1, of the rows that were left out because they repeat the header.
     """
 
     data: bytes
@@ -76,7 +76,7 @@ def _repeated_header(data: bytes, header: bytes) -> list[int]:
 
 
 def _without(data: bytes, starts: Sequence[int], length: int) -> bytes:
-    """The data without the parts of a length that begin at some positions."""
+    """The data without the parts that begin at `starts`, each of this length."""
     if not starts:
         return data
     ends = [0, *(start + length for start in starts)]
@@ -124,7 +124,7 @@ def parse_block(path: PathLike, block: Block, layout: Layout, types: Types, raw:
         block: whole rows of it.
         layout: the header of the file.
         types: the type of each column to read, by its name.
-        raw: whether missing values stay as they are written.
+        raw: whether words for missing values stay as they are written.
 
     Returns:
         A frame of these columns, in the order of the file.
@@ -146,5 +146,5 @@ def parse_block(path: PathLike, block: Block, layout: Layout, types: Types, raw:
     except pl.exceptions.PolarsError as error:
         if any(dtype != pl.String for dtype in types.values()):
             raise
-        found = f"lines from {block.line} on that cannot be: {describe_error(error).splitlines()[0]}"
+        found = f"lines from {block.line} on that cannot be split: {describe_error(error).splitlines()[0]}"
         raise TableError("rows that can be split into fields", found, "mend them") from None

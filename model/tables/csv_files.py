@@ -1,4 +1,4 @@
-"""A CSV file -> columns of guessed types, or batches of text."""
+"""A CSV file -> columns of inferred types, or batches of text."""
 
 from __future__ import annotations
 
@@ -46,11 +46,12 @@ def read_csv(
         layout: of the file.
         select: from the names of all columns to the names of those to read.
         memory: bytes that may be used.
-        elsewhere: the types that columns have in other files of the same table; the columns have at least these.
-        storage: that keeps the columns.
+        elsewhere: the types of the columns in other files of the same table. Each column gets a type that holds its
+            values in all files.
+        storage: keeps the columns.
 
     Returns:
-        The columns, in the order in which they are selected, and a note if rows are left out.
+        The columns, in the order in which they are selected, and a note if rows that repeat the header are left out.
 
     Raises:
         TableError: if the file is not a table, or is larger than the memory.
@@ -70,12 +71,12 @@ def read_csv(
         columns, _, _ = _parsed(text.path, layout, types | dict.fromkeys(misfits, pl.String), storage)
     for name in left_out:
         _check_left_out(columns[name].load(), layout.left_out[name])
-    notes = (f"left out the names where they occur once more, in row {join_rows(repeated)}",) if repeated else ()
+    notes = (f"left out the header where it is repeated, in row {join_rows(repeated)}",) if repeated else ()
     return [_with_all_digits(columns[name]) for name in selected], notes
 
 
 def _with_all_digits(column: StoredColumn) -> StoredColumn:
-    """The column; as texts if most are whole numbers that float64 does not hold, which are ids."""
+    """The column; as texts if most of its values are whole numbers beyond 2^53, because those are ids."""
     if column.dtype != pl.Int64:
         return column
     numbers = column.load()
@@ -83,7 +84,7 @@ def _with_all_digits(column: StoredColumn) -> StoredColumn:
 
 
 def _check_left_out(column: pl.Series, why: str) -> None:
-    """Raise TableError if a column that the first rows let leave out holds something else in a later row."""
+    """Raise TableError if a column was left out because of its first rows, but a later row does not fit."""
     series = column.alias("").str.strip_chars(BLANKS)
     if why == EMPTY_LAST:
         wrong = series.is_not_null()
@@ -135,7 +136,10 @@ def _guess_types(
 def _parsed(
     path: PathLike, layout: Layout, types: Types, storage: Storage
 ) -> tuple[dict[str, StoredColumn], set[str], list[int]]:
-    """All rows; or some, and the columns that have values of another type; and the rows that repeat the header."""
+    """The columns, the names of those that have values of another type, and the rows that repeat the header.
+
+    If some column has values of another type, the columns lack rows.
+    """
     misfits: set[str] = set()
     repeated: list[int] = []
 

@@ -20,7 +20,7 @@ ROW_NUMBERS, ROW_NAMES, EMPTY_LAST = "row numbers", "row names", "an empty last 
 # How pandas names the column of row numbers when it reads its own file.
 _UNNAMED = re.compile(r"Unnamed: 0(\.\d+)*")
 
-# Columns that are told one by one if they are renamed.
+# How many renamed columns have a note each.
 MAX_TOLD_NAMES = 5
 
 
@@ -29,14 +29,14 @@ class Layout:
     """The layout of a CSV file.
 
     Attributes:
-        names: the names of the columns, each with another.
+        names: the names of the columns, all different.
         separator: the character between two fields.
         start: the position at which the rows begin.
         line: the line at that position, from 1.
-        left_out: why a column is not learned from unless it is asked for, by its name.
-        notes: what else was done to read the file, one sentence each.
-        decimal: the character before decimals; empty if nothing lets one doubt that it is a point.
-        header: the line of the names, with its newline; empty if there is none, or if it could well be a row.
+        left_out: by the names of columns that are left out unless they are asked for, why they are.
+        notes: how the file was read, where that is not obvious; one sentence each.
+        decimal: the character before decimals, if 20.000 may be twenty thousand in this file; otherwise empty.
+        header: the line of the names, with its newline; empty if there is none, or if it may be a row of values.
     """
 
     names: tuple[str, ...]
@@ -57,7 +57,7 @@ def layout_of(path: PathLike, has_header: bool = True) -> Layout:
         has_header: whether the names of the columns are in the file; otherwise they are c1, c2, ….
 
     Returns:
-        The layout. Titles and comments above the header are passed over.
+        The layout. Titles and comments above the header are skipped.
 
     Raises:
         TableError: if there is no header.
@@ -90,7 +90,7 @@ def layout_of(path: PathLike, has_header: bool = True) -> Layout:
 
 
 def looks_like_values(layout_names: Sequence[str]) -> bool:
-    """Whether names of columns look like the values of a row, because the file has no header.
+    """Whether names of columns look like values, as they do if the file has no header.
 
     Args:
         layout_names: the names.
@@ -106,25 +106,28 @@ def looks_like_values(layout_names: Sequence[str]) -> bool:
 
 
 def _rows_above(rows: Sequence[SampledRow], width: int, usual: float) -> int:
-    """How many rows of titles and comments are above the header; 0 if nothing is left below them.
+    """How many rows of titles and comments are above the header; 0 if there is no other row.
 
-    usual: how many fields of a row have a text; 0 to pass over no row because it has fewer.
+    usual: how many fields of a row usually have a text; 0 if no row is a title because it has fewer.
     """
     below = next((index for index, row in enumerate(rows) if not _is_title(row, width, usual)), 0)
-    # Of two names, one may be missing. Then the next row has values.
+    # In a header of two fields, one name may be missing. Then the next row has values.
     is_header = width == 2 and len(rows[0].fields) == 2 and any(map(NUMBER.fullmatch, rows[below].fields))
     return 0 if is_header else below
 
 
 def _is_title(row: SampledRow, width: int, usual: float) -> bool:
-    """Whether a row has a single field where others have several, or less than half of what is usual, or a comment."""
+    """Whether a row is a title or a comment.
+
+    A title has a single field where other rows have several, or less than half of the usual number.
+    """
     is_single = width > 1 and (not any(row.fields[1:]) or 2 * _filled(row) < usual)
     is_comment = row.fields[:1] != [] and row.fields[0].startswith("#") and len(row.fields) != width
     return is_single or is_comment
 
 
 def _matching_comments(rows: Sequence[SampledRow], width: int) -> int:
-    """How many rows of comments with as many fields as others have are above the names, which may be in the last."""
+    """How many comments with the usual number of fields are above the names. The names may be in the last comment."""
     comments = next((index for index, row in enumerate(rows) if not row.fields[0].startswith("#")), 0)
     below = [row.fields for row in rows[comments:] if len(row.fields) == width]
     are_names_below = len(rows[comments].fields) == width and _are_names(below[0], below[1:])
@@ -132,14 +135,14 @@ def _matching_comments(rows: Sequence[SampledRow], width: int) -> int:
 
 
 def _are_names(fields: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
-    """Whether a row has no numbers, and some column below it has nothing else."""
+    """Whether a row has no numbers, and some column below it has only numbers."""
     if any(map(NUMBER.fullmatch, fields)) or not below:
         return False
     return any(all(map(NUMBER.fullmatch, column)) for column in zip(*below, strict=True))
 
 
 def _without_hash(header: Sequence[str], body: Sequence[SampledRow], notes: list[str]) -> list[str]:
-    """The names without a # and a blank that make a comment of them."""
+    """The names without a # and a blank before them."""
     first = header[0]
     has_values = bool(body) and any(map(NUMBER.fullmatch, body[0].fields))
     if not (has_values and re.match(r"#\s", first)):
@@ -155,7 +158,7 @@ def _filled(row: SampledRow) -> int:
 def _names(
     header: Sequence[str], body: Sequence[SampledRow], width: int, notes: list[str]
 ) -> tuple[list[str], dict[str, str]]:
-    """A name for each column, and why some are left out; what is done to the names is added to the notes."""
+    """A name for each column, and why some columns are left out. Notes on renamed columns are added to `notes`."""
     names, left_out = list(header), dict[int, str]()
     columns = [[row.fields[index] for row in body if len(row.fields) == width] for index in range(width)]
     if width == len(names) + 1 and len(columns[0]) == len(body) > 1:
@@ -177,7 +180,7 @@ def _names(
 
 
 def _distinct(names: Sequence[str], notes: list[str]) -> list[str]:
-    """The names, with others for those that are blank or occur before."""
+    """The names, with new ones for those that are blank or occur before."""
     distinct: dict[str, None] = {}
     taken = set(names)
     renamed: list[str] = []
@@ -194,7 +197,9 @@ def _distinct(names: Sequence[str], notes: list[str]) -> list[str]:
         distinct[free] = None
     notes += renamed[:MAX_TOLD_NAMES]
     if len(renamed) > MAX_TOLD_NAMES:
-        notes.append(f"{len(renamed) - MAX_TOLD_NAMES:,} more columns are renamed, as they have no name of their own")
+        notes.append(
+            f"{len(renamed) - MAX_TOLD_NAMES:,} more columns are renamed, because their names are missing or repeated"
+        )
     return list(distinct)
 
 

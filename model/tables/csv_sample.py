@@ -1,4 +1,4 @@
-"""The first rows of a CSV file, from which its layout is told, and the separator between their fields."""
+"""The first rows of a CSV file, from which its layout is inferred, and the separator between their fields."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class SampledRow(NamedTuple):
 
     Attributes:
         fields: without blanks around them.
-        first_line: that of its beginning, from 0.
-        next_line: the one after it.
+        first_line: the line in which it begins, from 0.
+        next_line: the line after its last one.
     """
 
     fields: list[str]
@@ -39,8 +39,8 @@ class Sample(NamedTuple):
     Attributes:
         rows: those that are not blank, at least one.
         separator: the character between two fields.
-        data: the bytes that the rows are in.
-        skipped: how many bytes of a mark are before them in the file.
+        data: the bytes in which the rows are.
+        skipped: how many bytes of a byte order mark are before them in the file.
     """
 
     rows: list[SampledRow]
@@ -58,7 +58,7 @@ class Sample(NamedTuple):
         return self.skipped + end
 
     def line(self, line: int) -> bytes:
-        """The bytes of a line with its newline, counted from 0; none if it is cut off."""
+        """The bytes of a line, counted from 0, with its newline; no bytes if it is cut off."""
         first, end = (self.position(each) - self.skipped for each in (line, line + 1))
         return self.data[first:end] if self.data[first:end].endswith(b"\n") else b""
 
@@ -73,7 +73,7 @@ def read_sample(path: PathLike) -> Sample:
         At least its first row.
 
     Raises:
-        TableError: if there is no row, or if the first one is no text.
+        TableError: if there is no row, or if the first row is not text.
     """
     with opened(path) as file:
         data = next(whole_rows(path, file, 0, 1))[0]
@@ -98,9 +98,10 @@ def _first_row(data: bytes) -> int:
 
 
 def _split(sample: bytes) -> tuple[str, list[SampledRow]]:
-    """The separator with which most rows have the same number of fields, and then the most fields; and the rows.
+    """The separator with which most rows have the same number of fields, and the rows.
 
-    Without a separator with which the csv module can read them, there are no rows.
+    Of several such separators, the one with the most fields counts. If the csv module fails with every separator, there
+    are no rows.
     """
     scores: dict[str, tuple[int, int]] = {}
     read: dict[str, list[SampledRow]] = {}
@@ -129,7 +130,7 @@ def _read_rows(sample: bytes, separator: str) -> list[SampledRow]:
 
 
 def common_width(rows: Sequence[SampledRow]) -> int:
-    """The most common number of fields; of several, that of the first row.
+    """The most common number of fields. If several are equally common, the number in the first row counts.
 
     Args:
         rows: of a sample.

@@ -17,15 +17,16 @@ class DateColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="d
     """A column of points in time, in seconds since 1970, or since midnight.
 
     Attributes:
-        style: how they are written, one of `date_spelling.STYLES`, or `SHORT_YMD` or `DIGITS` of it.
+        style: how they are written: one of STYLES, SHORT_YMD and DIGITS in `date_spelling`.
         mean: of the seconds in training.
         scale: their standard deviation; 0 if they are all the same.
         minimum: the earliest in training; None if there was none.
         maximum: the latest.
         parts: which parts of a date vary in training: year, month, day, weekday and hour.
-        missing: whether values were missing. If so, all inputs of a missing value are 0, and a further one is 1.
+        missing: whether values were missing. If so, there is a further input, which is 1 for a missing value and 0 for
+            others. All other inputs of a missing value are 0.
         absent: texts that stand for a missing value in this column, besides the usual ones.
-        is_open: whether a missing value, of which all inputs are 0, is taken though `missing` is False.
+        is_open: whether a missing value is accepted although `missing` is False. All its inputs are 0.
     """
 
     style: str
@@ -57,7 +58,7 @@ def fit_date(
     Args:
         seconds: [rows] float64, NaN where a value is missing.
         style: how they are written.
-        weights: [rows], how often each row counts, above 0; by default all once.
+        weights: [rows], how often each row counts, above 0; by default all count once.
 
     Returns:
         The column.

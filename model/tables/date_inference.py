@@ -1,4 +1,4 @@
-"""How the dates of a column are written, as its texts tell."""
+"""How the dates of a column are written, inferred from its texts."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from model.tables.date_columns import SECONDS_PER_DAY
 from model.tables.date_spelling import SHORT_YMD, STYLES, DateSpelling, read_in_order
 from model.tables.errors import TableError
 
-# Texts in which a style must occur to be tried for all.
+# A style is tried for all texts only if it occurs among this many of them.
 _SAMPLED_TEXTS = 1_000
 # Styles in which a date may also be written as in ISO 8601.
 _ORDERS = (SHORT_YMD, "dmy", "mdy", "ym")
 
 
 class SpelledDates(NamedTuple):
-    """What the texts of a column of dates are.
+    """What the texts of a column of dates stand for.
 
     Attributes:
-        style: how they are written, one of STYLES, SHORT_YMD or DIGITS.
-        seconds: what each text stands for; None for a text that is taken for missing.
-        absent: the texts that are no dates.
+        style: how they are written: one of STYLES, SHORT_YMD and DIGITS.
+        seconds: the seconds that each text stands for; None for a text that is read as missing.
+        absent: the texts that are not dates.
     """
 
     style: str
@@ -35,7 +35,7 @@ class SpelledDates(NamedTuple):
 
     @property
     def spelling(self) -> DateSpelling:
-        """How they are written, and which texts stand for missing."""
+        """How the dates are written, and which texts stand for a missing value."""
         return DateSpelling(self.style, self.absent.all)
 
 
@@ -44,10 +44,10 @@ def may_be_dates(counts: Mapping[str, int], styles: Sequence[str] = STYLES) -> b
 
     Args:
         counts: how many cells have each text.
-        styles: those that may be.
+        styles: the styles that are tried.
 
     Returns:
-        False if the column of these cells is none of dates.
+        False if the cells cannot be a column of dates.
 
     Example:
         >>> may_be_dates({"2024-01-31": 3, "never": 2}), may_be_dates({"Oslo": 3, "2024-01-31": 1})
@@ -66,10 +66,10 @@ def infer_dates(name: str, counts: Mapping[str, int], styles: Sequence[str] = ST
     Args:
         name: of the column.
         counts: how many cells have each text, without blanks around it and without the usual words for missing.
-        styles: those that may be.
+        styles: the styles that are tried.
 
     Returns:
-        What the texts are; None if they are no dates.
+        What the texts stand for; None if they are not dates.
 
     Raises:
         TableError: if it cannot be told whether days or months come first.
@@ -99,7 +99,7 @@ def infer_dates(name: str, counts: Mapping[str, int], styles: Sequence[str] = ST
         if "." not in first:
             raise TableError(
                 f"dates in {name} whose days and months can be told apart",
-                f"none with a day after the 12th, as {quote(first)}",
+                f"no day after the 12th, as in {quote(first)}",
                 "say --dates dmy or --dates mdy",
             )
     return SpelledDates(best, read[best] | dict.fromkeys(others, None), absent)
@@ -113,7 +113,7 @@ def _are_first_days(seconds: Iterable[float]) -> bool:
 
 
 def _with_iso(styles: Sequence[str]) -> list[str]:
-    """The styles, and that of ISO 8601 if they allow it."""
+    """The styles, and the style of ISO 8601 if one of them allows it."""
     return list(dict.fromkeys([*styles, *(["ymd"] if any(style in _ORDERS for style in styles) else [])]))
 
 

@@ -12,9 +12,9 @@ from model.tables.month_names import is_weekday, month_number
 
 # The order of year, month and day; ym has no day, and time is a time of day without a date.
 STYLES = ("ymd", "dmy", "mdy", "ym", "time")
-# Year, month and day without anything between them, maybe with a time, as a number may be written.
+# Year, month and day as digits with nothing between them, with or without a time.
 DIGITS = "digits"
-# A year of two digits, month and day, which could be other dates too; only if somebody says so.
+# A year of two digits, month and day. It is used only if the user says so, because the order is not clear.
 SHORT_YMD = "short ymd"
 # How a date of each style may be written.
 EXAMPLES = dict.fromkeys(("ymd", SHORT_YMD, "dmy", "mdy"), "2024-01-31") | {
@@ -29,7 +29,7 @@ _WORD = r"[^\W\d_]{3,10}\.?"
 _MONTH, _NAMED_MONTH = rf"(?P<month>[0-9]{{1,2}}|{_WORD})", rf"(?P<month>{_WORD})"
 _DAY = r"(?P<day>[0-9]{1,2})(?:st|nd|rd|th|er|ter|re|e|º|°|ª)?"
 _YEAR, _LONG_YEAR = r"['’]?(?P<year>[0-9]{4}|[0-9]{2})", r"(?P<year>[0-9]{4})"
-# Between two parts.
+# What stands between two parts.
 _GAP = r"(?:\s*[-/.,]\s*|\s+(?:(?:de|del|of|di)\s+)?)"
 _AT = rf"(?:(?:[Tt:]|,?\s+(?:at\s+)?)\s*{CLOCK}(?:\s*{ZONE})?)?"
 _BARE_TIME = r"(?P<hour>[0-9]{2})(?P<minute>[0-9]{2})(?:(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?"
@@ -67,8 +67,9 @@ _FORMS: dict[str, tuple[str, ...]] = {
 _PATTERNS = {style: tuple(map(re.compile, forms)) for style, forms in _FORMS.items()}
 
 
-# Seconds that a zone is from UTC at most, and the first and the last moment of the years 1 to 9999.
+# The largest distance of a zone from UTC, in seconds.
 MAX_ZONE = 14 * 3600
+# The first and the last second of the years 1 to 9999.
 _FIRST, _LAST = 86400.0 * (1 - _EPOCH), 86400.0 * (date.max.toordinal() + 1 - _EPOCH) - 1
 
 
@@ -76,7 +77,7 @@ class DateSpelling(NamedTuple):
     """How the dates of a column are written.
 
     Attributes:
-        style: one of STYLES, SHORT_YMD or DIGITS.
+        style: one of STYLES, SHORT_YMD and DIGITS.
         absent: texts that stand for a missing value in this column, besides the usual ones.
     """
 
@@ -89,11 +90,11 @@ def read_date(text: str, style: str) -> float | None:
 
     Args:
         text: without blanks around it. A date may always be written as in ISO 8601, too.
-        style: one of STYLES, SHORT_YMD or DIGITS.
+        style: one of STYLES, SHORT_YMD and DIGITS.
 
     Returns:
-        Seconds since 1970 in UTC, or since midnight for the style time; None if the text is no such date. A month or a
-        week is its first day.
+        Seconds since 1970 in UTC, or since midnight for the style time; None if the text is not such a date. A month, a
+        quarter or a week is its first day.
 
     Example:
         >>> read_date("31.12.1969 23:00", "dmy"), read_date("Jan 2, 1970", "mdy"), read_date("01:30", "time")
@@ -111,11 +112,11 @@ def read_in_order(text: str, style: str) -> float | None:
     """The point in time that a text spells in the order of one style.
 
     Args:
-        text: as of `read_date`.
-        style: as of `read_date`.
+        text: as in `read_date`.
+        style: as in `read_date`.
 
     Returns:
-        As of `read_date`, but None for a date as in ISO 8601 if that is another style.
+        As in `read_date`, but None for a date as in ISO 8601 if the style is not ymd.
 
     Example:
         >>> read_in_order("1970-01-02", "ymd"), read_in_order("1970-01-02", "dmy")
@@ -161,7 +162,7 @@ def _ordinal(parts: Mapping[str, str | None]) -> int | None:
 
 
 def _month(text: str) -> int:
-    """The number of a month; 0 if there is none of this name."""
+    """The number of a month; 0 if no month has this name."""
     return int(text) if text.isdigit() else month_number(text)
 
 
@@ -169,12 +170,12 @@ def describe_date(seconds: float, style: str) -> str:
     """A point in time as people read it.
 
     Args:
-        seconds: as of `read_date`.
-        style: one of STYLES, SHORT_YMD or DIGITS.
+        seconds: as in `read_date`.
+        style: one of STYLES, SHORT_YMD and DIGITS.
 
     Returns:
-        In ISO 8601, without a time at midnight, and without seconds at a full minute; of a moment before the year 1 or
-        after 9999, the nearest in them.
+        The date in ISO 8601, without a time at midnight, and without seconds at a full minute. A point in time before
+        the year 1 or after 9999 is replaced by the nearest one within these years.
 
     Example:
         >>> describe_date(86400.0, "dmy"), describe_date(5400.0, "time"), describe_date(90000.0, "ymd")

@@ -46,7 +46,7 @@ _OTHER_FORMATS = {
     b"%PDF": ("a PDF document", "save the table as CSV"),
     b"\x89PNG": ("a picture", ANOTHER_FILE),
 }
-# The same for texts, of which blanks at the beginning do not count.
+# The same for texts, as patterns for the first characters that are not blank.
 _OTHER_TEXTS = {
     rb"\{\s*[\"}]|\[\s*[\"{\[\]]": ("JSON", "write the table as CSV"),
     rb"(?i)<(!doctype html|html|head|body|table)\b": ("a page in HTML", "save the table as CSV"),
@@ -114,7 +114,7 @@ def _as_utf8(path: PathLike, size: int, file: io.FileIO, notes: tuple[str, ...])
         return
     name = _NAMES.get(encoding, encoding.upper())
     notes += () if encoding.startswith("utf-8") else (f"read as {name}",)
-    notes += () if has_newlines else ("carriage returns taken for the ends of lines",)
+    notes += () if has_newlines else ("carriage returns are read as ends of lines",)
     with temporary_file() as copy:
         file.seek(0)
         try:
@@ -125,7 +125,7 @@ def _as_utf8(path: PathLike, size: int, file: io.FileIO, notes: tuple[str, ...])
 
 
 def _check_text_format(file: io.FileIO) -> None:
-    """Raise TableError if a text is no table but something else that is known."""
+    """Raise TableError if a text is not a table but another known format."""
     head = file.read(CHUNK_BYTES).removeprefix(codecs.BOM_UTF8).lstrip()
     file.seek(0)
     for pattern, (found, remedy) in _OTHER_TEXTS.items():

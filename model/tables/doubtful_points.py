@@ -1,4 +1,4 @@
-"""Whether 20.000 is twenty or twenty thousand, where a whole column is written so."""
+"""Whether 20.000 is twenty or twenty thousand, in a column in which all numbers are written so."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _SAMPLED_ROWS = 100
 
 
 def decimal_mark(rows: Iterable[Sequence[str]], separator: str) -> str:
-    """The character before decimals in the file, as far as some fields show it.
+    """The character before decimals in a file, as its first rows show it.
 
     Args:
-        rows: the fields of some rows, as many in each.
-        separator: the character between two fields. With a semicolon, a comma is free to be before decimals.
+        rows: the fields of some rows, the same number in each.
+        separator: the character between two fields. If it is a semicolon, a comma may stand before decimals.
 
     Returns:
-        A comma or a point; an empty text if nothing lets one doubt that points are before decimals.
+        A comma or a point; an empty text if there is no doubt that points stand before decimals.
 
     Example:
         >>> decimal_mark([["1,5", "20.000"]], ";"), decimal_mark([["1.5", "20.000"]], ";"), decimal_mark([["1.5"]], ",")
@@ -40,13 +40,13 @@ def decimal_mark(rows: Iterable[Sequence[str]], separator: str) -> str:
 
 
 def may_be_thousands(texts: pl.Series) -> bool:
-    """Whether all texts have three digits behind a point, and none shows that the point is before decimals.
+    """Whether all texts have three digits after a point, and no text shows that the point stands before decimals.
 
     Args:
         texts: without blanks around them, null where a value is missing.
 
     Returns:
-        True if there are at least two different texts, all of them so.
+        True if all texts are so, and at least two of them differ.
 
     Example:
         >>> may_be_thousands(pl.Series(["20.000", "25.070"])), may_be_thousands(pl.Series(["0.123", "25.070"]))
@@ -60,15 +60,15 @@ def may_be_thousands(texts: pl.Series) -> bool:
 
 
 def read_points(texts: pl.Series, are_thousands: bool) -> tuple[pl.Series, NumberSpelling, str]:
-    """The numbers of a column of which all may be thousands.
+    """The numbers of a column in which each text may be in thousands.
 
     Args:
-        texts: as of `may_be_thousands`.
-        are_thousands: whether they are.
+        texts: as in `may_be_thousands`.
+        are_thousands: whether points stand between thousands, and not before decimals.
 
     Returns:
-        The numbers, in Float64, how they are written, and a note that says how they were read and how else they could
-        be.
+        The numbers, in Float64; how they are written; and a note that says how they were read, and how else they could
+        be read.
 
     Example:
         >>> read_points(pl.Series("sold", ["20.000", "25.070"]), are_thousands=True)[2]

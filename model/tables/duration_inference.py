@@ -18,7 +18,7 @@ def may_be_durations(counts: Mapping[str, int]) -> bool:
         counts: how many cells have each text.
 
     Returns:
-        False if the column of these cells is none of durations.
+        False if the cells cannot be a column of durations.
 
     Example:
         >>> may_be_durations({"25:10:00": 3, "-": 2}), may_be_durations({"Oslo": 3, "1h 05m": 1})
@@ -35,8 +35,8 @@ def infer_durations(counts: Mapping[str, int]) -> SpelledColumn | None:
         counts: how many cells have each text, without blanks around it and without the usual words for missing.
 
     Returns:
-        What the texts are, in seconds; None if they are no durations, or if all may be times of day, or numbers with
-        the same unit.
+        The seconds that the texts stand for. None if they are not durations, if all may be times of day, or if all are
+        numbers with the same unit.
 
     Example:
         >>> found = infer_durations({"25:10:00": 5, "23:00:00": 5, "-": 4})

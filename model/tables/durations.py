@@ -1,4 +1,4 @@
-"""How durations are written, and how many seconds they are."""
+"""How durations are written, and how many seconds each is."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def read_duration(text: str) -> float | None:
             3 hours and 20 minutes, or PT1H5M as in ISO 8601.
 
     Returns:
-        Seconds; None if the text is no such duration.
+        Seconds; None if the text is not such a duration.
 
     Example:
         >>> [read_duration(text) for text in ("25:10:00", "1:02:03.5", "1h 05m", "PT1H5M", "-1 days +23:59:00")]
@@ -62,7 +62,7 @@ def duration_unit(text: str) -> str | None:
         text: without blanks around it.
 
     Returns:
-        w, d, h, min, s or ms; None if the text is no duration, or has several parts.
+        w, d, h, min, s or ms; None if the text is not a duration, or has several parts.
 
     Example:
         >>> duration_unit("90 min"), duration_unit("2 Std."), duration_unit("1h 05m"), duration_unit("2 kg")
@@ -73,7 +73,7 @@ def duration_unit(text: str) -> str | None:
 
 
 def _unit(word: str) -> str | None:
-    """The unit that a word stands for. A single letter in upper case is none: S and H are debit and credit at banks."""
+    """The unit that a word stands for. A capital letter is not a unit: banks write S and H for debit and credit."""
     return _UNITS.get(word if len(word) == 1 else word.lower())
 
 
@@ -92,7 +92,7 @@ def _clock(text: str) -> float | None:
         return _signed(days + clock, parts["sign"])
     if parts["days"] is None:
         return None
-    # pandas and Python count from midnight on: -1 days +23:59:00 and -1 day, 23:59:00 are one minute less than nothing.
+    # pandas and Python add the time to the days: -1 days +23:59:00 and -1 day, 23:59:00 are minus one minute.
     return _signed(days, parts["sign"]) + _signed(clock, parts["rest"])
 
 
@@ -105,7 +105,7 @@ def _iso(text: str) -> float | None:
 
 
 def _spoken(text: str) -> float | None:
-    """The seconds of numbers with units, the larger before the smaller."""
+    """The seconds of numbers with units, the larger units first."""
     found = _SPOKEN.fullmatch(text)
     if found is None:
         return None

@@ -9,25 +9,25 @@ from model.tables.date_columns import SECONDS_PER_DAY
 from model.tables.date_spelling import describe_date
 from model.tables.frames import pl
 
-# Days that programs write for a missing one.
+# Days that programs write for a missing date.
 _STAND_INS = (
     *("0001-01-01", "1753-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "1970-01-01"),
     *("2099-12-31", "2999-12-31", "9999-12-31"),
 )
 _DAYS = tuple(date.fromisoformat(day).toordinal() - date(1970, 1, 1).toordinal() for day in _STAND_INS)
-# How far such a day must be from all others, besides farther than these are from each other.
+# How many days such a day must be away from all others. It must also be farther away than they are from each other.
 _MIN_DAYS_APART = 5 * 365
 
 
 def far_date_notes(name: str, seconds: pl.Series) -> tuple[str, ...]:
-    """A sentence for each date of a column that may stand for a missing value.
+    """Notes on the dates of a column that may stand for a missing value.
 
     Args:
         name: of the column.
         seconds: since 1970, null where a value is missing.
 
     Returns:
-        The sentences, for days such as 9999-12-31 that several cells have, far from all others.
+        One sentence for each day such as 9999-12-31 that several cells have and that is far from all others.
 
     Example:
         >>> far_date_notes("until", pl.Series([0.0, 86400.0, *[253402214400.0] * 3]))[0].partition(";")[0]

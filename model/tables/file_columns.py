@@ -1,4 +1,4 @@
-"""Files with the same columns -> the columns of all their rows, of guessed types."""
+"""Files with the same columns -> the columns of all their rows, of inferred types."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ class FileColumns(NamedTuple):
 
     Attributes:
         columns: with the rows of all files, one file after the other.
-        notes: how the files were read, where that is not plain; one sentence each.
-        decimal: as of `Layout`.
+        notes: how the files were read, where that is not obvious; one sentence each.
+        decimal: as in `Layout`; empty if the files differ.
         places: in which file each row is.
-        words: for missing, by the names of columns in which such cells are null already; None if they are still there.
+        words: the words for missing that were replaced by null, by the names of the columns; None if the words are
+            still in the columns.
     """
 
     columns: list[StoredColumn]
@@ -47,18 +48,18 @@ class FileColumns(NamedTuple):
 
 
 def sniff_files(files: Sequence[PathLike], sheet: str | None = None) -> list[FileKind]:
-    """The kinds of files that are to be read as one.
+    """The kinds of files that are to be read as one table.
 
     Args:
         files: at least one.
-        sheet: the name of the sheet to read; only spreadsheets have some.
+        sheet: the name of the sheet to read; only spreadsheets have sheets.
 
     Returns:
-        The size of each, and whether they are Parquet.
+        For each file its size and whether it is Parquet.
 
     Raises:
-        TableError: if one is no file with at least one byte, if some are Parquet and others are not, or if a
-            sheet of a Parquet file is asked for.
+        TableError: if one is not a file or is empty, if some are Parquet and others are not, or if a sheet is named
+            for a Parquet file.
     """
     kinds = [sniff_file(file) for file in files]
     if kinds[0].is_parquet and sheet is not None:
@@ -88,11 +89,11 @@ def read_files(
         memory: bytes that may be used.
         hints: what is said about files of text.
         options: what is said about the columns.
-        storage: that keeps the columns; by default in memory.
+        storage: keeps the columns; by default in memory.
 
     Returns:
-        The columns, in the order in which they are selected. A column that has one type in some files and another
-        in others has the type that holds both, as if all rows were in one file.
+        The columns, in the order in which they are selected. If the type of a column differs between files, the
+        column has a type that holds all values, as if all rows were in one file.
 
     Raises:
         TableError: if a file is not a table, if the files have different columns, or if they are larger than the
@@ -139,7 +140,7 @@ def _read_text(
     storage: Storage,
     decimal: str | None = None,
 ) -> FileColumns:
-    """The columns of a single file. types: those that columns have in other files. decimal: as of `ColumnOptions`."""
+    """The columns of a single file. types: those of the columns in other files. decimal: as in `ColumnOptions`."""
     with readable_text(file, size, hints) as text:
         layout = layout_of(text.path, hints.has_header)
         if decimal is not None:
@@ -151,9 +152,9 @@ def _read_text(
 
 
 def _left_out_notes(layout: Layout, names: Sequence[str]) -> tuple[str, ...]:
-    """A note for each column that is left out and that is not among these names."""
+    """A note for each column that is left out, unless it is among these names."""
     left_out = ((name, why) for name, why in layout.left_out.items() if name not in names)
-    reads = "reads that column all the same"
+    reads = "reads that column anyway"
     return tuple(f"left out {why}; --columns {quote_names([name])} {reads}" for name, why in left_out)
 
 
@@ -166,7 +167,7 @@ def _with_texts(
     hints: Hints,
     storage: Storage,
 ) -> FileColumns:
-    """The same columns; those that are texts in a later file are read again as they are written, such as 02139."""
+    """The same columns. Those that are texts in another file are read again as texts, such as 02139."""
     names = [column.name for column in part.columns if types[column.name] == pl.String and column.dtype != pl.String]
     if not names:
         return part
@@ -209,7 +210,7 @@ def _cast(column: StoredColumn, types: Mapping[str, pl.DataType]) -> StoredColum
 
 
 def files_notes(files: Sequence[PathLike]) -> tuple[str, ...]:
-    """That several files are read as one.
+    """The note that several files are read as one table.
 
     Args:
         files: at least one.
@@ -227,13 +228,13 @@ def files_notes(files: Sequence[PathLike]) -> tuple[str, ...]:
 
 
 def joined_notes(notes: Mapping[PathLike, Sequence[str]]) -> tuple[str, ...]:
-    """How several files were read, each note once.
+    """The notes on several files, each note once.
 
     Args:
-        notes: those of each file.
+        notes: the notes on each file.
 
     Returns:
-        The notes; those that do not hold for all files name the files for which they do.
+        The notes. A note that does not hold for all files names the files for which it holds.
 
     Example:
         >>> joined_notes({"a.csv": ["read as UTF-16"], "b.csv": ["read as UTF-16", "left out row numbers"]})

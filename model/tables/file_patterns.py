@@ -1,4 +1,4 @@
-"""The files that a command or a call names: one, several, or those that a pattern such as part-*.csv matches."""
+"""The files that a user names: one, several, or those that match a pattern such as part-*.csv."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from model.tables.errors import PathLike, TableError
 
 # One file or pattern, or several of them.
 Paths = PathLike | Sequence[PathLike]
-# The name of what is made from files whose own name says nothing.
+# The name of a checkpoint if the files have no usable name.
 NAMELESS = "table"
 
 
@@ -20,7 +20,7 @@ def expand_paths(paths: Paths) -> tuple[PathLike, ...]:
 
     Args:
         paths: one or several. In a pattern * stands for any characters, ? for one, [ab] for one of several, and ** for
-            folders below folders; a file that has such a name itself comes first.
+            folders below folders. If a file has the name of the pattern, it is that file.
 
     Returns:
         The files, at least one; those of a pattern are sorted by name, without folders.
@@ -110,14 +110,14 @@ def describe_paths(paths: Paths) -> str:
 
 
 def stem_of_paths(paths: Paths) -> str:
-    """The name of what is made from files.
+    """The name of what is made from files, such as a checkpoint.
 
     Args:
         paths: one or several files or patterns.
 
     Returns:
-        The name of the first file without its ending. Of a pattern, the part of its name that is the same for all
-        files; if there is none, the name of the folder.
+        The name of the first file without its ending. For a pattern, the part before its first special character; if
+        there is none, the name of the folder.
 
     Example:
         >>> [stem_of_paths(each) for each in ("data/part-*.csv", ["a.csv", "b.csv"], "sales/*.csv", "*.csv")]

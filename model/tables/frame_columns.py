@@ -1,4 +1,4 @@
-"""A DataFrame of pandas or polars, an Arrow table or a dict of columns -> the names and the columns."""
+"""A DataFrame of pandas or polars, an Arrow table or a dict of columns -> names and columns."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class FrameColumns(NamedTuple):
     """The columns of a frame, each converted when it is asked for.
 
     Attributes:
-        names: of the columns, each with another.
-        convert: from the position of a column to the column as polars knows it.
+        names: of the columns, all different.
+        convert: a function from the position of a column to the column as a polars Series.
     """
 
     names: tuple[str, ...]
@@ -29,7 +29,7 @@ class FrameColumns(NamedTuple):
     def read(self, select: Selection) -> list[pl.Series]:
         """The selected columns, of types that `typed_frame` takes.
 
-        Raises TableError if they have no rows or not as many each, or if one cannot be learned from.
+        Raises TableError if they have no rows, if their numbers of rows differ, or if one cannot be learned from.
         """
         selected = select(self.names, ())
         columns = [self.convert(self.names.index(name)).alias(name) for name in selected]
@@ -59,11 +59,11 @@ def frame_columns(frame: Any) -> FrameColumns:
     """The columns of a frame.
 
     Args:
-        frame: a DataFrame of pandas or polars, whatever has Arrow's PyCapsule interface, or a dict from names to lists
-            or arrays. The index of pandas is no column.
+        frame: a DataFrame of pandas or polars, any object with Arrow's PyCapsule interface, or a dict from names to
+            lists or arrays. The index of pandas is not a column.
 
     Returns:
-        The columns. Names that are no texts, such as numbers, become texts.
+        The columns. Names that are not texts, such as numbers, become texts.
 
     Raises:
         TableError: if it is none of these, or if a name is missing or occurs twice.
@@ -88,16 +88,16 @@ def frame_columns(frame: Any) -> FrameColumns:
 
 
 def polars_frame(frame: Any) -> pl.DataFrame:
-    """A frame of polars or of Arrow as one of polars.
+    """A frame of polars or of Arrow as a polars DataFrame.
 
     Args:
-        frame: a polars DataFrame, or whatever has Arrow's PyCapsule interface.
+        frame: a polars DataFrame, or any object with Arrow's PyCapsule interface.
 
     Returns:
         The frame.
 
     Raises:
-        TableError: if it is none, or if polars cannot take it.
+        TableError: if it is not a frame, or if polars cannot convert it.
 
     Example:
         >>> polars_frame(pl.DataFrame({"a": [1]})).columns
@@ -118,7 +118,7 @@ def name_text(name: Hashable) -> str:
         name: as the frame has it.
 
     Returns:
-        The text; empty for None and NaN, which are no names.
+        The text; empty for None and NaN, which are not names.
 
     Example:
         >>> name_text(3), name_text(None)
@@ -139,6 +139,6 @@ def _check_rows(columns: Sequence[pl.Series]) -> None:
     rows = {len(column): column.name for column in columns}
     if len(rows) > 1:
         found = " and ".join(f"{count:,} in {name}" for count, name in sorted(rows.items())[:2])
-        raise TableError("as many rows in each column", found, "make them equally long")
+        raise TableError("the same number of rows in each column", found, "make them equally long")
     if 0 in rows:
         raise TableError("rows and columns", f"0 rows of {len(columns)} columns", "take another frame")

@@ -1,4 +1,4 @@
-"""Columns and a target beside them -> a table, and further rows of the same columns -> inputs."""
+"""Columns and a target -> a table, and further rows of the same columns -> inputs."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def table_from_columns(
     categories: Collection[str] = (),
     weights: Float[np.ndarray, " rows"] | None = None,
 ) -> Table:
-    """The table of columns that are read as those of a file, and of a target that is known.
+    """The table of columns that are read in the same way as those of a file, and of a target.
 
     Args:
-        columns: with names, of the types that `typed_frame` takes. The list is emptied, so that the memory of each is
-            free once it is read.
-        y: as of `table_from_arrays`.
-        classes: as of `table_from_arrays`.
+        columns: with names, of the types that `typed_frame` takes. The list is emptied, so that the memory of each
+            column is free once the column is read.
+        y: as in `table_from_arrays`.
+        classes: as in `table_from_arrays`.
         categories: the names of columns that are categories, whatever they hold.
-        weights: as of `table_from_arrays`.
+        weights: as in `table_from_arrays`.
 
     Returns:
-        A table whose target is named y, without columns in which nearly every row has a text of its own.
+        A table whose target is named y. Columns in which nearly all texts differ are left out.
 
     Raises:
         TableError: if a network cannot learn from the columns.
@@ -64,13 +64,13 @@ def inputs_of_columns(
 
     Args:
         specs: of the columns, by their names.
-        columns: one for each spec, typed or texts, with as many rows each.
+        columns: one for each spec, typed or texts, all with the same number of rows.
 
     Returns:
         [rows, inputs] float32.
 
     Raises:
-        TableError: at the first value that is not one of its column.
+        TableError: at the first value that does not fit its column.
 
     Example:
         >>> inputs_of_columns({"room": CategoricalColumn(("7", "8"))}, [pl.Series([8.0, 7.0])]).tolist()

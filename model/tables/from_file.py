@@ -48,32 +48,32 @@ def read_table(
     strict: bool = False,
     sheet: str | None = None,
 ) -> Table:
-    r"""The table in a CSV, Parquet or .xlsx file, or in several with the same columns.
+    r"""The table in a CSV, Parquet or .xlsx file, or in several files with the same columns.
 
     Args:
-        paths: the file, a pattern such as part-*.csv, or several of them. The rows are those of all files, one file
-            after the other, as if the files had been one.
+        paths: the file, a pattern such as part-*.csv, or several of these. The rows of all files are read one file
+            after the other, as if they were in one file.
         target: the column to predict. Rows without it are left out and counted.
         columns: the columns to predict it from, in this order; by default all others.
         drop: columns to leave out.
         task: binary, multiclass or regression; by default binary if the target has two values, multiclass if it has
             texts, booleans or few whole numbers, and regression otherwise.
         has_header: whether a file of text begins with the names of its columns; otherwise they are c1, c2, ….
-        keep: columns of texts that are learned from even if nearly every row has a text of its own.
-        dates: the order of year, month and day in dates: ymd, dmy or mdy; by default told from each column.
-        decimal: the character before decimals, a point or a comma, where both could be; by default told from the file.
+        keep: columns of texts that are learned from even if nearly all of their texts differ.
+        dates: the order of year, month and day in dates: ymd, dmy or mdy; by default inferred from each column.
+        decimal: the character before decimals, a point or a comma, where it could be either; by default inferred.
         categorical: columns that are categories, whatever they hold.
-        numeric: columns that are numbers; all else in them is missing.
-        missing: what stands for a missing value in any column, such as -999, or in one, such as age=-999.
-        strict: whether predictions refuse a missing value where none was, and texts that training never saw.
-        sheet: the name of the sheet to read, of a spreadsheet; by default the first that has cells.
+        numeric: columns that are numbers; all other values in them are missing.
+        missing: what stands for a missing value: in every column, such as -999, or in one, such as age=-999.
+        strict: whether predictions refuse texts that training never saw, and missing values in columns that had none.
+        sheet: the name of the sheet to read in a spreadsheet; by default the first sheet that has cells.
 
     Returns:
         The table, with its columns scaled and encoded.
 
     Raises:
         TableError: if a network cannot learn from the file; the message says why and what to do.
-        ValueError: for another task.
+        ValueError: if there is no such task.
 
     Example:
         >>> import tempfile
@@ -106,30 +106,30 @@ def learn_table(
     keep: Sequence[str],
     strict: bool = False,
 ) -> Table:
-    """The table of what is read, from wherever it comes.
+    """The table of columns that are read from a file or a frame.
 
     Args:
-        read: what reads the columns and the target, as a TypedFrame.
-        target: as of `read_table`.
-        columns: as of `read_table`.
-        drop: as of `read_table`.
-        task: as of `read_table`.
-        keep: as of `read_table`.
-        strict: as of `read_table`.
+        read: a function that returns the columns and the target as a TypedFrame.
+        target: as in `read_table`.
+        columns: as in `read_table`.
+        drop: as in `read_table`.
+        task: as in `read_table`.
+        keep: as in `read_table`.
+        strict: as in `read_table`.
 
     Returns:
         The table, with its columns scaled and encoded.
 
     Raises:
-        TableError: if a network cannot learn from what is read.
-        ValueError: for another task.
+        TableError: if a network cannot learn from the columns.
+        ValueError: if there is no such task.
     """
     if task is not None and task not in TASKS:
         raise ValueError(f"task must be one of {', '.join(TASKS)}, not {task!r}")
     if columns is not None and not columns:
         raise TableError("columns to learn from", "none", "name some, or leave --columns out")
     if target in (*(columns or ()), *drop):
-        raise TableError(f"{target} as the target alone", "it among --columns or --drop", "name it once")
+        raise TableError(f"{target} only as the target", f"{target} among --columns or --drop", "name it once")
     found = read()
     table = _table_from_stored(found.columns, target, task, found.text_options(keep, strict))
     return replace(table, notes=found.notes + table.notes)
@@ -150,24 +150,24 @@ def read_columns(
     strict: bool = False,
     sheet: str | None = None,
 ) -> tuple[dict[str, ColumnSpec], tuple[str, ...]]:
-    """What would be learned from the columns of a file, whatever the target is.
+    """What would be learned from the columns of a file if no target is named.
 
     Args:
-        paths: as of `read_table`.
-        columns: as of `read_table`.
-        drop: as of `read_table`.
-        has_header: as of `read_table`.
-        keep: as of `read_table`.
-        dates: as of `read_table`.
-        decimal: as of `read_table`.
-        categorical: as of `read_table`.
-        numeric: as of `read_table`.
-        missing: as of `read_table`.
-        strict: as of `read_table`.
-        sheet: as of `read_table`.
+        paths: as in `read_table`.
+        columns: as in `read_table`.
+        drop: as in `read_table`.
+        has_header: as in `read_table`.
+        keep: as in `read_table`.
+        dates: as in `read_table`.
+        decimal: as in `read_table`.
+        categorical: as in `read_table`.
+        numeric: as in `read_table`.
+        missing: as in `read_table`.
+        strict: as in `read_table`.
+        sheet: as in `read_table`.
 
     Returns:
-        The columns that are learned from, by their names, and how the file was read.
+        The columns that are learned from, by their names; and notes on how the file was read.
 
     Raises:
         TableError: if the file is not a table.
@@ -195,8 +195,8 @@ def table_from_frame(
     Args:
         frame: with columns of the types that `infer_type` gives; all but the target are learned from.
         target: the column to predict.
-        task: as of `read_table`.
-        texts: how columns of texts are learned from, and what was read from texts.
+        task: as in `read_table`.
+        texts: how columns of texts are learned from, and how texts were read as numbers or dates.
 
     Returns:
         The table, with its columns scaled and encoded.

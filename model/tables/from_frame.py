@@ -1,4 +1,4 @@
-"""From a data frame to a table, as from a file with the same content."""
+"""From a data frame to a table, in the same way as from a file with the same content."""
 
 from __future__ import annotations
 
@@ -29,34 +29,34 @@ def table_from(
     missing: Sequence[str] = (),
     strict: bool = False,
 ) -> Table:
-    """The table of a data frame: the same as `read_table` gives for a file with the same content.
+    """The table of a data frame: the same that `read_table` gives for a file with the same content.
 
-    Typed columns are taken as those of a Parquet file. Texts are read as those of a CSV file, so that numbers and dates
-    that people wrote are understood.
+    Typed columns are read like those of a Parquet file. Texts are read like those of a CSV file, so that numbers and
+    dates as people write them are understood.
 
     Args:
         frame: a DataFrame of pandas or polars, a table of pyarrow, anything else with Arrow's PyCapsule interface, or a
-            dict from names to lists or arrays. The index of pandas is no column.
-        target: the column to predict. Rows without it are left out and counted. Names that are no texts, such as
-            numbers, become texts.
+            dict from names to lists or arrays. The index of pandas is not a column.
+        target: the column to predict. Rows without it are left out and counted. Names that are not texts, such
+            as numbers, become texts.
         columns: the columns to predict it from, in this order; by default all others.
         drop: columns to leave out.
-        task: as of `read_table`.
-        keep: columns of texts that are learned from even if nearly every row has a text of its own.
-        dates: the order of year, month and day in dates that are texts: ymd, dmy or mdy; by default told from each
+        task: as in `read_table`.
+        keep: columns of texts that are learned from even if nearly all of their texts differ.
+        dates: the order of year, month and day in dates that are texts: ymd, dmy or mdy; by default inferred from each
             column.
-        decimal: as of `read_table`.
-        categorical: as of `read_table`.
-        numeric: as of `read_table`.
-        missing: as of `read_table`.
-        strict: as of `read_table`.
+        decimal: as in `read_table`.
+        categorical: as in `read_table`.
+        numeric: as in `read_table`.
+        missing: as in `read_table`.
+        strict: as in `read_table`.
 
     Returns:
         The table, with its columns scaled and encoded.
 
     Raises:
         TableError: if a network cannot learn from the frame; the message says why and what to do.
-        ValueError: for another task.
+        ValueError: if there is no such task.
 
     Example:
         >>> frame = {"size": [1, 2, 3], "color": ["red", None, "red"], "price": ["1,5", "2,5", "3,25"]}

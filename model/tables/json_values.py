@@ -1,4 +1,4 @@
-"""Values of JSON in words and as texts."""
+"""JSON values in words and as texts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def number_text(value: float) -> str:
         value: any number.
 
     Returns:
-        Its digits; of a whole number, without a point.
+        Its digits. A whole number has no point.
 
     Example:
         >>> number_text(5.0), number_text(2.5)
@@ -31,7 +31,7 @@ def describe_json(value: Any) -> str:
         value: as JSON is decoded, with every number as a float.
 
     Returns:
-        A text or a truth value itself; of anything else, what it is.
+        For a text or a truth value, the value; for anything else, its kind.
 
     Example:
         >>> describe_json("a"), describe_json(True), describe_json([])

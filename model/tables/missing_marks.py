@@ -1,4 +1,4 @@
-"""Texts and numbers that stand for a missing value because somebody said so."""
+"""Texts and numbers that stand for a missing value because the user says so."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from model.tables.frames import pl
 from model.tables.parsing import BLANKS
 from model.tables.spelling import PLAIN_NUMBER
 
-# Marks of a column that are told one by one.
+# How many marks of a column have a note each.
 MAX_TOLD = 5
 
 
@@ -18,7 +18,7 @@ def without_marks(column: pl.Series, marks: Sequence[str]) -> tuple[pl.Series, t
 
     Args:
         column: typed or of texts.
-        marks: the texts; one that is a number stands for that number, however it is written.
+        marks: the texts. A text that is a number stands for that number in any spelling.
 
     Returns:
         The column, null where a value is one of the marks, and a note for each mark that occurs.
@@ -26,7 +26,7 @@ def without_marks(column: pl.Series, marks: Sequence[str]) -> tuple[pl.Series, t
     Example:
         >>> column, notes = without_marks(pl.Series("age", [-999, 31, -999]), ["-999", "none"])
         >>> column.to_list(), notes
-        ([None, 31, None], ("'-999' in age is taken for missing, in 2 rows",))
+        ([None, 31, None], ("'-999' in age is read as missing, in 2 rows",))
     """
     series, notes = column.alias(""), []
     for mark in marks:
@@ -34,14 +34,14 @@ def without_marks(column: pl.Series, marks: Sequence[str]) -> tuple[pl.Series, t
         cells = int(is_mark.sum())
         if cells:
             series = series.set(is_mark, None)
-            notes.append(f"{quote(mark)} in {column.name} is taken for missing, in {cells:,} row{'s' * (cells > 1)}")
+            notes.append(f"{quote(mark)} in {column.name} is read as missing, in {cells:,} row{'s' * (cells > 1)}")
     if len(notes) > MAX_TOLD:
-        notes[MAX_TOLD:] = [f"{len(notes) - MAX_TOLD:,} more texts in {column.name} are taken for missing"]
+        notes[MAX_TOLD:] = [f"{len(notes) - MAX_TOLD:,} more texts in {column.name} are read as missing"]
     return series.alias(column.name), tuple(notes)
 
 
 def _equals(series: pl.Series, mark: str) -> pl.Series:
-    """Which values are the mark; for a number, also those that are it in another spelling."""
+    """Which values are the mark, or the same number in another spelling."""
     number = float(mark) if PLAIN_NUMBER.fullmatch(mark) else None
     nowhere = pl.Series([False]).new_from_index(0, len(series))
     if series.dtype.is_numeric():

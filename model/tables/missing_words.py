@@ -1,4 +1,4 @@
-"""The words in a column that are taken for missing, and when that is said."""
+"""The words in a column that are read as missing, and when a note says so."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _WORDS = [word for word in MISSING if word]
 
 
 class MissingWords(NamedTuple):
-    """How often words that are taken for missing occur in a column.
+    """How often words that are read as missing occur in a column.
 
     Attributes:
-        counts: how many cells have each word, of those that occur.
-        rows: how many rows were looked through; None if these are all.
+        counts: how many cells have each word that occurs.
+        rows: how many rows were searched; None if all rows were.
     """
 
     counts: Mapping[str, int]
@@ -35,8 +35,8 @@ def missing_words(texts: pl.Series, rows: int | None = None) -> MissingWords:
     """The words for missing in a column.
 
     Args:
-        texts: the column as it is written; one of other values has no such words.
-        rows: how many rows it has if there are more; otherwise None.
+        texts: the column as it is written. A column of other types has no such words.
+        rows: how many rows these texts are if the column has more rows; otherwise None.
 
     Returns:
         The words, without empty texts.
@@ -57,10 +57,10 @@ def missing_words_of_csv(path: PathLike, layout: Layout, columns: Sequence[Store
     Args:
         path: the file, as plain text.
         layout: of the file.
-        columns: as they were read. Numbers of which none is missing have no such words.
+        columns: as they were read. A column of numbers with no missing value has no such words.
 
     Returns:
-        The words of the other columns, by their names.
+        The words of all other columns, by the columns' names.
     """
     names = [column.name for column in columns if column.null_count or column.dtype == pl.String]
     if not names:
@@ -78,7 +78,7 @@ def joined_words(parts: Sequence[Mapping[str, MissingWords] | None]) -> dict[str
         parts: the words of each file.
 
     Returns:
-        The words of all; None if one has them still in its columns.
+        The words of all files; None if the words of one file are still in its columns.
 
     Example:
         >>> joined_words([{"age": MissingWords({"NA": 2})}, {}, {"age": MissingWords({"NA": 1, "?": 1})}])
@@ -96,21 +96,22 @@ def joined_words(parts: Sequence[Mapping[str, MissingWords] | None]) -> dict[str
 
 
 def missing_notes(name: str, dtype: pl.DataType, words: MissingWords) -> tuple[str, ...]:
-    """What is said of the words that are taken for missing.
+    """The note on the words that are read as missing.
 
-    Among words it is said of each, because a word may be meant. Among numbers a single word such as NA is plain.
+    In a column of texts, every such word is named, because it may be meant as a text. In a column of numbers, a single
+    word such as NA needs no note.
 
     Args:
         name: of the column.
         dtype: the type of its values.
-        words: that occur in it.
+        words: the words that occur in it.
 
     Returns:
-        A note, or none.
+        One note, or no note.
 
     Example:
         >>> missing_notes("veneer", pl.String(), MissingWords({"None": 31}))
-        ("'None' in veneer is taken for missing, in 31 rows",)
+        ("'None' in veneer is read as missing, in 31 rows",)
         >>> missing_notes("age", pl.Float64(), MissingWords({"NA": 31}))
         ()
     """
@@ -120,7 +121,7 @@ def missing_notes(name: str, dtype: pl.DataType, words: MissingWords) -> tuple[s
         return ()
     cells = sum(counts.values())
     place = f"{cells:,} row{'s' if cells > 1 else ''}" + (
-        f" of {words.rows:,} that were looked through" if words.rows else ""
+        f" of {words.rows:,} that were searched" if words.rows else ""
     )
     verb = "are" if len(counts) > 1 else "is"
-    return (f"{join_names([quote(word) for word in counts])} in {name} {verb} taken for missing, in {place}",)
+    return (f"{join_names([quote(word) for word in counts])} in {name} {verb} read as missing, in {place}",)

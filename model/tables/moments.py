@@ -1,4 +1,4 @@
-"""The mean of values and how far they are from it."""
+"""The mean and the standard deviation of values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def mean_and_deviation(
 
     Args:
         values: [rows] finite numbers, at least one.
-        weights: [rows], how often each counts, above 0; by default all once.
+        weights: [rows], how often each value counts, above 0; by default all count once.
 
     Returns:
         Both, in float64.

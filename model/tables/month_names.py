@@ -20,7 +20,7 @@ _MONTHS = (
     "januar februar marts april maj juni juli august september oktober november december",
     "januar februar mars april mai juni juli august september oktober november desember",
 )
-# Short forms that are not the beginning of a name.
+# Abbreviations that are not the beginning of a name.
 _SHORT_MONTHS = {"mrz": 3, "mrt": 3}
 _WEEKDAYS = (
     "monday tuesday wednesday thursday friday saturday sunday",
@@ -32,7 +32,7 @@ _WEEKDAYS = (
     "maandag dinsdag woensdag donderdag vrijdag zaterdag zondag",
     "måndag mandag tisdag tirsdag onsdag torsdag fredag lördag lørdag söndag søndag",
 )
-# Letters of the shortest forms.
+# The fewest letters of an abbreviation.
 _MIN_MONTH, _MIN_WEEKDAY = 3, 2
 
 
@@ -43,7 +43,7 @@ def _plain(name: str) -> str:
 
 
 def _beginnings(languages: Sequence[str]) -> dict[str, int]:
-    """The months that names and their beginnings mean, where that is one month in all languages."""
+    """The months that names and their beginnings stand for, if that is the same month in all languages."""
     found: dict[str, set[int]] = {}
     for names in languages:
         for number, name in enumerate(map(_plain, names.split()), 1):
@@ -58,13 +58,13 @@ _WEEKDAY_NAMES = tuple(_plain(name) for names in _WEEKDAYS for name in names.spl
 
 @lru_cache(1024)
 def month_number(name: str) -> int:
-    """The month that a name means.
+    """The month that a name stands for.
 
     Args:
         name: of a month, or its beginning of three letters or more, in any case, with or without a full stop.
 
     Returns:
-        From 1 to 12; 0 if it means no month, or may mean two.
+        From 1 to 12; 0 if it stands for no month, or may stand for two.
 
     Example:
         >>> [month_number(name) for name in ("Sept.", "MÄRZ", "août", "enero", "jui", "Monday")]
@@ -75,7 +75,7 @@ def month_number(name: str) -> int:
 
 @lru_cache(1024)
 def is_weekday(name: str) -> bool:
-    """Whether a name means a day of the week.
+    """Whether a name stands for a day of the week.
 
     Args:
         name: of such a day, or its beginning of two letters or more, in any case, with or without a full stop.

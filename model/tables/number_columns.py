@@ -8,10 +8,10 @@ from model.tables.date_spelling import describe_date
 from model.tables.frames import pl
 from model.tables.text_columns import ReadTexts, read_digit_dates
 
-# Numbers that are tried before all of them are, and the ranges of dates without and with a time.
+# How many numbers are tried before all are, and the ranges of dates without a time and with one.
 _SAMPLED_ROWS = 100
 _DIGITS = ((19_000_101, 99_991_231), (190_001_010_000, 999_912_312_359), (19_000_101_000_000, 99_991_231_235_959))
-# Words in the name of a column of moments, and of days.
+# Words in the names of columns of days, and of columns of moments, which are points in time.
 _DAY_WORDS = {"date", "dates", "datetime", "datum", "fecha", "day", "when"}
 _MOMENT_WORDS = _DAY_WORDS | {
     "time",
@@ -26,11 +26,12 @@ _MOMENT_WORDS = _DAY_WORDS | {
     "modified",
 }
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
-# How moments are counted since 1970, and how many of these are a second.
+# The units in which moments are counted since 1970, and how many of each are a second.
 _UNITS = {"seconds": 1.0, "milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
-# From 1973 to 2100: before, a number of seconds may be anything. Without a name, from 2004 to 2033.
+# With such a name, moments from 1973 to 2100 count, because smaller numbers of seconds may be anything. Without it,
+# moments from 2004 to 2033 count.
 _NAMED, _UNNAMED = (1e8, 4_102_444_800.0), (1.1e9, 2e9)
-# Days of a spreadsheet are counted from 1899-12-30; these are from 1970 to 2100.
+# Spreadsheets count days from 1899-12-30. The range of days is from 1970 to 2100.
 _FIRST_DAY, _DAYS = -25_569, (25_569, 73_050)
 
 
@@ -41,8 +42,8 @@ def read_numbers(column: pl.Series) -> ReadTexts:
         column: of Int64 or Float64, null where a value is missing.
 
     Returns:
-        The seconds of dates if the numbers are dates such as 20240131, or else the same column, with a note if they
-        look like moments.
+        The seconds of dates if the numbers are dates such as 20240131. Otherwise the same column, with a note if its
+        numbers look like moments or days.
 
     Example:
         >>> read_numbers(pl.Series("day", [20240131, 20240201])).notes
@@ -62,7 +63,7 @@ def read_numbers(column: pl.Series) -> ReadTexts:
 
 
 def _have_digits_of_dates(numbers: pl.Series) -> bool:
-    """Whether the first numbers are as long as dates, and all are whole."""
+    """Whether most of the first numbers have as many digits as dates, and all numbers are whole."""
     first = [number for number in numbers.head(_SAMPLED_ROWS).to_list() if number is not None]
     within = sum(low <= number <= high for number in first for low, high in _DIGITS)
     return 2 * within > len(first) and _are_whole(numbers)
@@ -73,7 +74,7 @@ def _are_whole(numbers: pl.Series) -> bool:
 
 
 def _moment_note(name: str, numbers: pl.Series) -> str | None:
-    """A sentence on numbers that look like moments; None if they do not."""
+    """A note on numbers that look like moments or days; None if they do not."""
     low, high = (float(end) if end is not None else 0.0 for end in (numbers.min(), numbers.max()))  # type: ignore[arg-type]
     if not 0 < low < high:
         return None

@@ -1,4 +1,4 @@
-"""What is said of a column of numbers that people wrote: an example of each thing that is odd."""
+"""Notes on a column of numbers as people write them: an example of each unusual spelling."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from model.tables.row_places import ONE_FILE, RowPlaces
 from model.tables.spelling import SURE_FACTORS, SpelledColumn
 from model.tables.written_numbers import DASHES, LIMITS, WrittenNumber, take_apart
 
-# Texts that are told one by one if they are taken for missing, and marks if they are passed over.
+# How many texts that are read as missing, and how many marks that are ignored, have a note each.
 MAX_TOLD_STRAYS, MAX_TOLD_MARKS = 3, 3
-# Texts among which the oddest is looked for.
+# How many texts are searched for the most unusual one.
 SAMPLED_TEXTS = 1_000
 _NO_CENTS = re.compile(rf"[0-9][.,][{DASHES}]")
 
@@ -24,13 +24,13 @@ _NO_CENTS = re.compile(rf"[0-9][.,][{DASHES}]")
 def number_notes(
     name: str, series: pl.Series, counts: Mapping[str, int], found: SpelledColumn, places: RowPlaces = ONE_FILE
 ) -> list[str]:
-    """How the numbers of a column were read, where they are not plain.
+    """Notes on how the numbers of a column were read, where that is not obvious.
 
     Args:
         name: of the column.
         series: its texts.
         counts: how many cells have each text.
-        found: what the texts are.
+        found: what the texts stand for.
         places: in which file each row is.
 
     Returns:
@@ -55,7 +55,7 @@ def _duration_note(name: str, found: SpelledColumn) -> str:
 
 
 def _spelling_notes(name: str, counts: Mapping[str, int], found: SpelledColumn) -> list[str]:
-    """The oddest text, and how many cells lack the unit that others have."""
+    """A note on the most unusual text, and on how many cells lack the unit that others have."""
     texts = (text for text, value in found.numbers.items() if not math.isnan(value))
     written = {text: parts for text in islice(texts, SAMPLED_TEXTS) if (parts := take_apart(text)) is not None}
     oddest = max(written, key=lambda text: _oddity(text, written[text], found))
@@ -68,17 +68,17 @@ def _spelling_notes(name: str, counts: Mapping[str, int], found: SpelledColumn) 
         others.pop(written[oddest].suffix.casefold(), None)
         note += "".join(f", {quote(text)} as {found.numbers[text]:.12g}" for text in others.values())
     if suffix in SURE_FACTORS:
-        note += f", and counts in {suffix}"
+        note += f", and the column counts in {suffix}"
     bare = sum(counts[text] for text in found.numbers if (parts := take_apart(text)) and not parts.suffix)
     if suffix and bare:
         cells = sum(counts[text] for text, value in found.numbers.items() if not math.isnan(value))
         note += f", and {bare:,} of {cells:,} cells have no {suffix}"
-        note += ", which are taken for shares" if spelling.has_shares else ""
+        note += " and are read as shares" if spelling.has_shares else ""
     return [note]
 
 
 def _oddity(text: str, written: WrittenNumber, found: SpelledColumn) -> int:
-    """How many things in a text are not as Python writes numbers, apart from marks, which are told by themselves."""
+    """How much a text differs from how Python writes numbers. Marks do not count: they have their own notes."""
     if written.marks or written.suffix in found.spelling.marks:
         return 0
     is_true_minus = text[0] in "−–" and found.spelling.is_plain
@@ -97,7 +97,7 @@ def _is_plain_number(number: str) -> bool:
 
 
 def _mark_notes(name: str, counts: Mapping[str, int], found: SpelledColumn) -> list[str]:
-    """An example of each mark, and how many cells have it."""
+    """A note on each mark, with an example and the number of cells that have it."""
     if not found.spelling.marks:
         return []
     cells, examples = Counter[str](), dict[str, str]()
@@ -111,11 +111,11 @@ def _mark_notes(name: str, counts: Mapping[str, int], found: SpelledColumn) -> l
     notes = []
     for mark, count in cells.most_common(MAX_TOLD_MARKS):
         text = examples[mark]
-        how = "the limit itself" if mark in LIMITS else f"the mark {quote(mark)} is passed over"
+        how = "the limit itself" if mark in LIMITS else f"the mark {quote(mark)} is ignored"
         notes.append(f"{quote(text)} in {name} is read as {found.numbers[text]:.12g}: {how}, in {_cells(count)}")
     if len(cells) > MAX_TOLD_MARKS:
         others = cells.total() - sum(count for _, count in cells.most_common(MAX_TOLD_MARKS))
-        notes.append(f"{len(cells) - MAX_TOLD_MARKS:,} more marks in {name} are passed over, in {_cells(others)}")
+        notes.append(f"{len(cells) - MAX_TOLD_MARKS:,} more marks in {name} are ignored, in {_cells(others)}")
     return notes
 
 
@@ -124,25 +124,25 @@ def _cells(count: int) -> str:
 
 
 def word_note(name: str, word: str, rows: int) -> str:
-    """That a word stands for a missing value.
+    """The note that a word stands for a missing value.
 
     Args:
         name: of the column.
         word: the word.
-        rows: how many have it.
+        rows: how many rows have it.
 
     Returns:
         A sentence, without a full stop.
 
     Example:
         >>> word_note("age", "-", 3)
-        "'-' in age is taken for missing, in 3 rows"
+        "'-' in age is read as missing, in 3 rows"
     """
-    return f"{quote(word)} in {name} is taken for missing, in {rows:,} rows"
+    return f"{quote(word)} in {name} is read as missing, in {rows:,} rows"
 
 
 def stray_notes(name: str, series: pl.Series, strays: tuple[str, ...], places: RowPlaces = ONE_FILE) -> list[str]:
-    """Which texts are taken for missing though they are no words for that.
+    """Notes on texts that are read as missing although they are not words for a missing value.
 
     Args:
         name: of the column.
@@ -155,12 +155,12 @@ def stray_notes(name: str, series: pl.Series, strays: tuple[str, ...], places: R
 
     Example:
         >>> stray_notes("age", pl.Series(["4", "oops"]), ("oops",))
-        ["'oops' in age does not fit, and is taken for missing, in row 2"]
+        ["'oops' in age does not fit, and is read as missing, in row 2"]
     """
     notes = []
     for text in strays[:MAX_TOLD_STRAYS]:
         rows = (series == text).fill_null(False).arg_true().to_list()
-        notes.append(f"{quote(text)} in {name} does not fit, and is taken for missing, in {places.places(rows)}")
+        notes.append(f"{quote(text)} in {name} does not fit, and is read as missing, in {places.places(rows)}")
     if len(strays) > MAX_TOLD_STRAYS:
-        notes.append(f"{len(strays) - MAX_TOLD_STRAYS:,} more texts in {name} are taken for missing")
+        notes.append(f"{len(strays) - MAX_TOLD_STRAYS:,} more texts in {name} are read as missing")
     return notes

@@ -1,4 +1,4 @@
-"""A column of a pandas DataFrame -> a column as polars knows it. pandas is not imported, and pyarrow is not needed."""
+"""A column of a pandas DataFrame -> a polars Series. pandas is not imported here, and pyarrow is not needed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def is_pandas(value: Any, name: str) -> bool:
         name: of the class: DataFrame or Series.
 
     Returns:
-        True if it is. Nobody has such a value who has not imported pandas.
+        True if it is. If pandas has not been imported, no value is.
 
     Example:
         >>> is_pandas([], "DataFrame")
@@ -37,8 +37,8 @@ def column_of_pandas(column: Any) -> pl.Series:
         column: a pandas Series.
 
     Returns:
-        The column without a name: Categorical if it is so in pandas, points in time in UTC; of Object if the values
-        cannot be learned from.
+        The column without a name. It is Categorical if it is categorical in pandas, and of Object if its values cannot
+        be learned from. Points in time are in UTC.
 
     Example:
         >>> import pandas
@@ -60,7 +60,7 @@ def column_of_pandas(column: Any) -> pl.Series:
 
 
 def _categories(column: Any) -> pl.Series:
-    """A column of categories; those that are no texts get the texts that they have as names of categories."""
+    """A column of categories. Categories that are not texts become texts, as in `category_texts`."""
     categories = column_of_objects(column.dtype.categories.tolist())
     if categories.dtype == pl.Object:
         return pl.Series("", [None] * len(column), dtype=pl.Object)

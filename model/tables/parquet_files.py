@@ -44,7 +44,7 @@ def read_parquet(path: PathLike, select: Selection, memory: int, storage: Storag
         path: the file.
         select: from the names of all columns to the names of those to read.
         memory: bytes that may be used.
-        storage: that keeps the columns.
+        storage: keeps the columns.
 
     Returns:
         The columns, of types that `infer_type` takes, in the order in which they are selected.

@@ -16,8 +16,8 @@ from model.tables.date_spelling import DIGITS, EXAMPLES, read_date
 from model.tables.json_values import describe_json, number_text
 from model.tables.spelling import PLAIN_NUMBER, read_spelled
 
-# Blanks, which do not count at the ends of a value or a name: wide and narrow ones, those without any width, soft
-# hyphens, and marks of the direction of reading.
+# Characters that are ignored at the ends of a value or a name: blanks of any width, soft hyphens, and marks for the
+# direction of reading.
 BLANKS = " \t\r\n\v\f\u00a0\u2007\u2009\u202f\u200b\u200c\u2060\ufeff\u00ad\u200e\u200f"
 # What spreadsheets write where a formula has no result.
 SPREADSHEET_ERRORS = ("#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!")
@@ -30,7 +30,7 @@ MISSING = (
 
 
 class ParseError(ValueError):
-    """A value that is not one of its column.
+    """A value that does not fit its column.
 
     Args:
         expected: what was expected.
@@ -59,8 +59,8 @@ def parse_text(column: ColumnSpec, text: str) -> float:
         text: as it is written; blanks around it are ignored.
 
     Returns:
-        A number within ±3.4e38, or the index of a category; NaN if the value is missing. A text that
-        training never saw has the column's `unseen_index`, if the column takes it.
+        A number within ±3.4e38, or the index of a category; NaN if the value is missing. A text that training never
+        saw has the column's `unseen_index`, if the column accepts it.
 
     Raises:
         ParseError: if it is not a value of the column.
@@ -91,7 +91,7 @@ def _unless_mark(column: NumericColumn, value: float, written: Any) -> float:
 
 
 def bare_text(text: str) -> str:
-    """A text without what does not count: blanks at its ends, and the ways in which the same letter may be composed.
+    """A text without blanks at its ends, and with each letter composed in the same way.
 
     Args:
         text: any text.
@@ -115,7 +115,7 @@ def parse_json(column: ColumnSpec, value: Any) -> float:
         value: as JSON is decoded, with every number as a float. A text means the same as in `parse_text`.
 
     Returns:
-        As of `parse_text`.
+        As in `parse_text`.
 
     Raises:
         ParseError: if it is not a value of the column.
@@ -254,7 +254,7 @@ def category_name(column: CategoricalColumn, text: str) -> str:
         text: without blanks around it.
 
     Returns:
-        Its name; the text itself if it is none.
+        The name of the category; the text itself if there is none.
     """
     if column.boolean:
         return text.lower()
@@ -268,7 +268,7 @@ def spelled_number(column: NumericColumn, text: str) -> float:
 
     Args:
         column: the column.
-        text: without blanks around it, not one for missing.
+        text: without blanks around it, and not a word for missing.
 
     Returns:
         A number within ±3.4e38.

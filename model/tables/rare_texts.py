@@ -1,4 +1,4 @@
-"""The rare texts of a column, as hashes: enough to tell a text that training saw from one that it did not."""
+"""The rare texts of a column, as hashes. They show whether training saw a text."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def pack_texts(texts: Iterable[str]) -> bytes:
     """The hashes of texts.
 
     Args:
-        texts: any number of them.
+        texts: the texts.
 
     Returns:
-        4 bytes for each, in ascending order.
+        4 bytes for each text, in ascending order.
 
     Example:
         >>> packed = pack_texts(["Ames", "Boone"])
@@ -34,7 +34,7 @@ def is_packed(text: str, packed: bytes) -> bool:
         packed: what `pack_texts` returned.
 
     Returns:
-        True if so. It is wrongly True for one in 2^32 / n of the other texts, where n is how many were packed.
+        True for each packed text. If n texts were packed, it is also True for about n in 2^32 other texts.
     """
     wanted, low, high = _hash(text), 0, len(packed) // HASH_BYTES
     while low < high:

@@ -1,4 +1,4 @@
-"""A file of text or a spreadsheet -> a text in UTF-8, with newlines and a single character between two fields."""
+"""A file of text or a spreadsheet -> a text in UTF-8, with newlines and one character between two fields."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from model.tables.spreadsheets import is_spreadsheet, sheet_text
 
 
 class Hints(NamedTuple):
-    """What is said about files of text, because they do not tell it themselves.
+    """What the user says about files of text and spreadsheets.
 
     Attributes:
         has_header: whether they begin with the names of their columns.
-        sheet: the name of the sheet to read, of spreadsheets; None for the first that has cells.
+        sheet: the name of the sheet to read in a spreadsheet; None for the first sheet that has cells.
     """
 
     has_header: bool = True
@@ -29,7 +29,7 @@ NO_HINTS = Hints()
 
 
 def no_sheets(found: str) -> TableError:
-    """The error of a file for which a sheet is named, though it has none.
+    """The error for a file that has no sheets although one is named.
 
     Args:
         found: what the file is.
@@ -37,7 +37,7 @@ def no_sheets(found: str) -> TableError:
     Returns:
         The error.
     """
-    return TableError("a spreadsheet, of which --sheet names a sheet", found, "leave --sheet out")
+    return TableError("a spreadsheet, because --sheet names a sheet", found, "leave --sheet out")
 
 
 @contextmanager
@@ -47,13 +47,13 @@ def readable_text(path: PathLike, size: int, hints: Hints = NO_HINTS) -> Iterato
     Args:
         path: the file.
         size: of the file, in bytes.
-        hints: what is said about it.
+        hints: what the user says about it.
 
     Yields:
-        The text; a copy, deleted at the end, if the file is not so itself.
+        The file itself if it is such a text; otherwise a copy, which is deleted at the end.
 
     Raises:
-        TableError: if the file is none that can be read so.
+        TableError: if the file cannot be read as a text, or if a sheet of a file of text is named.
     """
     if is_spreadsheet(path):
         with sheet_text(path, hints.sheet) as text:

@@ -1,4 +1,4 @@
-"""Files on disk -> frames of typed columns, or one sentence that says why not."""
+"""Files on disk -> frames of typed columns, or an error message of one sentence."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def read_frame(
     sheet: str | None = None,
     storage: Storage | None = None,
 ) -> TypedFrame:
-    r"""The table in a CSV, Parquet or .xlsx file, or in several with the same columns.
+    r"""The table in a CSV, Parquet or .xlsx file, or in several files with the same columns.
 
     Args:
-        paths: the file, a pattern such as part-*.csv, or several of them.
+        paths: the file, a pattern such as part-*.csv, or several of these.
         columns: the columns to read, in this order; None for all.
-        target: a column to read besides.
+        target: a further column to read.
         drop: the columns to leave out.
         memory: bytes that may be used; by default those that are available.
         has_header: whether a file of text begins with the names of its columns; otherwise they are c1, c2, ….
-        options: what is said about the columns.
-        sheet: the name of the sheet to read, of a spreadsheet; by default the first that has cells.
-        storage: that keeps the columns as long as the frame is used; by default in memory.
+        options: what the user says about the columns.
+        sheet: the name of the sheet to read in a spreadsheet; by default the first sheet that has cells.
+        storage: keeps the columns, and stays open as long as the frame is used; by default in memory.
 
     Returns:
-        A frame, and notes. Texts are numbers or truth values if all texts of their column spell such.
+        The columns, and notes. The texts of a column become numbers or truth values if all of them spell such values.
 
     Raises:
         TableError: if the file is not a table, lacks a column, is larger than the memory, or has nested or infinite
@@ -88,11 +88,11 @@ def read_names(paths: Paths, hints: Hints = NO_HINTS) -> list[str]:
     """The names of a file's columns.
 
     Args:
-        paths: the file, a pattern such as part-*.csv, or several of them; the first file counts.
-        hints: what is said about files of text.
+        paths: the file, a pattern such as part-*.csv, or several of these. Only the first file is read.
+        hints: what the user says about the files.
 
     Returns:
-        The names, in the order of the file, without those of columns that are left out.
+        The names, in the order of the file. Names of columns that are left out are not among them.
 
     Raises:
         TableError: if the file is not a table.

@@ -1,4 +1,4 @@
-"""Where the rows of a table are: in which of its files, and in which row of that file."""
+"""In which file of a table, and in which row of that file, each row is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from model.messages import join_rows
 from model.tables.errors import PathLike
 
-# Rows of several files that a message names.
+# How many rows of several files a message names.
 MAX_NAMED = 3
 
 
@@ -18,7 +18,7 @@ class RowPlaces(NamedTuple):
     """The files of a table, and where the rows of each of them begin.
 
     Attributes:
-        files: those that are read, if they are several; none for a single one.
+        files: the files that are read, if there are several; empty for a single file.
         firsts: the index of the first row of each file, from 0.
     """
 
@@ -32,7 +32,7 @@ class RowPlaces(NamedTuple):
             row: its index in the table, from 0.
 
         Returns:
-            Its number, from 1; of several files, the number in its file and the file.
+            Its number, from 1. If there are several files, its number in its file, and the file.
 
         Example:
             >>> RowPlaces().place(3), RowPlaces(("a.csv", "b.csv"), (0, 2)).place(3)

@@ -1,4 +1,4 @@
-"""The values of a whole column, typed or as texts, as the numbers that `encode` takes."""
+"""The values of a whole column, typed or texts, as the numbers that `encode` takes."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def parse_series(column: ColumnSpec, series: polars.Series, first: int = 0) -> F
         first: how many rows of the file come before the series.
 
     Returns:
-        [rows] float64, each value as of `parse_text`.
+        [rows] float64, each value as in `parse_text`.
 
     Raises:
-        ParseError: at the first value that is not one of the column, with its row.
+        ParseError: at the first value that does not fit the column, with its row.
     """
     series = series.alias("")  # polars would take a name for a pattern, even a series' own
     if isinstance(column, DateColumn):
@@ -68,13 +68,13 @@ def parse_series(column: ColumnSpec, series: polars.Series, first: int = 0) -> F
 
 
 def bare_series(texts: polars.Series) -> polars.Series:
-    """Texts without what does not count in them.
+    """Texts without blanks at their ends, and with each letter composed in the same way.
 
     Args:
         texts: without a name.
 
     Returns:
-        Each as of `bare_text`, in a fraction of the time.
+        Each as in `bare_text`, in a fraction of the time.
 
     Example:
         >>> import polars as pl
@@ -119,7 +119,8 @@ def date_seconds(series: polars.Series) -> Float[np.ndarray, " rows"]:
         series: of dates, times of day, dates with times, or durations.
 
     Returns:
-        [rows] float64: seconds since 1970 or midnight, or of a duration; NaN where a value is missing.
+        [rows] float64: seconds since 1970, since midnight for times of day, or the seconds of a duration; NaN where a
+        value is missing.
     """
     import polars as pl
 

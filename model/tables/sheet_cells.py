@@ -1,4 +1,4 @@
-"""The values of a sheet's cells -> texts, as a file of text would have them."""
+"""The values of the cells of a sheet -> texts, as in a file of text."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _LINE_ENDS = re.compile(r"(?:[\r\n]|_x000D_)+")
 
 @dataclass
 class SheetCells:
-    """The cells of a sheet, what is to be said about them, and in which columns they are.
+    """The cells of a sheet, the columns in which they are, and what the notes say about them.
 
     Attributes:
         marks: what the sheet says about its cells.
         first: the index of the first column that has a text, from 0.
-        end: the index after the last one; 0 as long as there is none.
+        end: the index after the last such column; 0 if no text has been found yet.
         errors: how many cells have each error.
         durations: how many cells are durations.
-        repeated: how many cells take the value of the one above with which they are merged.
+        repeated: how many cells have the value of the cell above, because they are merged with it.
     """
 
     marks: SheetMarks
@@ -46,7 +46,7 @@ class SheetCells:
             rows: the values of the cells, from the first row of the sheet on.
 
         Yields:
-            The texts, empty where a value is missing. Cells that are merged with the one above have its text.
+            The texts, empty where a value is missing. Cells that are merged with the cell above have its text.
 
         Example:
             >>> cells = SheetCells(SheetMarks({0: {1: 2}}, 0))
@@ -92,7 +92,7 @@ class SheetCells:
         return text
 
     def notes(self) -> tuple[str, ...]:
-        """What is to be said about the cells.
+        """Notes on the cells.
 
         Returns:
             One sentence each.
@@ -100,12 +100,12 @@ class SheetCells:
         notes = []
         if self.errors:
             example = next(iter(self.errors))
-            notes.append(f"cells with an error such as {example} are taken for missing: {self.errors.total():,} in all")
+            notes.append(f"cells with an error such as {example} are read as missing: {self.errors.total():,} in all")
         if self.marks.empty_formulas:
             remedy = "save the file in a spreadsheet program to compute them"
             notes.append(f"formulas without a value are missing, {self.marks.empty_formulas:,} in all; {remedy}")
         if self.durations:
             notes.append("durations are read as seconds")
         if self.repeated:
-            notes.append(f"merged cells have the value of the top one in each row: {self.repeated:,} more cells")
+            notes.append(f"each row of merged cells has the value of the top cell: {self.repeated:,} more cells")
         return tuple(notes)

@@ -1,7 +1,6 @@
-"""What a spreadsheet says about its cells beside their values: which are merged, and which formulas have no value.
+"""Which cells of a sheet are merged, and how many of its formulas have no value.
 
-Source: ECMA-376, Office Open XML, part 1, 18.3. The library that reads the values leaves this out when it reads row by
-row.
+Source: ECMA-376, Office Open XML, part 1, 18.3. openpyxl does not give this when it reads row by row.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationship
 
 
 class SheetMarks(NamedTuple):
-    """What a sheet says about its cells.
+    """Which cells of a sheet are merged, and how many of its formulas have no value.
 
     Attributes:
-        merged: where cells of a single column are merged: by the index of the column, from 0, the last row of each
-            range by its first row, from 1.
+        merged: the ranges of merged cells within a single column. For the index of a column, from 0, it maps the first
+            row of each range to its last row, both from 1.
         empty_formulas: how many formulas have no value, because no program has computed them.
     """
 
@@ -30,18 +29,19 @@ class SheetMarks(NamedTuple):
 
 
 def read_marks(archive: ZipFile, sheet: str) -> SheetMarks:
-    """What a sheet says about its cells.
+    """Find the merged cells and the formulas without a value of a sheet.
 
     Args:
         archive: the .xlsx file, open.
         sheet: the name of the sheet.
 
     Returns:
-        Its merged cells and its empty formulas.
+        The merged cells, and the number of formulas without a value.
 
     Raises:
-        KeyError: if the sheet is not there.
-        ElementTree.ParseError: if it is broken.
+        KeyError: if the archive lacks a part.
+        StopIteration: if there is no such sheet.
+        ElementTree.ParseError: if a part is broken.
     """
     merged: dict[int, dict[int, int]] = {}
     empty_formulas = 0

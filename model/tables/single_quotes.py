@@ -1,4 +1,4 @@
-"""A text whose fields are in single quotes -> the same in double quotes, in a file of our own."""
+"""A text whose fields are in single quotes -> a temporary file with the same fields in double quotes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _ENCODING = "utf-8-sig"
 
 @contextmanager
 def double_quotes(text: PlainText) -> Iterator[PlainText]:
-    """A text whose fields have double quotes around them, if any.
+    """A text in which fields with quotes have double quotes.
 
     Args:
         text: in UTF-8 with newlines.
 
     Yields:
-        The text itself; a copy, deleted at the end, if its fields have single quotes around them.
+        The text itself; if its fields have single quotes, a copy, which is deleted at the end.
 
     Raises:
         TableError: if the quotes do not match.
@@ -46,7 +46,7 @@ def double_quotes(text: PlainText) -> Iterator[PlainText]:
         except csv.Error as error:
             raise TableError("fields in single quotes", describe_error(error), "mend them") from None
         copy.flush()
-        yield PlainText(copy.name, length, (*text.notes, "single quotes taken for quotes"))
+        yield PlainText(copy.name, length, (*text.notes, "single quotes are read as quotes"))
 
 
 def quoted_separator(lines: Sequence[str]) -> str | None:
@@ -56,8 +56,8 @@ def quoted_separator(lines: Sequence[str]) -> str | None:
         lines: the first lines of a text, none of them blank.
 
     Returns:
-        The character; None unless all names are in single quotes, and each other field that begins with one ends with
-        one.
+        The character. None unless all names are in single quotes, and each other field that begins with a single quote
+        ends with one.
 
     Example:
         >>> quoted_separator(["'x','y'", "1,'a'"]), quoted_separator(["'x','y'", "'tis,'a'"]), quoted_separator(["x,y"])

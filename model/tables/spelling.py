@@ -15,15 +15,15 @@ from model.tables.written_numbers import LIMITS, NUMBERS, WrittenNumber, is_numb
 
 # As Python writes numbers.
 PLAIN_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
-# By how many powers of ten these multiply a number, where a column has several of them.
+# By how many powers of ten these suffixes multiply a number, if a column has several of them.
 FACTORS = {"k": 3, "m": 6, "mn": 6, "mio": 6, "mln": 6, "million": 6, "b": 9, "bn": 9, "mrd": 9, "billion": 9}
-# Those that multiply too where other numbers have none. A small m may be metres, and a b bytes.
+# These also multiply if a column has only one of them. A single m may stand for metres, and a b for bytes.
 SURE_FACTORS = ("K", "k", "M", "mn", "mio", "Mio", "mln", "million", "bn", "Mrd", "billion")
-# Letters after a few numbers that say how good they are, as Eurostat has them.
+# Letters after a number that say how reliable it is, as Eurostat writes them.
 _FLAGS = frozenset("bcdefinprsuz") | {"bp", "be", "de", "ep", "bep"}
-# Plain numbers beside percents are shares if they are within ±1 and at least this part of the cells.
+# Plain numbers beside percents are shares if all are within ±1, and if they are at least this share of the cells.
 MIN_SHARES = 0.1
-# So many of them are remembered.
+# The most texts that are remembered because they stand for a missing value.
 MAX_ABSENT = 100
 # At least this share of the cells must be numbers.
 MIN_NUMBER_SHARE = 0.5
@@ -35,11 +35,11 @@ class NumberSpelling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         grouping: the character between thousands; empty if there is none.
         decimal: the character before decimals.
-        prefix: what may be before a number, such as $.
-        suffix: what may be after it, such as kg.
+        prefix: what may stand before a number, such as $.
+        suffix: what may stand after a number, such as kg.
         absent: texts that stand for a missing value in this column, besides the usual words.
-        marks: what else may be around it and does not count, such as *.
-        has_factors: whether K, M and their like multiply it.
+        marks: what else may be around a number and is ignored, such as *.
+        has_factors: whether suffixes such as K and M multiply a number.
         has_shares: whether 25% is 0.25.
         is_duration: whether the numbers are seconds, written as durations such as 25:10:00 or 1h 05m.
     """
@@ -65,12 +65,12 @@ PLAIN_NUMBERS = NumberSpelling()
 
 
 class SpelledColumn(NamedTuple):
-    """What the texts of a column are.
+    """What the texts of a column of numbers stand for.
 
     Attributes:
         spelling: of its numbers.
         numbers: the number that each text stands for; NaN for a text that stands for a missing value.
-        strays: texts that are no numbers and are taken for missing though they are no words for that.
+        strays: texts that are read as missing although they are not words for a missing value.
     """
 
     spelling: NumberSpelling
@@ -125,13 +125,13 @@ def _exponent(suffix: str, spelling: NumberSpelling) -> int | None:
 
 
 def may_be_numbers(counts: Mapping[str, int]) -> bool:
-    """Whether at least half of some cells are numbers with something around them.
+    """Whether at least half of some cells are numbers, with or without something around them.
 
     Args:
         counts: how many cells have each text.
 
     Returns:
-        False if the column of these cells is none of numbers.
+        False if the cells cannot be a column of numbers.
 
     Example:
         >>> may_be_numbers({"12 kg": 3, "-": 2}), may_be_numbers({"Oslo 2": 3, "7": 1})
@@ -146,11 +146,11 @@ def infer_spelling(counts: Mapping[str, int], prefers_comma: bool = False) -> Sp
 
     Args:
         counts: how many cells have each text, without blanks around it and without the usual words for missing.
-        prefers_comma: whether 1,234 is one and a bit, and 1.234 more than a thousand, where nothing else in the column
-            tells.
+        prefers_comma: whether a comma stands before decimals, and a point between thousands, in texts such as 1,234 and
+            1.234, if nothing else in the column shows it.
 
     Returns:
-        What the texts are; None if they are not numbers.
+        What the texts stand for; None if they are not numbers.
 
     Example:
         >>> found = infer_spelling({"1,5 kg": 3, "-0,25 kg": 1, "?": 3})
@@ -172,7 +172,7 @@ def infer_spelling(counts: Mapping[str, int], prefers_comma: bool = False) -> Sp
         numbers = {text: value for text in numbers if (value := _value(written[text], spelling)) is not None}
     others = [text for text in counts if text not in numbers]
     stray_cells = sum(counts[text] for text in others)
-    # A plain number among these would stand for all numbers that are equal.
+    # A plain number among these texts would also stand for every equal number.
     absent = tuple(text for text in others if not PLAIN_NUMBER.fullmatch(text))[:MAX_ABSENT]
     spelling = msgspec.structs.replace(spelling, absent=absent)
     have_digits = any(any(map(str.isdigit, text)) for text in others)
@@ -180,7 +180,7 @@ def infer_spelling(counts: Mapping[str, int], prefers_comma: bool = False) -> Sp
     numbers |= dict.fromkeys(others, float("nan"))
     if are_missing:
         return SpelledColumn(spelling, numbers, ())
-    # Numbers of another unit are no strays, unless there are very few.
+    # Numbers of another unit are not strays, unless there are very few of them.
     has_other_units = any(text in written for text in others)
     if not are_few_strays(stray_cells, cells) or (has_other_units and stray_cells > MAX_STRAY_SHARE * cells):
         return None
@@ -188,11 +188,11 @@ def infer_spelling(counts: Mapping[str, int], prefers_comma: bool = False) -> Sp
 
 
 def numbers_of_other_units(counts: Mapping[str, int], prefers_comma: bool = False) -> list[str]:
-    """The numbers that have another unit, or another currency, than most cells of a column.
+    """The numbers whose unit or currency differs from that of most cells of a column.
 
     Args:
-        counts: how many cells have each text, as of `infer_spelling`.
-        prefers_comma: as of `infer_spelling`.
+        counts: how many cells have each text, as in `infer_spelling`.
+        prefers_comma: as in `infer_spelling`.
 
     Returns:
         Their texts.
@@ -207,7 +207,7 @@ def numbers_of_other_units(counts: Mapping[str, int], prefers_comma: bool = Fals
 
 
 def _has_unit(written: WrittenNumber, spelling: NumberSpelling) -> bool:
-    """Whether a number has no other unit or currency than those of its column."""
+    """Whether a number has the unit and the currency of its column, or lacks them."""
     is_priced = written.prefix == "" or is_same_unit(written.prefix, spelling.prefix)
     return is_priced and _exponent(written.suffix, spelling) is not None
 
@@ -228,12 +228,12 @@ def _spelling(counts: Mapping[str, int], written: Mapping[str, WrittenNumber], p
 
 
 def _shape(number: str) -> str:
-    """The number with 0 for each digit but the first, which is 1 if it is not 0."""
+    """The number with 1 for a first digit other than 0, and with 0 for each other digit."""
     return re.sub("[1-9]", "1", number[0]) + re.sub("[0-9]", "0", number[1:])
 
 
 def _marks(counts: Mapping[str, int], written: Mapping[str, WrittenNumber]) -> tuple[str, ...]:
-    """The marks that do not count. Limits are classes, and no numbers, if most cells are such."""
+    """The marks that are ignored. If most cells are limits, they are classes, and limits are not ignored."""
     cells = Counter[str]()
     for text, parts in written.items():
         cells.update(dict.fromkeys(parts.marks, counts[text]))
@@ -242,7 +242,7 @@ def _marks(counts: Mapping[str, int], written: Mapping[str, WrittenNumber]) -> t
 
 
 def _commonest(affixes: Counter[str]) -> str:
-    """The affix of most cells, in the case of most of these."""
+    """The most common prefix or suffix, in its most common case."""
     totals = {
         name: sum(affixes[other] for other in affixes if other and is_same_unit(name, other))
         for name, _ in affixes.most_common(20)
@@ -261,7 +261,7 @@ def _are_factors(suffixes: Iterable[str]) -> bool:
 
 
 def _are_flags(suffixes: Counter[str]) -> bool:
-    """Whether suffixes are letters of several kinds after less than half of the numbers."""
+    """Whether suffixes are flags: several different letters, after at most half of the numbers."""
     named = set(filter(None, suffixes))
     return len(named) > 1 and named <= _FLAGS and 2 * suffixes[""] >= suffixes.total()
 
@@ -285,8 +285,8 @@ def _grouping(shapes: Mapping[str, int], prefers_comma: bool) -> tuple[str, str]
     """The characters between thousands and before decimals with which most cells can be read.
 
     Args:
-        shapes: how many cells have each number, as of `_shape`.
-        prefers_comma: as of `infer_spelling`.
+        shapes: how many cells have each number, as in `_shape`.
+        prefers_comma: as in `infer_spelling`.
     """
     scores = {
         pair: sum(count for shape, count in shapes.items() if pattern.fullmatch(shape))

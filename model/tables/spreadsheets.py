@@ -1,4 +1,4 @@
-"""A sheet of an .xlsx file -> a text with commas in a file of our own. It needs the extra `excel`."""
+"""A sheet of an .xlsx file -> a temporary file of text with commas. This needs the extra `excel`."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ SAVE_AGAIN = "save it again as .xlsx or CSV"
 
 
 def is_spreadsheet(path: PathLike) -> bool:
-    """Whether a file is an .xlsx file, whatever its name is.
+    """Whether a file is an .xlsx file, whatever its name.
 
     Args:
         path: the file.
 
     Returns:
-        False if it is something else, a spreadsheet of another kind included.
+        True if it is; False for any other file that is not refused below.
 
     Raises:
-        TableError: if it is a broken .xlsx file, or a spreadsheet in another format that is an archive.
+        TableError: if it is a broken .xlsx file, or a spreadsheet in the format .xlsb or .ods.
     """
     with opened(path) as file:
         head = file.read(HEAD_BYTES)
@@ -70,11 +70,11 @@ def sheet_text(path: PathLike, sheet: str | None = None) -> Iterator[PlainText]:
 
     Args:
         path: the file.
-        sheet: the name of the sheet; by default the first that can be seen and has cells.
+        sheet: the name of the sheet; by default the first sheet with cells, where hidden sheets come last.
 
     Yields:
-        The text, deleted at the end: a line for each row of the sheet, so that the lines have the same numbers, with
-        commas between the cells. Dates are written as in ISO 8601, numbers as Python writes them.
+        The text, with commas between the cells; it is deleted at the end. Each row of the sheet is the line of the same
+        number. Dates are written as in ISO 8601, and numbers as Python writes them.
 
     Raises:
         TableError: if the file is broken, if it has no such sheet, if the sheet is empty, or if openpyxl is not
@@ -110,7 +110,7 @@ def _write_sheet(path: PathLike, name: str | None, text: IO[str]) -> tuple[str, 
         _write_used(csv.reader(spool), cells, text)
         spool.detach()
     others = [each for each in filled if each != name]
-    more = f", and not {join_names(others)}, which --sheet chooses" if others else ""
+    more = f", and not {join_names(others)}; --sheet chooses another" if others else ""
     return (f"read the sheet {quote(name)}{more}", *cells.notes())
 
 
@@ -125,7 +125,7 @@ def _load(file: io.FileIO) -> Workbook:
 
 @contextmanager
 def _checked() -> Iterator[None]:
-    """Raise TableError if an .xlsx file is broken, whatever the parser says about it, and let it warn of nothing."""
+    """Raise TableError instead of the parser's errors if an .xlsx file is broken, and suppress its warnings."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -137,7 +137,7 @@ def _checked() -> Iterator[None]:
 
 
 def _rows(sheet: Any) -> Iterator[Sequence[Any]]:
-    """The values of a sheet, row by row from its first one, however large it says that it is."""
+    """The values of a sheet, row by row from the first. The size that the sheet itself states is ignored."""
     sheet.reset_dimensions()
     rows = sheet.iter_rows(values_only=True)
     while True:
@@ -153,7 +153,7 @@ def _has_cells(sheet: Any) -> bool:
 
 
 def _chosen(name: str | None, filled: Sequence[str], names: Sequence[str]) -> str:
-    """The sheet to read. filled: those that have cells. names: all of them."""
+    """The name of the sheet to read. filled: the sheets that have cells. names: all sheets."""
     if name is not None and name not in names:
         raise TableError(f"a sheet {quote(name)}", f"the sheets {join_names(names)}", "name one of them with --sheet")
     if not filled or name not in (None, *filled):
@@ -162,7 +162,7 @@ def _chosen(name: str | None, filled: Sequence[str], names: Sequence[str]) -> st
 
 
 def _write_used(rows: Iterable[Sequence[str]], cells: SheetCells, text: IO[str]) -> None:
-    """Write the columns that are used, and no blank rows at the end. All texts are in quotes, so none is split."""
+    """Write the used columns, without blank rows at the end. All texts are in quotes, so that none is split."""
     width = cells.end - cells.first
     if width < 1:
         raise _empty()

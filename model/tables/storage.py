@@ -1,4 +1,4 @@
-"""Where values wait until they are encoded: some in memory, the others in a temporary file."""
+"""Storage for values until they are encoded: some in memory, the others in a temporary file."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from model.tables.errors import TableError
 from model.tables.frames import pl
 from model.tables.memory import available_memory
 
-# How much of a table stays in memory while it is read, in bytes. It is given back as it is encoded, so that a large
-# table in float32 takes its place. The way through the file costs a tenth of the time of reading.
+# How many bytes of a table stay in memory while it is read. This memory is freed while the table is encoded, so that a
+# large table in float32 can use it. Writing to the file and reading it back takes a tenth of the time of reading.
 MEMORY = 128 << 20
-# The types whose values are written as they are in memory; others are written as Arrow writes them.
+# The types whose values are written as they are in memory. Values of other types are written in Arrow's format.
 NUMBERS: dict[pl.DataType, np.dtype[Any]] = {
     pl.Float64(): np.dtype(np.float64),
     pl.Int64(): np.dtype(np.int64),
@@ -43,17 +43,17 @@ class Place(NamedTuple):
 
 
 class Storage:
-    """Room for values, in memory as long as there is some, and then in a file that has no name.
+    """Storage for values: in memory up to a limit, and then in a temporary file without a name.
 
-    The kernel deletes the file when it is closed, however the process ends. The kernel's copy of it in memory does not
-    count as memory of the process.
+    The kernel deletes the file when it is closed, however the process ends. The kernel caches the file, but this cache
+    is not memory of the process.
 
     Args:
         memory: how many bytes stay in memory; by default all.
 
     Attributes:
-        is_bounded: whether there is such a number.
-        end: how many bytes of the file are taken.
+        is_bounded: whether the memory has such a limit.
+        end: how many bytes of the file are in use.
 
     Example:
         >>> with Storage(memory=0) as storage:
@@ -82,11 +82,11 @@ class Storage:
             series: the values.
 
         Returns:
-            The same series if it stays in memory, otherwise where it is in the file. What finds no room in the file
+            The same series if it stays in memory, otherwise its place in the file. If the file has no room for it, it
             stays in memory.
 
         Raises:
-            TableError: if there is no room for it in memory either.
+            TableError: if neither the file nor the memory has room for it.
         """
         size = int(series.estimated_size())
         if size <= self._left:
@@ -107,12 +107,12 @@ class Storage:
         """How much memory a table needs while it is read.
 
         Args:
-            rows: how many it has.
-            columns: how many it has, without regard to how many inputs each becomes.
+            rows: how many rows it has.
+            columns: how many columns it has, whatever number of inputs each becomes.
             size: of its values, in bytes.
 
         Returns:
-            The size of the values if all stay in memory, otherwise that of a number in float32 for each.
+            The size of the values if all stay in memory; otherwise the size of as many numbers in float32.
 
         Example:
             >>> Storage().memory_of(10, 2, 160), Storage(memory=0).memory_of(10, 2, 160)
@@ -153,7 +153,7 @@ class Storage:
 
         Args:
             place: where they are.
-            values: of as many bytes, to be filled.
+            values: an array of `place.size` bytes, to be filled.
         """
         assert self._descriptor is not None
         data, done = values.view(np.uint8), 0
@@ -164,10 +164,10 @@ class Storage:
             done += count
 
     def forget(self, end: int) -> None:
-        """Give back what the file holds behind a position.
+        """Cut the file off at a position.
 
         Args:
-            end: the position; nothing behind it is read again.
+            end: the position. What comes after it is not read again.
         """
         if self._descriptor is not None:
             os.ftruncate(self._descriptor, end)

@@ -1,4 +1,4 @@
-"""A column of a table in pieces of rows, each of which is in memory or in a file."""
+"""A column of a table in pieces of rows. Each piece is in memory or in a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class StoredColumn:
     Args:
         name: of the column.
         dtype: of its values.
-        storage: that keeps the pieces.
+        storage: keeps the pieces.
 
     Attributes:
         name: as above.
@@ -67,7 +67,7 @@ class StoredColumn:
         return self.storage.fetch(piece, self.name, self.dtype) if isinstance(piece, Place) else piece
 
     def forget(self, index: int) -> None:
-        """Give back the memory of one piece, which is not read again.
+        """Free the memory of one piece. It cannot be read again.
 
         Args:
             index: of the piece, from 0.
@@ -80,8 +80,8 @@ class StoredColumn:
         """The values of all rows.
 
         Returns:
-            The values. Numbers of which most are in the file are in pages of their own, which go back to the system
-            with them.
+            The values. If most pieces of numbers are in the file, the values have memory pages of their own, so that
+            the system gets their memory back when they are no longer used.
         """
         in_file = sum(isinstance(each, Place) for each in self._pieces)
         if self.null_count or self.dtype not in NUMBERS or 2 * in_file <= len(self._pieces):
@@ -104,10 +104,10 @@ class StoredColumn:
 
         Args:
             before: what `load` returned.
-            after: the other values, as many.
+            after: the other values, the same number of them.
 
         Returns:
-            The column; itself if the values are the same.
+            A new column; this one if the values are the same.
         """
         if before.dtype == after.dtype and before.equals(after, null_equal=True):
             return self
@@ -126,7 +126,7 @@ class StoredColumn:
         return sum(int(each.estimated_size()) for each in self._pieces if isinstance(each, pl.Series))
 
     def joined(self, others: Sequence[StoredColumn]) -> StoredColumn:
-        """The column with the rows of others behind its own.
+        """The column with the rows of other columns after its own.
 
         Args:
             others: columns of the same type in the same storage.
@@ -147,7 +147,7 @@ def stored(series: pl.Series, storage: Storage | None = None) -> StoredColumn:
 
     Args:
         series: the values, with the column's name.
-        storage: that keeps them; by default in memory.
+        storage: keeps them; by default in memory.
 
     Returns:
         The column.
@@ -163,11 +163,11 @@ def stored(series: pl.Series, storage: Storage | None = None) -> StoredColumn:
 
 
 def stored_frames(frames: Iterable[pl.DataFrame], storage: Storage) -> dict[str, StoredColumn]:
-    """The columns of frames, of which each is kept before the next one is made.
+    """The columns of frames. Each frame is stored before the next one is made.
 
     Args:
         frames: with the same columns, of the same types.
-        storage: that keeps their values.
+        storage: keeps their values.
 
     Returns:
         The columns of all rows, one frame after the other, by their names.

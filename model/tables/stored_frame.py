@@ -1,4 +1,4 @@
-"""The columns of a table, which are loaded one at a time, and its rows, which are loaded piece by piece."""
+"""A table whose columns are loaded one at a time, or whose rows are loaded piece by piece."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from model.tables.stored_columns import StoredColumn, stored
 
 
 class StoredFrame:
-    """Columns of the same rows, of which some may be left out.
+    """Columns of the same rows. Some rows may be left out.
 
     Args:
-        columns: in pieces of the same rows, each with another name.
+        columns: in pieces of the same rows; their names are all different.
         is_kept: for each row whether it counts; None if all do.
 
     Example:
@@ -51,7 +51,7 @@ class StoredFrame:
         """The same columns without some rows.
 
         Args:
-            is_kept: for each row of a frame of which all count, whether it still does.
+            is_kept: whether each row still counts; all rows of this frame count.
 
         Returns:
             The frame.
@@ -75,7 +75,7 @@ class StoredFrame:
         return {name: series.filter(is_kept) for name, series in pieces.items()}
 
     def forget(self, index: int) -> None:
-        """Give back the memory of one piece of all columns, which is not read again.
+        """Free the memory of one piece of all columns. It cannot be read again.
 
         Args:
             index: of the piece, from 0.
@@ -84,10 +84,10 @@ class StoredFrame:
             column.forget(index)
 
     def ends(self) -> list[int]:
-        """How many rows that count there are up to the end of each piece.
+        """How many rows count up to the end of each piece.
 
         Returns:
-            A number for each piece, the last that of all rows.
+            A number for each piece. The last one is the number of all rows that count.
         """
         ends = list(accumulate(self._heights))
         if self._is_kept is None:

@@ -32,12 +32,12 @@ class Table:
         target_scaling: how the target of a regression is scaled.
         dropped: how many rows were left out because they have no target.
         complete: whether it has every row that can occur, as a truth table has, so that none can be held out.
-        notes: how it was read from a file, where that is not plain; one sentence each.
+        notes: how it was read from a file, where that is not obvious; one sentence each.
         weights: [rows] finite numbers above 0, by which the losses of the rows are multiplied; None if all are equal.
-            Only their ratios count.
+            Training scales them to a mean of 1, so only their ratios count.
 
     Raises:
-        ValueError: if the weights are not such numbers.
+        ValueError: if the weights are not such numbers, one for each row.
     """
 
     x: Float[np.ndarray, "rows inputs"]
@@ -72,14 +72,14 @@ class Table:
 
 
 def check_weights(weights: Num[np.ndarray, "*shape"], rows: int) -> None:
-    """Check that weights are those of rows.
+    """Check the weights of rows.
 
     Args:
         weights: one for each row, finite numbers above 0.
-        rows: how many there are.
+        rows: how many rows there are.
 
     Raises:
-        ValueError: if they are not.
+        ValueError: if the weights are not such numbers.
     """
     if weights.shape != (rows,):
         raise ValueError(f"weights must have the shape {[rows]}, not {list(weights.shape)}")
@@ -102,7 +102,7 @@ def table_from_arrays(
         classes: what a target of 0, 1, … stands for; none for a regression.
         task: binary, multiclass or regression; by default regression without classes, binary with two of them, and
             multiclass with more.
-        weights: [rows] finite numbers above 0, how much each row counts; by default all the same.
+        weights: [rows] finite numbers above 0, how much each row counts; by default all count the same.
 
     Returns:
         A table whose target is named y.
@@ -140,15 +140,15 @@ def table_from_inputs(
     weights: Float[np.ndarray, " rows"] | None = None,
     notes: tuple[str, ...] = (),
 ) -> Table:
-    """The table of inputs and a target that is still to be scaled.
+    """The table of inputs and a target that is not yet scaled.
 
     Args:
-        x: [rows, inputs] float32, as `encode` gives them.
+        x: [rows, inputs] float32, as `encode` returns them.
         specs: of the columns, by their names.
-        y: as of `table_from_arrays`.
-        classes: as of `table_from_arrays`.
-        task: as of `table_from_arrays`.
-        weights: as of `table_from_arrays`.
+        y: as in `table_from_arrays`.
+        classes: as in `table_from_arrays`.
+        task: as in `table_from_arrays`.
+        weights: as in `table_from_arrays`.
         notes: how the columns were read.
 
     Returns:

@@ -24,7 +24,7 @@ Class = int | float | str | bool
 # A target of at most so many different whole numbers, each in so many rows on average, is one of classes.
 MAX_NUMERIC_CLASSES, ROWS_PER_NUMERIC_CLASS = 20, 5
 MAX_CLASSES = 1_000
-# A target of more different whole numbers is hardly one of classes.
+# A target of more different whole numbers is not likely to hold classes.
 MAX_NOTED_NUMBERS = 50
 # What to do if a file has another target.
 ANOTHER_TARGET = "name a file with the same target"
@@ -38,7 +38,7 @@ class FittedTarget(NamedTuple):
         classes: what a target of 0, 1, … stands for; empty in a regression.
         scaling: how the numbers of a regression are scaled.
         y: [rows] float32, as `loss` takes it.
-        note: which task was chosen and why, where another could be meant; otherwise None.
+        note: which task was chosen and why, if another task is possible; otherwise None.
     """
 
     task: str
@@ -49,21 +49,21 @@ class FittedTarget(NamedTuple):
 
 
 def single_classes(series: polars.Series, task: str | None) -> tuple[polars.Series | None, str | None]:
-    """The rows whose class has no other row, so that it could not be held out and learned.
+    """The rows whose class has no other row. Such a class cannot be both learned and held out.
 
     Args:
-        series: the target, of at least one row, which may be missing in some.
-        task: as of `fit_target`.
+        series: the target, with a value in at least one row.
+        task: as in `fit_target`.
 
     Returns:
-        For each row whether it is such, and a note on them; None for both if there are none, if there are two classes
-        or none, or if too few would be left.
+        For each row whether its class has no other row, and a note on these rows. None for both if there are no such
+        rows, if the task is not multiclass, or if fewer than two classes would be left.
 
     Example:
         >>> import polars as pl
         >>> is_single, note = single_classes(pl.Series("y", ["a", "b"] * 4 + ["d"]), None)
         >>> is_single.arg_true().to_list(), note
-        ([8], "of y, 'd' in row 9 is left out, because a class needs two rows")
+        ([8], "left out 'd' in row 9, because a class of y needs two rows")
     """
     target, series = series.name, series.alias("")
     present = series.drop_nulls()
@@ -77,7 +77,7 @@ def single_classes(series: polars.Series, task: str | None) -> tuple[polars.Seri
         return None, None
     named = ", ".join(f"{quote(series[row])} in row {row + 1:,}" for row in rows[:3])
     named += f" and {len(rows) - 3:,} more" if len(rows) > 3 else ""
-    note = f"of {target}, {named} {'is' if len(rows) == 1 else 'are'} left out, because a class needs two rows"
+    note = f"left out {named}, because a class of {target} needs two rows"
     return is_single, note
 
 
@@ -130,13 +130,13 @@ def encode_target(
         series: the target's column, typed or as texts.
         classes: what a target of 0, 1, … stands for; empty in a regression.
         scaling: of the target of a regression, with the spelling of its numbers.
-        skips_others: whether a value that is no class counts as missing.
+        skips_others: whether a value that is not a class counts as missing.
 
     Returns:
         [rows] float64: the index of each row's class, or the number in a regression; NaN where it is missing.
 
     Raises:
-        TableError: if a value is neither a class, or a number in a regression, nor missing.
+        TableError: if a value is not missing and is not a class, or not a number in a regression.
     """
     import polars as pl
 
@@ -156,7 +156,7 @@ def encode_target(
 
 
 def _class_indices(unique: polars.Series, classes: Sequence[Class]) -> tuple[polars.Series, polars.Series]:
-    """The index of the class of each of several values, NaN for a missing value; and which values are neither."""
+    """The index of the class of each value, NaN for a missing value; and which values are neither."""
     import polars as pl
 
     texts = bare_series(unique.cast(pl.String))
@@ -180,7 +180,7 @@ def _encode_numbers(series: polars.Series, name: str, scaling: NumericColumn) ->
 
 
 def _class_index(classes: Sequence[Class], text: str) -> float | None:
-    """The index of a class, in another case if there is no other of the same letters; None if there is none."""
+    """The index of a class; None if there is none. The case of letters is ignored if only one class fits then."""
     if text in classes:
         return float(classes.index(text))
     alike = [index for index, name in enumerate(classes) if str(name).casefold() == text.casefold()]
@@ -195,7 +195,7 @@ def _infer_task(series: polars.Series, unique: int, numeric: bool) -> str:
 
 
 def _task_note(series: polars.Series, name: str, unique: int) -> str | None:
-    """Which task is chosen for numbers; None if there is hardly a doubt."""
+    """A note on the task that is chosen for numbers; None if another task is unlikely."""
     task = _infer_task(series, unique, numeric=True)
     if not _are_whole(series) or (task == "binary" and {series.min(), series.max()} == {0, 1}):
         return None

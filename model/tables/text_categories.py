@@ -16,13 +16,15 @@ from model.tables.written_numbers import take_apart
 if TYPE_CHECKING:
     import polars
 
-# Up to so many texts, all become categories, if each occurs in two rows on average or if there are very few of them.
+# All texts become categories if there are few of them, or if there are at most this many and each occurs in two rows on
+# average.
 MAX_CATEGORIES, FEW_CATEGORIES = 250, 20
-# Of more, those that occur in so many rows, and at most so many of them; the others are one category together.
+# Of more texts, those that occur in at least this many rows become categories, at most this many. All others share one
+# category.
 MIN_ROWS, MAX_POOLED_CATEGORIES = 5, MAX_CATEGORIES
 # Texts that show whether a column has numbers of several units.
 SAMPLED_TEXTS = 1_000
-# A column in which a larger share of the rows has a text of its own is left out.
+# A column with more different texts than this share of its rows is left out.
 MAX_UNIQUE_SHARE = 0.9
 
 
@@ -30,7 +32,7 @@ class FittedCategories(NamedTuple):
     """What is learned of a column of texts.
 
     Attributes:
-        column: None if the column is left out.
+        column: the column; None if it is left out.
         note: why some texts, or the column, are left out; None if nothing is.
     """
 
@@ -46,7 +48,7 @@ def fit_categories(
     Args:
         series: texts or truth values, null where a value is missing.
         name: of the column.
-        is_folded: whether texts that differ in case alone are the same.
+        is_folded: whether texts that differ only in case are the same.
         is_kept: whether the column must not be left out.
 
     Returns:
@@ -57,7 +59,7 @@ def fit_categories(
         >>> fit_categories(pl.Series(["b", "a", None]), "letter").column.categories
         ('a', 'b')
         >>> fit_categories(pl.Series([f"id {index}" for index in range(50)]), "id").note
-        'left out id: it has a text of its own in 50 of 50 rows; --keep takes it all the same'
+        'left out id: it has 50 different texts in 50 rows; --keep takes it anyway'
     """
     import polars as pl
 
@@ -70,26 +72,26 @@ def fit_categories(
     is_unique = len(counts) > MAX_UNIQUE_SHARE * present
     if not is_kept and (is_unique or max(counts.values()) < MIN_ROWS):
         why = _why_left_out(texts, len(counts), is_unique)
-        return FittedCategories(None, f"left out {name}: {why}; --keep takes it all the same")
+        return FittedCategories(None, f"left out {name}: {why}; --keep takes it anyway")
     return _most_common(counts, name, len(texts))
 
 
 def _most_common(counts: Mapping[str, int], name: str, rows: int) -> FittedCategories:
-    """A column whose most common texts are categories, and the others one together."""
+    """A column in which the most common texts are categories, and all others share one."""
     common = sorted(counts, key=lambda text: (-counts[text], text))[:MAX_POOLED_CATEGORIES]
     frequent = [text for text in common if counts[text] >= MIN_ROWS]
     shown = frequent or common
     are_others = len(shown) < len(counts)
-    inputs = f"{len(shown):,} have an input of their own" + (", and the others share one" if are_others else "")
-    rarity = "" if frequent else f", though none occurs in {MIN_ROWS} rows"
+    inputs = "have an input each" + (", and the others share one" if are_others else "")
+    rarity = "" if frequent else f", although none occurs in {MIN_ROWS} rows"
     rare = pack_texts(counts.keys() - set(shown))
     column = CategoricalColumn(tuple(sorted(shown)), sum(counts.values()) < rows, is_pooled=are_others, rare=rare)
-    note = f"of the {len(counts):,} texts of {name}, {inputs}{rarity}"
+    note = f"{len(shown):,} of the {len(counts):,} texts of {name} {inputs}{rarity}"
     return FittedCategories(_with_frequencies(column, counts, rows), note)
 
 
 def _why_left_out(texts: polars.Series, count: int, is_unique: bool) -> str:
-    """What is wrong with the texts of a column, of which there are so many different ones."""
+    """Why a column with this many different texts is left out."""
     present = texts.drop_nulls()
     sample = present.head(SAMPLED_TEXTS).to_list()
     written = {text: parts for text in sample if (parts := take_apart(text)) is not None}
@@ -99,7 +101,7 @@ def _why_left_out(texts: polars.Series, count: int, is_unique: bool) -> str:
     if len(units) > 1 and len(written) >= MIN_NUMBER_SHARE * len(set(sample)):
         return "its texts are numbers of several units, such as " + " and ".join(list(units.values())[:2])
     if is_unique:
-        return f"it has a text of its own in {count:,} of {len(present):,} rows"
+        return f"it has {count:,} different texts in {len(present):,} rows"
     return f"none of its {count:,} texts occurs in {MIN_ROWS} rows"
 
 

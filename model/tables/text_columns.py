@@ -22,13 +22,13 @@ from model.tables.spelling import NumberSpelling, SpelledColumn, infer_spelling,
 from model.tables.text_counts import text_counts
 from model.tables.written_numbers import take_apart
 
-# A column with more texts than this, most of them numbers, is no column of categories.
+# A column with more different numbers than this, in at least this share of the cells, is not a column of categories.
 MAX_NUMBER_CATEGORIES, REFUSED_SHARE = 20, 0.9
-# Case does not count where at most so many texts remain.
+# Case is ignored if at most this many different texts remain then.
 MAX_FOLDED = 3
-# Texts that are tried before all of them are.
+# How many texts are tried before all are.
 SAMPLED_TEXTS = 1_000
-# Dates without marks between year, month and day are numbers unless so many of them differ.
+# Digits such as 20240131 are dates only if at least this many of them differ.
 MIN_DIGIT_DATES = 2
 
 
@@ -37,9 +37,9 @@ class ReadTexts(NamedTuple):
 
     Attributes:
         column: Float64 for numbers, otherwise String.
-        spelling: how the numbers are written; None if they are no numbers.
-        is_folded: whether texts that differ in case alone are the same.
-        dates: how dates are written, of which the column has the seconds; None if they are no dates.
+        spelling: how the numbers are written; None if the texts are not numbers.
+        is_folded: whether texts that differ only in case are the same.
+        dates: how the dates are written whose seconds are in the column; None if the texts are not dates.
         notes: how the column was read; one sentence each.
     """
 
@@ -60,7 +60,7 @@ def read_texts(
 
     Args:
         column: of texts without blanks around them, null where a value is missing.
-        prefers_comma: whether 1,234 is one and a bit, where nothing else in the column tells.
+        prefers_comma: as in `infer_spelling`.
         date_styles: how dates may be written.
         places: in which file each row is.
 
@@ -68,7 +68,7 @@ def read_texts(
         The column, and how it was read.
 
     Raises:
-        TableError: if it has mostly numbers, but too many other texts.
+        TableError: if nearly all texts are numbers, too many texts differ, and too many others are not numbers.
 
     Example:
         >>> found = read_texts(pl.Series("price", ["1,5", "2,25", None]))
@@ -101,7 +101,7 @@ def read_texts(
 
 
 def _numbers(counts: Mapping[str, int], prefers_comma: bool) -> SpelledColumn | None:
-    """The durations or the numbers that texts are; None if they are neither."""
+    """The durations or the numbers that texts stand for; None if they are neither."""
     durations = infer_durations(counts) if may_be_durations(_sample(counts)) else None
     if durations is not None or not may_be_numbers(_sample(counts)):
         return durations
@@ -109,7 +109,7 @@ def _numbers(counts: Mapping[str, int], prefers_comma: bool) -> SpelledColumn | 
 
 
 def read_digit_dates(name: str, series: pl.Series, places: RowPlaces = ONE_FILE) -> ReadTexts | None:
-    """The dates that texts of digits alone are, such as 20240131.
+    """The dates that texts of digits such as 20240131 stand for.
 
     Args:
         name: of the column.
@@ -117,7 +117,7 @@ def read_digit_dates(name: str, series: pl.Series, places: RowPlaces = ONE_FILE)
         places: in which file each row is.
 
     Returns:
-        The dates, and how they were read; None if the texts are no such dates, or all the same.
+        The dates, and how they were read; None if the texts are not such dates, or all are equal.
 
     Example:
         >>> read_digit_dates("day", pl.Series(["19700101", "19700102"])).column.to_list()
@@ -130,7 +130,7 @@ def read_digit_dates(name: str, series: pl.Series, places: RowPlaces = ONE_FILE)
     found = infer_dates(name, text_counts(series), (DIGITS,))
     if found is None or len(found.seconds) - len(found.absent.all) < MIN_DIGIT_DATES:
         return None
-    # A number that is no date shows that the others are none either.
+    # A number that is not a date shows that the others are not dates either.
     if any(any(map(str.isdigit, text)) for text in found.absent.strays):
         return None
     return _dates(name, series, found, places)
@@ -153,12 +153,12 @@ def _dates(name: str, series: pl.Series, found: SpelledDates, places: RowPlaces)
 
 
 def _sample(counts: Mapping[str, int]) -> dict[str, int]:
-    """The most common texts, which show what most columns are not."""
+    """The most common texts. They are enough to see that most columns are not of some type."""
     return dict(islice(counts.items(), SAMPLED_TEXTS))
 
 
 def _check_mostly_texts(name: str, series: pl.Series, counts: Mapping[str, int], places: RowPlaces) -> None:
-    """Raise TableError if nearly all cells are numbers of the same unit, and too many to be categories."""
+    """Raise TableError if nearly all cells are numbers of one unit, and too many differ to be categories."""
     written = {text: parts for text in counts if (parts := take_apart(text)) is not None}
     affixes = Counter[tuple[str, str]]()
     for text, parts in written.items():
@@ -169,12 +169,12 @@ def _check_mostly_texts(name: str, series: pl.Series, counts: Mapping[str, int],
         row = int(series.is_in(others).fill_null(False).arg_max() or 0)
         more = sum(counts[text] for text in others) - 1
         found = f"{quote(series[row])} in {places.place(row)}, and {more:,} more such cells"
-        remedy = f"mend them, or take them for missing with --numeric {quote_names([name])}"
+        remedy = f"mend them, or read them as missing with --numeric {quote_names([name])}"
         raise TableError(f"numbers in {name}", found, remedy)
 
 
 def _folded(column: pl.Series, counts: Mapping[str, int]) -> ReadTexts:
-    """The column, in which texts that differ in case alone are the same if only few remain."""
+    """The column, in which texts that differ only in case are the same if only a few texts remain then."""
     groups: dict[str, Counter[str]] = {}
     for text, count in counts.items():
         groups.setdefault(text.casefold(), Counter())[text] += count
@@ -185,5 +185,5 @@ def _folded(column: pl.Series, counts: Mapping[str, int]) -> ReadTexts:
     if not changed:
         return ReadTexts(column)
     folded = column.alias("").replace(names).alias(column.name)
-    same = ", ".join(f"{quote(text)} is taken for {quote(names[text])}" for text in sorted(changed))
+    same = ", ".join(f"{quote(text)} is read as {quote(names[text])}" for text in sorted(changed))
     return ReadTexts(folded, is_folded=True, notes=(f"in {column.name} {same}",))

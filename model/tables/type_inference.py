@@ -19,12 +19,12 @@ _NESTED = "nested or binary values"
 def infer_type(column: pl.Series, doubts_points: bool = False) -> pl.Series:
     """A column as Float64, Int64, Boolean or String.
 
-    Texts become numbers or truth values if all of them spell such, apart from spaces around them. Codes and ids stay
-    texts.
+    Texts become numbers or truth values if all of them spell such values. Blanks around them do not count. Codes and
+    ids stay texts.
 
     Args:
         column: of numbers, texts or truth values.
-        doubts_points: whether texts such as 20.000 stay so if all of them may be thousands.
+        doubts_points: whether texts such as 20.000 stay texts if all of them may be in thousands.
 
     Returns:
         The column, null where a value is missing.
@@ -53,13 +53,13 @@ def _inferred(column: pl.Series, doubts_points: bool = False) -> pl.Series:
 
 
 def bare_texts(texts: pl.Series) -> pl.Series:
-    """Texts without blanks around them, as of `bare_text`.
+    """Texts as in `bare_text`, without those that stand for a missing value.
 
     Args:
-        texts: of any kind.
+        texts: any texts.
 
     Returns:
-        The texts, without a name, null where one stands for a missing value.
+        The texts, in a series without a name, null where one stands for a missing value.
 
     Example:
         >>> bare_texts(pl.Series([" a ", "NA"])).to_list()
@@ -138,14 +138,14 @@ def check_kinds(kinds: dict[str, str]) -> None:
 
 
 def infinite_numbers(column: pl.Series, places: RowPlaces = ONE_FILE) -> list[TableError]:
-    """The error of a column that has infinite numbers.
+    """The error for a column that has infinite numbers.
 
     Args:
         column: of any type.
         places: in which file each row is.
 
     Returns:
-        The error, which names the first such number; none if all are finite or missing.
+        One error, which names the first such number; no error if all numbers are finite or missing.
 
     Example:
         >>> infinite_numbers(pl.Series("a", [1.0, None])), infinite_numbers(pl.Series("a", [float("inf")]))[0].found

@@ -1,6 +1,6 @@
-"""Columns as a file or a frame holds them -> a frame of the types that can be learned from.
+"""Columns of a file or a frame -> a frame of the types that can be learned from.
 
-Every way to a table ends here, so that a value means the same wherever it comes from.
+All functions that make a table of columns use this module, so that a value means the same wherever it comes from.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from model.tables.text_counts import text_counts
 from model.tables.type_inference import bare_texts, infer_type, infinite_numbers
 from model.tables.written_numbers import is_number_like
 
-# The most texts of a column that are remembered because they are no numbers.
+# The most texts of a numeric column that are remembered because they are not numbers.
 MAX_MARKS = 100
 
 
@@ -44,9 +44,9 @@ class TypedFrame(NamedTuple):
 
     Attributes:
         columns: of Float64, Int64, Boolean and String, null where a value is missing.
-        notes: how they were read, where that is not plain; one sentence each.
-        spellings: how numbers are written, by the names of the columns in which they are not typed.
-        folded: the columns in which texts that differ in case alone are the same.
+        notes: how they were read, where that is not obvious; one sentence each.
+        spellings: how numbers are written, by the names of the columns whose numbers were texts.
+        folded: the columns in which texts that differ only in case are the same.
         dates: how dates are written, by the names of the columns that hold their seconds.
         absent: what stands for a missing value besides the usual words, by the names of the columns.
     """
@@ -64,7 +64,7 @@ class TypedFrame(NamedTuple):
         return self.columns.in_memory()
 
     def text_options(self, keep: Container[str], strict: bool = False) -> TextOptions:
-        """How the columns are learned from; `keep` and `strict` as of `read_table`."""
+        """How the columns are learned from; `keep` and `strict` are as in `read_table`."""
         return TextOptions(self.spellings, self.dates, self.folded, keep, strict, self.absent)
 
 
@@ -82,21 +82,22 @@ def typed_frame(
     """The columns, each with the type that all of its values have.
 
     Args:
-        columns: of types that `infer_type` takes, or of dates, times or durations; each with another name. The list is
-            emptied, so that the memory of each is free once it is read.
-        notes: how they came here.
-        prefers_comma: as of `read_texts`.
-        options: what is said about the columns.
+        columns: of types that `infer_type` takes, or of dates, times or durations; their names are all different. The
+            list is emptied, so that the memory of each column is free once the column is read.
+        notes: how the file was read so far. The notes on columns are added to these.
+        prefers_comma: as in `read_texts`.
+        options: what the user says about the columns.
         places: in which file each row is.
-        amounts: the names of columns of which whole numbers are numbers even if they have as many digits as ids.
-        words: for missing, of columns in which such cells are null already; None if they are still there.
-        doubts_points: whether 20.000 may be twenty thousand, where a whole column is written so.
+        amounts: the names of columns whose whole numbers are never ids, such as the target.
+        words: as in `FileColumns`.
+        doubts_points: whether 20.000 may be twenty thousand, in a column in which all numbers are written so.
 
     Returns:
         The frame, and how each column was read.
 
     Raises:
-        TableError: if a column has infinite values, or mostly numbers and other texts.
+        TableError: if a column has infinite values, if its texts cannot be read as `read_texts` says, or if it is named
+            as numeric and is not.
 
     Example:
         >>> from model.tables.stored_columns import stored
@@ -137,7 +138,7 @@ def _read_marked(
     words: Mapping[str, MissingWords] | None,
     read: Callable[[pl.Series], ReadTexts],
 ) -> ReadTexts:
-    """A column in which some texts or numbers stand for a missing value, and what is said of all that do."""
+    """A column without the values that stand for a missing value, with notes on all of these."""
     column, told = without_marks(values, marks)
     absent = missing_words(column) if words is None else words.get(column.name, MissingWords({}))
     found = read(column)
@@ -152,7 +153,7 @@ def _read_values(
     amounts: Container[str],
     column: pl.Series,
 ) -> ReadTexts:
-    """A column, as what is said about it and its values tell."""
+    """A column, read as the user's options and its values say."""
     if column.name in options.categorical:
         return _read_category(column)
     if doubts_points and (points := _read_points(column, prefers_comma)) is not None:
@@ -166,7 +167,7 @@ def _read_values(
 
 
 def _read_column(column: pl.Series, prefers_comma: bool, dates: str | None, places: RowPlaces) -> ReadTexts:
-    """A column of guessed type; of texts, what they stand for, and of dates and times their seconds."""
+    """A column of the type of its values. Texts become what they stand for, and dates and times become seconds."""
     if column.dtype.is_temporal():
         seconds = pl.Series(column.name, date_seconds(column)).fill_nan(None)
         if column.dtype == pl.Duration:
@@ -192,7 +193,7 @@ def _date_styles(order: str | None) -> tuple[str, ...]:
 
 
 def _read_points(column: pl.Series, are_thousands: bool) -> ReadTexts | None:
-    """A column of which every point may be between thousands; None for any other."""
+    """A column in which each point may stand between thousands; None for any other column."""
     inferred = infer_type(column, doubts_points=True) if column.dtype == pl.String else column
     if inferred.dtype != pl.String or not may_be_thousands(inferred):
         return None
@@ -201,7 +202,7 @@ def _read_points(column: pl.Series, are_thousands: bool) -> ReadTexts | None:
 
 
 def _whole_numbers(column: pl.Series) -> pl.Series:
-    """The column; as numbers if it holds digits that could be ids."""
+    """The column; as numbers if it holds texts that would be read as ids."""
     digits = bare_texts(column) if column.dtype == pl.String else column
     if column.dtype != pl.String or why_ids(digits) is None:
         return column
@@ -211,7 +212,7 @@ def _whole_numbers(column: pl.Series) -> pl.Series:
 
 
 def _lost_digits(numbers: pl.Series) -> tuple[str, ...]:
-    """A note if float64 does not hold some of the whole numbers of a column."""
+    """A note if float64 cannot hold all whole numbers of a column exactly."""
     series = numbers.alias("")
     if series.dtype != pl.Int64 or not (series.abs() > EXACT_WHOLE_NUMBERS).any():
         return ()
@@ -221,7 +222,7 @@ def _lost_digits(numbers: pl.Series) -> tuple[str, ...]:
 
 
 def _read_numbers(column: pl.Series, prefers_comma: bool, options: ColumnOptions, places: RowPlaces) -> ReadTexts:
-    """A column that is to be one of numbers, in which all else is missing."""
+    """A column that the user names as numeric. All values that are not numbers are missing."""
     bare = bare_texts(column)
     others = [text for text in bare.drop_nulls().unique(maintain_order=True).to_list() if not is_number_like(text)]
     others = others[:MAX_MARKS]
@@ -244,19 +245,19 @@ def _read_numbers(column: pl.Series, prefers_comma: bool, options: ColumnOptions
 
 
 def _without_other_units(texts: pl.Series, prefers_comma: bool) -> tuple[pl.Series, list[str], tuple[str, ...]]:
-    """Numbers without those of another unit than most of them have, which are returned too, and what is said of it."""
+    """Numbers without those whose unit differs from that of most; the texts that were left out; and a note on them."""
     counts = text_counts(texts)
     units = numbers_of_other_units(counts, prefers_comma)
     if not units:
         return texts, [], ()
     first, cells = max(units, key=counts.__getitem__), sum(counts[text] for text in units)
-    note = f"numbers in {texts.name} of another unit than most, such as {quote(first)}, are taken for missing"
+    note = f"numbers in {texts.name} with another unit than most, such as {quote(first)}, are read as missing"
     note += f", in {cells:,} row{'s' * (cells > 1)}"
     return texts.alias("").set(texts.is_in(units).fill_null(False), None).alias(texts.name), units, (note,)
 
 
 def _read_category(column: pl.Series) -> ReadTexts:
-    """A column of which each value is a category, as it is written."""
+    """A column in which each value is a category, named as it is written."""
     if column.dtype == pl.Boolean:
         return ReadTexts(column)
     return ReadTexts(bare_texts(category_texts(column)).alias(column.name))
@@ -269,7 +270,7 @@ def category_texts(column: pl.Series) -> pl.Series:
         column: of numbers, texts, truth values, dates or times.
 
     Returns:
-        Texts; of a whole number its digits, whether the column's type has a point or not.
+        Texts. A whole number becomes its digits without a point, also in a column of floats.
 
     Example:
         >>> category_texts(pl.Series([1.0, 2.5, None])).to_list(), category_texts(pl.Series([1])).to_list()

@@ -1,4 +1,4 @@
-"""Values of a kind that training never saw: which they are, and one sentence for each."""
+"""Finds values of a kind that training never saw, and makes a note on each of them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class UnseenCells(NamedTuple):
     """Values that training never saw.
 
     Attributes:
-        notes: by the index of a row, one sentence for each such value in it, without a full stop.
-        counts: by the name of a column, how many rows have such a value.
+        notes: for the index of a row with such values, one sentence for each of them, without a full stop.
+        counts: for the name of a column with such values, how many rows have one.
     """
 
     notes: Mapping[int, Sequence[str]] = MappingProxyType({})
@@ -54,14 +54,14 @@ class UnseenValues:
         self._any = any(column.is_open for column in column_specs)
 
     def find(self, values: Float[np.ndarray, "rows columns"], written: Callable[[int, int], Any]) -> UnseenCells:
-        """The values that training never saw, and what to say of them.
+        """The values that training never saw, with notes on them.
 
         Args:
-            values: [rows, columns], as `parse_text` and `parse_series` give them.
-            written: gives a value as it was written, by the indices of its row and its column.
+            values: [rows, columns], as `parse_text` and `parse_series` return them.
+            written: a function from the indices of a row and a column to the value as it was written.
 
         Returns:
-            Their places and the notes.
+            The notes, and how many such values each column has.
         """
         if not self._any:
             return NOTHING_UNSEEN
@@ -74,7 +74,7 @@ class UnseenValues:
     def _note(self, column: int, value: float, written: Any) -> str:
         name = self.columns[column]
         if math.isnan(value):
-            return f"{name}: the value is missing, and none was in training"
+            return f"{name}: the value is missing, and no value was missing in training"
         text = quote((number_text(written) if isinstance(written, float) else str(written)).strip())
         return f"{name}: {text} was not seen in training"
 
@@ -90,6 +90,6 @@ def closed(column_specs: ColumnSpecs) -> ColumnSpecs:
         column_specs: the columns.
 
     Returns:
-        As many columns, none of which is open.
+        The same number of columns, none of them open.
     """
     return tuple(msgspec.structs.replace(column, is_open=False) for column in column_specs)

@@ -1,4 +1,4 @@
-"""The values of one column, in a list, an array or an Arrow array of Python -> a column as polars knows it."""
+"""The values of one column, in a list, an array or an Arrow array -> a polars Series."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from model.messages import describe_error
 from model.tables.errors import TableError
 from model.tables.frames import pl
 
-# Types of values that have no text of their own, or none that a network could learn from.
+# Types of values that cannot be learned from.
 NESTED = (list, tuple, dict, set, frozenset, np.ndarray, bytes, bytearray, memoryview, complex, np.complexfloating)
-# What stands for a missing value in pandas, besides None and NaN, by the names of the types.
+# The names of the types of pandas that stand for a missing value, besides None and NaN.
 _MISSING_TYPES = {"NAType", "NaTType"}
 _NUMBERS = (int, float, np.integer, np.floating, Decimal)
-# Those of NumPy's units of time that polars has.
+# The units of time of NumPy that polars has, too.
 _UNITS = {"ns", "us", "ms", "D"}
 
 
 def column_of_values(name: str, values: Any) -> pl.Series:
-    """A column of values, wherever they are.
+    """A column of values in one of many containers.
 
     Args:
         name: of the column.
         values: a list, a tuple, an array of one dimension, a polars Series, or an array with Arrow's interface.
 
     Returns:
-        The column, with the type that all of its values have; of Object if they cannot be learned from.
+        The column, of a type that holds all values; of Object if they cannot be learned from.
 
     Raises:
-        TableError: if it is no such thing.
+        TableError: if the values are not in such a container, or if polars cannot convert them.
 
     Example:
         >>> column_of_values("a", [1, None, 2.5]).to_list(), column_of_values("b", [1, "x", float("nan")]).to_list()
@@ -47,7 +47,7 @@ def column_of_values(name: str, values: Any) -> pl.Series:
         with checked_arrow():
             return pl.Series(name, values)
     if isinstance(values, np.ma.MaskedArray) and values.ndim == 1:
-        values = values.tolist()  # with None where it is masked
+        values = values.tolist()  # None where a value is masked
     if isinstance(values, list | tuple):
         return column_of_objects(values).alias(name)
     if hasattr(values, "__len__") and not isinstance(values, str | bytes | dict):
@@ -57,13 +57,13 @@ def column_of_values(name: str, values: Any) -> pl.Series:
 
 @contextmanager
 def checked_arrow() -> Iterator[None]:
-    """Raise TableError if polars cannot take what Arrow's interface hands over.
+    """Raise TableError if polars cannot convert an object with Arrow's interface.
 
     Yields:
         Nothing.
 
     Raises:
-        TableError: instead of the errors of polars.
+        TableError: instead of an error of polars.
     """
     try:
         yield
@@ -71,7 +71,7 @@ def checked_arrow() -> Iterator[None]:
         raise TableError("different names of columns", "one more than once", "rename all but one") from None
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         found = describe_error(error).splitlines()[0]
-        raise TableError("columns of Arrow that polars takes", f"others: {found}", "convert them before") from None
+        raise TableError("columns of Arrow that polars can read", f"others: {found}", "convert them first") from None
 
 
 def column_of_array(values: Shaped[np.ndarray, "rows *more"]) -> pl.Series:
@@ -103,11 +103,11 @@ def column_of_objects(values: Sequence[Any]) -> pl.Series:
     """A column of Python's own values.
 
     Args:
-        values: of any types; None, NaN and what pandas writes for a missing value are missing.
+        values: of any types; None, NaN, NaT and NA are missing.
 
     Returns:
-        Truth values, numbers, dates, times or durations if all values are such, otherwise texts; of Object if some
-        are nested.
+        A column of truth values, numbers, dates, times or durations if all values are of one of these kinds, otherwise
+        of texts; of Object if some values are nested.
 
     Example:
         >>> column_of_objects([True, None]).dtype, column_of_objects([True, 2]).to_list()
@@ -152,7 +152,7 @@ def _numbers(present: list[Any], kinds: set[type]) -> pl.Series | None:
 
 
 def _moments(present: list[Any], kinds: set[type]) -> pl.Series | None:
-    """The dates, times or durations, points in time in UTC; None if they are not all of one kind."""
+    """The dates, times or durations, with points in time in UTC; None if the values are not all of one kind."""
     if _all(kinds, datetime):
         if len({value.tzinfo is None for value in present if value is not None}) > 1:
             return None

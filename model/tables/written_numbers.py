@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-# A longer text is no number.
+# A text with more characters is not a number.
 MAX_CHARACTERS = 80
 MINUS = "−–-"
-# Behind a point or a comma they stand for no cents, as in 12.- or 12,–.
+# Dashes after a point or a comma, which stand for no cents, as in 12.- or 12,–.
 DASHES = "−–—‒-"
-# Marks that say that the number is a limit.
+# Marks which say that a number is a limit.
 LIMITS = ("<", ">", "<=", ">=", "≤", "≥")
 _SPACES = "\u00a0\u2007\u2009\u202f "
 _UNIFORM = str.maketrans(dict.fromkeys(_SPACES, " ") | {"’": "'"})
 _SIGNS = "$€£¥₹₽₩₪₫₦₱₲₴₵₸₺₼₾₿฿¢"
 _CURRENCIES = "kr|rs|fr|chf|usd|eur|gbp|sek|nok|dkk|jpy|cny|inr|aud|cad|nzd|brl|zar|pln|czk|huf|rub|try|krw|mxn|zł"
 _PREFIX = rf"[A-Z]{{0,3}}[{_SIGNS}]|({_CURRENCIES})\.?(?=\s)|'(?=[0-9.+-])"
-# A letter of Europe, of Asia or of Africa, and no digit.
+# A letter of a script of Europe, Asia or Africa.
 _LETTER = r"(?:(?!\d)[A-Za-zªµºÀ-ÖØ-öø-ʯͰ-\u1fff\u3040-\u9fff\uac00-\ud7a3])"
 _UNIT = rf"(?:{_LETTER}|[°%‰′″'\"Ω{_SIGNS}])(?:{_LETTER}|[°²³¹⁻/·⋅^%{_SIGNS}]){{0,11}}[23]?\.?"
 _WRITTEN = re.compile(
@@ -35,11 +35,11 @@ class WrittenNumber(NamedTuple):
     """The parts of a number.
 
     Attributes:
-        number: its digits, with what is between thousands and before decimals; other blanks and apostrophes are made
-            plain ones.
+        number: its digits, with the characters between thousands and before decimals. All kinds of blanks and of
+            apostrophes become the plain ones.
         prefix: the currency before it.
         suffix: the unit or the currency after it.
-        marks: what else is around it, such as * or <. All numbers of footnotes are one mark.
+        marks: what else is around it, such as * or <. All footnote numbers are the same mark.
         is_negative: whether it is below 0.
     """
 
@@ -54,12 +54,12 @@ def number_pattern(grouping: str, decimal: str) -> re.Pattern[str]:
     """What digits look like.
 
     Args:
-        grouping: the character between thousands; empty if there is none. With a comma, lakhs are apart too. A number
-            that begins with 0 has none.
+        grouping: the character between thousands; empty if there is none. Commas may also separate lakhs, as in
+            1,20,000. A number that begins with 0 has no such characters.
         decimal: the character before decimals.
 
     Returns:
-        A pattern for the whole of them.
+        A pattern for a whole number with its decimals.
 
     Example:
         >>> [bool(number_pattern(",", ".").fullmatch(text)) for text in ("1,234.5", "1,20,000", "12,34", "0,208")]
@@ -86,7 +86,7 @@ def take_apart(text: str) -> WrittenNumber | None:
         text: without blanks around it.
 
     Returns:
-        The parts; None if the text is no number with something around it.
+        The parts; None if the text is not a number, with or without something around it.
 
     Example:
         >>> take_apart("-$1,234.50*")
@@ -109,20 +109,20 @@ def take_apart(text: str) -> WrittenNumber | None:
 
 
 def _one_mark(mark: str) -> str:
-    """The same mark for all numbers of footnotes, and for any number of stars."""
+    """The same mark for all footnote numbers, and for one or more stars."""
     if mark.startswith("["):
         return re.sub("[0-9]+", "1", mark.lower())
     return "¹" if mark[:1].isdigit() else mark[:1]
 
 
 def is_number_like(text: str) -> bool:
-    """Whether a text is a number with something around it, whatever that is.
+    """Whether a text is a number, with or without something around it.
 
     Args:
         text: without blanks around it.
 
     Returns:
-        True for a number, a unit and so on.
+        True for a number, also with a currency, a unit or marks.
 
     Example:
         >>> is_number_like("12 kg"), is_number_like("C12")
@@ -132,7 +132,7 @@ def is_number_like(text: str) -> bool:
 
 
 def is_same_unit(unit: str, other: str) -> bool:
-    """Whether two units are the same, though one may be in upper case, or stand for several.
+    """Whether two units are the same. Case and a plural s are ignored, except between m and M as in mW and MW.
 
     Args:
         unit: one of them.

@@ -1,4 +1,4 @@
-"""Values that are hidden from the network at random, so that it learns to predict rows with values it does not know."""
+"""Hides values from the network at random, so that it learns to predict rows with unknown values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from model.arrays import Array
 from model.tables.columns import CategoricalColumn, ColumnSpec, ColumnSpecs
 from model.training.shuffle import hash_bits
 
-# Of the inputs that are never hidden.
+# The column of inputs that are never hidden.
 NEVER = -1
 
 
@@ -21,10 +21,10 @@ class Masking(NamedTuple):
     """What may be hidden.
 
     Attributes:
-        column_of_input: [inputs], the column to which each input belongs, counted among those that may be hidden; NEVER
-            for an input of another column.
+        column_of_input: [inputs], the column of each input, counted among the columns that may be hidden; NEVER for an
+            input of another column.
         columns: how many columns may be hidden, from 1.
-        share: of the rows in which one value is hidden, from 0 to 1.
+        share: the share of the rows in which one value is hidden, from 0 to 1.
         unknown: [inputs], what the network sees in place of a hidden value.
     """
 
@@ -35,11 +35,13 @@ class Masking(NamedTuple):
 
 
 def make_masking(column_specs: ColumnSpecs, share: float) -> Masking | None:
-    """What may be hidden of a table: values of its open columns, but for numbers that training knows as missing.
+    """What may be hidden of a table.
+
+    Values of open columns may be hidden, except for numbers and dates that were missing in some rows of training.
 
     Args:
         column_specs: one for each column.
-        share: of the rows in which one value is hidden, from 0 to 1.
+        share: the share of the rows in which one value is hidden, from 0 to 1.
 
     Returns:
         The masking; None if nothing is hidden.
@@ -69,16 +71,16 @@ def _is_maskable(column: ColumnSpec) -> bool:
 def mask(
     x: Float[Array, "rows inputs"], masking: Masking, places: Int[Array, " rows"], seed: UInt32[Array, ""]
 ) -> Float[jax.Array, "rows inputs"]:
-    """Rows in some of which the value of one column is unknown.
+    """Hide one value in some of the rows.
 
     Args:
         x: [rows, inputs].
         masking: what may be hidden.
-        places: [rows], whole numbers from 0, on which depends what is hidden, together with the seed.
+        places: [rows] whole numbers from 0. They and the seed decide what is hidden.
         seed: any 32 bits.
 
     Returns:
-        [rows, inputs].
+        [rows, inputs], with `masking.unknown` for the inputs of each hidden value.
 
     Example:
         >>> masking = Masking(jnp.array([0, 0, 1]), 2, 1.0, jnp.zeros(3))

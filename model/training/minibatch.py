@@ -162,7 +162,7 @@ def _validated(
 
 
 def _batch(rows: Rows, indices: jax.Array, key: jax.Array) -> _Batch:
-    """The rows of a batch, with values hidden at random, by the key of an epoch."""
+    """The rows of a batch. The key of the epoch decides which values are hidden."""
     x = rows.x[indices]
     if rows.masking is not None:
         x = mask(x, rows.masking, indices, jax.random.bits(key))

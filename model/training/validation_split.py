@@ -42,7 +42,7 @@ class Rows(NamedTuple):
         order: [order], the rows to learn from; only the first `learned` entries count.
         learned: how many rows are learned from.
         held_out: the rows held out, or None.
-        masking: what is hidden of rows at random, or None.
+        masking: what is hidden at random, or None.
     """
 
     x: Num[Array, "rows inputs"]
@@ -180,8 +180,8 @@ def balanced_weights(
     Args:
         learned: [learned], the classes of the rows to learn from, at least one.
         y: [rows], the classes of the rows to weigh.
-        weights: [learned], how much each row to learn from counts, above 0; by default all the same. Then it is the
-            mean of the products of both weights that is 1.
+        weights: [learned], how much each row to learn from counts, above 0; by default all count the same. With these,
+            the mean of the products of both weights is 1.
 
     Returns:
         [rows] float32, the weight of each row of y.

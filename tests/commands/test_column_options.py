@@ -25,8 +25,8 @@ def test_the_options_are_kept_by_the_checkpoint_and_hold_in_all_ways_to_predict(
     (tmp_path / "table.csv").write_text(TEXT)
     run = nudge("train", "table.csv", "--target", "y", *OPTIONS, "--epochs", "20", "--restarts", "2")
     assert run.returncode == 0, run.stderr
-    assert "Note: '-999' in age is taken for missing, in 14 rows.\n" in run.stdout
-    assert "Note: 'n.b.' in dose is taken for missing, in 30 rows.\n" in run.stdout
+    assert "Note: '-999' in age is read as missing, in 14 rows.\n" in run.stdout
+    assert "Note: 'n.b.' in dose is read as missing, in 30 rows.\n" in run.stdout
     store, age, dose = load(tmp_path / "checkpoints/table.safetensors").column_specs
     assert isinstance(store, CategoricalColumn)
     assert store.categories == ("01", "02", "03", "04", "05", "06")
@@ -60,7 +60,7 @@ def test_the_options_are_kept_by_the_checkpoint_and_hold_in_all_ways_to_predict(
         (["--categorical", "shop"], "expected a column 'shop', found the columns age, dose, store, y; name one"),
         (
             ["--numeric", "store", "--categorical", "store"],
-            "expected a column among --categorical or --numeric, found sto",
+            "expected each column in --categorical or in --numeric, found sto",
         ),
         (["--numeric", "word"], "expected a column 'word'"),
     ],

@@ -46,10 +46,10 @@ def test_each_column_is_shown_and_how_it_was_read(file: Path, capsys: pytest.Cap
     ]
     assert [cell.strip() for cell in good][:3] == ["good", "boolean", "false, true"]
     assert notes == [
-        ["Note: left out row numbers; --columns row reads that column all the same."],
+        ["Note: left out row numbers; --columns row reads that column anyway."],
         ["Note: '0,5' in size is read as 0.5."],
         ["Note: '1.2.2024' in day is read as 2024-02-01."],
-        ["Note: left out name: it has a text of its own in 30 of 30 rows; --keep takes it all the same."],
+        ["Note: left out name: it has 30 different texts in 30 rows; --keep takes it anyway."],
     ]
 
 

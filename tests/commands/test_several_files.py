@@ -143,8 +143,8 @@ def test_a_sheet_is_scored_as_a_text_is(
     assert scored["all.csv"].height == 240
     assert printed == {
         "all.csv": "",
-        "all.xlsx": "Note: read the sheet 'Animals', and not Sheet, which --sheet chooses.\n",
+        "all.xlsx": "Note: read the sheet 'Animals', and not Sheet; --sheet chooses another.\n",
     }
     status, errors = run_main(capsys, "train", "xor", "--sheet", "Animals")
     assert status == 2
-    assert "xor is a truth table; leave out --sheet, for files" in errors
+    assert "xor is a truth table; leave out --sheet: options of tables are for files" in errors

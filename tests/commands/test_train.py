@@ -239,7 +239,7 @@ def test_a_bad_file_is_one_sentence_and_status_2(
         ("good.csv", [], "good.csv: expected --target with one of its columns, a, b, y"),
         ("good.csv", ["--target", "z"], "good.csv: expected a column 'z', found the columns a, b, y; name one of them"),
         ("good.csv", ["--target", "y", "--drop", "c"], "good.csv: expected a column 'c', found the columns a, b, y;"),
-        ("good.csv", ["--target", "y", "--columns", "y,a"], "expected y as the target alone"),
+        ("good.csv", ["--target", "y", "--columns", "y,a"], "expected y only as the target"),
         ("good.csv", ["--target", "b", "--task", "binary"], "expected two values of b for a binary task, found 3;"),
         ("good.csv", ["--target", "y", "--weight-decay", "1,x"], "'1,x' is not a list of numbers such as 1 or 3,1"),
         ("good.csv", ["--target", "b", "--class-weights"], "class_weights must be left out of a regression"),
@@ -250,7 +250,7 @@ def test_a_bad_file_is_one_sentence_and_status_2(
         (
             "xor",
             ["--target", "y"],
-            "xor is a truth table; leave out --target, for files",
+            "xor is a truth table; leave out --target: options of tables are for files",
         ),
     ],
 )

@@ -25,8 +25,8 @@ NEW = [
 ]
 NOTES = [
     ["colour: 'violet' was not seen in training"],
-    ["x: the value is missing, and none was in training"],
-    [f"{name}: the value is missing, and none was in training" for name in ("colour", "x", "day")],
+    ["x: the value is missing, and no value was missing in training"],
+    [f"{name}: the value is missing, and no value was missing in training" for name in ("colour", "x", "day")],
     [],
 ]
 

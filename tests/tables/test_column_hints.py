@@ -34,7 +34,7 @@ OTHERS = [float(index % 37) for index in range(200)]
 def test_a_sentinel_is_told_if_it_stands_apart(sentinel: float, others: list[float], is_told: bool) -> None:
     hints = number_hints(pl.Series([*others, *[sentinel] * 3]), "v")
     assert hints == (
-        (f"{sentinel:g} in v, in 3 rows, may stand for a missing value; --missing v={sentinel:g} reads it so",)
+        (f"{sentinel:g} in v, in 3 rows, may stand for a missing value; --missing v={sentinel:g} reads it as missing",)
         if is_told
         else ()
     )
@@ -60,7 +60,7 @@ def test_a_column_without_a_value_is_left_out(tmp_path: Path) -> None:
     path = write_table(tmp_path, "x,gap,y\n" + "".join(f"{index % 7},,{index % 2}\n" for index in range(40)))
     table = read_table(path, "y")
     assert table.columns == ("x",)
-    assert table.notes == ("left out gap: it has no value in any row; --keep gap takes it all the same",)
+    assert table.notes == ("left out gap: it has no value in any row; --keep gap takes it anyway",)
     assert read_table(path, "y", keep=["gap"]).columns == ("x", "gap")
     with pytest.raises(TableError, match="expected a column to learn from, found none \\(left out gap: it has no"):
         read_table(path, "y", columns=["gap"])
@@ -72,7 +72,7 @@ def test_a_class_of_one_row_is_left_out_and_its_row_is_named() -> None:
     table = table_from_frame(frame, "y", texts=TextOptions())
     assert table.classes == ("a", "b", "c")
     assert table.dropped == 2
-    assert table.notes == ("of y, 'once' in row 4 is left out, because a class needs two rows",)
+    assert table.notes == ("left out 'once' in row 4, because a class of y needs two rows",)
 
 
 @pytest.mark.parametrize(

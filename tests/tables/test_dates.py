@@ -129,7 +129,7 @@ def test_a_column_of_dates_is_learned_from(tmp_path: Path) -> None:
 
 def test_dates_that_can_be_two_are_asked_for(tmp_path: Path) -> None:
     path = write_table(tmp_path, "when,y\n1/2/2024,1\n3/4/2024,2\n5/6/2024,3\n")
-    assert refusal_of(path).endswith("as '1/2/2024'; say --dates dmy or --dates mdy")
+    assert refusal_of(path).endswith("as in '1/2/2024'; say --dates dmy or --dates mdy")
     for order, note in [("dmy", "2024-02-01"), ("mdy", "2024-01-02")]:
         assert read_table(path, "y", dates=order).notes == (f"'1/2/2024' in when is read as {note}",)
     with pytest.raises(TableError, match="numbers or classes in when, found dates or times"):
@@ -273,7 +273,7 @@ def day_rows(word: str, every: int) -> str:
 @pytest.mark.parametrize("word", ["-", "never", "0000-00-00", "00.00.0000", "9999-99-99"])
 def test_a_word_among_dates_is_missing_in_training_and_in_scoring(tmp_path: Path, word: str) -> None:
     table = read_table(write_table(tmp_path, day_rows(word, 20)), "y")
-    assert f"'{word}' in when is taken for missing, in 3 rows" in table.notes
+    assert f"'{word}' in when is read as missing, in 3 rows" in table.notes
     (column,) = table.column_specs
     assert isinstance(column, DateColumn)
     assert (column.absent, column.missing) == ((word,), True)
@@ -284,7 +284,7 @@ def test_a_word_among_dates_is_missing_in_training_and_in_scoring(tmp_path: Path
 
 def test_a_stray_among_dates_is_missing_in_scoring_too(tmp_path: Path) -> None:
     table = read_table(write_table(tmp_path, day_rows("1970-02-30", 100)), "y")
-    assert "'1970-02-30' in when does not fit, and is taken for missing, in row 4" in table.notes
+    assert "'1970-02-30' in when does not fit, and is read as missing, in row 4" in table.notes
     (column,) = table.column_specs
     assert isinstance(column, DateColumn)
     assert column.absent == ("1970-02-30",)

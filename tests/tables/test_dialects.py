@@ -11,8 +11,8 @@ from model.tables.batches import read_batches
 from model.tables.reading import read_frame, read_names
 from tests.tables.examples import refusal_of, write_table
 
-EMPTY = ["left out an empty last column; --columns empty reads that column all the same"]
-BLANKS, WINDOWS = ["runs of blanks taken for separators"], ["read as Windows-1252"]
+EMPTY = ["left out an empty last column; --columns empty reads that column anyway"]
+BLANKS, WINDOWS = ["runs of blanks are read as separators"], ["read as Windows-1252"]
 TABLE = {"x": [1.5, 2.5, 3.0], "z": [7, 8, 9], "ok": ["yes", "no", "yes"]}
 PLAIN = "x,z,ok\n1.5,7,yes\n2.5,8,no\n3.0,9,yes\n"
 NUMBERED = ",x,ok\n0,1.5,yes\n1,2.5,no\n2,3.5,yes\n"
@@ -32,7 +32,7 @@ SAME: dict[str, tuple[str | bytes, list[str]]] = {
     "UTF-16, the other way, without a mark": (PLAIN.encode("utf-16-be"), ["read as UTF-16"]),
     "UTF-32": (PLAIN.encode("utf-32"), ["read as UTF-32"]),
     "UTF-16 in gzip": (gzip.compress(PLAIN.encode("utf-16")), ["uncompressed with gzip", "read as UTF-16"]),
-    "carriage returns": (PLAIN.replace("\n", "\r"), ["carriage returns taken for the ends of lines"]),
+    "carriage returns": (PLAIN.replace("\n", "\r"), ["carriage returns are read as ends of lines"]),
     "both": (PLAIN.replace("\n", "\r\n"), []),
     "tabs": (PLAIN.replace(",", "\t"), []),
     "semicolons": (PLAIN.replace(",", ";"), []),
@@ -57,11 +57,11 @@ SAME: dict[str, tuple[str | bytes, list[str]]] = {
     "a comment before the names": ("# " + PLAIN, ["left out # before the names"]),
     "single quotes": (
         "'x','z','ok'\n1.5,'7','yes'\n2.5,'8','no'\n3.0,'9','yes'\n",
-        ["single quotes taken for quotes"],
+        ["single quotes are read as quotes"],
     ),
     "single quotes and semicolons": (
         "'x';'z';'ok'\n'1.5';'7';'yes'\n'2.5';'8';'no'\n'3.0';'9';'yes'\n",
-        ["single quotes taken for quotes"],
+        ["single quotes are read as quotes"],
     ),
     "a title": ("Report of 2024\n" + PLAIN, ["left out what is above line 2"]),
     "a title and a blank line": ("Report of 2024\n\n" + PLAIN, ["left out what is above line 3"]),
@@ -76,15 +76,15 @@ SAME: dict[str, tuple[str | bytes, list[str]]] = {
     ),
     "row numbers": (
         ",x,z,ok\n0,1.5,7,yes\n1,2.5,8,no\n2,3.0,9,yes\n",
-        ["left out row numbers; --columns row reads that column all the same"],
+        ["left out row numbers; --columns row reads that column anyway"],
     ),
     "row numbers twice": (
         "Unnamed: 0,x,z,ok\n0,1.5,7,yes\n1,2.5,8,no\n2,3.0,9,yes\n",
-        ["left out row numbers; --columns 'Unnamed: 0' reads that column all the same"],
+        ["left out row numbers; --columns 'Unnamed: 0' reads that column anyway"],
     ),
     "row names": (
         'x,z,ok\n"Ann",1.5,7,yes\n"Bob",2.5,8,no\n"Eve",3.0,9,yes\n',
-        ["left out row names; --columns row reads that column all the same"],
+        ["left out row names; --columns row reads that column anyway"],
     ),
 }
 
@@ -121,7 +121,7 @@ OTHERS: list[tuple[str | bytes, dict[str, list[Any]], list[str]]] = [
     ("x,\n1,a\n2,b\n", {"x": [1, 2], "c2": ["a", "b"]}, ["column 2 has no name, and is called c2"]),
     ("#id,x\n1,2\n3,4\n", {"#id": [1, 3], "x": [2, 4]}, []),
     ("#,x\n1,2\n3,4\n", {"#": [1, 3], "x": [2, 4]}, []),
-    ("'a','b'\n'it''s','x;\"y'\n", {"a": ["it's"], "b": ['x;"y']}, ["single quotes taken for quotes"]),
+    ("'a','b'\n'it''s','x;\"y'\n", {"a": ["it's"], "b": ['x;"y']}, ["single quotes are read as quotes"]),
     ("'a','b'\n'tis,5\n", {"'a'": ["'tis"], "'b'": [5]}, []),
     ("a b\n1\n2\n", {"a b": [1, 2]}, []),
     ('"a,1";b\n"x;y";2\n', {"a,1": ["x;y"], "b": [2]}, []),
@@ -166,7 +166,7 @@ def test_a_header_that_is_repeated_is_no_row(tmp_path: Path) -> None:
     path = write_table(tmp_path, "".join([*lines[:3], lines[0], lines[0], lines[3]]))
     found = read_frame(path)
     assert found.frame.to_dict(as_series=False) == TABLE
-    assert found.notes == ("left out the names where they occur once more, in row 3, 4",)
+    assert found.notes == ("left out the header where it is repeated, in row 3, 4",)
     assert [row for part in read_batches(path) for row in part.rows()][2:] == [("3.0", "9", "yes")]
     assert read_frame(write_table(tmp_path, "x\nx\ny\n")).frame["x"].to_list() == ["x", "y"]
 

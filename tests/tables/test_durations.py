@@ -82,7 +82,7 @@ def test_the_spelling_and_plain_seconds_are_understood_in_scoring(tmp_path: Path
     table = read_table(write_table(tmp_path, text), "y")
     assert table.notes == (
         "'20:00:00' in elapsed is read as 72000 seconds",
-        "'-' in elapsed is taken for missing, in 4 rows",
+        "'-' in elapsed is read as missing, in 4 rows",
     )
     (column,) = table.column_specs
     assert isinstance(column, NumericColumn)
@@ -96,6 +96,6 @@ def test_the_spelling_and_plain_seconds_are_understood_in_scoring(tmp_path: Path
 
 def test_a_stray_among_durations_is_missing_in_scoring_too() -> None:
     read = read_texts(pl.Series("v", [f"{hour}:00:00" for hour in range(20, 50)] + ["soon"]))
-    assert read.notes[1] == "'soon' in v does not fit, and is taken for missing, in row 31"
+    assert read.notes[1] == "'soon' in v does not fit, and is read as missing, in row 31"
     assert read.spelling is not None
     assert read.spelling.absent == ("soon",)

@@ -46,7 +46,7 @@ def test_advice_quotes_the_names_that_need_it(tmp_path: Path) -> None:
     rows = "".join(f"{index},{-999 if index % 9 == 0 else index % 37},{index % 2}\n" for index in range(200))
     notes = read_table(write_table(tmp_path, f'"a,b",c d,y\n{rows}'), "y").notes
     assert notes[0].endswith("""--drop '"a,b"' leaves it out""")
-    assert notes[1].endswith("--missing 'c d=-999' reads it so")
+    assert notes[1].endswith("--missing 'c d=-999' reads it as missing")
     assert read_table(tmp_path / "table.csv", "y", missing=["c d=-999"], drop=["a,b"]).columns == ("c d",)
 
 
@@ -60,7 +60,7 @@ def test_dates_as_classes_are_refused_with_a_way_out(tmp_path: Path) -> None:
 def test_a_sentinel_in_a_target_of_numbers_is_pointed_out(tmp_path: Path) -> None:
     rows = "".join(f"{index % 7},{-999 if index % 9 == 0 else index / 8}\n" for index in range(90))
     notes = read_table(write_table(tmp_path, f"x,y\n{rows}"), "y").notes
-    assert notes == ("-999 in y, in 10 rows, may stand for a missing value; --missing y=-999 reads it so",)
+    assert notes == ("-999 in y, in 10 rows, may stand for a missing value; --missing y=-999 reads it as missing",)
 
 
 def test_a_row_of_values_that_occurs_twice_is_no_header_that_is_repeated(tmp_path: Path) -> None:
@@ -72,4 +72,4 @@ def test_of_many_equal_names_the_first_are_told_and_the_others_counted(tmp_path:
     layout = layout_of(write_table(tmp_path, ",".join(["a"] * 200) + "\n" + ",".join(["1"] * 200) + "\n"))
     assert layout.names[:3] == ("a", "a_2", "a_3")
     assert len(set(layout.names)) == 200
-    assert layout.notes[-1] == "194 more columns are renamed, as they have no name of their own"
+    assert layout.notes[-1] == "194 more columns are renamed, because their names are missing or repeated"

@@ -63,7 +63,7 @@ def test_a_long_frame_is_encoded_in_parts() -> None:
     ("content", "options", "message"),
     [
         (CONTENT, {"target": "price", "columns": []}, "expected columns to learn from, found none; "),
-        (CONTENT, {"target": "price", "drop": ["price"]}, "expected price as the target alone, found it among "),
+        (CONTENT, {"target": "price", "drop": ["price"]}, "expected price only as the target, found price among "),
         (CONTENT, {"target": "weight"}, "expected a column 'weight', found the columns size, color, wild, price; "),
         ("a,y\n1,\n2,\n", {"target": "y"}, "expected a value of y in some row, found none; "),
         ("y\n1\n0\n", {"target": "y"}, "expected a column beside the target, found none; "),
@@ -87,11 +87,11 @@ def test_an_unknown_task_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "texts", "note"),
     [
-        (100, 100, "left out the name: it has a text of its own in 100 of 100 rows; --keep takes it all the same"),
-        (100, 51, "left out the name: none of its 51 texts occurs in 5 rows; --keep takes it all the same"),
+        (100, 100, "left out the name: it has 100 different texts in 100 rows; --keep takes it anyway"),
+        (100, 51, "left out the name: none of its 51 texts occurs in 5 rows; --keep takes it anyway"),
         (100, 50, None),
         (20, 20, None),
-        (502, 251, "left out the name: none of its 251 texts occurs in 5 rows; --keep takes it all the same"),
+        (502, 251, "left out the name: none of its 251 texts occurs in 5 rows; --keep takes it anyway"),
         (502, 250, None),
     ],
 )
@@ -120,7 +120,7 @@ def test_rare_texts_are_one_category_together() -> None:
         is_open=True,
         frequencies=(0.3, 0.1, 0.6),
     )
-    assert table.notes == ("of the 62 texts of name, 2 have an input of their own, and the others share one",)
+    assert table.notes == ("2 of the 62 texts of name have an input each, and the others share one",)
     assert table.x[0].tolist() == [0, 0, 1]
     assert table.x[60].tolist() == [1, 0, 0]
     assert (parse_text(column, "never seen"), parse_text(column, "rare 3")) == (3, 2)
@@ -136,15 +136,15 @@ def test_a_column_that_is_kept_has_its_most_common_texts_though_they_are_rare() 
     assert isinstance(column, CategoricalColumn)
     assert column.categories == (*(f"name {index:03}" for index in range(249)), "name 349")
     assert column.is_pooled
-    inputs = "250 have an input of their own, and the others share one, though none occurs in 5 rows"
-    assert table.notes == (f"of the 350 texts of name, {inputs}",)
+    inputs = "have an input each, and the others share one, although none occurs in 5 rows"
+    assert table.notes == (f"250 of the 350 texts of name {inputs}",)
 
 
 def test_a_column_of_several_units_is_said_to_be_one() -> None:
     fuel = [f"{index} {'kWh' if index % 3 else 'gal'}" for index in range(60)]
     table = table_from_frame(pl.DataFrame({"fuel": fuel, "x": [1, 0, 2] * 20, "y": [0, 1] * 30}), "y")
     units = "its texts are numbers of several units, such as 0 gal and 1 kWh"
-    assert table.notes == (f"left out fuel: {units}; --keep takes it all the same",)
+    assert table.notes == (f"left out fuel: {units}; --keep takes it anyway",)
 
 
 def test_a_table_without_a_column_to_learn_from_is_refused() -> None:

@@ -252,7 +252,7 @@ NESTED = (
         ({"a": np.array([1j, 2]), "y": [0, 1]}, NESTED),
         ({"a": [b"x", None], "y": [0, 1]}, NESTED),
         ({"a": pd.Series([("x", 1)], dtype="category"), "y": [0]}, NESTED),
-        ({"a": [1, 2, 3], "y": [0, 1]}, "expected as many rows in each column, found 2 in y and 3 in a; "),
+        ({"a": [1, 2, 3], "y": [0, 1]}, "expected the same number of rows in each column, found 2 in y and 3 in a; "),
         ({"a": 1, "y": [0, 1]}, "expected the values of the column 'a', found a single int; put them in a list"),
         ({"a": "xy", "y": [0, 1]}, "expected the values of the column 'a', found a single str; put them in a list"),
         ({"a": [1, math.inf], "y": [0, 1]}, "expected finite numbers, found inf in the column 'a', row 2; "),
@@ -261,7 +261,7 @@ NESTED = (
         (pl.Series([1, 2]), f"{OTHER_FRAME}Series; make one of it"),
         (pd.Series([1, 2]), f"{OTHER_FRAME}Series; make one of it"),
         (pl.LazyFrame({"y": [1]}), f"{OTHER_FRAME}LazyFrame; make one of it"),
-        (ArrowOnly(pl.Series([1, 2])), "expected columns of Arrow that polars takes, found others: "),
+        (ArrowOnly(pl.Series([1, 2])), "expected columns of Arrow that polars can read, found others: "),
     ],
 )  # fmt: skip
 def test_a_frame_that_makes_no_table_is_refused_in_one_sentence(frame: Any, message: str) -> None:

@@ -166,7 +166,7 @@ def test_types_are_told_from_all_rows_of_large_files(tmp_path: Path, monkeypatch
     [
         ("a,c,y", "expected the columns of {0}, found no 'b' but 'c'; give all files the same columns"),
         ("a,y", "expected the columns of {0}, found no 'b'; give all files the same columns"),
-        ("a,b,y,c", "expected the columns of {0}, found 'c' besides; give all files the same columns"),
+        ("a,b,y,c", "expected the columns of {0}, found also 'c'; give all files the same columns"),
         (
             "1,2,3",
             "expected the columns of {0}, found no 'a' but '1'; give all files the same columns, with their names "
@@ -195,7 +195,7 @@ def test_a_column_that_is_left_out_may_be_missing_elsewhere(tmp_path: Path) -> N
     ("bad", "message"),
     [
         ("inf,1", "expected finite numbers, found inf in the column 'a', row 2 of {1}; "),
-        ("none,1", "'none' in a is taken for missing, in row 2 of {1}"),
+        ("none,1", "'none' in a is read as missing, in row 2 of {1}"),
         ("1,2,3", "{1}: expected 2 fields in each row, as in the header, found 3 in line 3; "),
         ('5" pipe,1', "{1}: expected quotes around whole fields, found one inside a field in line 3; "),
     ],
@@ -207,7 +207,7 @@ def test_a_message_names_the_file_and_the_row_in_it(tmp_path: Path, bad: str, me
         told = "\n".join(read_frame([one, two]).notes)
     except TableError as error:
         told = str(error)
-    assert message.format(one, two).replace("is taken", "does not fit, and is taken") in told
+    assert message.format(one, two).replace("is read", "does not fit, and is read") in told
 
 
 def test_a_message_about_all_files_names_the_first_and_their_number(parts: list[Path], tmp_path: Path) -> None:

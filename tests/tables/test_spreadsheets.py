@@ -125,7 +125,7 @@ def test_errors_and_formulas_without_values_are_missing(tmp_path: Path) -> None:
     found = read_frame(write_book(tmp_path / "table.xlsx", {"Sheet": rows}))
     assert found.frame.rows() == [(1, None, 2), (None, 5, None), (3, None, None), (4, 6, 7)]
     assert found.notes[1:] == (
-        "cells with an error such as #DIV/0! are taken for missing: 3 in all",
+        "cells with an error such as #DIV/0! are read as missing: 3 in all",
         "formulas without a value are missing, 2 in all; save the file in a spreadsheet program to compute them",
     )
 
@@ -166,7 +166,7 @@ def test_cells_that_are_merged_with_one_above_have_its_value(tmp_path: Path) -> 
     assert found.frame.rows() == [("north", "a", 1), ("north", "b", 2), ("south", "c", 3), ("south", "d", 4)]
     assert found.notes == (
         "read the sheet 'Sheet'",
-        "merged cells have the value of the top one in each row: 2 more cells",
+        "each row of merged cells has the value of the top cell: 2 more cells",
         "left out what is above line 2",
     )
 
@@ -191,11 +191,11 @@ def test_the_first_visible_sheet_with_cells_is_read_unless_another_is_named(tmp_
     book.save(path)
     found = read_frame(path)
     assert found.frame.to_dict(as_series=False) == TABLE
-    assert found.notes == ("read the sheet 'One', and not Two, Lists, which --sheet chooses",)
+    assert found.notes == ("read the sheet 'One', and not Two, Lists; --sheet chooses another",)
     two = read_frame(path, sheet="Two")
     assert (two.frame.rows(), two.notes) == (
         [(5, 6)],
-        ("read the sheet 'Two', and not One, Lists, which --sheet chooses",),
+        ("read the sheet 'Two', and not One, Lists; --sheet chooses another",),
     )
     assert read_names(path, Hints(sheet="Two")) == ["p", "q"]
     assert next(read_batches(path, sheet="Two")).rows() == [("5", "6")]
@@ -208,7 +208,7 @@ def test_the_first_visible_sheet_with_cells_is_read_unless_another_is_named(tmp_
 
 
 def test_a_sheet_of_another_file_is_refused(tmp_path: Path) -> None:
-    expected = "expected a spreadsheet, of which --sheet names a sheet, found a "
+    expected = "expected a spreadsheet, because --sheet names a sheet, found a "
     path = write_table(tmp_path, "a,b\n1,2\n")
     assert refusal_of(path, sheet="x") == f"{expected}file of text; leave --sheet out"
     pl.DataFrame({"a": [1]}).write_parquet(path)
@@ -284,7 +284,7 @@ def test_a_book_as_spreadsheet_programs_write_it_is_read(tmp_path: Path) -> None
     ]
     assert batches.notes == (
         "read the sheet 'A & B'",
-        "cells with an error such as #VALUE! are taken for missing: 2 in all",
+        "cells with an error such as #VALUE! are read as missing: 2 in all",
         "formulas without a value are missing, 1 in all; save the file in a spreadsheet program to compute them",
     )
 

@@ -56,7 +56,7 @@ COLUMNS: dict[str, tuple[list[str], list[Any], list[str]]] = {
         [950.0, 1200.0, 3.4e6],
         ["'$3.4M' in v is read as 3400000, '1.2K' as 1200"],
     ),
-    "thousands alone": (["1.2K", "3K"], [1.2, 3.0], ["'1.2K' in v is read as 1.2, and counts in K"]),
+    "thousands alone": (["1.2K", "3K"], [1.2, 3.0], ["'1.2K' in v is read as 1.2, and the column counts in K"]),
     "metres or none": (["1.2 m", "3"], [1.2, 3.0], ["'1.2 m' in v is read as 1.2, and 1 of 2 cells have no m"]),
     "units of the world": (["5 zł", "7,5 zł"], [5.0, 7.5], ["'7,5 zł' in v is read as 7.5"]),
     "rents": (["5 €/m²", "7 €/m²"], [5.0, 7.0], ["'5 €/m²' in v is read as 5"]),
@@ -68,12 +68,12 @@ COLUMNS: dict[str, tuple[list[str], list[Any], list[str]]] = {
     "stars": (
         ["1.5**", "2.5", "3.5*", "4.5"],
         [1.5, 2.5, 3.5, 4.5],
-        ["'1.5**' in v is read as 1.5: the mark '*' is passed over, in 2 cells"],
+        ["'1.5**' in v is read as 1.5: the mark '*' is ignored, in 2 cells"],
     ),
     "footnotes": (
         ["1.5[1]", "2.5", "3.5[12]"],
         [1.5, 2.5, 3.5],
-        ["'1.5[1]' in v is read as 1.5: the mark '[1]' is passed over, in 2 cells"],
+        ["'1.5[1]' in v is read as 1.5: the mark '[1]' is ignored, in 2 cells"],
     ),
     "limits": (
         ["<0.5", "2.5", "3.5", "7.5"],
@@ -85,14 +85,14 @@ COLUMNS: dict[str, tuple[list[str], list[Any], list[str]]] = {
         ["1.5 p", "2.5", "3.5 e", "4.5"],
         [1.5, 2.5, 3.5, 4.5],
         [
-            "'1.5 p' in v is read as 1.5: the mark 'p' is passed over, in 1 cell",
-            "'3.5 e' in v is read as 3.5: the mark 'e' is passed over, in 1 cell",
+            "'1.5 p' in v is read as 1.5: the mark 'p' is ignored, in 1 cell",
+            "'3.5 e' in v is read as 3.5: the mark 'e' is ignored, in 1 cell",
         ],
     ),
     "shares and percents": (
         ["0.5", "25%", "0.125"],
         [0.5, 0.25, 0.125],
-        ["'25%' in v is read as 0.25, and 2 of 3 cells have no %, which are taken for shares"],
+        ["'25%' in v is read as 0.25, and 2 of 3 cells have no % and are read as shares"],
     ),
     "percents with and without a sign": (
         ["50", "25%", "12.5"],
@@ -103,29 +103,29 @@ COLUMNS: dict[str, tuple[list[str], list[Any], list[str]]] = {
     "words of pandas": (
         ["1.5", "None", "<NA>", "None", "2.5"],
         [1.5, None, None, None, 2.5],
-        ["'None', '<NA>' in v are taken for missing, in 3 rows"],
+        ["'None', '<NA>' in v are read as missing, in 3 rows"],
     ),
     "a word of pandas": (["1.5", "NA", "NA", "2.5"], [1.5, None, None, 2.5], []),
     "a word among words": (
         ["red", "None", "blue", "", " None"],
         ["red", None, "blue", None, None],
-        ["'None' in v is taken for missing, in 2 rows"],
+        ["'None' in v is read as missing, in 2 rows"],
     ),
     "gaps among words": (["red", "", "blue"], ["red", None, "blue"], []),
     "a dash for missing": (
         ["1.5", "-", "-", "2.5", "-", "3.5"],
         [1.5, None, None, 2.5, None, 3.5],
-        ["'-' in v is taken for missing, in 3 rows"],
+        ["'-' in v is read as missing, in 3 rows"],
     ),
     "a word for missing": (
         ["12", "unknown", "9", "unknown", "unknown", "7"],
         [12.0, None, 9.0, None, None, 7.0],
-        ["'unknown' in v is taken for missing, in 3 rows"],
+        ["'unknown' in v is read as missing, in 3 rows"],
     ),
     "a stray word": (
         [*MANY, "oops"],
         [*map(float, MANY), None],
-        ["'oops' in v does not fit, and is taken for missing, in row 31"],
+        ["'oops' in v does not fit, and is read as missing, in row 31"],
     ),
     "codes": (
         ["02139", "10001", "94105"],
@@ -171,7 +171,7 @@ COLUMNS: dict[str, tuple[list[str], list[Any], list[str]]] = {
     "an error of a spreadsheet": (
         ["1.5", "#DIV/0!", "2.5", "#DIV/0!"],
         [1.5, None, 2.5, None],
-        ["'#DIV/0!' in v is taken for missing, in 2 rows"],
+        ["'#DIV/0!' in v is read as missing, in 2 rows"],
     ),
     "months": (["01", "02", "12"], [1, 2, 12], []),
     "names of things": (["C001", "C002", "C003"], ["C001", "C002", "C003"], []),
@@ -182,7 +182,7 @@ COLUMNS: dict[str, tuple[list[str], list[Any], list[str]]] = {
     "yes in any case": (
         ["Yes", "yes", "No", "Yes", "NO", "No"],
         ["Yes", "Yes", "No", "Yes", "No", "No"],
-        ["in v 'NO' is taken for 'No', 'yes' is taken for 'Yes'"],
+        ["in v 'NO' is read as 'No', 'yes' is read as 'Yes'"],
     ),
     "many words in any case": (["a", "A", "b", "c", "d"], ["a", "A", "b", "c", "d"], []),
     "blanks": (["good", "good ", " bad"], ["good", "good", "bad"], []),
@@ -249,8 +249,8 @@ def test_numbers_of_another_unit_are_missing_where_numbers_are_wanted(tmp_path: 
     found = read_frame(path, options=ColumnOptions(numeric=("v",)))
     assert found.frame["v"].to_list() == [*map(float, MANY), None, None, None, 7, None, None]
     assert found.notes == (
-        "'oops' in v is taken for missing, in 1 row",
-        "numbers in v of another unit than most, such as '500 g', are taken for missing, in 3 rows",
+        "'oops' in v is read as missing, in 1 row",
+        "numbers in v with another unit than most, such as '500 g', are read as missing, in 3 rows",
         "'0.5 kg' in v is read as 0.5, and 1 of 31 cells have no kg",
     )
     assert found.spellings["v"].absent == ("oops", "500 g", "750 g")

@@ -27,15 +27,15 @@ SPECS = (
 )
 UNSEEN = UnseenValues(COLUMNS, SPECS)
 TEXTS = {
-    "number": {"1": None, "": "number: the value is missing, and none was in training"},
+    "number": {"1": None, "": "number: the value is missing, and no value was missing in training"},
     "gap": {"1": None, "NA": None},
     "colour": {
         "red": None,
         "violet": "colour: 'violet' was not seen in training",
-        "NA": "colour: the value is missing, and none was in training",
+        "NA": "colour: the value is missing, and no value was missing in training",
     },
     "pooled": {"common": None, "rare": None, "odd": "pooled: 'odd' was not seen in training"},
-    "when": {"2024-01-31": None, "?": "when: the value is missing, and none was in training"},
+    "when": {"2024-01-31": None, "?": "when: the value is missing, and no value was missing in training"},
 }
 
 
