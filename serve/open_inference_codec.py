@@ -188,7 +188,7 @@ def _check_column(name: str, array: np.ndarray, columns: tuple[str, ...]) -> np.
 def _to_numbers(name: str, column: ColumnSpec, array: np.ndarray) -> np.ndarray:
     """The numbers of a column's values, the same as `parse_json` and `parse_text` give for each value."""
     if isinstance(column, NumericColumn) and array.dtype.kind in "fiu":
-        values = column.without_marks(array.astype(np.float64))
+        values = column.without_sentinels(array.astype(np.float64))
         is_right = np.abs(values) < BEYOND_FLOAT32
         takes_missing = column.missing or column.is_open
         is_wrong = ~(is_right | np.isnan(values)) if takes_missing else ~is_right

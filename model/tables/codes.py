@@ -13,8 +13,8 @@ MIN_ID_DIGITS = 12
 _SAMPLED_ROWS = 100
 # Points in time from 2008 to 2039 in milliseconds, microseconds or nanoseconds, and the digits of a date and a time.
 _SINCE_1970 = r"(1[2-9]|2[01])(\d{11}|\d{14}|\d{17})"
-_MOMENT = r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-4])[0-5]\d([0-5]\d)?"
-_TIMES = f"^({_SINCE_1970}|{_MOMENT})$"
+_DATE_AND_TIME = r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-4])[0-5]\d([0-5]\d)?"
+_TIMES = f"^({_SINCE_1970}|{_DATE_AND_TIME})$"
 _WHOLE = r"^[+-]?\d+$"
 
 

@@ -28,7 +28,7 @@ class ColumnOptions(NamedTuple):
     missing: Sequence[str] = ()
     kept: Collection[str] = ()
 
-    def marks(self, name: str, names: Collection[str]) -> tuple[str, ...]:
+    def sentinels(self, name: str, names: Collection[str]) -> tuple[str, ...]:
         """What stands for a missing value in a column.
 
         Args:
@@ -40,17 +40,17 @@ class ColumnOptions(NamedTuple):
 
         Example:
             >>> options = ColumnOptions(missing=["-999", "age=0"])
-            >>> options.marks("age", ["age", "size"]), options.marks("size", ["age", "size"])
+            >>> options.sentinels("age", ["age", "size"]), options.sentinels("size", ["age", "size"])
             (('-999', '0'), ('-999',))
         """
-        marks = []
+        sentinels = []
         for each in self.missing:
-            owner, _, mark = each.rpartition("=")
+            owner, _, sentinel = each.rpartition("=")
             if owner not in names:
-                marks.append(each)
+                sentinels.append(each)
             elif owner == name:
-                marks.append(mark)
-        return tuple(marks)
+                sentinels.append(sentinel)
+        return tuple(sentinels)
 
     def check(self, names: Iterable[str]) -> None:
         """Check that the named columns are there, and that none is both categorical and numeric.
@@ -62,7 +62,7 @@ class ColumnOptions(NamedTuple):
             TableError: if a column is not there, or if one is both categorical and numeric.
         """
         available = set(names)
-        owners = [owner for owner, mark, _ in (each.rpartition("=") for each in self.missing) if mark]
+        owners = [owner for owner, sentinel, _ in (each.rpartition("=") for each in self.missing) if sentinel]
         for name in (*self.categorical, *self.numeric, *self.kept, *owners):
             if name not in available:
                 raise TableError(f"a column {quote(name)}", f"the columns {join_names(sorted(available))}", "name one")

@@ -3,8 +3,8 @@
 A value takes two steps. `model.tables.parsing` turns it, as it is written, into a float64: a number, the index of a
 category, or NaN if it is missing. `encode` turns those into the float32 inputs. An open column also takes values of a
 kind that training never saw: a text that is not one of its categories, or a missing value although training had none.
-In a text column, the inputs of such a value are the averages of the column's inputs in training. But if rare texts share
-an input, such a text has that input. In a column of numbers or dates, all inputs of such a value are 0.
+In a text column, the inputs of such a value are the averages of the column's inputs in training. But if rare texts
+share an input, such a text has that input. In a column of numbers or dates, all inputs of such a value are 0.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class NumericColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
         """The inputs of a missing value if none was missing in training, in float32."""
         return np.zeros(self.input_count, np.float32)
 
-    def without_marks(self, values: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
+    def without_sentinels(self, values: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
         """The values, with NaN for numbers that stand for a missing value, such as -999."""
         marks = [float(text) for text in self.spelling.absent if PLAIN_NUMBER.fullmatch(text)]
         if not marks:

@@ -117,7 +117,7 @@ def read_files(
         types |= {
             column.name: common_type([types.get(column.name, column.dtype), column.dtype]) for column in part.columns
         }
-        size = sum(column.size() for column in part.columns)
+        size = sum(column.bytes_in_memory() for column in part.columns)
         left -= storage.memory_of(len(part.columns[0]), len(part.columns), size)
         parts.append(part)
     if len(parts) == 1:

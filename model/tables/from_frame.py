@@ -81,6 +81,6 @@ def table_from(
 
     def read() -> TypedFrame:
         columns = [stored(column) for column in frame_columns(frame).read(select)]
-        return typed_frame(columns, options=options, amounts=(name_text(target),))
+        return typed_frame(columns, options=options, never_ids=(name_text(target),))
 
     return learn_table(read, name_text(target), columns=named, drop=dropped, task=task, keep=kept, strict=strict)

@@ -80,12 +80,12 @@ def parse_text(column: ColumnSpec, text: str) -> float:
         return _missing(column, quote(text)) if is_missing else _date(column, bare)
     if bare in MISSING or bare in column.spelling.absent or bare.lower().lstrip("+-") == "nan":
         return _missing(column, quote(text))
-    return _unless_mark(column, spelled_number(column, bare), text)
+    return _unless_sentinel(column, spelled_number(column, bare), text)
 
 
-def _unless_mark(column: NumericColumn, value: float, written: Any) -> float:
+def _unless_sentinel(column: NumericColumn, value: float, written: Any) -> float:
     """A number, unless it stands for a missing value in its column."""
-    if column.spelling.absent and math.isnan(column.without_marks(np.array([value]))[0]):
+    if column.spelling.absent and math.isnan(column.without_sentinels(np.array([value]))[0]):
         return _missing(column, quote(written))
     return value
 
@@ -131,7 +131,7 @@ def parse_json(column: ColumnSpec, value: Any) -> float:
             return parse_text(column, value)
         if not isinstance(value, float):
             raise ParseError("a number", describe_json(value))
-        return _unless_mark(column, check_float32(value), f"{value:g}")
+        return _unless_sentinel(column, check_float32(value), f"{value:g}")
     if isinstance(column, CategoricalColumn) and isinstance(value, float):
         value = number_text(value)
     is_boolean = isinstance(column, CategoricalColumn) and column.boolean

@@ -77,7 +77,7 @@ def read_frame(
                 doubts_points=found.decimal != "",
                 options=options,
                 places=found.places,
-                amounts=() if target is None else (target,),
+                never_ids=() if target is None else (target,),
                 words=found.words,
             )
         except MemoryError:

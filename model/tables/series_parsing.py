@@ -55,7 +55,7 @@ def parse_series(column: ColumnSpec, series: polars.Series, first: int = 0) -> F
     else:
         values = _parsed(column, series)
     if isinstance(column, NumericColumn):
-        values = column.without_marks(values)
+        values = column.without_sentinels(values)
     absent = np.isnan(values)
     unknown = values == _UNKNOWN_CATEGORY
     wrong = unknown if isinstance(column, CategoricalColumn) else ~(absent | fits_float32(values))

@@ -117,7 +117,7 @@ class StoredColumn:
             start += height
         return column
 
-    def size(self) -> int:
+    def bytes_in_memory(self) -> int:
         """How many bytes of the values are in memory.
 
         Returns:

@@ -137,7 +137,7 @@ def check_kinds(kinds: dict[str, str]) -> None:
         raise TableError("numbers, texts, dates or truth values", found, remedy)
 
 
-def infinite_numbers(column: pl.Series, places: RowPlaces = ONE_FILE) -> list[TableError]:
+def infinity_errors(column: pl.Series, places: RowPlaces = ONE_FILE) -> list[TableError]:
     """The error for a column that has infinite numbers.
 
     Args:
@@ -148,7 +148,7 @@ def infinite_numbers(column: pl.Series, places: RowPlaces = ONE_FILE) -> list[Ta
         One error, which names the first such number; no error if all numbers are finite or missing.
 
     Example:
-        >>> infinite_numbers(pl.Series("a", [1.0, None])), infinite_numbers(pl.Series("a", [float("inf")]))[0].found
+        >>> infinity_errors(pl.Series("a", [1.0, None])), infinity_errors(pl.Series("a", [float("inf")]))[0].found
         ([], "inf in the column 'a', row 1")
     """
     infinite = column.alias("").is_infinite() if column.dtype == pl.Float64 else pl.Series([False])

@@ -22,21 +22,21 @@ from model.tables.doubtful_points import may_be_thousands, read_points
 from model.tables.errors import TableError
 from model.tables.far_dates import far_date_notes
 from model.tables.frames import pl
-from model.tables.missing_marks import without_marks
 from model.tables.missing_words import MissingWords, missing_notes, missing_words
 from model.tables.number_columns import read_numbers
 from model.tables.row_places import ONE_FILE, RowPlaces
+from model.tables.sentinels import without_sentinels
 from model.tables.series_parsing import date_seconds
 from model.tables.spelling import PLAIN_NUMBERS, NumberSpelling, numbers_of_other_units
 from model.tables.stored_columns import StoredColumn
 from model.tables.stored_frame import StoredFrame
 from model.tables.text_columns import ReadTexts, read_texts
 from model.tables.text_counts import text_counts
-from model.tables.type_inference import bare_texts, infer_type, infinite_numbers
+from model.tables.type_inference import bare_texts, infer_type, infinity_errors
 from model.tables.written_numbers import is_number_like
 
 # The most texts of a numeric column that are remembered because they are not numbers.
-MAX_MARKS = 100
+MAX_REMEMBERED = 100
 
 
 class TypedFrame(NamedTuple):
@@ -75,7 +75,7 @@ def typed_frame(
     prefers_comma: bool = False,
     options: ColumnOptions = NO_OPTIONS,
     places: RowPlaces = ONE_FILE,
-    amounts: Container[str] = (),
+    never_ids: Container[str] = (),
     words: Mapping[str, MissingWords] | None = None,
     doubts_points: bool = False,
 ) -> TypedFrame:
@@ -88,7 +88,7 @@ def typed_frame(
         prefers_comma: as in `read_texts`.
         options: what the user says about the columns.
         places: in which file each row is.
-        amounts: the names of columns whose whole numbers are never ids, such as the target.
+        never_ids: the names of columns whose whole numbers are never ids, such as the target.
         words: as in `FileColumns`.
         doubts_points: whether 20.000 may be twenty thousand, in a column in which all numbers are written so.
 
@@ -108,16 +108,16 @@ def typed_frame(
     names = [column.name for column in columns]
     if options.decimal is not None:
         prefers_comma = options.decimal == ","
-    marks = {name: options.marks(name, names) for name in names}
-    read_values = partial(_read_values, prefers_comma, doubts_points, options, places, amounts)
+    sentinels = {name: options.sentinels(name, names) for name in names}
+    read_values = partial(_read_values, prefers_comma, doubts_points, options, places, never_ids)
     read: list[ReadTexts] = []
     kept: list[StoredColumn] = []
     infinite: list[TableError] = []
     while columns:
         column = columns.pop(0)
         values = column.load()
-        found = _read_marked(values, marks[column.name], words, read_values)
-        infinite += infinite_numbers(found.column, places)
+        found = _read_with_sentinels(values, sentinels[column.name], words, read_values)
+        infinite += infinity_errors(found.column, places)
         kept.append(column.replaced(values, found.column))
         read.append(found._replace(column=found.column.clear()))
     for error in infinite:
@@ -128,18 +128,18 @@ def typed_frame(
         {each.column.name: each.spelling for each in read if each.spelling is not None},
         frozenset(each.column.name for each in read if each.is_folded),
         {each.column.name: each.dates for each in read if each.dates is not None},
-        {name: texts for name, texts in marks.items() if texts},
+        {name: texts for name, texts in sentinels.items() if texts},
     )
 
 
-def _read_marked(
+def _read_with_sentinels(
     values: pl.Series,
-    marks: Sequence[str],
+    sentinels: Sequence[str],
     words: Mapping[str, MissingWords] | None,
     read: Callable[[pl.Series], ReadTexts],
 ) -> ReadTexts:
     """A column without the values that stand for a missing value, with notes on all of these."""
-    column, told = without_marks(values, marks)
+    column, told = without_sentinels(values, sentinels)
     absent = missing_words(column) if words is None else words.get(column.name, MissingWords({}))
     found = read(column)
     return found._replace(notes=told + found.notes + missing_notes(column.name, found.column.dtype, absent))
@@ -150,7 +150,7 @@ def _read_values(
     doubts_points: bool,
     options: ColumnOptions,
     places: RowPlaces,
-    amounts: Container[str],
+    never_ids: Container[str],
     column: pl.Series,
 ) -> ReadTexts:
     """A column, read as the user's options and its values say."""
@@ -162,7 +162,7 @@ def _read_values(
         return _read_numbers(column, prefers_comma, options, places)
     if column.name in options.numeric and column.dtype.is_numeric():
         return ReadTexts(infer_type(column))
-    column = _whole_numbers(column) if column.name in amounts else column
+    column = _whole_numbers(column) if column.name in never_ids else column
     return _read_column(column, prefers_comma, options.dates, places)
 
 
@@ -225,8 +225,8 @@ def _read_numbers(column: pl.Series, prefers_comma: bool, options: ColumnOptions
     """A column that the user names as numeric. All values that are not numbers are missing."""
     bare = bare_texts(column)
     others = [text for text in bare.drop_nulls().unique(maintain_order=True).to_list() if not is_number_like(text)]
-    others = others[:MAX_MARKS]
-    numbers, told = without_marks(bare.alias(column.name), others)
+    others = others[:MAX_REMEMBERED]
+    numbers, told = without_sentinels(bare.alias(column.name), others)
     numbers = numbers.cast(pl.Float64) if are_codes(numbers) else _whole_numbers(numbers)
     inferred = infer_type(numbers)
     found = ReadTexts(inferred)
@@ -234,7 +234,7 @@ def _read_numbers(column: pl.Series, prefers_comma: bool, options: ColumnOptions
         found = read_texts(inferred, prefers_comma, _date_styles(options.dates), places)
     if found.column.dtype == pl.String:
         numbers, units, said = _without_other_units(numbers, prefers_comma)
-        others, told = [*others, *units[:MAX_MARKS]], told + said
+        others, told = [*others, *units[:MAX_REMEMBERED]], told + said
         found = read_texts(numbers, prefers_comma, _date_styles(options.dates), places) if units else found
     if found.dates is not None or not found.column.dtype.is_numeric():
         first = quote(next(iter(column.drop_nulls()), ""))

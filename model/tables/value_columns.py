@@ -121,7 +121,7 @@ def column_of_objects(values: Sequence[Any]) -> pl.Series:
         return _unlearnable(len(values))
     if _all(kinds, (bool, np.bool_)):
         return pl.Series("", [None if value is None else bool(value) for value in present], dtype=pl.Boolean)
-    found = _numbers(present, kinds) if _all(kinds, _NUMBERS) and bool not in kinds else _moments(present, kinds)
+    found = _numbers(present, kinds) if _all(kinds, _NUMBERS) and bool not in kinds else _times(present, kinds)
     if found is not None:
         return found
     return pl.Series("", [None if value is None else str(value) for value in present], dtype=pl.String)
@@ -151,7 +151,7 @@ def _numbers(present: list[Any], kinds: set[type]) -> pl.Series | None:
         return None
 
 
-def _moments(present: list[Any], kinds: set[type]) -> pl.Series | None:
+def _times(present: list[Any], kinds: set[type]) -> pl.Series | None:
     """The dates, times or durations, with points in time in UTC; None if the values are not all of one kind."""
     if _all(kinds, datetime):
         if len({value.tzinfo is None for value in present if value is not None}) > 1:

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from model import TableError
-from model.tables.type_inference import check_kinds, infer_type, infinite_numbers, unlearnable_kind
+from model.tables.type_inference import check_kinds, infer_type, infinity_errors, unlearnable_kind
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,6 @@ def test_columns_that_cannot_be_learned_from_are_refused_together() -> None:
 
 def test_an_infinite_number_is_refused() -> None:
     for finite in (pl.Series([1.0, None]), pl.Series(["inf"]), pl.Series([date(2024, 1, 31)])):
-        assert infinite_numbers(finite) == []
-    (error,) = infinite_numbers(pl.Series("a", [1.0, None, -math.inf, math.inf]))
+        assert infinity_errors(finite) == []
+    (error,) = infinity_errors(pl.Series("a", [1.0, None, -math.inf, math.inf]))
     assert str(error).endswith("found -inf in the column 'a', row 3; mend it or leave the field empty")
