@@ -106,8 +106,8 @@ def column_of_objects(values: Sequence[Any]) -> pl.Series:
         values: of any types; None, NaN, NaT and NA are missing.
 
     Returns:
-        A column of truth values, numbers, dates, times or durations if all values are of one of these kinds, otherwise
-        of texts; of Object if some values are nested.
+        A column of truth values, numbers, dates, times or durations, if all values are of one of these kinds. Otherwise
+        it is a column of texts, or of Object if some values are nested.
 
     Example:
         >>> column_of_objects([True, None]).dtype, column_of_objects([True, 2]).to_list()
