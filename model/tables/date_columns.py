@@ -87,8 +87,8 @@ def date_parts(seconds: Float[np.ndarray, " rows"]) -> dict[str, Float[np.ndarra
         seconds: [rows] since 1970, none missing.
 
     Returns:
-        [rows] float64 for each part: the year, the month, the day of the month, the day of the week and the hour. All but
-        the year are counted from 0, where Monday is 0. The hour has a fraction.
+        [rows] float64 for each part: the year, the month, the day of the month, the day of the week and the hour. All
+        but the year are counted from 0, where Monday is 0. The hour has a fraction.
 
     Example:
         >>> [float(part[0]) for part in date_parts(np.array([1.5 * 3600])).values()]

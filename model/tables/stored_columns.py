@@ -80,8 +80,8 @@ class StoredColumn:
         """The values of all rows.
 
         Returns:
-            The values. If most pieces of numbers are in the file, the values have memory pages of their own. So the system
-            gets their memory back when they are no longer used.
+            The values. If most pieces of numbers are in the file, the values have memory pages of their own. So the
+            system gets their memory back when they are no longer used.
         """
         in_file = sum(isinstance(each, Place) for each in self._pieces)
         if self.null_count or self.dtype not in NUMBERS or 2 * in_file <= len(self._pieces):
