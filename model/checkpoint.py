@@ -16,11 +16,13 @@ from model.checkpoint_format import (
     FORMAT,
     NO_DIGEST,
     FormatError,
+    MembersRecord,
     Metadata,
     TrainingRecord,
     deserialize,
     serialize,
 )
+from model.ensembles import Ensemble
 from model.messages import RefusalError, describe_error, join_names, refusal_sentence
 from model.network import Network, Params
 from model.tables.columns import IDENTITY, ColumnSpecs, NumericColumn
@@ -48,8 +50,7 @@ class Checkpoint:
     """A trained network, and everything that a prediction needs besides.
 
     Attributes:
-        network: the description of the network, or of each member of an ensemble.
-        params: of the network, or of an ensemble, with the members on a leading axis of every leaf.
+        ensemble: the networks, at least one.
         columns: the names of the columns, in the order in which they are encoded.
         target: the name of what is predicted.
         classes: what class 0, 1, … stands for; empty in a regression.
@@ -61,8 +62,7 @@ class Checkpoint:
         digest: SHA-256 over the file with the digest's own 64 characters set to zero; empty until it is saved.
     """
 
-    network: Network
-    params: Params
+    ensemble: Ensemble
     columns: tuple[str, ...]
     target: str
     classes: tuple[Class, ...]
@@ -83,15 +83,31 @@ class Checkpoint:
         return self.digest[:12]
 
     @property
-    def members(self) -> int:
+    def task(self) -> str:
+        """What the networks predict: binary, multiclass or regression."""
+        return self.ensemble[0].network.task
+
+    @property
+    def member_count(self) -> int:
         """How many networks it holds."""
-        bias = self.params[0].bias
-        return int(bias.shape[0]) if bias.ndim > 1 else 1
+        return sum(members.size for members in self.ensemble)
+
+    @property
+    def network(self) -> Network:
+        """The description of the first networks."""
+        return self.ensemble[0].network
+
+    @property
+    def params(self) -> Params:
+        """The params of the first networks: of one, or of several on a leading axis of every leaf."""
+        return self.ensemble[0].params
 
 
 # What a checkpoint and its metadata share.
 _SHARED = tuple(
-    field.name for field in fields(Checkpoint) if field.name in Metadata.__struct_fields__ and field.name != "digest"
+    field.name
+    for field in fields(Checkpoint)
+    if field.name in Metadata.__struct_fields__ and field.name not in ("ensemble", "digest")
 )
 
 
@@ -113,23 +129,26 @@ def save(path: PathLike, checkpoint: Checkpoint) -> Checkpoint:
 
     Example:
         >>> import tempfile
+        >>> from model.ensembles import Members
         >>> from model.network import init_params
         >>> network = Network((2, 2, 1))
         >>> params = init_params(network, key=jax.random.key(0))
+        >>> ensemble = (Members(network, params),)
         >>> record = TrainingRecord(table="xor", epoch=0, loss=0.7, seed=0)
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     saved = save(
-        ...         f"{folder}/xor.safetensors", Checkpoint(network, params, ("a", "b"), "xor", (0, 1), record)
-        ...     )
+        ...     saved = save(f"{folder}/xor.safetensors", Checkpoint(ensemble, ("a", "b"), "xor", (0, 1), record))
         ...     loaded = load(f"{folder}/xor.safetensors")
         >>> loaded.version == saved.version, bool((loaded.params[0].weight == params[0].weight).all())
         (True, True)
     """
     place = _resolve(path)
     shared: dict[str, Any] = {name: getattr(checkpoint, name) for name in _SHARED}
-    metadata = Metadata(format=FORMAT, members=checkpoint.members, digest=NO_DIGEST, **shared)
+    described = tuple(
+        MembersRecord(members.network, members.size, members.bins is not None) for members in checkpoint.ensemble
+    )
+    metadata = Metadata(format=FORMAT, ensemble=described, digest=NO_DIGEST, **shared)
     try:
-        data, digest = serialize(metadata, checkpoint.params, checkpoint.state)
+        data, digest = serialize(metadata, checkpoint.ensemble, checkpoint.state)
         deserialize(data)
     except FormatError as error:
         raise _refusal(path, error.expected, error.found, "nothing was written") from None
@@ -146,7 +165,7 @@ def load(path: PathLike) -> Checkpoint:
         path: the file.
 
     Returns:
-        The checkpoint, its params as JAX's arrays in float32.
+        The checkpoint, its networks with JAX's arrays in float32.
 
     Raises:
         CheckpointError: if there is no such file, if a byte of it was changed, or if its format, shapes or numbers are
@@ -158,7 +177,7 @@ def load(path: PathLike) -> Checkpoint:
         model.checkpoint.CheckpointError: nowhere.safetensors: expected a checkpoint, found no file; write one with ...
     """
     checkpoint = parse(path, read(path))
-    return replace(checkpoint, params=jax.device_put(checkpoint.params))
+    return replace(checkpoint, ensemble=jax.device_put(checkpoint.ensemble))
 
 
 def read(path: PathLike) -> bytes:
@@ -192,17 +211,17 @@ def parse(path: PathLike, data: bytes) -> Checkpoint:
         data: its bytes.
 
     Returns:
-        The checkpoint, its params as NumPy arrays, so that no device is needed.
+        The checkpoint, its networks with NumPy arrays, so that no device is needed.
 
     Raises:
         CheckpointError: as `load` does.
     """
     try:
-        metadata, params, state = deserialize(data)
+        metadata, ensemble, state = deserialize(data)
     except FormatError as error:
         raise _refusal(path, error.expected, error.found, f"train it again with `nudge train --out {path}`") from None
     shared: dict[str, Any] = {name: getattr(metadata, name) for name in _SHARED}
-    return Checkpoint(params=params, state=state, digest=metadata.digest, **shared)
+    return Checkpoint(ensemble=ensemble, state=state, digest=metadata.digest, **shared)
 
 
 def default_checkpoint(directory: PathLike, remedy: str = "name the one to use") -> Path:

@@ -15,6 +15,8 @@ import msgspec
 import numpy as np
 import safetensors.numpy
 
+from model.bins import make_bins
+from model.ensembles import Ensemble, Members
 from model.hyperparameters import Hyperparameters
 from model.messages import quote
 from model.metrics import Metrics
@@ -23,7 +25,7 @@ from model.tables.columns import CategoricalColumn, ColumnSpecs, NumericColumn, 
 from model.tables.targets import Class
 from model.tasks import TASKS
 
-FORMAT = 3
+FORMAT = 4
 # Names of tensors begin with one of these.
 PARAMS, STATE = "params.", "state."
 
@@ -79,32 +81,44 @@ class _Version(msgspec.Struct):
     format: int
 
 
+class MembersRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Networks of one description.
+
+    Attributes:
+        network: the description of each.
+        count: how many they are, from 1.
+        sees_bins: whether they see the bins of the columns.
+    """
+
+    network: Network
+    count: int
+    sees_bins: bool
+
+
 class Metadata(msgspec.Struct, forbid_unknown_fields=True):
     """The JSON of a checkpoint, with its fields in the order in which they are written.
 
     Attributes:
         format: the version of this format.
-        network: the description of the network, or of each member of an ensemble.
+        ensemble: the networks.
         columns: the names of the columns.
         target: the name of what is predicted.
         classes: what class 0, 1, … stands for; empty in a regression.
         column_specs: how each column becomes inputs; `scaling` in the JSON.
         target_scaling: how the target of a regression was scaled.
         temperature: the logits are divided by it.
-        members: how many networks the tensors hold.
         training: how the parameters came about.
         digest: SHA-256 over the whole file with the digest's own 64 characters set to zero.
     """
 
     format: int
-    network: Network
+    ensemble: tuple[MembersRecord, ...]
     columns: tuple[str, ...]
     target: str
     classes: tuple[Class, ...]
     column_specs: ColumnSpecs = msgspec.field(name="scaling")
     target_scaling: NumericColumn
     temperature: float
-    members: int
     training: TrainingRecord
     digest: str
 
@@ -115,12 +129,12 @@ _DIGEST = re.compile(rb'\\"digest\\":\\"([0-9a-f]{64})\\"')
 NO_DIGEST = "0" * 64
 
 
-def serialize(metadata: Metadata, params: Params, state: tuple[np.ndarray, ...]) -> tuple[bytes, str]:
+def serialize(metadata: Metadata, ensemble: Ensemble, state: tuple[np.ndarray, ...]) -> tuple[bytes, str]:
     """The bytes of a checkpoint, and its digest.
 
     Args:
         metadata: with NO_DIGEST as its digest.
-        params: of a network, or of an ensemble on a leading axis.
+        ensemble: the networks.
         state: the leaves of the state of training, to resume from.
 
     Returns:
@@ -134,14 +148,20 @@ def serialize(metadata: Metadata, params: Params, state: tuple[np.ndarray, ...])
     except (TypeError, ValueError, OverflowError) as error:
         raise FormatError("a checkpoint that JSON can hold", str(error)) from None
     tensors = {
-        f"{PARAMS}{index}.{name}": np.ascontiguousarray(value, np.float32)
-        for index, layer in enumerate(params)
+        _tensor_name(place, index, name): np.ascontiguousarray(value, np.float32)
+        for place, members in enumerate(ensemble)
+        for index, layer in enumerate(members.params)
         for name, value in layer._asdict().items()
     }
     tensors |= {f"{STATE}{index:04d}": np.ascontiguousarray(leaf) for index, leaf in enumerate(state)}
     blank = safetensors.numpy.save(tensors, {"nudge": text})
     digest = hashlib.sha256(blank).hexdigest()
     return _with_digest(blank, digest), digest
+
+
+def _tensor_name(place: int, layer: int, name: str) -> str:
+    """The name of a layer's weight or bias. place: of the members in the ensemble."""
+    return f"{PARAMS}{layer}.{name}" if place == 0 else f"{PARAMS[:-1]}{place + 1}.{layer}.{name}"
 
 
 def _scalar(value: Any) -> Any:
@@ -151,14 +171,14 @@ def _scalar(value: Any) -> Any:
     raise TypeError(f"a value of the type {type(value).__name__}")
 
 
-def deserialize(data: bytes) -> tuple[Metadata, Params, tuple[np.ndarray, ...]]:
+def deserialize(data: bytes) -> tuple[Metadata, Ensemble, tuple[np.ndarray, ...]]:
     """What the bytes of a checkpoint hold.
 
     Args:
         data: the whole file.
 
     Returns:
-        The metadata, the parameters as NumPy arrays in float32, and the leaves of the state of training.
+        The metadata, the networks with NumPy arrays in float32, and the leaves of the state of training.
 
     Raises:
         FormatError: if a byte was changed, or if the contents are not those of a checkpoint.
@@ -175,9 +195,17 @@ def deserialize(data: bytes) -> tuple[Metadata, Params, tuple[np.ndarray, ...]]:
         raise FormatError(f"a checkpoint of format {FORMAT}", str(error)) from None
     _check_metadata(metadata)
     _check_tensors(tensors, metadata)
-    layers = range(len(metadata.network.sizes) - 1)
-    params = [Layer(*(tensors[f"{PARAMS}{index}.{name}"] for name in Layer._fields)) for index in layers]
-    return metadata, params, tuple(tensors[name] for name in sorted(tensors) if name.startswith(STATE))
+    bins = make_bins(metadata.column_specs)
+    ensemble = tuple(
+        Members(members.network, _params(tensors, place, members.network), bins if members.sees_bins else None)
+        for place, members in enumerate(metadata.ensemble)
+    )
+    return metadata, ensemble, tuple(tensors[name] for name in sorted(tensors) if name.startswith(STATE))
+
+
+def _params(tensors: Tensors, place: int, network: Network) -> Params:
+    layers = range(len(network.sizes) - 1)
+    return [Layer(*(tensors[_tensor_name(place, index, name)] for name in Layer._fields)) for index in layers]
 
 
 def _metadata_text(data: bytes) -> str:
@@ -204,7 +232,9 @@ def _with_digest(data: bytes, digest: str) -> bytes:
 
 
 def _check_metadata(metadata: Metadata) -> None:
-    network = metadata.network
+    if not metadata.ensemble or any(members.count < 1 for members in metadata.ensemble):
+        raise FormatError("at least one network", "none")
+    network = metadata.ensemble[0].network
     class_count = TASKS[network.task].class_count(network.sizes[-1])
     for name, values, count in (
         ("columns", metadata.columns, len(metadata.column_specs)),
@@ -212,9 +242,7 @@ def _check_metadata(metadata: Metadata) -> None:
     ):
         if not len(values) == len(set(values)) == count:
             raise FormatError(f"{count} different {name}", quote(", ".join(map(str, values))))
-    inputs = count_inputs(metadata.column_specs)
-    if inputs != network.sizes[0]:
-        raise FormatError(f"columns of {network.sizes[0]} inputs", str(inputs))
+    _check_networks(metadata)
     for name, column in zip(metadata.columns, metadata.column_specs, strict=True):
         if isinstance(column, CategoricalColumn) and len(column.frequencies) not in (0, column.input_count):
             raise FormatError(f"{column.input_count} frequencies of {name}", str(len(column.frequencies)))
@@ -222,12 +250,24 @@ def _check_metadata(metadata: Metadata) -> None:
         raise FormatError("a temperature above 0", str(metadata.temperature))
 
 
+def _check_networks(metadata: Metadata) -> None:
+    first = metadata.ensemble[0].network
+    bins = make_bins(metadata.column_specs)
+    for network, _, sees_bins in map(msgspec.structs.astuple, metadata.ensemble):
+        inputs = len(bins.source) if bins and sees_bins else count_inputs(metadata.column_specs)
+        if inputs != network.sizes[0]:
+            raise FormatError(f"columns of {network.sizes[0]} inputs", str(inputs))
+        if (network.task, network.sizes[-1]) != (first.task, first.sizes[-1]):
+            raise FormatError(f"networks that all predict like {first}", str(network))
+
+
 def _check_tensors(tensors: Tensors, metadata: Metadata) -> None:
-    members = () if metadata.members == 1 else (metadata.members,)
     expected: dict[str, tuple[int, ...]] = {}
-    for index, (inputs, outputs) in enumerate(pairwise(metadata.network.sizes)):
-        expected[f"{PARAMS}{index}.weight"] = (*members, inputs, outputs)
-        expected[f"{PARAMS}{index}.bias"] = (*members, outputs)
+    for place, (network, count, _) in enumerate(map(msgspec.structs.astuple, metadata.ensemble)):
+        leading = () if count == 1 else (count,)
+        for index, (inputs, outputs) in enumerate(pairwise(network.sizes)):
+            expected[_tensor_name(place, index, "weight")] = (*leading, inputs, outputs)
+            expected[_tensor_name(place, index, "bias")] = (*leading, outputs)
     params = {name: value for name, value in tensors.items() if not name.startswith(STATE)}
     found = {name: value.shape for name, value in params.items()}
     if found != expected:

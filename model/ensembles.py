@@ -1,7 +1,7 @@
-"""Ensembles: the mean prediction of several networks, how far they are apart, and the temperature of their logits.
+"""Ensembles: the mean prediction of several networks, and how far they are apart (Lakshminarayanan et al., NeurIPS
+2017, 2.4).
 
-Everywhere in this module, `params` belongs either to one network or to an ensemble, which has its members on a leading
-axis of every leaf (Lakshminarayanan et al., NeurIPS 2017, 2.4).
+An ensemble is a tuple of `Members`. Networks of one description that see the inputs in the same way are one of them.
 """
 
 from __future__ import annotations
@@ -16,14 +16,45 @@ import numpy as np
 from jaxtyping import Float, Num
 
 from model.arrays import Array
-from model.metrics import negative_log_likelihood
-from model.network import Layer, Network, Params, logits
+from model.bins import Bins, bin_inputs
+from model.network import Layer, Network, Params, forward_pass, logits
 from model.tasks import TASKS
 
 # Rows in a batch of `predict_rows`: each size is a program to compile.
 BATCH_SIZES = (1_024, 2_048, 4_096, 8_192, 16_384)
-# The prior of the temperature: log T is normal with this standard deviation, and within ± the limit.
-LOG_TEMPERATURE_DEVIATION, LOG_TEMPERATURE_LIMIT = 0.2, 2.5
+
+
+class Members(NamedTuple):
+    """One or several networks of one description.
+
+    Attributes:
+        network: the description of each.
+        params: of one network; or of several, on a leading axis of every leaf.
+        bins: how the inputs of the table become those of the network; None if it sees them as they are.
+    """
+
+    network: Network
+    params: Params
+    bins: Bins | None = None
+
+    @property
+    def are_several(self) -> bool:
+        """Whether the params have a leading axis."""
+        return jnp.ndim(self.params[0].bias) == 2
+
+    @property
+    def size(self) -> int:
+        """How many networks there are."""
+        return int(self.params[0].bias.shape[0]) if self.are_several else 1
+
+    def first(self) -> Params:
+        """The params of the first network."""
+        if not self.are_several:
+            return self.params
+        return [Layer(layer.weight[0], layer.bias[0]) for layer in self.params]
+
+
+Ensemble = tuple[Members, ...]
 
 
 class Prediction(NamedTuple):
@@ -39,113 +70,109 @@ class Prediction(NamedTuple):
     spread: Array
 
 
-def is_ensemble(params: Params) -> bool:
-    """Whether params belong to an ensemble.
-
-    Args:
-        params: of a network or of an ensemble.
-
-    Returns:
-        True if the leaves have a leading axis of members.
-
-    Example:
-        >>> is_ensemble([Layer(np.zeros((2, 1)), np.zeros(1))])
-        False
-    """
-    return jnp.ndim(params[0].bias) == 2
-
-
 def predict_ensemble(
-    params: Params, x: Num[Array, "rows inputs"], network: Network, temperature: float | Float[Array, ""] = 1.0
+    ensemble: Ensemble, x: Num[Array, "rows inputs"], temperature: float | Float[Array, ""] = 1.0
 ) -> Prediction:
     """The mean prediction and the spread of an ensemble. The spread of a single network is 0.
 
     Args:
-        params: of a network or of an ensemble.
-        x: [rows, inputs].
-        network: the description of each member.
+        ensemble: the networks.
+        x: [rows, inputs], as `encode` gives them.
         temperature: above 0; the logits are divided by it (Guo et al., ICML 2017, 4.2), except in a regression.
 
     Returns:
-        A Prediction; its arrays are NumPy's if params and x are.
+        A Prediction; its arrays are NumPy's if the params and x are.
 
     Example:
-        >>> two = [Layer(jnp.zeros((2, 1, 1)), jnp.array([[0.0], [1e4]]))]
-        >>> [part.tolist() for part in predict_ensemble(two, jnp.ones((1, 1)), Network((1, 1)))]
+        >>> two = Members(Network((1, 1)), [Layer(jnp.zeros((2, 1, 1)), jnp.array([[0.0], [1e4]]))])
+        >>> [part.tolist() for part in predict_ensemble((two,), jnp.ones((1, 1)))]
         [[0.75], [0.25]]
     """
     with np.errstate(over="ignore", invalid="ignore"):  # like JAX, which does not warn
-        return predict_from_logits(member_logits(params, x, network), network, temperature)
+        return predict_from_logits(member_logits(ensemble, x), ensemble[0].network.task, temperature)
 
 
-def predict_from_logits(
-    z: Float[Array, "members rows *outputs"], network: Network, temperature: Any = 1.0
-) -> Prediction:
+def predict_from_logits(z: Float[Array, "members rows *outputs"], task: str, temperature: Any = 1.0) -> Prediction:
     """The mean prediction and the spread, from the logits of every member.
 
     Args:
         z: [members, rows] or [members, rows, outputs].
-        network: the description of each member.
+        task: binary, multiclass or regression.
         temperature: as in `predict_ensemble`.
 
     Returns:
         A Prediction; its arrays are NumPy's if z is.
 
     Example:
-        >>> [part.tolist() for part in predict_from_logits(np.array([[0.0], [1e4]]), Network((1, 1)))]
+        >>> [part.tolist() for part in predict_from_logits(np.array([[0.0], [1e4]]), "binary")]
         [[0.75], [0.25]]
     """
-    task = TASKS[network.task]
-    z = z / temperature if task.has_classes else z
+    z = z / temperature if TASKS[task].has_classes else z
+    by_row = z.reshape(-1, *z.shape[2:])
+    predictions = TASKS[task].predict(by_row).reshape(z.shape)
     if len(z) == 1:
-        return Prediction(task.predict(z[0]), np.zeros(z.shape[1], np.float32))
-    if isinstance(z, np.ndarray):
-        predictions = np.stack([task.predict(member) for member in z])
-    else:
-        predictions = jax.vmap(task.predict)(z)
+        return Prediction(predictions[0], np.zeros(z.shape[1], np.float32))
     mean, spread = predictions.mean(axis=0), predictions.std(axis=0)
-    if task.output_per_class:
+    if TASKS[task].output_per_class:
         spread = spread[np.arange(len(spread)), mean.argmax(axis=1)]
     return Prediction(mean, spread)
 
 
-def member_logits(params: Params, x: Num[Array, "rows inputs"], network: Network) -> Any:
+def member_logits(ensemble: Ensemble, x: Num[Array, "rows inputs"]) -> Any:
     """The logits of every member.
 
     Args:
-        params: of a network or of an ensemble.
-        x: [rows, inputs].
-        network: the description of each member.
+        ensemble: the networks.
+        x: [rows, inputs], as `encode` gives them.
 
     Returns:
-        [members, rows] or [members, rows, outputs]; a NumPy array if params and x are NumPy's.
+        [members, rows] or [members, rows, outputs]; a NumPy array if the params and x are NumPy's.
 
     Example:
-        >>> member_logits([Layer(np.ones((1, 1)), np.zeros(1))], np.array([[2.0]]), Network((1, 1))).tolist()
+        >>> one = Members(Network((1, 1)), [Layer(np.ones((1, 1)), np.zeros(1))])
+        >>> member_logits((one,), np.array([[2.0]])).tolist()
         [[2.0]]
     """
-    if not is_ensemble(params):
-        return logits(params, x, network)[None]
-    if isinstance(x, np.ndarray) and isinstance(params[0].bias, np.ndarray):
-        members = zip(*(zip(*layer, strict=True) for layer in params), strict=True)
-        return np.stack([logits([Layer(*layer) for layer in member], x, network) for member in members])
-    return jax.vmap(partial(logits, x=x, network=network))(params)
+    parts = [_logits_of(members, x) for members in ensemble]
+    if len(parts) == 1:
+        return parts[0]
+    return (np if all(isinstance(part, np.ndarray) for part in parts) else jnp).concatenate(parts)
 
 
-def to_numpy(params: Params) -> Params:
-    """The same parameters as NumPy arrays, with which NumPy predicts.
+def _logits_of(members: Members, x: Num[Array, "rows inputs"]) -> Any:
+    network, params, bins = members
+    inputs = bin_inputs(x, bins)
+    if not members.are_several:
+        return logits(params, inputs, network)[None]
+    if isinstance(inputs, np.ndarray) and isinstance(params[0].bias, np.ndarray):
+        z = forward_pass(params, inputs, network, _affine_of_members)[-1]
+        return z[..., 0] if network.sizes[-1] == 1 else z
+    return jax.vmap(partial(logits, x=inputs, network=network))(params)
+
+
+def _affine_of_members(layer: Layer, a: np.ndarray) -> np.ndarray:
+    """[rows, inputs] or [members, rows, inputs] -> [members, rows, outputs]."""
+    product: np.ndarray = np.matmul(a, layer.weight)
+    product += layer.bias[:, None]
+    return product
+
+
+def to_numpy(ensemble: Ensemble) -> Ensemble:
+    """The same networks with NumPy arrays, with which NumPy predicts.
 
     Args:
-        params: of a network or of an ensemble.
+        ensemble: the networks.
 
     Returns:
-        The layers, each with NumPy arrays.
+        The networks.
 
     Example:
-        >>> type(to_numpy([Layer(jnp.zeros((1, 1)), jnp.zeros(1))])[0].bias).__name__
+        >>> one = Members(Network((1, 1)), [Layer(jnp.zeros((1, 1)), jnp.zeros(1))])
+        >>> type(to_numpy((one,))[0].params[0].bias).__name__
         'ndarray'
     """
-    return [Layer(np.asarray(layer.weight), np.asarray(layer.bias)) for layer in params]
+    converted: Ensemble = jax.tree.map(np.asarray, ensemble)
+    return converted
 
 
 def padded_batches(
@@ -192,18 +219,16 @@ def concatenate(predictions: Sequence[Prediction]) -> Prediction:
 
 
 def predict_rows(
-    params: Params,
+    ensemble: Ensemble,
     x: Float[np.ndarray, "rows inputs"],
-    network: Network,
     temperature: float = 1.0,
     batch_sizes: Sequence[int] = BATCH_SIZES,
 ) -> Prediction:
     """`predict_ensemble` for any number of rows, in batches of few sizes, so that few programs are compiled.
 
     Args:
-        params: of a network or of an ensemble.
+        ensemble: the networks.
         x: [rows, inputs], at least one row.
-        network: the description of each member.
         temperature: as in `predict_ensemble`.
         batch_sizes: as in `padded_batches`.
 
@@ -211,63 +236,37 @@ def predict_rows(
         A Prediction of NumPy arrays.
 
     Example:
-        >>> predict_rows([Layer(np.zeros((1, 1)), np.zeros(1))], np.ones((3, 1)), Network((1, 1))).mean.tolist()
+        >>> one = Members(Network((1, 1)), [Layer(np.zeros((1, 1)), np.zeros(1))])
+        >>> predict_rows((one,), np.ones((3, 1))).mean.tolist()
         [0.5, 0.5, 0.5]
     """
-    batches = _logits_in_batches(params, x, network, batch_sizes)
-    return concatenate([predict_from_logits(z, network, temperature) for z in batches])
+    task = ensemble[0].network.task
+    batches = _logits_in_batches(ensemble, x, batch_sizes)
+    return concatenate([predict_from_logits(z, task, temperature) for z in batches])
 
 
-def _logits_in_batches(
-    params: Params, x: np.ndarray, network: Network, batch_sizes: Sequence[int] = BATCH_SIZES
-) -> Iterator[np.ndarray]:
+def logits_of_rows(ensemble: Ensemble, x: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, "members rows *rest"]:
+    """`member_logits` for any number of rows, in batches of few sizes.
+
+    Args:
+        ensemble: the networks.
+        x: [rows, inputs], at least one row.
+
+    Returns:
+        [members, rows] or [members, rows, outputs], a NumPy array.
+
+    Example:
+        >>> one = Members(Network((1, 1)), [Layer(np.ones((1, 1)), np.zeros(1))])
+        >>> logits_of_rows((one,), np.array([[2.0], [3.0]])).tolist()
+        [[2.0, 3.0]]
+    """
+    return np.concatenate(list(_logits_in_batches(ensemble, x, BATCH_SIZES)), axis=1)
+
+
+def _logits_in_batches(ensemble: Ensemble, x: np.ndarray, batch_sizes: Sequence[int]) -> Iterator[np.ndarray]:
     """Yield the logits of every member, [members, rows of the batch, …]."""
     for batch, count in padded_batches(x, batch_sizes):
-        yield np.asarray(_compiled_member_logits(params, batch, network))[:, :count]
+        yield np.asarray(_compiled_member_logits(ensemble, batch))[:, :count]
 
 
 _compiled_member_logits = jax.jit(member_logits)
-
-
-def fit_temperature(
-    params: Params,
-    x: Float[np.ndarray, "rows inputs"],
-    y: Num[np.ndarray, " rows"],
-    network: Network,
-    weights: Float[np.ndarray, " rows"] | None = None,
-) -> float:
-    """The temperature for which rows that training has not seen are likeliest (Guo et al., ICML 2017, 4.2).
-
-    It minimizes the sum of the rows' negative log-likelihoods plus (log T)² / 2σ², with σ = 0.2: a prior that keeps T
-    near 1 if there are few rows.
-
-    Args:
-        params: of a network or of an ensemble.
-        x: [rows, inputs] that training has not seen, at least one row.
-        y: [rows], as `loss` takes it.
-        network: the description of each member.
-        weights: [rows], a factor for the negative log-likelihood of each row; by default 1.
-
-    Returns:
-        A temperature from e^-2.5 to e^2.5; 1 for a regression.
-
-    Example:
-        >>> params, y = [Layer(np.ones((1, 1)), np.zeros(1))], np.array([1.0, 0.0, 1.0])
-        >>> fit_temperature(params, np.array([[9.0], [-9.0], [-9.0]]), y, Network((1, 1))) > 1
-        True
-    """
-    from scipy import optimize
-
-    if not TASKS[network.task].has_classes:
-        return 1.0
-    z = np.concatenate(list(_logits_in_batches(params, x, network)), axis=1).astype(np.float64)
-
-    def objective(log_temperature: float) -> float:
-        mean = np.asarray(predict_from_logits(z, network, np.exp(log_temperature)).mean)
-        prior = log_temperature**2 / (2 * LOG_TEMPERATURE_DEVIATION**2)
-        by_row = negative_log_likelihood(mean, y)
-        return float((by_row if weights is None else by_row * weights).sum()) + prior
-
-    bounds = (-LOG_TEMPERATURE_LIMIT, LOG_TEMPERATURE_LIMIT)
-    found = optimize.minimize_scalar(objective, bounds=bounds, method="bounded", options={"xatol": 1e-4})
-    return float(np.exp(found.x))

@@ -50,6 +50,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         epochs: int = FILE_DEFAULTS.epochs,
         restarts: int = FILE_DEFAULTS.restarts,
         ensemble: int = FILE_DEFAULTS.ensemble,
+        encodings: Sequence[str] = FILE_DEFAULTS.encodings,
         init: str = FILE_DEFAULTS.init,
         optimizer: str = FILE_DEFAULTS.optimizer,
         learning_rate: float = FILE_DEFAULTS.learning_rate,
@@ -57,7 +58,8 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         weight_decay: Sequence[float] | float | str = AUTO,
         clip: float = FILE_DEFAULTS.clip,
         batch_size: int | str | None = AUTO,
-        validation: float = FILE_DEFAULTS.validation,
+        validation: float | str = AUTO,
+        folds: int = FILE_DEFAULTS.folds,
         patience: int = FILE_DEFAULTS.patience,
         class_weights: bool = FILE_DEFAULTS.class_weights,
         categorical_features: Any = FROM_DTYPE,
@@ -68,6 +70,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         self.epochs = epochs
         self.restarts = restarts
         self.ensemble = ensemble
+        self.encodings = encodings
         self.init = init
         self.optimizer = optimizer
         self.learning_rate = learning_rate
@@ -76,6 +79,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         self.clip = clip
         self.batch_size = batch_size
         self.validation = validation
+        self.folds = folds
         self.patience = patience
         self.class_weights = class_weights
         self.categorical_features = categorical_features
@@ -141,8 +145,8 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         network = default_network(table, tuple(self.hidden), self.activation)
         result = fit(network, table, key=jax.random.key(seed), **options)
-        self.network_, self.target_scaling_ = network, table.target_scaling
-        self.params_ = jax.device_get(result.params)
+        self.target_scaling_ = table.target_scaling
+        self.ensemble_ = jax.device_get(result.ensemble)
         self.temperature_ = result.temperature
         self.metrics_ = result.metrics
         self.n_iter_ = result.epoch
@@ -153,7 +157,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         columns = self._columns(X, reset=False)
         specs = dict(zip(self.columns_, self.column_specs_, strict=True))
         inputs = inputs_of_columns(specs, [columns[position] for position in self._positions])
-        mean = predict_rows(self.params_, inputs, self.network_, self.temperature_).mean
+        mean = predict_rows(self.ensemble_, inputs, self.temperature_).mean
         return np.asarray(mean, np.float64)
 
 

@@ -13,6 +13,8 @@ from model.network import INITS
 
 SCHEDULES = ("constant", "cosine")
 OPTIMIZERS = ("sgd", "momentum", "adam")
+# How a network can see the columns of numbers and dates: one input for each, or one for each of its bins.
+ENCODINGS = ("numbers", "bins")
 
 COUNT_LIMIT = 2**63
 LARGEST_VALIDATION = 0.5
@@ -29,6 +31,9 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         epochs: passes over the rows, at most; from 1.
         restarts: random starts, from 1.
         ensemble: how many restarts are kept, the ones with the smallest validation loss; from 1 to restarts.
+        encodings: how the restarts see the columns, of ENCODINGS. If there are two, the first half of the restarts has
+            the first one. In the end, all that are kept predict, or only those of one encoding, whichever has the
+            smaller loss on the rows held out.
         init: normal or he, as in `init_params`.
         optimizer: sgd, momentum (with 0.9), or adam.
         learning_rate: above 0.
@@ -39,7 +44,10 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             turn, so that the validation loss chooses between them.
         clip: the largest norm of the gradient (Pascanu et al., ICML 2013, 3.2); 0 for no limit.
         batch_size: rows in a step, shuffled anew in each epoch; None for all rows.
-        validation: the share of rows that is held out, from 0 to 0.5, at most 10,000 rows.
+        validation: the share of rows that is held out, from 0 to 0.5, at most 10,000 rows. With several folds, it is 1
+            / folds.
+        folds: into how many parts the rows are split, each of which some restarts hold out: the first restart of an
+            encoding the first part, and so on. With 1, all restarts hold out the same rows.
         patience: a restart ends after so many epochs without a smaller validation loss, and keeps the parameters of
             the smallest.
         mask: the share of the rows of a minibatch in which one value is hidden at random, from 0 to 1. So the network
@@ -59,6 +67,7 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     epochs: int = 100_000
     restarts: int = 64
     ensemble: int = 1
+    encodings: tuple[str, ...] = ("numbers",)
     init: str = "normal"
     optimizer: str = "sgd"
     learning_rate: float = 0.01
@@ -67,6 +76,7 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     clip: float = 0.0
     batch_size: int | None = None
     validation: float = 0.0
+    folds: int = 1
     patience: int = 1
     mask: float = 0.0
     class_weights: bool = False
@@ -74,14 +84,17 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "weight_decay", tuple(np.atleast_1d(self.weight_decay).tolist()))
+        msgspec.structs.force_setattr(self, "encodings", tuple(np.atleast_1d(self.encodings).tolist()))
         self._check_counts()
+        if self.folds > 1:
+            msgspec.structs.force_setattr(self, "validation", 1 / self.folds)
         self._check_choices()
         self._check_numbers()
         if self.ensemble > self.restarts:
             raise ValueError(f"ensemble must be at most restarts, {self.restarts}, not {self.ensemble}")
 
     def _check_counts(self) -> None:
-        for name in ("epochs", "restarts", "ensemble", "patience", "log_every", "batch_size"):
+        for name in ("epochs", "restarts", "ensemble", "folds", "patience", "log_every", "batch_size"):
             value = getattr(self, name)
             if name == "batch_size" and value is None:
                 continue
@@ -92,6 +105,9 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         for name, allowed in (("init", INITS), ("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"the {name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}")
+
+        if not self.encodings or not set(self.encodings) <= set(ENCODINGS):
+            raise ValueError(f"encodings must be some of {', '.join(ENCODINGS)}, not {self.encodings!r}")
 
     def _check_numbers(self) -> None:
         if not (is_number(self.learning_rate) and SMALLEST_FLOAT32 <= self.learning_rate <= LARGEST_FLOAT32):
@@ -115,7 +131,8 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 def replace(hyperparameters: Hyperparameters, **changes: Any) -> Hyperparameters:
     """Hyperparameters with some of them changed.
 
-    If only one of restarts and ensemble is named, the other is changed to fit it.
+    If only one of restarts and ensemble is named, the other is changed to fit it. If a validation is named without
+    folds, there is one fold.
 
     Args:
         hyperparameters: the ones to start from.
@@ -136,4 +153,6 @@ def replace(hyperparameters: Hyperparameters, **changes: Any) -> Hyperparameters
         changes = {"ensemble": min(hyperparameters.ensemble, changes["restarts"])} | changes
     if "ensemble" in changes and is_count(changes["ensemble"]):
         changes = {"restarts": max(hyperparameters.restarts, changes["ensemble"])} | changes
+    if "validation" in changes and changes["validation"] != hyperparameters.validation:
+        changes = {"folds": 1} | changes
     return msgspec.structs.replace(hyperparameters, **changes)

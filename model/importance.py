@@ -10,9 +10,8 @@ import numpy as np
 from jaxtyping import Float, Num
 
 from model.checkpoint import Checkpoint
-from model.ensembles import predict_ensemble, predict_rows
+from model.ensembles import Ensemble, predict_ensemble, predict_rows
 from model.metrics import metrics
-from model.network import Network, Params
 from model.tables.columns import NumericColumn, encode
 from model.tasks import TASKS
 
@@ -60,10 +59,12 @@ def column_importances(
 
     Example:
         >>> from model.checkpoint import TrainingRecord
-        >>> from model.network import Layer
+        >>> from model.ensembles import Members
+        >>> from model.network import Layer, Network
         >>> record = TrainingRecord(table="b", epoch=0, loss=0.0, seed=0)
         >>> params = [Layer(np.array([[0.0], [9.0]], np.float32), np.zeros(1, np.float32))]
-        >>> copies_b = Checkpoint(Network((2, 1)), params, ("a", "b"), "b", (0, 1), record)
+        >>> ensemble = (Members(Network((2, 1)), params),)
+        >>> copies_b = Checkpoint(ensemble, ("a", "b"), "b", (0, 1), record)
         >>> values = np.array([[0.0, -1.0], [0.0, 1.0]] * 8)
         >>> [each.name for each in column_importances(copies_b, values, np.array([0, 1] * 8))]
         ['b', 'a']
@@ -87,9 +88,8 @@ def column_importances(
 
 def _loss(checkpoint: Checkpoint, values: np.ndarray, y: np.ndarray) -> float:
     x = encode(checkpoint.column_specs, list(values.T))
-    mean = np.asarray(predict_rows(checkpoint.params, x, checkpoint.network, checkpoint.temperature).mean)
-    task = checkpoint.network.task
-    return metrics(task, checkpoint.target_scaling.unscale(mean), y)[TASKS[task].score]
+    mean = np.asarray(predict_rows(checkpoint.ensemble, x, checkpoint.temperature).mean)
+    return metrics(checkpoint.task, checkpoint.target_scaling.unscale(mean), y)[TASKS[checkpoint.task].score]
 
 
 def input_gradient_sizes(
@@ -109,14 +109,14 @@ def input_gradient_sizes(
     total = np.zeros(x.shape[1])
     for start in range(0, len(x), batch_rows):
         rows = x[start : start + batch_rows]
-        total += _summed_gradients(checkpoint.params, rows, checkpoint.network, checkpoint.temperature)
+        total += _summed_gradients(checkpoint.ensemble, rows, checkpoint.temperature)
     return total / len(x) * checkpoint.target_scaling.scale
 
 
 @jax.jit
-def _summed_gradients(params: Params, x: jax.Array, network: Network, temperature: float) -> jax.Array:
+def _summed_gradients(ensemble: Ensemble, x: jax.Array, temperature: float) -> jax.Array:
     def prediction(row: jax.Array) -> jax.Array:
-        return jnp.max(predict_ensemble(params, row[None], network, temperature).mean)
+        return jnp.max(predict_ensemble(ensemble, row[None], temperature).mean)
 
     by_row: jax.Array = jax.vmap(jax.grad(prediction))(x)
     return jnp.abs(by_row).sum(axis=0)

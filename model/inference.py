@@ -13,7 +13,7 @@ from model.arrays import shape_of
 from model.checkpoint import Checkpoint
 from model.ensembles import Prediction, concatenate, padded_batches, predict_ensemble, to_numpy
 from model.network import MAX_FUSED_UNITS
-from model.tables.columns import encode
+from model.tables.columns import count_inputs, encode
 from model.tasks import TASKS
 
 Answer = dict[str, Any]
@@ -49,10 +49,12 @@ class Predictor:
 
     Example:
         >>> from model.checkpoint import TrainingRecord
+        >>> from model.ensembles import Members
         >>> from model.network import Layer, Network
         >>> record = TrainingRecord(table="a gate", epoch=0, loss=0.0, seed=0)
         >>> params = [Layer(np.array([[2.0]], np.float32), np.zeros(1, np.float32))]
-        >>> predictor = Predictor(Checkpoint(Network((1, 1)), params, ("a",), "b", (0, 1), record))
+        >>> ensemble = (Members(Network((1, 1)), params),)
+        >>> predictor = Predictor(Checkpoint(ensemble, ("a",), "b", (0, 1), record))
         >>> predictor.answers(np.array([[0.0]]))
         [{'prediction': 0.5, 'label': 1}]
     """
@@ -62,12 +64,13 @@ class Predictor:
     ) -> None:
         self.checkpoint = checkpoint
         self.batch_sizes = batch_sizes
-        self._params = to_numpy(checkpoint.params)
-        sizes = checkpoint.network.sizes
-        units = sum(sizes[1:]) * checkpoint.members
-        self._numpy_rows = batch_sizes[-1] if max(sizes) <= MAX_FUSED_UNITS else numpy_values // units
+        self._ensemble = to_numpy(checkpoint.ensemble)
+        sizes = [members.network.sizes for members in checkpoint.ensemble]
+        units = sum(members.size * sum(members.network.sizes[1:]) for members in checkpoint.ensemble)
+        are_small = max(map(max, sizes)) <= MAX_FUSED_UNITS
+        self._numpy_rows = batch_sizes[-1] if are_small else numpy_values // units
         # The parameters go to a device only if it computes: starting JAX's takes 30 MB.
-        self._device_params = jax.device_put(checkpoint.params) if self._compiles else None
+        self._device_ensemble = jax.device_put(checkpoint.ensemble) if self._compiles else None
         self._class_names = [str(name) for name in checkpoint.classes]
 
     @property
@@ -77,7 +80,7 @@ class Predictor:
     def compile(self) -> None:
         """Compile and run every program, so that no later prediction compiles anything."""
         for size in self.batch_sizes if self._compiles else ():
-            self._predict_inputs(np.zeros((size, self.checkpoint.network.sizes[0]), np.float32))
+            self._predict_inputs(np.zeros((size, count_inputs(self.checkpoint.column_specs)), np.float32))
 
     def predict(self, values: Float[np.ndarray, "rows columns"]) -> Prediction:
         """The prediction for rows of values, as `parse_text` and `parse_series` give them.
@@ -102,14 +105,14 @@ class Predictor:
         if not (np.isfinite(x).all() and np.isfinite(mean).all()):
             finite = np.isfinite(x).all(axis=1) & np.isfinite(mean).all(axis=tuple(range(1, mean.ndim)))
             raise OverflowingRowError(values[int(np.argmin(finite))].tolist())
-        if TASKS[checkpoint.network.task].has_classes:
+        if TASKS[checkpoint.task].has_classes:
             return Prediction(mean, spread)
         scaling = checkpoint.target_scaling
         return Prediction(scaling.unscale(np.asarray(mean)), np.asarray(spread, np.float64) * scaling.scale)
 
     def class_indices(self, mean: Float[np.ndarray, "rows *classes"]) -> Int[np.ndarray, " rows"]:
         """The index of each row's likeliest class among `checkpoint.classes`."""
-        return TASKS[self.checkpoint.network.task].class_indices(mean)
+        return TASKS[self.checkpoint.task].class_indices(mean)
 
     def labels(self, mean: Float[np.ndarray, "rows *classes"]) -> list[Any]:
         """The likeliest class of each row; no classes at all in a regression."""
@@ -140,7 +143,7 @@ class Predictor:
             named = [dict(zip(self._class_names, probabilities, strict=True)) for probabilities in predictions]
             labels = self.labels(np.asarray(mean))
             answers = [{"prediction": each, "label": label} for each, label in zip(named, labels, strict=True)]
-        if self.checkpoint.members > 1:
+        if self.checkpoint.member_count > 1:
             for answer, deviation in zip(answers, np.asarray(spread).tolist(), strict=True):
                 answer["spread"] = deviation
         return answers
@@ -148,13 +151,12 @@ class Predictor:
     def _predict_inputs(self, x: np.ndarray) -> Prediction:
         """The prediction for at most a batch of the network's inputs."""
         checkpoint = self.checkpoint
-        network, temperature = checkpoint.network, checkpoint.temperature
         if len(x) <= self._numpy_rows:
-            return predict_ensemble(self._params, x, network, temperature)
+            return predict_ensemble(self._ensemble, x, checkpoint.temperature)
         ((batch, count),) = padded_batches(x, self.batch_sizes)
-        mean, spread = jax.device_get(_compiled_predict_ensemble(self._device_params, batch, network, temperature))
+        mean, spread = jax.device_get(_compiled_predict_ensemble(self._device_ensemble, batch, checkpoint.temperature))
         return Prediction(mean[:count], spread[:count])
 
 
-# Compiled once for all checkpoints of one network.
+# Compiled once for all ensembles of the same networks.
 _compiled_predict_ensemble = jax.jit(predict_ensemble)

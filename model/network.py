@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Key, Num
+from jaxtyping import Float, Int, Key, Num
 
 from model.activations import ACTIVATIONS
 from model.arrays import Array, is_count, shape_of
@@ -77,7 +77,9 @@ class Network:
         object.__setattr__(self, "sizes", tuple(int(size) for size in sizes))
 
 
-def init_params(network: Network, *, key: Key[Array, ""], init: str = "normal") -> Params:
+def init_params(
+    network: Network, *, key: Key[Array, ""], init: str = "normal", inputs: int | Int[Array, ""] | None = None
+) -> Params:
     """Draw the parameters of a network.
 
     Args:
@@ -86,6 +88,8 @@ def init_params(network: Network, *, key: Key[Array, ""], init: str = "normal") 
         init: normal, every weight and bias from the standard normal distribution, as in the guide; or he, weights from
             a normal distribution with the variance 2 / inputs and biases of 0 (He et al., ICCV 2015, 2.2), with the
             last layer's weights a tenth of that.
+        inputs: how many of the inputs are no padding; by default all. The weights of padding are 0. All others are
+            those of a network without padding.
 
     Returns:
         One Layer for each layer, in float32.
@@ -100,11 +104,22 @@ def init_params(network: Network, *, key: Key[Array, ""], init: str = "normal") 
     """
     if init not in INITS:
         raise ValueError(f"init must be one of {', '.join(INITS)}, not {init!r}")
-    params = as_layers(jax.random.normal(key, (parameter_count(network),)), network)
+    flat = jax.random.normal(key, (parameter_count(network),))
+    first, *others = as_layers(flat if inputs is None else _pad_first_layer(flat, network, inputs), network)
     if init == "normal":
-        return params
-    scaled = [Layer(weight * jnp.sqrt(2 / weight.shape[0]), bias * 0) for weight, bias in params]
+        return [first, *others]
+    rows = network.sizes[0] if inputs is None else inputs
+    scaled = [Layer(first.weight * jnp.sqrt(2 / rows), first.bias * 0)]
+    scaled += [Layer(weight * jnp.sqrt(2 / weight.shape[0]), bias * 0) for weight, bias in others]
     return [*scaled[:-1], scaled[-1]._replace(weight=scaled[-1].weight * LAST_LAYER_SCALE)]
+
+
+def _pad_first_layer(flat: jax.Array, network: Network, inputs: int | Int[Array, ""]) -> jax.Array:
+    """Put zeros between the first layer's weights, of which there are so many rows, and all other parameters."""
+    width, units = network.sizes[:2]
+    weight = flat[: width * units].reshape(width, units)
+    others = jax.lax.dynamic_slice(flat, (inputs * units,), (len(flat) - width * units,))
+    return jnp.concatenate([jnp.where(jnp.arange(width)[:, None] < inputs, weight, 0.0).reshape(-1), others])
 
 
 def parameter_count(network: Network) -> int:
@@ -170,14 +185,31 @@ def preactivations(params: Params, x: Num[Array, "rows columns"], network: Netwo
     """
     _check_shapes(params, x, network)
     restart_axes = params[0].bias.ndim - 1
-    activate = ACTIVATIONS[network.activation]
     if isinstance(x, np.ndarray) and isinstance(params[0].weight, np.ndarray):
         x = x.astype(params[0].weight.dtype, copy=False)  # like JAX, which has no 64-bit numbers by default
-    z = _affine(params[0], x.reshape(x.shape + (1,) * restart_axes))
-    zs = [z]
+    return forward_pass(params, x.reshape(x.shape + (1,) * restart_axes), network, _affine)
+
+
+def forward_pass(params: Params, x: Any, network: Network, affine: Callable[[Layer, Any], Any]) -> list[Any]:
+    """The preactivations of every layer, by any implementation of a · weight + bias.
+
+    Args:
+        params: of the network, or of several with another axis.
+        x: what the first layer gets.
+        network: the description of the network.
+        affine: (layer, a) -> a · weight + bias.
+
+    Returns:
+        The result of `affine` for each layer.
+
+    Example:
+        >>> forward_pass([Layer(2.0, 1.0)], 3.0, Network((1, 1)), lambda layer, a: a * layer.weight + layer.bias)
+        [7.0]
+    """
+    activate = ACTIVATIONS[network.activation]
+    zs = [affine(params[0], x)]
     for layer in params[1:]:
-        z = _affine(layer, activate(z))
-        zs.append(z)
+        zs.append(affine(layer, activate(zs[-1])))
     return zs
 
 

@@ -233,7 +233,7 @@ def _predict(model: Model, values: np.ndarray) -> dict[str, np.ndarray]:
     outputs = {"prediction": np.asarray(mean)}
     if model.checkpoint.classes:
         outputs["label"] = _labels(model, np.asarray(mean))
-    if model.checkpoint.members > 1:
+    if model.checkpoint.member_count > 1:
         outputs["spread"] = np.asarray(spread)
     return outputs
 

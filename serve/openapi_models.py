@@ -55,10 +55,10 @@ def model_schemas(model: Model, component: str) -> Schema:
         "multiclass": object_of(**{str(name): chance for name in classes}),
         "regression": {"type": "number"},
     }
-    properties: Schema = {"prediction": predictions[model.checkpoint.network.task]}
+    properties: Schema = {"prediction": predictions[model.checkpoint.task]}
     if classes:
         properties["label"] = {"enum": classes}
-    if model.checkpoint.members > 1:
+    if model.checkpoint.member_count > 1:
         properties["spread"] = {"type": "number", "minimum": 0}
     answers = object_of(**properties, model={"const": model.name}, version=TEXT)
     if any(column.is_open for column in columns.values()):

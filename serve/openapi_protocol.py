@@ -72,7 +72,7 @@ def protocol_schemas() -> Schema:
 def _example_value(column: ColumnSpec) -> float | str | None:
     if isinstance(column, DateColumn):
         return describe_date(column.mean, column.style)
-    return column.mean if isinstance(column, NumericColumn) else next(iter(column.categories), None)
+    return column.center if isinstance(column, NumericColumn) else next(iter(column.categories), None)
 
 
 def _example(model: Model) -> Schema:

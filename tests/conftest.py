@@ -76,7 +76,7 @@ def solved() -> "model.Checkpoint":
         learning_rate=0.01,
         log_every=100,
     )
-    return model.Checkpoint(network, result.params, table.columns, table.target, table.classes, record)
+    return model.Checkpoint(result.ensemble, table.columns, table.target, table.classes, record)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.special
 
 from model import CategoricalColumn, Checkpoint, Network, NumericColumn, TrainingRecord, init_params
+from model.ensembles import Members
 
 RECORD = TrainingRecord(table="a.csv", epoch=1, loss=0.5, seed=0)
 # A number that may be missing, a text, a constant, and a number.
@@ -54,8 +55,7 @@ def checkpoint_of(task: str, params: Any = None, hidden: int = 3) -> Checkpoint:
     outputs, classes = {"binary": (1, ("no", "yes")), "multiclass": (3, (1, 2, 3)), "regression": (1, ())}[task]
     network = Network((INPUTS, hidden, outputs), "tanh", task)
     return Checkpoint(
-        network=network,
-        params=params or ensemble_of(network, 2),
+        ensemble=(Members(network, params or ensemble_of(network, 2)),),
         columns=COLUMNS,
         target="y",
         classes=classes,

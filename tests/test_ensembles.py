@@ -9,11 +9,11 @@ import pytest
 import scipy.optimize
 
 from model import Layer, Network
+from model.bins import Bins, bin_inputs
 from model.ensembles import (
-    LOG_TEMPERATURE_DEVIATION,
+    Members,
     concatenate,
-    fit_temperature,
-    is_ensemble,
+    logits_of_rows,
     member_logits,
     padded_batches,
     predict_ensemble,
@@ -21,6 +21,7 @@ from model.ensembles import (
     predict_rows,
     to_numpy,
 )
+from model.temperature import LOG_TEMPERATURE_DEVIATION, fit_temperature
 from tests.examples import ensemble_of, predictions_by_hand
 
 MEMBERS = 3
@@ -38,7 +39,7 @@ def test_the_prediction_is_the_mean_of_the_members_and_the_spread_is_their_devia
     params = ensemble_of(network, MEMBERS)
     predict = jax.jit(predict_ensemble)
     for temperature in (1.0, 2.5):
-        mean, spread = predict(params, X, network, temperature)
+        mean, spread = predict((Members(network, params),), X, temperature)
         predictions = predictions_by_hand(params, X, network, temperature)
         expected_mean = predictions.mean(axis=0)
         np.testing.assert_allclose(mean, expected_mean, rtol=1e-5, atol=1e-6)
@@ -54,9 +55,8 @@ def test_a_single_network_has_no_spread(task: str) -> None:
     network = NETWORKS[task]
     params = ensemble_of(network, MEMBERS)
     single = jax.tree.map(lambda leaf: leaf[1], params)
-    assert is_ensemble(params)
-    assert not is_ensemble(single)
-    mean, spread = predict_ensemble(single, X, network)
+    assert (Members(network, params).size, Members(network, single).size) == (MEMBERS, 1)
+    mean, spread = predict_ensemble((Members(network, single),), X)
     np.testing.assert_allclose(mean, predictions_by_hand(params, X, network)[1], rtol=1e-5, atol=1e-6)
     assert spread.tolist() == [0.0] * len(X)
 
@@ -64,13 +64,11 @@ def test_a_single_network_has_no_spread(task: str) -> None:
 @pytest.mark.parametrize("task", NETWORKS)
 def test_numpy_and_jax_predict_the_same(task: str) -> None:
     network = NETWORKS[task]
-    params = ensemble_of(network, MEMBERS)
-    z = member_logits(to_numpy(params), X, network)
+    ensemble = (Members(network, ensemble_of(network, MEMBERS)),)
+    z = member_logits(to_numpy(ensemble), X)
     assert type(z) is np.ndarray
-    np.testing.assert_allclose(z, member_logits(params, X, network), rtol=1e-5, atol=1e-6)
-    for found, expected in zip(
-        predict_from_logits(z, network, 2.0), predict_ensemble(params, X, network, 2.0), strict=True
-    ):
+    np.testing.assert_allclose(z, member_logits(ensemble, X), rtol=1e-5, atol=1e-6)
+    for found, expected in zip(predict_from_logits(z, task, 2.0), predict_ensemble(ensemble, X, 2.0), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
 
 
@@ -88,11 +86,20 @@ def miscalibrated_network(
     return [Layer(jnp.asarray(weights), jnp.zeros((2, outputs)))], x, y
 
 
+def temperature_of(params: Any, x: np.ndarray, y: np.ndarray, task: str, weights: np.ndarray | None = None) -> float:
+    """The temperature for the rows, given in two parts."""
+    z = logits_of_rows((Members(Network((2, params[0].bias.shape[1]), task=task), params),), x)
+    cut = len(x) // 3
+    parts = (slice(0, cut), slice(cut, None))
+    counts = None if weights is None else [weights[part] for part in parts]
+    return fit_temperature([z[:, part] for part in parts], [y[part] for part in parts], task, counts)
+
+
 @pytest.mark.parametrize(("task", "rows", "factor"), [("binary", 3000, 3.0), ("multiclass", 3000, 0.4)])
 def test_the_temperature_minimizes_the_loss_and_undoes_the_miscalibration(task: str, rows: int, factor: float) -> None:
     params, x, y = miscalibrated_network(task, rows, factor, np.random.default_rng(1))
     network = Network((2, params[0].bias.shape[1]), task=task)
-    temperature = fit_temperature(params, x, y.astype(np.float32), network)
+    temperature = temperature_of(params, x, y, task)
 
     def objective(log_temperature: float) -> float:
         mean = predictions_by_hand(params, x, network, np.exp(log_temperature)).mean(axis=0)
@@ -106,36 +113,36 @@ def test_the_temperature_minimizes_the_loss_and_undoes_the_miscalibration(task: 
 
 def test_few_rows_leave_the_temperature_near_1() -> None:
     params, x, y = miscalibrated_network("binary", 400, 4.0, np.random.default_rng(2))
-    network = Network((2, 1))
-    from_few_rows = fit_temperature(params, x[:8], y[:8].astype(np.float32), network)
-    from_all_rows = fit_temperature(params, x, y.astype(np.float32), network)
+    from_few_rows = temperature_of(params, x[:8], y[:8], "binary")
+    from_all_rows = temperature_of(params, x, y, "binary")
     assert abs(np.log(from_few_rows)) < LOG_TEMPERATURE_DEVIATION * 2 < np.log(from_all_rows)
 
 
 def test_weights_change_the_temperature_as_repeated_rows_do() -> None:
     params, x, y = miscalibrated_network("binary", 60, 3.0, np.random.default_rng(3))
-    counts, network = np.random.default_rng(4).integers(1, 9, 60), Network((2, 1))
-    weighted = fit_temperature(params, x, y.astype(np.float32), network, counts.astype(np.float32))
-    repeated = fit_temperature(params, x.repeat(counts, axis=0), y.repeat(counts).astype(np.float32), network)
+    counts = np.random.default_rng(4).integers(1, 9, 60)
+    weighted = temperature_of(params, x, y, "binary", counts)
+    repeated = temperature_of(params, x.repeat(counts, axis=0), y.repeat(counts), "binary")
     assert weighted == pytest.approx(repeated, rel=1e-3)
-    assert weighted != pytest.approx(fit_temperature(params, x, y.astype(np.float32), network), rel=1e-2)
+    assert weighted != pytest.approx(temperature_of(params, x, y, "binary"), rel=1e-2)
 
 
 def test_a_regression_has_no_temperature() -> None:
     network = NETWORKS["regression"]
     params = ensemble_of(network, MEMBERS)
-    assert fit_temperature(params, X, np.zeros(len(X), np.float32), network) == 1.0
-    mean = predict_rows(params, X, network, temperature=7.0).mean
+    z = logits_of_rows((Members(network, params),), X)
+    assert fit_temperature([z], [np.zeros(len(X))], "regression") == 1.0
+    mean = predict_rows((Members(network, params),), X, temperature=7.0).mean
     np.testing.assert_allclose(mean, predictions_by_hand(params, X, network).mean(axis=0), rtol=1e-5, atol=1e-6)
 
 
 def test_predictions_do_not_depend_on_how_rows_fall_into_batches() -> None:
     network = NETWORKS["multiclass"]
-    params = ensemble_of(network, MEMBERS)
+    ensemble = (Members(network, ensemble_of(network, MEMBERS)),)
     x = np.random.default_rng(3).normal(size=(71, 2)).astype(np.float32)
-    expected = predict_ensemble(params, x, network, 2.0)
+    expected = predict_ensemble(ensemble, x, 2.0)
     for rows in (1, 15, 16, 17, 31, 33, 64, 71):
-        mean, spread = predict_rows(params, x[:rows], network, 2.0, batch_sizes=(16, 32))
+        mean, spread = predict_rows(ensemble, x[:rows], 2.0, batch_sizes=(16, 32))
         assert (mean.shape, spread.shape) == ((rows, 4), (rows,))
         np.testing.assert_allclose(mean, expected.mean[:rows], rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(spread, expected.spread[:rows], rtol=1e-4, atol=1e-6)
@@ -152,7 +159,28 @@ def test_padded_batches_hold_every_row_once_and_zeros_after_them(rows: int) -> N
 
 def test_concatenated_predictions_are_those_of_all_rows() -> None:
     network = NETWORKS["binary"]
-    params = to_numpy(ensemble_of(network, MEMBERS))
-    parts = [predict_ensemble(params, rows, network) for rows in (X[:4], X[4:])]
-    for found, expected in zip(concatenate(parts), predict_ensemble(params, X, network), strict=True):
+    ensemble = to_numpy((Members(network, ensemble_of(network, MEMBERS)),))
+    parts = [predict_ensemble(ensemble, rows) for rows in (X[:4], X[4:])]
+    for found, expected in zip(concatenate(parts), predict_ensemble(ensemble, X), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("task", NETWORKS)
+def test_members_that_see_bins_predict_beside_those_that_see_numbers(task: str) -> None:
+    bins = Bins(
+        np.array([0, 0, 1], np.int32),
+        np.array([-1, 0, 0], np.float32),
+        np.array([1, 0.5, 1], np.float32),
+        np.array([0, 0, -np.inf], np.float32),
+        np.array([1, 1, np.inf], np.float32),
+    )
+    network = NETWORKS[task]
+    binned = Network((3, *network.sizes[1:]), "tanh", task)
+    params, others = ensemble_of(network, 2), ensemble_of(binned, MEMBERS)
+    ensemble = (Members(network, params), Members(binned, others, bins))
+    seen = np.stack([np.clip(X[:, 0] + 1, 0, 1), np.clip(X[:, 0] / 2, 0, 1), X[:, 1]], axis=1)
+    np.testing.assert_array_equal(bin_inputs(X, bins), seen)
+    by_member = [predictions_by_hand(params, X, network), predictions_by_hand(others, seen, binned)]
+    expected = np.concatenate(by_member).mean(axis=0)
+    for found in (predict_ensemble(ensemble, X), predict_ensemble(to_numpy(ensemble), X), predict_rows(ensemble, X)):
+        np.testing.assert_allclose(found.mean, expected, rtol=1e-5, atol=1e-6)

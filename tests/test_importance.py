@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from model import Checkpoint, Layer, Network, encode
+from model.ensembles import Members
 from model.importance import column_importances, input_gradient_sizes
 from tests.examples import COLUMN_SPECS, COLUMNS, INPUTS, RECORD, checkpoint_of, predictions_by_hand, values_of
 
@@ -35,7 +36,13 @@ def linear_checkpoint(task: str) -> Checkpoint:
     params = [Layer(jnp.asarray(weight), jnp.zeros((2, 1)))]
     example = checkpoint_of(task)
     return Checkpoint(
-        network, params, COLUMNS, "y", example.classes, RECORD, COLUMN_SPECS, target_scaling=example.target_scaling
+        (Members(network, params),),
+        COLUMNS,
+        "y",
+        example.classes,
+        RECORD,
+        COLUMN_SPECS,
+        target_scaling=example.target_scaling,
     )
 
 
@@ -70,6 +77,6 @@ def test_shuffling_the_only_column_doubles_the_mean_square() -> None:
     network = Network((1, 1), task="regression")
     values = np.random.default_rng(5).normal(size=(4000, 1))
     params = [Layer(jnp.ones((1, 1)), jnp.zeros(1))]
-    checkpoint = Checkpoint(network, params, ("a",), "y", (), RECORD)
+    checkpoint = Checkpoint((Members(network, params),), ("a",), "y", (), RECORD)
     [importance] = column_importances(checkpoint, values, values[:, 0])
     assert importance.loss_rise == pytest.approx(np.sqrt(2) * values.std(), rel=0.03)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from model import Checkpoint, Layer, Network, Predictor, encode
-from model.ensembles import predict_rows
+from model.ensembles import Members, predict_rows
 from model.network import MAX_FUSED_UNITS
 from tests.examples import COLUMN_SPECS, RECORD, checkpoint_of, values_of
 
@@ -27,11 +27,11 @@ def test_the_predictor_predicts_the_encoded_rows_in_the_unit_of_the_target(task:
     values = values_of(11)
     assert np.isnan(values).any()
     x = encode(COLUMN_SPECS, list(values.T))
-    expected = predict_rows(checkpoint.params, x, checkpoint.network, checkpoint.temperature)
+    expected = predict_rows(checkpoint.ensemble, x, checkpoint.temperature)
     scaling = checkpoint.target_scaling
     for rows in (1, 3, 4, 5, 11):
         mean, spread = predictor.predict(values[:rows])
-        np.testing.assert_allclose(mean, scaling.mean + scaling.scale * expected.mean[:rows], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(mean, scaling.center + scaling.scale * expected.mean[:rows], rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(spread, scaling.scale * expected.spread[:rows], rtol=1e-4, atol=1e-6)
 
 
@@ -94,6 +94,6 @@ def test_values_with_other_columns_are_refused() -> None:
 def test_a_row_that_overflows_is_refused() -> None:
     network = Network((1, 1), task="regression")
     params = [Layer(jnp.array([[1e20]]), jnp.zeros(1))]
-    predictor = Predictor(Checkpoint(network, params, ("a",), "y", (), RECORD))
+    predictor = Predictor(Checkpoint((Members(network, params),), ("a",), "y", (), RECORD))
     with pytest.raises(ValueError, match=r"within the network's range were expected, and \[1e\+30\] overflows in it"):
         predictor.answers(np.array([[1.0], [1e30]]))

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import jax
 import numpy as np
 
 from model.checking.check import check_gradients
@@ -21,7 +20,6 @@ from model.checkpoint import Checkpoint
 from model.commands.option_types import FiniteRange, ImportedFunction
 from model.commands.process_timeout import report_progress, run_with_timeout
 from model.commands.shared import check_figure_path, load_or_default, optional_checkpoint, save_figure
-from model.ensembles import is_ensemble
 from model.gradients import chain_rule
 from model.network import loss
 from model.tables.truth_tables import truth_table
@@ -43,7 +41,7 @@ def loss_arguments(checkpoint: Checkpoint) -> tuple[Any, ...]:
     Returns:
         params, x, y and network.
     """
-    network, params = checkpoint.network, checkpoint.params
+    network, params = checkpoint.network, checkpoint.ensemble[0].first()
     if not checkpoint.training.table_digest:
         table = truth_table(checkpoint.training.table)
         return params, table.x, table.y, network
@@ -53,8 +51,7 @@ def loss_arguments(checkpoint: Checkpoint) -> tuple[Any, ...]:
         y = rng.integers(len(checkpoint.classes), size=RANDOM_ROWS).astype(np.float32)
     else:
         y = rng.normal(size=RANDOM_ROWS).astype(np.float32)
-    first = jax.tree.map(lambda leaf: leaf[0], params) if is_ensemble(params) else params
-    return first, x, y, network
+    return params, x, y, network
 
 
 def check_checkpoint(checkpoint: Checkpoint) -> Report:

@@ -88,4 +88,4 @@ def _range_text(column: NumericColumn) -> str:
 
 
 def _scaling_text(variable: str, column: NumericColumn) -> str:
-    return f"({variable} - {column.mean:.6g}) / {column.scale:.6g}" if column.scale else "constant, not used"
+    return f"({variable} - {column.center:.6g}) / {column.scale:.6g}" if column.scale else "constant, not used"

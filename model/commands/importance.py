@@ -45,7 +45,7 @@ def importance(checkpoint: Path, files: tuple[Path, ...], sheet: str | None, plo
     if not present.any():
         raise TableError(f"a value of {target} in some row", "none", "name another file", describe_paths(files))
     found = column_importances(loaded, values[present], y[present], seed=seed)
-    score = TASKS[loaded.network.task].score
+    score = TASKS[loaded.task].score
     header = ["column", f"{score} when shuffled", "±", "mean |gradient|"]
     rows = [[one.name, f"{one.loss_rise:+.4g}", f"{one.spread:.2g}", f"{one.gradient:.4g}"] for one in found]
     click.echo(align_columns([header, *rows]))

@@ -168,7 +168,7 @@ def _prediction_columns(predictor: Predictor, values: np.ndarray, first: int) ->
         added["label"] = pl.Series(predictor.labels(mean))
     if mean.ndim > 1:
         added |= {f"prediction_{name}": mean[:, index] for index, name in enumerate(checkpoint.classes)}
-    if checkpoint.members > 1:
+    if checkpoint.member_count > 1:
         added["spread"] = spread
     return added
 

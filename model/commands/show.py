@@ -11,8 +11,9 @@ import numpy as np
 from model.checkpoint import Checkpoint
 from model.commands.column_table import Rows, column_rows, target_row
 from model.commands.shared import load_or_default, optional_checkpoint
+from model.ensembles import Members
 from model.messages import align_columns
-from model.network import parameter_count
+from model.network import Params, parameter_count
 from model.pytrees import entry_names
 
 # Parameters are listed if there are at most this many.
@@ -27,7 +28,7 @@ def show(checkpoint: Path | None) -> None:
     tables = [_summary(path, loaded)]
     if loaded.training.table_digest:
         tables += [_columns(loaded), _metrics(loaded)]
-    if sum(leaf.size for leaf in jax.tree.leaves(loaded.params)) <= MAX_LISTED_PARAMETERS:
+    if sum(leaf.size for leaf in jax.tree.leaves(_all_params(loaded))) <= MAX_LISTED_PARAMETERS:
         tables.append(_parameters(loaded))
     click.echo("\n\n".join(map(align_columns, tables)))
 
@@ -40,7 +41,7 @@ def _summary(path: Path, loaded: Checkpoint) -> Rows:
         ["version", loaded.version],
         ["columns", ", ".join(loaded.columns)],
         ["target", f"{loaded.target} ({', '.join(map(str, loaded.classes)) or 'a number'})"],
-        ["network", _network_text(loaded)],
+        *_network_rows(loaded),
         ["table", record.table],
         *(_row_counts(loaded) if is_file else []),
         ["epochs", f"{record.epoch:,} of {record.epochs:,}"],
@@ -53,11 +54,20 @@ def _summary(path: Path, loaded: Checkpoint) -> Rows:
     return rows
 
 
-def _network_text(loaded: Checkpoint) -> str:
-    network = loaded.network
+def _network_rows(loaded: Checkpoint) -> Rows:
+    return [["network", _network_text(members)] for members in loaded.ensemble]
+
+
+def _network_text(members: Members) -> str:
+    network = members.network
     sizes = "-".join(map(str, network.sizes))
-    copies = f", {loaded.members} of them" if loaded.members > 1 else ""
-    return f"{sizes}, {network.activation}, {network.task}, {parameter_count(network):,} parameters{copies}"
+    bins = "" if members.bins is None else ", sees bins"
+    copies = f", {members.size} of them" if members.size > 1 else ""
+    return f"{sizes}, {network.activation}, {network.task}, {parameter_count(network):,} parameters{bins}{copies}"
+
+
+def _all_params(loaded: Checkpoint) -> list[Params]:
+    return [members.params for members in loaded.ensemble]
 
 
 def _restarts_text(loaded: Checkpoint) -> str:
@@ -95,6 +105,7 @@ def _metrics(loaded: Checkpoint) -> Rows:
 
 
 def _parameters(loaded: Checkpoint) -> Rows:
-    values = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(loaded.params)])
-    named = zip(entry_names(loaded.params), values, strict=True)
+    params = loaded.ensemble[0].params if len(loaded.ensemble) == 1 else _all_params(loaded)
+    values = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(params)])
+    named = zip(entry_names(params), values, strict=True)
     return [["parameter", "value"], *([name, f"{value:+.6f}"] for name, value in named)]

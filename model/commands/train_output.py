@@ -55,7 +55,7 @@ def shown_progress(as_json: bool) -> Iterator[ShowProgress]:
 
 def _losses_text(progress: Progress) -> str:
     smallest = np.nan if progress.losses is None else np.nanmin(progress.losses)
-    if progress.state.best is None:
+    if progress.state[0].best is None:
         return f"loss {smallest:.4f}"
     recorded = [record.losses[-1] for record in progress.records if len(record.losses)]
     training = np.nanmin(recorded[-1]) if recorded and not np.isnan(recorded[-1]).all() else np.nan
@@ -141,14 +141,14 @@ def _truth_table_lines(checkpoint: Checkpoint, data: Table) -> list[str]:
 
 
 def _metrics_lines(checkpoint: Checkpoint) -> list[str]:
-    record, task = checkpoint.training, TASKS[checkpoint.network.task]
+    record, task = checkpoint.training, TASKS[checkpoint.task]
     held_out = f"{record.held_out:,} rows held out"
     measured = held_out if record.held_out else "rows that were learned from, none held out"
     rows = [["", "network", task.baseline]]
     for name, value in record.metrics.items():
         rows.append([name, f"{value:.4f}", f"{record.baseline[name]:.4f}" if name in record.baseline else ""])
     dropped = f" {record.dropped:,} rows without a target to learn from were left out." if record.dropped else ""
-    kept = "the best one is" if checkpoint.members == 1 else f"the best {checkpoint.members} are"
+    kept = "the best one is" if checkpoint.member_count == 1 else f"the best {checkpoint.member_count} are"
     lines = [
         align_columns(rows),
         "",

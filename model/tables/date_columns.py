@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 from jaxtyping import Float
 
-from model.tables.moments import mean_and_deviation
+from model.tables.moments import EDGE_SHARES, mean_and_deviation, quantiles
 
 SECONDS_PER_DAY = 86_400
 # The parts of a date that repeat, and after how many units. Each becomes a sine and a cosine.
@@ -22,6 +22,7 @@ class DateColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="d
         scale: their standard deviation; 0 if they are all the same.
         minimum: the earliest in training; None if there was none.
         maximum: the latest.
+        edges: of the bins of the scaled time, as the network sees them: quantiles in ascending order.
         parts: which parts of a date vary in training: year, month, day, weekday and hour.
         missing: whether values were missing. If so, there is a further input, which is 1 for a missing value and 0 for
             others. All other inputs of a missing value are 0.
@@ -34,6 +35,7 @@ class DateColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="d
     scale: float = 0.0
     minimum: float | None = None
     maximum: float | None = None
+    edges: tuple[float, ...] = ()
     parts: tuple[str, ...] = ()
     missing: bool = False
     absent: tuple[str, ...] = ()
@@ -76,8 +78,11 @@ def fit_date(
     parts = tuple(name for name, each in values.items() if np.ptp(each) > 0)
     parts = tuple(name for name in parts if name == "hour") if style == "time" else parts
     low, high = float(present.min()), float(present.max())
-    mean, deviation = mean_and_deviation(present, None if weights is None else weights[~absent])
-    return DateColumn(style, mean, deviation if high > low else 0.0, low, high, parts, bool(absent.any()))
+    counts = None if weights is None else weights[~absent]
+    mean, deviation = mean_and_deviation(present, counts) if high > low else (low, 0.0)
+    scaled = (quantiles(present, EDGE_SHARES, counts) - mean) / (deviation or 1.0)
+    edges = tuple(np.unique(scaled.astype(np.float32)).tolist())
+    return DateColumn(style, mean, deviation, low, high, edges, parts, bool(absent.any()))
 
 
 def date_parts(seconds: Float[np.ndarray, " rows"]) -> dict[str, Float[np.ndarray, " rows"]]:

@@ -1,4 +1,4 @@
-"""The mean and the standard deviation of values."""
+"""The mean, the standard deviation and the quantiles of values."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from jaxtyping import Float
 
 # Rows whose squares are in memory at a time.
 BLOCK_ROWS = 65_536
+# Values that quantiles are taken of, at most.
+QUANTILE_ROWS = 100_000
+# Bins of a column, at most: their edges are quantiles.
+BINS = 16
+EDGE_SHARES = np.linspace(0, 1, BINS + 1)
 
 
 def mean_and_deviation(
@@ -34,3 +39,31 @@ def mean_and_deviation(
     shares = weights.astype(np.float64) / weights.sum(dtype=np.float64)
     mean = float(shares @ values)
     return mean, float(shares @ (values - mean) ** 2) ** 0.5
+
+
+def quantiles(
+    values: Float[np.ndarray, " rows"],
+    shares: Float[np.ndarray, " shares"],
+    weights: Float[np.ndarray, " rows"] | None = None,
+) -> Float[np.ndarray, " shares"]:
+    """For each share, the smallest value that at least this share of the rows does not exceed.
+
+    Of more than 100,000 rows, as many at equal distances count.
+
+    Args:
+        values: [rows] finite numbers, at least one.
+        shares: [shares], from 0 to 1.
+        weights: [rows], how often each value counts, above 0; by default all count once.
+
+    Returns:
+        [shares], some of the values.
+
+    Example:
+        >>> quantiles(np.array([3.0, 1.0, 2.0, 4.0]), np.array([0.0, 0.5, 0.51, 1.0])).tolist()
+        [1.0, 2.0, 3.0, 4.0]
+    """
+    if len(values) > QUANTILE_ROWS:
+        rows = np.linspace(0, len(values) - 1, QUANTILE_ROWS).astype(int)
+        values, weights = values[rows], None if weights is None else weights[rows]
+    found: np.ndarray = np.quantile(values, shares, method="inverted_cdf", weights=weights)
+    return found

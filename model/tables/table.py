@@ -11,7 +11,15 @@ import numpy as np
 from jaxtyping import Float, Num
 
 from model.arrays import shape_of
-from model.tables.columns import IDENTITY, ColumnSpec, ColumnSpecs, NumericColumn, encode, fit_numeric
+from model.tables.columns import (
+    IDENTITY,
+    ColumnSpec,
+    ColumnSpecs,
+    NumericColumn,
+    encode,
+    fit_numeric,
+    fit_target_scaling,
+)
 from model.tables.targets import Class
 from model.tasks import TASKS
 
@@ -111,9 +119,9 @@ def table_from_arrays(
         ValueError: if x and y are not such arrays, or if float32 cannot hold their numbers.
 
     Example:
-        >>> table = table_from_arrays(np.array([[1.0], [3.0]]), np.array([0, 1]), ("no", "yes"))
-        >>> table.x.tolist(), table.columns, table.task
-        ([[-1.0], [1.0]], ('x0',), 'binary')
+        >>> table = table_from_arrays(np.array([[1.0], [2.0], [3.0]]), np.array([0, 1, 1]), ("no", "yes"))
+        >>> table.x.round(3).tolist(), table.columns, table.task
+        ([[-0.493...], [0.0], [0.493...]], ('x0',), 'binary')
     """
     if task not in ("", *TASKS):
         raise ValueError(f"task must be one of {', '.join(TASKS)}, not {task!r}")
@@ -160,7 +168,7 @@ def table_from_inputs(
     values = np.asarray(y, np.float64)
     if not np.isfinite(values).all():
         raise ValueError("y must be finite numbers, and it has others")
-    target_scaling = IDENTITY if classes else fit_numeric(values, weights)
+    target_scaling = IDENTITY if classes else fit_target_scaling(values, weights)
     return Table(
         x=x,
         y=(values if classes else target_scaling.scaled(values)).astype(np.float32),

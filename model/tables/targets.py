@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from model.messages import quote
-from model.tables.columns import EXACT_WHOLE_NUMBERS, FLOAT32_NUMBERS, IDENTITY, NumericColumn, fit_numeric
+from model.tables.columns import EXACT_WHOLE_NUMBERS, FLOAT32_NUMBERS, IDENTITY, NumericColumn, fit_target_scaling
 from model.tables.errors import TableError
 from model.tables.parsing import MISSING, ParseError, one_of
 from model.tables.series_parsing import bare_series, parse_series
@@ -223,7 +223,7 @@ def _fit_numbers(series: polars.Series, name: str) -> FittedTarget:
 
     values = series.cast(pl.Float64).to_numpy()
     try:
-        scaling = fit_numeric(values)
+        scaling = fit_target_scaling(values)
     except ValueError:
         found = f"{series.min()!r} to {series.max()!r}"
         raise TableError(f"{FLOAT32_NUMBERS} in {name}", found, "name another --target") from None

@@ -13,20 +13,22 @@ TRUTH_TABLE_HIDDEN = (2,)
 # These do well on tables of some hundred to some thousand rows, see docs/defaults.md.
 FILE_BATCH_SIZE = 64
 FILE_DEFAULTS = Hyperparameters(
-    epochs=200,
+    epochs=60,
     restarts=8,
-    ensemble=4,
+    ensemble=8,
+    encodings=("numbers", "bins"),
     init="he",
     optimizer="adam",
     learning_rate=0.01,
-    weight_decay=(3.0, 1.0),
+    schedule="cosine",
+    weight_decay=(1.0, 0.3),
     clip=1.0,
     batch_size=FILE_BATCH_SIZE,
-    validation=0.15,
+    folds=4,
     patience=10,
     log_every=10,
 )
-FILE_HIDDEN = (100,)
+FILE_HIDDEN = (64, 64)
 
 # Weight decay is prior knowledge, and more rows need less of it. Tables of up to so many rows get all of it.
 FULL_DECAY_ROWS = 1000 / 3

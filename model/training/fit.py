@@ -19,10 +19,11 @@ from model.network import Network
 from model.tables.table import Table
 from model.tasks import TASKS
 from model.training.defaults import default_hyperparameters
+from model.training.ensemble_run import EnsembleRun, States, best_epochs, best_losses
 from model.training.optimizers import make_optimizer
 from model.training.result import DivergedError, History, Progress, Result
-from model.training.run import Stretch, TrainingRun, make_run
-from model.training.state import RECORD_CAPACITY, State
+from model.training.run import Stretch
+from model.training.state import RECORD_CAPACITY
 
 # Seconds that a stretch should take: between two, training can be watched and stopped.
 STRETCH_SECONDS = 0.1
@@ -107,7 +108,7 @@ def train(
     leaves, epoch = resume or (None, 0)
     if resume and epoch >= hyperparameters.epochs:
         raise ValueError(f"epochs must be more than the {epoch:,} that are done, not {hyperparameters.epochs:,}")
-    run = make_run(network, table, hyperparameters, optimizer, key)
+    run = EnsembleRun(network, table, hyperparameters, optimizer, key)
     state = run.start() if leaves is None else run.restore(jax.tree.leaves(leaves))
     return _stretches(Progress(run, state, epoch), stretch_seconds)
 
@@ -148,7 +149,8 @@ def _advance(progress: Progress, stretch: Stretch) -> Progress:
     """The progress after a stretch. Raises DivergedError if no restart has a finite loss after it."""
     run = progress.run
     state, training, validation = run.advance(progress.state, progress.epoch, stretch)
-    losses = training[-1] if state.best is None else jax.device_get(state.best.loss)
+    smallest = best_losses(state)
+    losses = training[-1] if smallest is None else smallest
     if not np.isfinite(losses).any():
         raise DivergedError(progress.epoch + _first_without_finite_loss(progress, stretch.epochs))
     epochs_done = progress.epoch + stretch.epochs_per_record * np.arange(1, stretch.records + 1)
@@ -166,18 +168,15 @@ def _advance(progress: Progress, stretch: Stretch) -> Progress:
     )
 
 
-def _last_epoch(run: TrainingRun, state: State) -> int:
+def _last_epoch(run: EnsembleRun, states: States) -> int:
     """The epoch after which no restart changes any more, however the epochs fall into stretches."""
-    if state.best is None:
-        return run.hyperparameters.epochs
-    return int(jax.device_get(state.best.epoch).max()) + run.hyperparameters.patience
+    epochs = best_epochs(states)
+    return run.hyperparameters.epochs if epochs is None else int(epochs.max()) + run.hyperparameters.patience
 
 
-def _count_ended(run: TrainingRun, state: State, epoch: int) -> int:
-    if state.best is None:
-        return 0
-    waited = epoch - jax.device_get(state.best.epoch)
-    return int(np.sum(waited >= run.hyperparameters.patience))
+def _count_ended(run: EnsembleRun, states: States, epoch: int) -> int:
+    epochs = best_epochs(states)
+    return 0 if epochs is None else int(np.sum(epoch - epochs >= run.hyperparameters.patience))
 
 
 def _first_without_finite_loss(progress: Progress, epochs: int) -> int:

@@ -34,7 +34,7 @@ class Masking(NamedTuple):
     unknown: Float[Array, " inputs"]
 
 
-def make_masking(column_specs: ColumnSpecs, share: float) -> Masking | None:
+def make_masking(column_specs: ColumnSpecs, share: float, width: int | None = None) -> Masking | None:
     """What may be hidden of a table.
 
     Values of open columns may be hidden, except for numbers and dates that were missing in some rows of training.
@@ -42,6 +42,7 @@ def make_masking(column_specs: ColumnSpecs, share: float) -> Masking | None:
     Args:
         column_specs: one for each column.
         share: the share of the rows in which one value is hidden, from 0 to 1.
+        width: how many inputs there are with padding; by default as many as the columns have.
 
     Returns:
         The masking; None if nothing is hidden.
@@ -61,7 +62,9 @@ def make_masking(column_specs: ColumnSpecs, share: float) -> Masking | None:
         for column in column_specs
     ]
     unknown = np.concatenate([column.unknown_inputs for column in column_specs])
-    return Masking(np.concatenate(places), len(maskable), share, unknown)
+    padding = (0, 0 if width is None else width - len(unknown))
+    column_of_input = np.pad(np.concatenate(places), padding, constant_values=NEVER)
+    return Masking(column_of_input, len(maskable), share, np.pad(unknown, padding))
 
 
 def _is_maskable(column: ColumnSpec) -> bool:

@@ -11,12 +11,13 @@ import optax
 from jaxtyping import Float, Int, Key
 
 from model.arrays import Array
+from model.bins import bin_inputs
 from model.network import Network, loss
 from model.training.masking import mask
 from model.training.optimizers import apply_schedule, decay_weights
 from model.training.shuffle import shuffle
 from model.training.state import RECORD_CAPACITY, Best, State
-from model.training.validation_split import HeldOut, Rows
+from model.training.validation_split import Rows
 
 
 class MinibatchSettings(NamedTuple):
@@ -40,19 +41,21 @@ class Restarts(NamedTuple):
 
     Attributes:
         indices: [restarts], which restart each is.
+        folds: [restarts], which fold each has.
         decay: [restarts], the share of itself by which each weight shrinks in a step.
     """
 
     indices: Int[Array, " restarts"]
+    folds: Int[Array, " restarts"]
     decay: Float[Array, " restarts"]
 
 
 class _Batch(NamedTuple):
     """The rows of a step, as `loss` takes them."""
 
-    x: jax.Array
-    y: jax.Array
-    weights: jax.Array | None
+    x: Array
+    y: Array
+    weights: Array | None
 
 
 class EpochCounts(NamedTuple):
@@ -131,42 +134,49 @@ def _epoch(
     key: Key[Array, ""],
 ) -> tuple[State, jax.Array]:
     """One pass over the rows, and the validation after it. Returns the state and both losses."""
-    row_count = jnp.asarray(rows.learned)
+    row_count = jnp.asarray(rows.learned)[restart.folds]
     steps = -(-row_count // settings.batch_size)
     key = jax.random.fold_in(jax.random.fold_in(key, restart.indices), epoch)
-    order = shuffle(rows.order, row_count, key=key)
+    order = shuffle(jnp.asarray(rows.order)[restart.folds], row_count, key=key)
 
     def step(index: jax.Array, carry: Any) -> Any:
         first = jnp.minimum(index * settings.batch_size, row_count - settings.batch_size)
         batch = jax.lax.dynamic_slice(order, (first,), (settings.batch_size,))
         progress = (epoch + index / steps) / counts.total
-        return _step(carry, _batch(rows, batch, key), progress, settings, restart.decay)
+        return _step(carry, _batch(rows, batch, restart.folds, key), progress, settings, restart.decay)
 
     start = (state.params, state.opt_state, jnp.zeros(()))
     params, opt_state, total = jax.lax.fori_loop(0, steps, step, start)
     if rows.held_out is None or state.best is None:
         return State(params, opt_state), jnp.stack([total / steps, jnp.nan])
-    return _validated(State(params, opt_state, state.best), rows.held_out, settings.network, total / steps, epoch)
+    held_out = _batch_held_out(rows, restart.folds)
+    validation = loss(params, **held_out._asdict(), network=settings.network)
+    best = _better(state.best, Best(params, validation, epoch + 1))
+    return State(params, opt_state, best), jnp.stack([total / steps, validation])
 
 
-def _validated(
-    state: State, held_out: HeldOut, network: Network, training_loss: jax.Array, epoch: jax.Array
-) -> tuple[State, jax.Array]:
-    """The state with the best parameters so far, and the training and the validation loss."""
-    validation = loss(state.params, held_out.x, held_out.y, network, held_out.weights)
-    assert state.best is not None
-    is_better = validation < state.best.loss
-    now = Best(state.params, validation, epoch + 1)
-    best = jax.tree.map(lambda new, old: jnp.where(is_better, new, old), now, state.best)
-    return state._replace(best=best), jnp.stack([training_loss, validation])
+def _better(best: Best, now: Best) -> Best:
+    """Where the validation loss is smaller."""
+    is_better = now.loss < best.loss
+    better: Best = jax.tree.map(lambda new, old: jnp.where(is_better, new, old), now, best)
+    return better
 
 
-def _batch(rows: Rows, indices: jax.Array, key: jax.Array) -> _Batch:
-    """The rows of a batch. The key of the epoch decides which values are hidden."""
+def _batch_held_out(rows: Rows, fold: Array) -> _Batch:
+    """The rows that a fold holds out."""
+    assert rows.held_out is not None
+    held_out = jnp.asarray(rows.held_out.rows)[fold]
+    weights = jnp.asarray(rows.held_out.weights)[fold]
+    return _Batch(bin_inputs(rows.x[held_out], rows.bins), rows.y[held_out], weights)
+
+
+def _batch(rows: Rows, indices: jax.Array, fold: Array, key: jax.Array) -> _Batch:
+    """The rows of a batch of a fold. The key of the epoch decides which values are hidden."""
     x = rows.x[indices]
     if rows.masking is not None:
         x = mask(x, rows.masking, indices, jax.random.bits(key))
-    return _Batch(x, rows.y[indices], None if rows.weights is None else rows.weights[indices])
+    weights = None if rows.weights is None else rows.weights[fold, indices]
+    return _Batch(bin_inputs(x, rows.bins), rows.y[indices], weights)
 
 
 def _step(carry: Any, batch: _Batch, progress: jax.Array, settings: MinibatchSettings, decay: Array) -> Any:

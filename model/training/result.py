@@ -13,14 +13,14 @@ from jaxtyping import Float
 
 from model.arrays import Array
 from model.checkpoint import Checkpoint, TrainingRecord
-from model.ensembles import fit_temperature, predict_rows
+from model.ensembles import Ensemble, predict_rows
 from model.hyperparameters import Hyperparameters
 from model.metrics import Metrics, baseline_metrics, metrics
-from model.network import Layer, Network, Params, logits
+from model.network import Network, Params, logits
 from model.tables.table import Table
-from model.training.run import TrainingRun
-from model.training.state import State
-from model.training.validation_split import MAX_HELD_OUT, row_weights
+from model.training.ensemble_run import EnsembleRun, States
+from model.training.selection import Selection, select
+from model.training.validation_split import MAX_HELD_OUT
 
 
 class DivergedError(ArithmeticError):
@@ -57,8 +57,7 @@ class Result:
     """What training has found.
 
     Attributes:
-        network: the description of the network.
-        params: the best restart's parameters; of an ensemble, the best restarts' on a leading axis of every leaf.
+        ensemble: the networks that are kept.
         loss: the best restart's; its smallest validation loss if rows were held out.
         best: the index of the best restart.
         epoch: how many epochs were done.
@@ -67,13 +66,14 @@ class Result:
         solved: how many restarts predict every row of a truth table right; 0 for any other table.
         temperature: the logits are divided by it.
         metrics: of the rows held out; if there are none, of at most 10,000 rows. Empty for a truth table.
-        held_out: the indices of the rows held out.
+        held_out: the indices of the rows held out, in ascending order.
+        predictions: [rows held out] or [rows held out, classes], what the networks that have not learned from a row
+            predict for it, with the target as it is scaled.
         state: of every restart, to resume from.
         hyperparameters: how the network was trained.
     """
 
-    network: Network
-    params: Params
+    ensemble: Ensemble
     loss: float
     best: int
     epoch: int
@@ -83,13 +83,24 @@ class Result:
     temperature: float
     metrics: Metrics
     held_out: np.ndarray
-    state: State
+    predictions: Float[np.ndarray, "held *classes"]
+    state: States
     hyperparameters: Hyperparameters
 
     @property
     def restarts(self) -> int:
         """How many restarts were trained."""
         return len(self.losses)
+
+    @property
+    def network(self) -> Network:
+        """The description of the first networks that are kept."""
+        return self.ensemble[0].network
+
+    @property
+    def params(self) -> Params:
+        """The params of the first networks that are kept: of one, or of several on a leading axis, the best first."""
+        return self.ensemble[0].params
 
 
 @dataclass(frozen=True)
@@ -105,8 +116,8 @@ class Progress:
         records: the recorded losses of each stretch, every log_every epochs.
     """
 
-    run: TrainingRun
-    state: State
+    run: EnsembleRun
+    state: States
     epoch: int = 0
     ended: int = 0
     losses: Float[np.ndarray, " restarts"] | None = None
@@ -131,24 +142,20 @@ class Progress:
         """The best restarts as they stand now."""
         run, table = self.run, self.run.table
         losses = np.full(self.restarts, np.nan, np.float32) if self.losses is None else self.losses
-        kept = _best(losses, run.hyperparameters.ensemble)
-        params = _params_of(self.state, kept)
-        measured = self.held_out if len(self.held_out) else evenly_spaced(len(table.y))
-        x, y = table.x[measured], table.y[measured]
-        weights = row_weights(table, measured, measured, class_weights=False)
-        temperature = fit_temperature(params, x, y, run.network, weights) if len(self.held_out) else 1.0
+        selection = select(run, self.state, losses)
+        ensemble = jax.device_put(selection.ensemble)
         return Result(
-            network=run.network,
-            params=params,
-            loss=float(losses[kept[0]]),
-            best=int(kept[0]),
+            ensemble=ensemble,
+            loss=float(losses[selection.kept[0]]),
+            best=int(selection.kept[0]),
             epoch=self.epoch,
             history=self._history(),
             losses=losses,
             solved=self._solved(),
-            temperature=temperature,
-            metrics={} if table.complete else _metrics(params, x, y, run.network, table, temperature),
-            held_out=self.held_out,
+            temperature=selection.temperature,
+            metrics={} if table.complete else _metrics(selection, table),
+            held_out=selection.rows,
+            predictions=selection.predictions,
             state=self.state,
             hyperparameters=run.hyperparameters,
         )
@@ -162,7 +169,7 @@ class Progress:
         table = self.run.table
         if not table.complete:
             return 0
-        solved = _solves_every_row(self.state.params, table.x, table.y, self.run.network)
+        solved = _solves_every_row(self.state[0].params, table.x, table.y, self.run.network)
         return int(np.sum(jax.device_get(solved)[: self.restarts]))
 
 
@@ -200,8 +207,7 @@ def make_checkpoint(result: Result, table: Table, *, table_name: str, seed: int)
         baseline=_baseline(table, result.held_out),
     )
     return Checkpoint(
-        network=result.network,
-        params=result.params,
+        ensemble=result.ensemble,
         columns=table.columns,
         target=table.target,
         classes=table.classes,
@@ -229,30 +235,13 @@ def evenly_spaced(rows: int) -> np.ndarray:
     return np.linspace(0, rows - 1, min(rows, MAX_HELD_OUT)).round().astype(int)
 
 
-def _best(losses: np.ndarray, count: int) -> np.ndarray:
-    finite = np.where(np.isfinite(losses), losses, np.inf)
-    return np.argsort(finite, kind="stable")[:count]
-
-
-def _params_of(state: State, kept: np.ndarray) -> Params:
-    """The parameters of some restarts, from their best validation loss if rows are held out."""
-    trained = jax.device_get(state.params if state.best is None else state.best.params)
-    return [Layer(_pick(layer.weight, 2, kept), _pick(layer.bias, 1, kept)) for layer in trained]
-
-
-def _pick(leaf: np.ndarray, axes: int, kept: np.ndarray) -> jax.Array:
-    """[chunks, …, (restarts of a chunk)] -> [kept, …], or […] of a single one. axes: how many a network's leaf has."""
-    by_restart = leaf if leaf.ndim == axes + 1 else np.moveaxis(leaf, -1, 1).reshape(-1, *leaf.shape[1:-1])
-    picked: jax.Array = jax.device_put(by_restart[kept] if len(kept) > 1 else by_restart[kept[0]])
-    return picked
-
-
-def _metrics(
-    params: Params, x: np.ndarray, y: np.ndarray, network: Network, table: Table, temperature: float
-) -> Metrics:
-    mean = np.asarray(predict_rows(params, x, network, temperature).mean)
+def _metrics(selection: Selection, table: Table) -> Metrics:
+    rows, mean = selection.rows, selection.predictions
+    if not len(rows):
+        rows = evenly_spaced(len(table.y))
+        mean = np.asarray(predict_rows(selection.ensemble, table.x[rows], selection.temperature).mean)
     scaling = table.target_scaling
-    return metrics(table.task, scaling.unscale(mean), scaling.unscale(y))
+    return metrics(table.task, scaling.unscale(mean), scaling.unscale(table.y[rows]))
 
 
 def _baseline(table: Table, held_out: np.ndarray) -> Metrics:
@@ -260,7 +249,8 @@ def _baseline(table: Table, held_out: np.ndarray) -> Metrics:
         return {}
     y = table.target_scaling.unscale(table.y)
     measured = held_out if len(held_out) else evenly_spaced(len(y))
-    return baseline_metrics(table.task, np.delete(y, held_out), y[measured], len(table.classes))
+    learned = np.delete(y, held_out) if len(held_out) < len(y) else y
+    return baseline_metrics(table.task, learned, y[measured], len(table.classes))
 
 
 @jax.jit

@@ -1,4 +1,4 @@
-"""A training run: its data on the device, and the programs that take a state through epochs."""
+"""The training of the restarts of one encoding: their data on the device, and the programs that take them further."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-import optax
-from jaxtyping import Float, Key
+from jaxtyping import Float
 
 from model.arrays import Array
+from model.bins import Bins, bin_inputs
 from model.hyperparameters import Hyperparameters
-from model.network import Network
+from model.network import Network, Params
 from model.tables.table import Table
 from model.training.full_batch import FullBatchSettings, train_full_batch
 from model.training.minibatch import EpochCounts, MinibatchSettings, Restarts, train_minibatches
 from model.training.state import State, initial_state, state_shapes
-from model.training.validation_split import hold_out, row_weights, split_rows
+from model.training.validation_split import Fold, padded_width, place_rows, row_weights, split_folds
 
 # Folded into the key of training, for the random draws other than the starts.
 SPLIT_KEY, SHUFFLE_KEY = 2**31, 2**31 + 1
@@ -58,21 +58,36 @@ class Advanced(NamedTuple):
     validation: Float[np.ndarray, "records restarts"]
 
 
-class TrainingRun(ABC):
-    """The data of a training run, and the programs that take a state through epochs.
+class Share(NamedTuple):
+    """The restarts of one encoding.
 
     Attributes:
-        network: the description of the network.
-        table: what is learned from.
-        hyperparameters: how.
-        held_out: the indices of the rows held out.
+        network: the description of each.
+        bins: what they see; None for the inputs as they are.
+        first: the number of the first restart among all.
+        size: how many there are.
     """
 
-    def __init__(
-        self, network: Network, table: Table, hyperparameters: Hyperparameters, optimizer: Any, key: Any
-    ) -> None:
-        self.network, self.table, self.hyperparameters = network, table, hyperparameters
-        self.held_out = np.zeros(0, int)
+    network: Network
+    bins: Bins | None
+    first: int
+    size: int
+
+
+class TrainingRun(ABC):
+    """The data of the restarts of one encoding, and the programs that take their state through epochs.
+
+    Attributes:
+        share: the restarts.
+        table: what is learned from.
+        hyperparameters: how.
+        folds: the splits of the rows; restart i of this share has the fold i modulo their number.
+    """
+
+    def __init__(self, share: Share, table: Table, hyperparameters: Hyperparameters, optimizer: Any, key: Any) -> None:
+        self.share, self.table, self.hyperparameters = share, table, hyperparameters
+        rows = np.arange(len(table.y))
+        self.folds: tuple[Fold, ...] = (Fold(rows, rows[:0]),)
         self._optimizer, self._key = optimizer, key
 
     @abstractmethod
@@ -86,42 +101,54 @@ class TrainingRun(ABC):
     def start(self) -> State:
         """The state before the first epoch, drawn while the training program is compiled."""
         with ThreadPoolExecutor(1) as pool:
-            compiled = pool.submit(self._compile, _zeros(state_shapes(*self._state_arguments())))
-            state: State = initial_state(self._key, *self._state_arguments())
+            compiled = pool.submit(self._compile, _zeros(self.state_shapes()))
+            first, inputs = self.share.first, self.share.network.sizes[0]
+            state: State = initial_state(self._key, *self._state_arguments(), first=first, inputs=inputs)
             compiled.result()
         return state
 
-    def restore(self, leaves: list[Any]) -> State:
-        """The state that has these leaves. Raises ValueError if they are not those of such a run."""
-        shapes = state_shapes(*self._state_arguments())
-        expected = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(shapes)]
-        found = [(leaf.shape, leaf.dtype) for leaf in leaves]
-        if expected != found:
-            raise ValueError(f"the state must have the shapes {expected}, not {found}")
-        state: State = jax.tree.unflatten(jax.tree.structure(shapes), jax.device_put(leaves))
-        self._compile(_zeros(shapes))
-        return state
+    def state_shapes(self) -> State:
+        """The shapes and dtypes of the state."""
+        return state_shapes(*self._state_arguments())
+
+    def restore(self, state: State) -> State:
+        """A state with the same leaves on the device, for which the training program is compiled."""
+        self._compile(_zeros(self.state_shapes()))
+        placed: State = jax.device_put(state)
+        return placed
+
+    def trained_params(self, state: State) -> Params:
+        """The params of every restart: those of the smallest validation loss, or the last ones. Leaves of NumPy."""
+        trained: Params = jax.device_get(state.params if state.best is None else state.best.params)
+        first = trained[0]._replace(weight=trained[0].weight[:, : self.share.network.sizes[0]])
+        return [first, *trained[1:]]
+
+    @property
+    def _padded_network(self) -> Network:
+        """The network that is trained. Its last inputs may be padding."""
+        return self.share.network
 
     def _state_arguments(self) -> tuple[Any, ...]:
-        h = self.hyperparameters
-        return self.network, self._optimizer, h.restarts, h.init, h.uses_minibatches, len(self.held_out) > 0
+        h, network = self.hyperparameters, self._padded_network
+        validates = len(self.folds[0].held_out) > 0
+        is_padded = network != self.share.network
+        return network, self._optimizer, self.share.size, h.init, h.uses_minibatches, validates, is_padded
 
 
 class FullBatchRun(TrainingRun):
     """A run in which every step takes all rows, and all restarts are trained side by side."""
 
-    def __init__(
-        self, network: Network, table: Table, hyperparameters: Hyperparameters, optimizer: Any, key: Any
-    ) -> None:
-        super().__init__(network, table, hyperparameters, optimizer, key)
+    def __init__(self, share: Share, table: Table, hyperparameters: Hyperparameters, optimizer: Any, key: Any) -> None:
+        super().__init__(share, table, hyperparameters, optimizer, key)
         rows = np.arange(len(table.y))
-        self._x, self._y, self._weights = jax.device_put((table.x, table.y, row_weights(table, rows, rows, False)))
-        self._settings = FullBatchSettings(network, optimizer, hyperparameters.schedule)
+        x = bin_inputs(table.x, share.bins)
+        self._x, self._y, self._weights = jax.device_put((x, table.y, row_weights(table, rows, rows, False)))
+        self._settings = FullBatchSettings(share.network, optimizer, hyperparameters.schedule)
 
     def advance(self, state: State, epochs_done: int, stretch: Stretch) -> Advanced:
         """Take a state through a stretch, after so many epochs."""
         state, recorded = self._train(state, epochs_done, stretch)
-        training = _by_restart(jax.device_get(recorded), stretch.records)[:, : self.hyperparameters.restarts]
+        training = _by_restart(jax.device_get(recorded), stretch.records)[:, : self.share.size]
         return Advanced(state, training, np.full_like(training, np.nan))
 
     def _train(self, state: State, epochs_done: int, stretch: Stretch) -> tuple[State, Array]:
@@ -146,19 +173,24 @@ class FullBatchRun(TrainingRun):
 class MinibatchRun(TrainingRun):
     """A run in which every step takes a minibatch, and each restart ends when its validation loss stops falling."""
 
-    def __init__(
-        self, network: Network, table: Table, hyperparameters: Hyperparameters, optimizer: Any, key: Any
-    ) -> None:
-        super().__init__(network, table, hyperparameters, optimizer, key)
+    def __init__(self, share: Share, table: Table, hyperparameters: Hyperparameters, optimizer: Any, key: Any) -> None:
+        super().__init__(share, table, hyperparameters, optimizer, key)
         h = hyperparameters
-        learn, self.held_out = hold_out(table, h.validation, key=jax.random.fold_in(key, SPLIT_KEY))
-        self._rows = split_rows(table, learn, self.held_out, h.class_weights, h.mask)
-        decay = np.resize(np.asarray(h.weight_decay, np.float32), h.restarts) * np.float32(h.learning_rate)
-        self._restarts = Restarts(np.arange(h.restarts, dtype=np.int32), decay)
+        self.folds = split_folds(table, h.validation, h.folds, key=jax.random.fold_in(key, SPLIT_KEY))
+        self._rows = place_rows(table, self.folds, h.class_weights, h.mask, share.bins)
+        numbers = np.arange(share.size, dtype=np.int32)
+        decay = np.resize(np.asarray(h.weight_decay, np.float32), share.size) * np.float32(h.learning_rate)
+        self._restarts = Restarts(share.first + numbers, numbers % len(self.folds), decay)
         self._shuffle_key = jax.random.fold_in(key, SHUFFLE_KEY)
-        self._threads = thread_count(h.restarts)
-        batch_size = min(h.batch_size or len(learn), len(learn))
-        self._settings = MinibatchSettings(network, optimizer, h.schedule, batch_size)
+        self._threads = thread_count(share.size)
+        rows = min(len(fold.learn) for fold in self.folds)
+        self._settings = MinibatchSettings(self._padded_network, optimizer, h.schedule, min(h.batch_size or rows, rows))
+
+    @property
+    def _padded_network(self) -> Network:
+        network = self.share.network
+        width = padded_width(network.sizes[0], len(self.table.y))
+        return Network((width, *network.sizes[1:]), network.activation, network.task)
 
     def advance(self, state: State, epochs_done: int, stretch: Stretch) -> Advanced:
         """Take a state through a stretch, after so many epochs; threads share the restarts."""
@@ -174,11 +206,11 @@ class MinibatchRun(TrainingRun):
     def _train_share(self, state: State, thread: int, epochs_done: int, num_epochs: int) -> tuple[State, Array]:
         """Take one thread's share of the restarts through more epochs."""
         h = self.hyperparameters
-        size = h.restarts // self._threads
+        size = self.share.size // self._threads
         share = slice(thread * size, (thread + 1) * size)
         if self._threads > 1:
             state = jax.tree.map(lambda leaf: np.asarray(leaf)[share], state)
-        restarts = Restarts(self._restarts.indices[share], self._restarts.decay[share])
+        restarts = Restarts(*(values[share] for values in self._restarts))
         counts = EpochCounts(epochs_done, min(h.epochs, MAX_COUNTED_EPOCHS), min(h.patience, MAX_COUNTED_EPOCHS))
         trained: tuple[State, Array] = train_minibatches(
             state, self._rows, restarts, self._settings, counts, num_epochs, self._shuffle_key
@@ -188,29 +220,6 @@ class MinibatchRun(TrainingRun):
 
     def _compile(self, state: State) -> None:
         self._train_share(state, 0, 0, 0)
-
-
-def make_run(
-    network: Network,
-    table: Table,
-    hyperparameters: Hyperparameters,
-    optimizer: optax.GradientTransformation,
-    key: Key[Array, ""],
-) -> TrainingRun:
-    """The run that hyperparameters ask for.
-
-    Args:
-        network: the description of the network.
-        table: what is learned from.
-        hyperparameters: how.
-        optimizer: of Optax.
-        key: of all random draws.
-
-    Returns:
-        A run in minibatches or with all rows at once.
-    """
-    kind = MinibatchRun if hyperparameters.uses_minibatches else FullBatchRun
-    return kind(network, table, hyperparameters, optimizer, key)
 
 
 def thread_count(restarts: int) -> int:

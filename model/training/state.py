@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Key
+from jaxtyping import Int, Key
 
 from model.arrays import Array
 from model.network import Network, Params, as_layers, init_params
@@ -50,7 +50,7 @@ class State(NamedTuple):
     best: Best | None = None
 
 
-@partial(jax.jit, static_argnames=("optimizer", "restarts", "init", "uses_minibatches", "validates"))
+@partial(jax.jit, static_argnames=("optimizer", "restarts", "init", "uses_minibatches", "validates", "is_padded"))
 def initial_state(
     key: Key[Array, ""],
     network: Network,
@@ -59,17 +59,23 @@ def initial_state(
     init: str = "normal",
     uses_minibatches: bool = False,
     validates: bool = False,
+    is_padded: bool = False,
+    first: int | Int[Array, ""] = 0,
+    inputs: int | Int[Array, ""] = 1,
 ) -> State:
     """The state before the first epoch.
 
     Args:
-        key: restart i starts from `init_params` with `jax.random.fold_in(key, i)`.
+        key: restart i starts from `init_params` with `jax.random.fold_in(key, first + i)`.
         network: the description of the network.
         optimizer: whose state is made.
         restarts: how many, from 1.
         init: normal or he.
         uses_minibatches: whether every chunk has a single restart.
         validates: whether rows are held out.
+        is_padded: whether some of the network's inputs are padding, whose weights are 0.
+        first: the number of the first restart.
+        inputs: how many inputs are not padding; only counts with `is_padded`.
 
     Returns:
         The state. A last chunk that is not full is filled with further restarts.
@@ -78,7 +84,10 @@ def initial_state(
     size = -(-restarts // chunks)
 
     def draw(restart: jax.Array) -> jax.Array:
-        return ravel_pytree(init_params(network, key=jax.random.fold_in(key, restart), init=init))[0]
+        known = inputs if is_padded else None
+        return ravel_pytree(
+            init_params(network, key=jax.random.fold_in(key, first + restart), init=init, inputs=known)
+        )[0]
 
     flat = jax.lax.map(draw, jnp.arange(chunks * size)).reshape(chunks, size, -1)
     by_chunk = flat[:, 0] if size == 1 else jnp.moveaxis(flat, 1, -1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int, Key, Num
 
 from model.arrays import Array
+from model.bins import Bins
 from model.tables.table import Table
 from model.tasks import TASKS
 from model.training.masking import Masking, make_masking
@@ -18,18 +20,28 @@ MAX_HELD_OUT = 10_000
 MAX_PADDED_ROWS = 100_000
 
 
-class HeldOut(NamedTuple):
-    """Rows that validate.
+class Fold(NamedTuple):
+    """A split of the rows.
 
     Attributes:
-        x: [held, inputs].
-        y: [held].
-        weights: [held], as `loss` takes them; 0 for a row of padding.
+        learn: the indices of the rows to learn from, in ascending order.
+        held_out: the indices of the rows held out, in ascending order.
     """
 
-    x: Num[Array, "held inputs"]
-    y: Num[Array, " held"]
-    weights: Float[Array, " held"]
+    learn: Int[np.ndarray, " learned"]
+    held_out: Int[np.ndarray, " held"]
+
+
+class HeldOut(NamedTuple):
+    """Rows that validate, for each fold.
+
+    Attributes:
+        rows: [folds, held], the indices of the rows.
+        weights: [folds, held], as `loss` takes them; 0 for a row of padding.
+    """
+
+    rows: Int[Array, "folds held"]
+    weights: Float[Array, "folds held"]
 
 
 class Rows(NamedTuple):
@@ -38,20 +50,59 @@ class Rows(NamedTuple):
     Attributes:
         x: [rows, inputs].
         y: [rows].
-        weights: [rows], as `loss` takes them, or None.
-        order: [order], the rows to learn from; only the first `learned` entries count.
-        learned: how many rows are learned from.
+        weights: [folds, rows], as `loss` takes them, or None.
+        order: [folds, order], the rows to learn from; only the first `learned` entries count.
+        learned: [folds], how many rows are learned from.
         held_out: the rows held out, or None.
         masking: what is hidden at random, or None.
+        bins: how the inputs become those of the network; None if it sees them as they are.
     """
 
     x: Num[Array, "rows inputs"]
     y: Num[Array, " rows"]
-    weights: Float[Array, " rows"] | None
-    order: Int[Array, " order"]
-    learned: int | Int[Array, ""]
+    weights: Float[Array, "folds rows"] | None
+    order: Int[Array, "folds order"]
+    learned: Int[Array, " folds"]
     held_out: HeldOut | None
     masking: Masking | None = None
+    bins: Bins | None = None
+
+
+def split_folds(table: Table, share: float, folds: int, *, key: Key[jax.Array, ""]) -> tuple[Fold, ...]:
+    """Split a table at random, once or in folds, with the same share of every class.
+
+    Args:
+        table: what to split.
+        share: as in `hold_out`; only counts with a single fold.
+        folds: into how many parts the rows are split, each of which is held out by one fold. There are no more than
+            rows.
+        key: of the random draw.
+
+    Returns:
+        The folds. No two of them hold out the same row, and none holds out more than 10,000.
+
+    Example:
+        >>> from model.tables.truth_tables import truth_table
+        >>> folds = split_folds(truth_table("xor"), 0.5, 2, key=jax.random.key(0))
+        >>> [(len(fold.learn), sorted(truth_table("xor").y[fold.held_out].tolist())) for fold in folds]
+        [(2, [0.0, 1.0]), (2, [0.0, 1.0])]
+    """
+    rows = len(table.y)
+    folds = min(folds, rows)
+    if folds == 1:
+        return (Fold(*hold_out(table, share, key=key)),)
+    shuffled = _shuffled(rows, key)
+    classes = table.y[shuffled] if TASKS[table.task].has_classes else np.zeros(rows)
+    by_class = shuffled[np.argsort(classes, kind="stable")]
+    held_out = [np.sort(by_class[index::folds]) for index in range(folds)]
+    if len(held_out[0]) > MAX_HELD_OUT:
+        held_out = [np.sort(each[_shuffled(len(each), key)[:MAX_HELD_OUT]]) for each in held_out]
+    return tuple(Fold(np.delete(np.arange(rows), each), each) for each in held_out)
+
+
+def _shuffled(rows: int, key: Key[jax.Array, ""]) -> np.ndarray:
+    shuffled: np.ndarray = np.random.default_rng(np.asarray(jax.random.key_data(key))).permutation(rows)
+    return shuffled
 
 
 def hold_out(
@@ -78,7 +129,7 @@ def hold_out(
     count = min(round(share * rows), limit, rows - 1)
     if not count:
         return np.arange(rows), np.zeros(0, int)
-    shuffled = np.random.default_rng(np.asarray(jax.random.key_data(key))).permutation(rows)
+    shuffled = _shuffled(rows, key)
     classes = table.y[shuffled] if TASKS[table.task].has_classes else np.zeros(rows)
     drawn = _of_each_class(classes, count)
     return np.sort(shuffled[~drawn]), np.sort(shuffled[drawn])
@@ -97,45 +148,59 @@ def _of_each_class(classes: np.ndarray, count: int) -> np.ndarray:
     return drawn
 
 
-def split_rows(table: Table, learn: np.ndarray, held_out: np.ndarray, class_weights: bool, mask: float = 0.0) -> Rows:
+def place_rows(
+    table: Table, folds: Sequence[Fold], class_weights: bool, mask: float = 0.0, bins: Bins | None = None
+) -> Rows:
     """The rows of a table on the device.
 
     Args:
         table: what to learn from.
-        learn: the indices of the rows to learn from, as `hold_out` gives them.
-        held_out: the indices of the rows held out.
-        class_weights: whether all classes count the same in the loss.
+        folds: as `split_folds` gives them.
+        class_weights: whether all classes count the same.
         mask: the share of rows in which one value is hidden, from 0 to 1.
+        bins: how the inputs become those of the network; None if it sees them as they are.
 
     Returns:
-        The rows, padded to one of few sizes.
+        The rows, padded to one of few sizes, and so are the inputs of the network.
     """
-    size = padded_size(len(table.y))
-    learned_weights = row_weights(table, learn, learn, class_weights)
-    weights = None
-    if learned_weights is not None:
-        weights = np.zeros(size, np.float32)
-        weights[learn] = learned_weights
-    x, y, weights_, order, held_out_rows, masking = jax.device_put(
-        (
-            _padded(table.x, size),
-            _padded(table.y, size),
-            weights,
-            _padded(learn.astype(np.int32), padded_size(len(learn))),
-            _held_out_rows(table, held_out, row_weights(table, learn, held_out, class_weights))
-            if len(held_out)
-            else None,
-            make_masking(table.column_specs, mask),
-        )
+    size, width = padded_size(len(table.y)), table.x.shape[1]
+    if bins is None:
+        width = padded_width(width, len(table.y))
+    else:
+        bins = _padded_bins(bins, padded_width(len(bins.source), len(table.y)))
+    rows = Rows(
+        x=_padded(table.x, size, width),
+        y=_padded(table.y, size),
+        weights=_learned_weights(table, folds, class_weights, size),
+        order=_padded_together([fold.learn.astype(np.int32) for fold in folds]),
+        learned=np.array([len(fold.learn) for fold in folds], np.int32),
+        held_out=_held_out_rows(table, folds, class_weights) if len(folds[0].held_out) else None,
+        masking=make_masking(table.column_specs, mask, width),
+        bins=bins,
     )
-    return Rows(x, y, weights_, order, len(learn), held_out_rows, masking)
+    placed: Rows = jax.device_put(rows)
+    return placed
 
 
-def _held_out_rows(table: Table, rows: np.ndarray, weights: np.ndarray | None) -> HeldOut:
-    size = padded_size(len(rows))
-    own = np.ones(len(rows), np.float32) if weights is None else weights
-    scaled = (own * size / len(rows)).astype(np.float32)  # so that the mean over the padded rows is that of the rows
-    return HeldOut(*(_padded(values, size) for values in (table.x[rows], table.y[rows], scaled)))
+def _learned_weights(table: Table, folds: Sequence[Fold], class_weights: bool, size: int) -> np.ndarray | None:
+    """[folds, size], the weights of the rows to learn from; None if all are 1."""
+    weights = np.zeros((len(folds), size), np.float32)
+    for place, (learn, _) in zip(weights, folds, strict=True):
+        learned = row_weights(table, learn, learn, class_weights)
+        if learned is None:
+            return None
+        place[learn] = learned
+    return weights
+
+
+def _held_out_rows(table: Table, folds: Sequence[Fold], class_weights: bool) -> HeldOut:
+    rows = _padded_together([held_out.astype(np.int32) for _, held_out in folds])
+    weights = np.zeros(rows.shape, np.float32)
+    for place, (learn, held_out) in zip(weights, folds, strict=True):
+        own = row_weights(table, learn, held_out, class_weights)
+        # The mean over the padded rows is that of the rows.
+        place[: len(held_out)] = (1.0 if own is None else own) * (rows.shape[1] / len(held_out))
+    return HeldOut(rows, weights)
 
 
 def row_weights(
@@ -213,7 +278,37 @@ def padded_size(rows: int) -> int:
     return rows if rows > MAX_PADDED_ROWS else -(-rows // step) * step
 
 
-def _padded(values: np.ndarray, size: int) -> np.ndarray:
-    if len(values) == size:
+def padded_width(inputs: int, rows: int) -> int:
+    """The number of inputs to which a network is padded, so that a few inputs more or less need the same program.
+
+    Args:
+        inputs: how many there are, from 1.
+        rows: of the table. If it has many, nothing is padded.
+
+    Returns:
+        At least `inputs`, and at most an eighth of it (or 8) more.
+
+    Example:
+        >>> padded_width(10, 1000), padded_width(130, 1000), padded_width(10, 10**6)
+        (16, 144, 10)
+    """
+    step = max(8, 1 << max(inputs.bit_length() - 4, 0))
+    return inputs if rows > MAX_PADDED_ROWS else -(-inputs // step) * step
+
+
+def _padded(values: np.ndarray, *shape: int) -> np.ndarray:
+    if values.shape == shape:
         return values
-    return np.concatenate([values, np.zeros((size - len(values), *values.shape[1:]), values.dtype)])
+    padded = np.zeros(shape, values.dtype)
+    padded[tuple(slice(length) for length in values.shape)] = values
+    return padded
+
+
+def _padded_together(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """[parts, size], each part followed by zeros."""
+    size = padded_size(max(map(len, parts)))
+    return np.stack([_padded(part, size) for part in parts])
+
+
+def _padded_bins(bins: Bins, width: int) -> Bins:
+    return Bins(*(_padded(np.asarray(values), width) for values in bins))

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 
 from model import CategoricalColumn, Checkpoint, Network, NumericColumn, load, save
+from model.ensembles import Members
 from model.tables.columns import ColumnSpec, count_inputs
 from model.tables.date_columns import DateColumn
 from model.tables.spelling import NumberSpelling
@@ -41,7 +42,9 @@ def mixed() -> Checkpoint:
     """An ensemble with a column of every kind."""
     network = Network((count_inputs(tuple(COLUMNS.values())), 3, 3), "tanh", "multiclass")
     classes = ("no", "yes", "perhaps")
-    return Checkpoint(network, ensemble_of(network, 2), tuple(COLUMNS), "y", classes, RECORD, tuple(COLUMNS.values()))
+    return Checkpoint(
+        (Members(network, ensemble_of(network, 2)),), tuple(COLUMNS), "y", classes, RECORD, tuple(COLUMNS.values())
+    )
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +138,7 @@ DATED: dict[str, tuple[ColumnSpec, list[str | float]]] = {
 def test_dates_and_durations_are_taken_as_the_document_says(tmp_path: Path) -> None:
     specs = tuple(spec for spec, _ in DATED.values())
     network = Network((count_inputs(specs), 3, 1), "tanh", "binary")
-    dated = Checkpoint(network, ensemble_of(network, 2), tuple(DATED), "y", ("no", "yes"), RECORD, specs)
+    dated = Checkpoint((Members(network, ensemble_of(network, 2)),), tuple(DATED), "y", ("no", "yes"), RECORD, specs)
     save(tmp_path / "dated.safetensors", dated)
     client = application(tmp_path, MODEL="dated").test_client()
     document = client.get("/openapi.json").json or {}

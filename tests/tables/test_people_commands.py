@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from model import Checkpoint, Table, TableError, default_network, load, predict_ensemble, read_table, save
 from model.commands.shared import notes_text
+from model.ensembles import Members
 from model.messages import escape_unprintable
 from tests.examples import RECORD, ensemble_of
 from tests.serve.examples import application
@@ -74,13 +75,15 @@ def test_training_learns_what_python_reads(tmp_path: Path, name: str) -> None:
 def untrained(table: Table) -> Checkpoint:
     """A checkpoint for the columns of a table, with random parameters."""
     network = default_network(table, (4,), "tanh")
-    checkpoint = Checkpoint(network, ensemble_of(network, 2), table.columns, table.target, table.classes, RECORD)
+    checkpoint = Checkpoint(
+        (Members(network, ensemble_of(network, 2)),), table.columns, table.target, table.classes, RECORD
+    )
     return replace(checkpoint, column_specs=table.column_specs, target_scaling=table.target_scaling)
 
 
 def predictions_of(checkpoint: Checkpoint, table: Table) -> np.ndarray:
     """What a network predicts of the inputs that it is trained on; of classes, the largest probability."""
-    mean = np.asarray(predict_ensemble(checkpoint.params, table.x, checkpoint.network).mean, np.float64)
+    mean = np.asarray(predict_ensemble(checkpoint.ensemble, table.x).mean, np.float64)
     if not checkpoint.classes:
         return checkpoint.target_scaling.unscale(mean)
     return mean if mean.ndim == 1 else mean.max(axis=1)

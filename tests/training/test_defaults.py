@@ -6,6 +6,7 @@ import pytest
 from model import Network, Table, default_network, table_from_arrays, truth_table
 from model.training.defaults import (
     FILE_DEFAULTS,
+    FILE_HIDDEN,
     TRUTH_TABLE_DEFAULTS,
     default_hyperparameters,
     file_hyperparameters,
@@ -33,7 +34,7 @@ def test_a_small_file_gets_the_full_weight_decay(rows: int) -> None:
 
 def test_more_rows_get_less_weight_decay_and_larger_batches() -> None:
     many, most = file_hyperparameters(100_000), file_hyperparameters(10**7)
-    assert many.weight_decay == pytest.approx([3.0 / 300, 1.0 / 300])
+    assert many.weight_decay == pytest.approx([each / 300 for each in FILE_DEFAULTS.weight_decay])
     assert (many.batch_size, most.batch_size) == (512, 1024)
 
 
@@ -42,5 +43,5 @@ def test_more_rows_get_less_weight_decay_and_larger_batches() -> None:
     [((), 1, "regression"), (("a", "b"), 1, "binary"), (("a", "b", "c"), 3, "multiclass")],
 )
 def test_a_network_has_the_outputs_that_the_task_needs(classes: tuple[str, ...], outputs: int, task: str) -> None:
-    assert default_network(table_with(9, classes)) == Network((3, 100, outputs), "relu", task)
+    assert default_network(table_with(9, classes)) == Network((3, *FILE_HIDDEN, outputs), "relu", task)
     assert default_network(table_with(9, classes), (), "tanh") == Network((3, outputs), "tanh", task)

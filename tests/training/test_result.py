@@ -33,10 +33,10 @@ def test_each_snapshot_keeps_its_own_epoch_losses_and_records(snapshots: list[Pr
 
 
 def test_each_snapshot_keeps_its_own_state(snapshots: list[Progress]) -> None:
-    weights = [np.asarray(each.state.params[0].weight).tobytes() for each in snapshots]
+    weights = [np.asarray(each.state[0].params[0].weight).tobytes() for each in snapshots]
     assert len(set(weights)) == len(snapshots)
     shorter = fit(NETWORK, XOR, key=KEY, epochs=snapshots[0].epoch, restarts=4)
-    assert weights[0] == np.asarray(shorter.state.params[0].weight).tobytes()
+    assert weights[0] == np.asarray(shorter.state[0].params[0].weight).tobytes()
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Progress)])

@@ -6,15 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model import Network, init_params, loss, table_from_arrays
+from model import Network, Params, init_params, loss, table_from_arrays
 from model.tables.table import Table
 from model.training.validation_split import (
     MAX_HELD_OUT,
+    Fold,
+    Rows,
     balanced_weights,
     hold_out,
     padded_size,
+    padded_width,
+    place_rows,
     row_weights,
-    split_rows,
+    split_folds,
 )
 
 KEY = jax.random.key(0)
@@ -111,6 +115,14 @@ def test_weights_balance_classes_as_repeated_rows_do(rows: list[tuple[int, int]]
     np.testing.assert_allclose(weighted.repeat(counts), balanced_weights(y.repeat(counts), y.repeat(counts)), rtol=1e-6)
 
 
+def validation_loss_of(params: Params, rows: Rows, network: Network) -> float:
+    """The validation loss of the first fold."""
+    assert rows.held_out is not None
+    held_out, weights = rows.held_out.rows[0], rows.held_out.weights[0]
+    x = rows.x[held_out][:, : network.sizes[0]]
+    return float(loss(params, x, rows.y[held_out], network, weights))
+
+
 @pytest.mark.parametrize("class_weights", [False, True])
 def test_the_weights_of_a_table_count_in_training_and_in_validation(class_weights: bool) -> None:
     """The training loss is that of repeated rows, and the validation loss is a weighted mean."""
@@ -118,17 +130,17 @@ def test_the_weights_of_a_table_count_in_training_and_in_validation(class_weight
     counts = rng.integers(1, 6, 41)
     table = table_from_arrays(rng.normal(size=(41, 2)), np.repeat([0, 1], [30, 11]), ("no", "yes"), weights=counts)
     learn, held_out = hold_out(table, 0.25, key=KEY)
-    rows = split_rows(table, learn, held_out, class_weights)
+    rows = place_rows(table, [Fold(learn, held_out)], class_weights)
     network, copies = Network((2, 1)), learn.repeat(counts[learn])
     params = init_params(network, key=KEY)
     by_class = balanced_weights(table.y[copies], table.y) if class_weights else np.ones(41, np.float32)
     by_row = np.array([float(loss(params, table.x[[row]], table.y[[row]], network)) for row in range(41)]) * by_class
-    weights = rows.weights[learn]
+    weights = rows.weights[0, learn]
     assert float((weights * table.y[learn]).mean()) == pytest.approx((by_class * table.y)[copies].mean(), rel=1e-5)
     assert float(weights.mean()) == pytest.approx(1, rel=1e-5)
     training = float(loss(params, table.x[learn], table.y[learn], network, weights))
     assert training == pytest.approx(by_row[copies].mean(), rel=1e-5)
-    validation = float(loss(params, rows.held_out.x, rows.held_out.y, network, rows.held_out.weights))
+    validation = validation_loss_of(params, rows, network)
     assert validation == pytest.approx(np.average(by_row[held_out], weights=counts[held_out]), rel=1e-5)
 
 
@@ -143,25 +155,57 @@ def test_padding_changes_neither_the_rows_nor_the_validation_loss(class_weights:
     y = np.repeat([0, 1], [30, 11])
     table = table_from_arrays(rng.normal(size=(41, 2)), y, ("no", "yes"))
     learn, held_out = hold_out(table, 0.25, key=KEY)
-    rows = split_rows(table, learn, held_out, class_weights)
-    assert rows.order[: rows.learned].tolist() == learn.tolist()
-    np.testing.assert_array_equal(rows.x[:41], table.x)
+    rows = place_rows(table, [Fold(learn, held_out)], class_weights)
+    assert rows.order[0, : int(rows.learned[0])].tolist() == learn.tolist()
+    np.testing.assert_array_equal(rows.x[:41, :2], table.x)
     np.testing.assert_array_equal(rows.y[:41], table.y)
     learned = y[learn]
     weight_of_class = len(learn) / (2 * np.bincount(learned)) if class_weights else np.ones(2)
     if class_weights:
-        np.testing.assert_allclose(rows.weights[learn], weight_of_class[learned], rtol=1e-6)
+        np.testing.assert_allclose(rows.weights[0, learn], weight_of_class[learned], rtol=1e-6)
     else:
         assert rows.weights is None
     network = Network((2, 1))
     params = init_params(network, key=KEY)
     losses = [float(loss(params, table.x[[row]], table.y[[row]], network)) for row in held_out]
-    validation_loss = float(loss(params, rows.held_out.x, rows.held_out.y, network, rows.held_out.weights))
-    assert validation_loss == pytest.approx(np.mean(losses * weight_of_class[y[held_out]]), rel=1e-5)
+    assert validation_loss_of(params, rows, network) == pytest.approx(
+        np.mean(losses * weight_of_class[y[held_out]]), rel=1e-5
+    )
 
 
 def test_a_share_of_0_holds_out_no_rows() -> None:
     table = table_of([5, 5])
-    rows = split_rows(table, *hold_out(table, 0.0, key=KEY), False)
+    rows = place_rows(table, split_folds(table, 0.0, 1, key=KEY), False)
     assert rows.held_out is None
-    assert rows.learned == 10
+    assert rows.learned.tolist() == [10]
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=4).filter(any), st.integers(2, 6), st.integers(0, 99))
+def test_folds_hold_out_every_row_once_and_their_share_of_every_class(counts: list[int], count: int, seed: int) -> None:
+    table = table_of(counts)
+    folds = split_folds(table, 0.5, count, key=jax.random.key(seed))
+    rows = np.arange(len(table.y))
+    if len(rows) == 1:
+        assert [len(fold.held_out) for fold in folds] == [0]
+        return
+    assert len(folds) == min(count, len(rows))
+    assert np.sort(np.concatenate([fold.held_out for fold in folds])).tolist() == rows.tolist()
+    for learn, held_out in folds:
+        assert np.sort(np.concatenate([learn, held_out])).tolist() == rows.tolist()
+        assert len(learn) > 0 < len(held_out)
+        for label, total in enumerate(counts):
+            assert abs((table.y[held_out] == label).sum() - total / len(folds)) < 1
+
+
+def test_a_fold_of_a_large_table_holds_out_at_most_ten_thousand_rows() -> None:
+    folds = split_folds(table_of([60_000]), 0.5, 4, key=KEY)
+    assert [len(fold.held_out) for fold in folds] == [MAX_HELD_OUT] * 4
+    assert len(set(np.concatenate([fold.held_out for fold in folds]).tolist())) == 4 * MAX_HELD_OUT
+    assert [len(fold.learn) for fold in folds] == [50_000] * 4
+
+
+@given(st.integers(1, 5000))
+def test_a_network_is_padded_by_at_most_an_eighth_or_eight_inputs(inputs: int) -> None:
+    width = padded_width(inputs, 1000)
+    assert inputs <= width < inputs + max(8, inputs / 8 + 1)
+    assert padded_width(inputs, 10**6) == inputs

@@ -1,0 +1,136 @@
+"""The training of all restarts: one run for each encoding, side by side."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+from jaxtyping import Int, Key
+
+from model.arrays import Array
+from model.bins import make_bins
+from model.hyperparameters import Hyperparameters
+from model.network import Network
+from model.tables.table import Table
+from model.training.run import Advanced, FullBatchRun, MinibatchRun, Share, Stretch
+from model.training.state import State
+from model.training.validation_split import Fold
+
+States = tuple[State, ...]
+
+
+class EnsembleRun:
+    """The runs of all encodings.
+
+    Args:
+        network: the description of a network that sees the inputs as they are.
+        table: what is learned from.
+        hyperparameters: how.
+        optimizer: of Optax.
+        key: of all random draws.
+
+    Attributes:
+        network: as above.
+        table: as above.
+        hyperparameters: as above.
+        parts: one run for each encoding. Their restarts are counted one after the other.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        table: Table,
+        hyperparameters: Hyperparameters,
+        optimizer: optax.GradientTransformation,
+        key: Key[Array, ""],
+    ) -> None:
+        self.network, self.table, self.hyperparameters = network, table, hyperparameters
+        kind = MinibatchRun if hyperparameters.uses_minibatches else FullBatchRun
+        shares = make_shares(network, table, hyperparameters)
+        self.parts = tuple(kind(share, table, hyperparameters, optimizer, key) for share in shares)
+
+    @property
+    def folds(self) -> tuple[Fold, ...]:
+        """The splits of the rows."""
+        return self.parts[0].folds
+
+    @property
+    def held_out(self) -> Int[np.ndarray, " held"]:
+        """The indices of the rows that some restart holds out, in ascending order."""
+        return np.sort(np.concatenate([fold.held_out for fold in self.folds]))
+
+    def start(self) -> States:
+        """The state before the first epoch."""
+        with ThreadPoolExecutor(len(self.parts)) as pool:
+            return tuple(pool.map(lambda part: part.start(), self.parts))
+
+    def restore(self, leaves: list[Any]) -> States:
+        """The state that has these leaves. Raises ValueError if they are not those of such a run."""
+        shapes = tuple(part.state_shapes() for part in self.parts)
+        expected = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(shapes)]
+        found = [(leaf.shape, leaf.dtype) for leaf in leaves]
+        if expected != found:
+            raise ValueError(f"the state must have the shapes {expected}, not {found}")
+        states: States = jax.tree.unflatten(jax.tree.structure(shapes), leaves)
+        return tuple(part.restore(state) for part, state in zip(self.parts, states, strict=True))
+
+    def advance(self, states: States, epochs_done: int, stretch: Stretch) -> tuple[States, np.ndarray, np.ndarray]:
+        """Take the states through a stretch, after so many epochs.
+
+        Returns the states, and [records, restarts] training losses and validation losses, as `Advanced` has them.
+        """
+        with ThreadPoolExecutor(len(self.parts)) as pool:
+            futures = [
+                pool.submit(part.advance, state, epochs_done, stretch)
+                for part, state in zip(self.parts, states, strict=True)
+            ]
+            advanced: list[Advanced] = [future.result() for future in futures]
+        training = np.concatenate([each.training for each in advanced], axis=1)
+        validation = np.concatenate([each.validation for each in advanced], axis=1)
+        return tuple(each.state for each in advanced), training, validation
+
+
+def make_shares(network: Network, table: Table, hyperparameters: Hyperparameters) -> tuple[Share, ...]:
+    """How the restarts are shared among the encodings.
+
+    Args:
+        network: the description of a network that sees the inputs as they are.
+        table: what is learned from.
+        hyperparameters: of which the restarts and the encodings count.
+
+    Returns:
+        At least one share. If no column has bins, all restarts see the inputs as they are.
+
+    Example:
+        >>> from model.tables.truth_tables import truth_table
+        >>> [share.size for share in make_shares(Network((2, 1)), truth_table("or"), Hyperparameters(restarts=5))]
+        [5]
+    """
+    h, bins = hyperparameters, make_bins(table.column_specs)
+    encodings = h.encodings if bins is not None else h.encodings[:1]
+    counts = [len(part) for part in np.array_split(np.arange(h.restarts), len(encodings))]
+    firsts = np.cumsum([0, *counts])
+    shares = []
+    for encoding, first, count in zip(encodings, firsts.tolist(), counts, strict=False):
+        seen = bins if encoding == "bins" else None
+        width = network.sizes[0] if seen is None else len(seen.source)
+        described = Network((width, *network.sizes[1:]), network.activation, network.task)
+        shares.append(Share(described, seen, first, count))
+    return tuple(share for share in shares if share.size)
+
+
+def best_losses(states: States) -> np.ndarray | None:
+    """[restarts], the smallest validation losses; None if no rows are held out."""
+    if states[0].best is None:
+        return None
+    return np.concatenate([jax.device_get(state.best).loss for state in states])
+
+
+def best_epochs(states: States) -> np.ndarray | None:
+    """[restarts], after which epoch the validation losses were smallest; None if no rows are held out."""
+    if states[0].best is None:
+        return None
+    return np.concatenate([jax.device_get(state.best).epoch for state in states])

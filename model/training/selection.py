@@ -1,0 +1,171 @@
+"""Which restarts are kept, and what they predict for rows that they have not learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from model.arrays import Array
+from model.ensembles import Ensemble, Members, logits_of_rows, predict_from_logits
+from model.metrics import negative_log_likelihood
+from model.network import Layer, Params
+from model.tasks import TASKS
+from model.temperature import fit_temperature
+from model.training.ensemble_run import EnsembleRun, States
+from model.training.validation_split import Fold, row_weights
+
+
+class Selection(NamedTuple):
+    """The restarts that are kept.
+
+    Attributes:
+        kept: their numbers, the best first.
+        ensemble: their networks.
+        temperature: the logits are divided by it.
+        rows: the indices of the rows held out, in ascending order.
+        predictions: [rows held out] or [rows held out, classes], the mean prediction of the networks that have not
+            learned from the row.
+    """
+
+    kept: Int[np.ndarray, " kept"]
+    ensemble: Ensemble
+    temperature: float
+    rows: Int[np.ndarray, " held"]
+    predictions: Float[np.ndarray, "held *classes"]
+
+
+class _HeldOut(NamedTuple):
+    """The rows of a fold and the logits of some networks for them, [members, rows] or [members, rows, outputs]."""
+
+    z: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray
+
+
+def select(run: EnsembleRun, states: States, losses: Float[np.ndarray, " restarts"]) -> Selection:
+    """Keep the best restarts, of all encodings or of one, whichever has the smaller loss on the rows held out.
+
+    Restarts of one encoding and one fold have the same rows held out, so their losses can be compared. From each such
+    group, as many are kept as from the others.
+
+    Args:
+        run: what was trained.
+        states: where training stands.
+        losses: of each restart, by which the best ones are chosen.
+
+    Returns:
+        The selection.
+    """
+    kept = _kept(run, losses)
+    candidates = [kept]
+    if len(run.parts) > 1 and len(run.held_out):
+        parts = _part_of(run, kept)
+        candidates += [kept[parts == part] for part in np.unique(parts)]
+    best: tuple[float, np.ndarray, list[_HeldOut]] | None = None
+    trained = [part.trained_params(state) for part, state in zip(run.parts, states, strict=True)]
+    for candidate in candidates:
+        held_out = _held_out_logits(run, trained, candidate)
+        loss = _loss(held_out, run.table.task)
+        if best is None or loss < best[0]:
+            best = loss, candidate, held_out
+    assert best is not None
+    _, chosen, held_out = best
+    task = run.table.task
+    temperature = 1.0
+    if held_out:
+        z, y, weights = zip(*held_out, strict=True)
+        temperature = fit_temperature(z, y, task, weights)
+    rows, predictions = _in_order(run.folds, held_out, task, temperature)
+    return Selection(chosen, ensemble_of(run, trained, chosen), temperature, rows, predictions)
+
+
+def _kept(run: EnsembleRun, losses: np.ndarray) -> np.ndarray:
+    """The numbers of the restarts that are kept, the best first."""
+    finite = np.where(np.isfinite(losses), losses, np.inf)
+    everyone = np.arange(len(losses))
+    groups = _part_of(run, everyone) * len(run.folds) + _fold_of(run, everyone)
+    ranks = np.zeros(len(losses), int)
+    for group in np.unique(groups):
+        own = np.flatnonzero(groups == group)
+        ranks[own[np.argsort(finite[own], kind="stable")]] = np.arange(len(own))
+    kept: np.ndarray = np.lexsort((everyone, finite, ranks))[: run.hyperparameters.ensemble]
+    return kept
+
+
+def _part_of(run: EnsembleRun, restarts: np.ndarray) -> np.ndarray:
+    """Which part of the run each restart belongs to."""
+    firsts = [part.share.first for part in run.parts]
+    return np.searchsorted(firsts, restarts, side="right") - 1
+
+
+def _fold_of(run: EnsembleRun, restarts: np.ndarray) -> np.ndarray:
+    firsts = np.array([part.share.first for part in run.parts])
+    folds: np.ndarray = (restarts - firsts[_part_of(run, restarts)]) % len(run.folds)
+    return folds
+
+
+def ensemble_of(run: EnsembleRun, trained: Sequence[Params], restarts: np.ndarray) -> Ensemble:
+    """The networks of some restarts.
+
+    Args:
+        run: what was trained.
+        trained: the params of all restarts of each part, as `trained_params` gives them.
+        restarts: their numbers.
+
+    Returns:
+        Members of each encoding that has such restarts, with NumPy arrays.
+    """
+    parts, ensemble = _part_of(run, restarts), []
+    for index, (part, params) in enumerate(zip(run.parts, trained, strict=True)):
+        own = restarts[parts == index] - part.share.first
+        if len(own):
+            layers = [Layer(_pick(layer.weight, 2, own), _pick(layer.bias, 1, own)) for layer in params]
+            ensemble.append(Members(part.share.network, layers, part.share.bins))
+    return tuple(ensemble)
+
+
+def _pick(leaf: Array, axes: int, kept: np.ndarray) -> np.ndarray:
+    """[chunks, …, (restarts of a chunk)] -> [kept, …], or […] of a single one. axes: how many a network's leaf has."""
+    leaf = np.asarray(leaf)
+    by_restart = leaf if leaf.ndim == axes + 1 else np.moveaxis(leaf, -1, 1).reshape(-1, *leaf.shape[1:-1])
+    picked: np.ndarray = by_restart[kept] if len(kept) > 1 else by_restart[kept[0]]
+    return picked
+
+
+def _held_out_logits(run: EnsembleRun, trained: Sequence[Params], restarts: np.ndarray) -> list[_HeldOut]:
+    """The rows of each fold, with the logits of those restarts that hold them out."""
+    found, folds = [], _fold_of(run, restarts)
+    for index, fold in enumerate(run.folds):
+        own = restarts[folds == index]
+        if not (len(own) and len(fold.held_out)):
+            continue
+        rows = fold.held_out
+        weights = row_weights(run.table, rows, rows, class_weights=False)
+        z = logits_of_rows(ensemble_of(run, trained, own), run.table.x[rows])
+        found.append(_HeldOut(z, run.table.y[rows], np.ones(len(rows)) if weights is None else weights))
+    return found
+
+
+def _loss(held_out: Sequence[_HeldOut], task: str) -> float:
+    """The mean loss of the mean predictions."""
+    total = count = 0.0
+    for z, y, weights in held_out:
+        mean = np.asarray(predict_from_logits(z, task).mean, np.float64)
+        by_row = negative_log_likelihood(mean, y) if TASKS[task].has_classes else (mean - y) ** 2
+        total, count = total + float((by_row * weights).sum()), count + len(y)
+    return total / max(count, 1.0)
+
+
+def _in_order(
+    folds: Sequence[Fold], held_out: Sequence[_HeldOut], task: str, temperature: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows held out by some network in ascending order, and the predictions for them."""
+    if not held_out:
+        return np.zeros(0, int), np.zeros(0)
+    rows = np.concatenate([fold.held_out for fold in folds[: len(held_out)]])
+    predictions = np.concatenate([predict_from_logits(z, task, temperature).mean for z, *_ in held_out])
+    order = np.argsort(rows)
+    return rows[order], predictions[order]
