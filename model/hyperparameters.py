@@ -39,7 +39,8 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             turn, so that the validation loss chooses between them.
         clip: the largest norm of the gradient (Pascanu et al., ICML 2013, 3.2); 0 for no limit.
         batch_size: rows in a step, shuffled anew in each epoch; None for all rows.
-        validation: the share of rows that is held out, from 0 to 0.5, at most 10,000 rows.
+        validation: the share of rows that is held out, from 0 to 0.5, at most 10,000 rows. If the table names the rows
+            to hold out, it is these, and any share above 0 will do.
         patience: a restart ends after so many epochs without a smaller validation loss, and keeps the parameters of
             the smallest.
         mask: the share of the rows of a minibatch in which one value is hidden at random, from 0 to 1. So the network

@@ -48,7 +48,9 @@ def default_hyperparameters(table: Table) -> Hyperparameters:
         >>> default_hyperparameters(truth_table("xor")).epochs
         100000
     """
-    return TRUTH_TABLE_DEFAULTS if table.complete else file_hyperparameters(len(table.y))
+    if table.complete:
+        return TRUTH_TABLE_DEFAULTS
+    return file_hyperparameters(len(table.y) if table.held_out is None else int((~table.held_out).sum()))
 
 
 def file_hyperparameters(rows: int) -> Hyperparameters:

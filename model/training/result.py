@@ -19,6 +19,7 @@ from model.metrics import Metrics, baseline_metrics, metrics
 from model.network import Layer, Network, Params, logits
 from model.tables.table import Table
 from model.training.run import TrainingRun
+from model.training.split_text import describe_split
 from model.training.state import State
 from model.training.validation_split import MAX_HELD_OUT, row_weights
 
@@ -194,6 +195,7 @@ def make_checkpoint(result: Result, table: Table, *, table_name: str, seed: int)
         solved=result.solved,
         rows=len(table.y),
         held_out=len(result.held_out),
+        split=describe_split(table, result.held_out),
         dropped=table.dropped,
         table_digest="" if table.complete else table.digest,
         metrics=result.metrics,

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int, Key, Num
 from model.arrays import Array
 from model.tables.table import Table
 from model.tasks import TASKS
+from model.training.held_out_rows import draw_groups, draw_rows, latest_rows
 from model.training.masking import Masking, make_masking
 
 MAX_HELD_OUT = 10_000
@@ -57,13 +58,19 @@ class Rows(NamedTuple):
 def hold_out(
     table: Table, share: float, *, key: Key[jax.Array, ""], limit: int = MAX_HELD_OUT
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split a table at random into rows to learn from and rows to hold out, with the same share of every class.
+    """Split a table into rows to learn from and rows to hold out.
+
+    If the table says which rows are held out, it is those. If it has times, it is the latest rows; rows of the same
+    time, and rows without a time, stay together. If it has groups, they are drawn at random as `draw_groups` says.
+    Otherwise rows are drawn at random, with the same share of every class as far as `draw_rows` can.
 
     Args:
         table: what to split.
-        share: of the rows to hold out, from 0 to 0.5. At least one row is left to learn from.
+        share: of the rows to hold out, from 0 to 0.5; it does not count if the table says which they are. At least one
+            row is left to learn from, and in a random draw at least one of every class.
         key: of the random draw.
-        limit: how many rows are held out at most.
+        limit: how many rows are held out at most, unless the table says which, or the rows of one group or time are
+            more.
 
     Returns:
         The indices of the rows to learn from, and of those to hold out, both in ascending order.
@@ -75,26 +82,23 @@ def hold_out(
         (2, 2, [0.0, 1.0])
     """
     rows = len(table.y)
-    count = min(round(share * rows), limit, rows - 1)
-    if not count:
+    if table.held_out is not None:
+        return np.flatnonzero(~table.held_out), np.flatnonzero(table.held_out)
+    timed = rows if table.times is None else int(np.isfinite(table.times).sum())
+    count = min(round(share * timed), limit, rows - 1)
+    if count <= 0:
         return np.arange(rows), np.zeros(0, int)
-    shuffled = np.random.default_rng(np.asarray(jax.random.key_data(key))).permutation(rows)
-    classes = table.y[shuffled] if TASKS[table.task].has_classes else np.zeros(rows)
-    drawn = _of_each_class(classes, count)
-    return np.sort(shuffled[~drawn]), np.sort(shuffled[drawn])
-
-
-def _of_each_class(classes: np.ndarray, count: int) -> np.ndarray:
-    """Which rows are drawn: `count` of them, the first ones of each class, in its share to within a row."""
-    _, inverse, sizes = np.unique(classes, return_inverse=True, return_counts=True)
-    shares = count * sizes / len(classes)
-    takes = shares.astype(int)
-    takes[np.argsort(takes - shares, kind="stable")[: count - takes.sum()]] += 1
-    by_class = np.argsort(inverse, kind="stable")
-    ranks = np.empty(len(classes), int)
-    ranks[by_class] = np.arange(len(classes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    drawn: np.ndarray = ranks < takes[inverse]
-    return drawn
+    classes = table.y if TASKS[table.task].has_classes else np.zeros(rows)
+    random = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    if table.times is not None:
+        drawn = latest_rows(table.times, count)
+    elif table.groups is not None:
+        drawn = draw_groups(table.groups, classes, count, random)
+    else:
+        shuffled = random.permutation(rows)
+        drawn = np.zeros(rows, bool)
+        drawn[shuffled] = draw_rows(classes[shuffled], count)
+    return np.flatnonzero(~drawn), np.flatnonzero(drawn)
 
 
 def split_rows(table: Table, learn: np.ndarray, held_out: np.ndarray, class_weights: bool, mask: float = 0.0) -> Rows:
