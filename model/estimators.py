@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, Self
 import jax
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_regressor
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import validation as checks
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted, validate_data
 
 from model.ensembles import predict_rows
 from model.tables.frame_columns import frame_columns, is_frame, polars_frame
@@ -23,7 +23,7 @@ from model.tables.from_columns import inputs_of_columns, table_from_columns
 from model.tables.further_rows import append_held_out
 from model.tables.pandas_columns import is_pandas
 from model.tables.table import Table
-from model.tables.value_columns import column_of_objects
+from model.tables.value_columns import column_of_objects, column_of_values
 from model.training.defaults import FILE_DEFAULTS, FILE_HIDDEN, default_network
 from model.training.fit import fit
 
@@ -118,14 +118,19 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         return self._fit(rows, held_out)
 
     def _rows(self, X: Any, y: Any, sample_weight: Any, groups: Any, suffix: str = "") -> _Rows:
-        targets = validate_data(self, y=y, y_numeric=is_regressor(self))
-        _check_present(f"y{suffix}", targets)
+        is_numeric = is_regressor(self)
+        if suffix:  # validate_data would forget the names of the columns of X
+            targets = checks._check_y(y, y_numeric=is_numeric)
+        else:
+            targets = checks.validate_data(self, y=y, y_numeric=is_numeric)
+        if targets.dtype.kind == "O" and column_of_objects(targets.tolist()).null_count():
+            raise ValueError(f"y{suffix} must have no missing values, and it has some; leave out these rows")
         columns = self._columns(X, reset=not suffix)
-        check_consistent_length(columns[0], targets)
+        checks.check_consistent_length(columns[0], targets)
         codes = None if groups is None else _group_codes(groups, targets)
         if sample_weight is None:
             return _Rows(columns, targets, None, codes)
-        weights = _check_sample_weight(sample_weight, targets, dtype=np.float64, ensure_non_negative=True)
+        weights = checks._check_sample_weight(sample_weight, targets, dtype=np.float64, ensure_non_negative=True)
         if not weights.any():
             raise ValueError(f"sample_weight{suffix} must have a number above zero, and all are zero")
         weights = (weights / weights.max()).astype(np.float32).astype(np.float64)
@@ -136,9 +141,9 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
     def _columns(self, X: Any, *, reset: bool) -> list[pl.Series]:
         if is_frame(X):
             frame = X if is_pandas(X, "DataFrame") else polars_frame(X)
-            validate_data(self, frame, skip_check_array=True, reset=reset)
+            checks.validate_data(self, frame, skip_check_array=True, reset=reset)
             return frame_columns(frame).read(lambda names, left_out: list(names))
-        x = validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan")
+        x = checks.validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan")
         return [pl.Series(f"x{index}", column) for index, column in enumerate(x.T)]
 
     def _encode(self, targets: np.ndarray) -> np.ndarray:
@@ -182,7 +187,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         return self
 
     def _predict(self, X: Any) -> np.ndarray:
-        check_is_fitted(self)
+        checks.check_is_fitted(self)
         inputs = self._inputs(self._columns(X, reset=False))
         mean = predict_rows(self.params_, inputs, self.network_, self.temperature_).mean
         return np.asarray(mean, np.float64)
@@ -203,20 +208,12 @@ def _categories(columns: Sequence[pl.Series], chosen: Any) -> set[str]:
     raise ValueError(f"categorical_features must be {expected}, not {chosen!r}")
 
 
-def _check_present(name: str, values: np.ndarray) -> None:
-    if values.dtype.kind == "O" and column_of_objects(values.tolist()).null_count():
-        raise ValueError(f"{name} must have no missing values, and it has some; leave out these rows")
-
-
 def _group_codes(groups: Any, targets: np.ndarray) -> np.ndarray:
-    """The number of the group of each row, from values of any type."""
-    values = check_array(groups, ensure_2d=False, dtype=None, input_name="groups")
-    if values.ndim != 1:
-        raise ValueError(f"groups must have one value for each row, not the shape {list(values.shape)}")
-    check_consistent_length(values, targets)
-    _check_present("groups", values)
-    codes = np.unique(values.astype(str) if values.dtype.kind == "O" else values, return_inverse=True)[1]
-    return codes.astype(np.int32)
+    """The number of the group of each row, from values of any type. Rows without a value are one group."""
+    values = column_or_1d(groups, input_name="groups")
+    checks.check_consistent_length(values, targets)
+    texts = column_of_values("groups", values).cast(pl.String).fill_null("").to_numpy()
+    return np.unique(texts, return_inverse=True)[1].astype(np.int32)
 
 
 class NudgeClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
@@ -291,6 +288,6 @@ class NudgeRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> np.ndarray:
         """The number for each row of X, [rows] float64."""
-        check_is_fitted(self)
+        checks.check_is_fitted(self)
         numbers: np.ndarray = self.target_scaling_.unscale(self._predict(X))
         return numbers

@@ -215,9 +215,8 @@ class TrainingJob:
             if was != asked:
                 raise click.UsageError(f"--resume: {self.out} has the {name} {was}, and not {asked}; ask for the same")
         if record.table_digest != ("" if self.table.complete else self.table.digest):
-            raise click.UsageError(
-                f"--resume: {self.out} was trained on another table or split; train anew without --resume"
-            )
+            was = "was trained on another table, or with other rows held out"
+            raise click.UsageError(f"--resume: {self.out} {was}; train anew without --resume")
         if not before.state:
             raise click.UsageError(f"--resume: {self.out} has no state to go on from; train anew without --resume")
 

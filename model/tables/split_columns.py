@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 
 from model.messages import quote
 from model.tables.column_options import ColumnOptions
+from model.tables.date_spelling import describe_date
 from model.tables.errors import TableError
 
 if TYPE_CHECKING:
@@ -176,7 +177,8 @@ def _read_times(series: polars.Series, name: str, style: str) -> RowMarks:
         found = quote(series[int(wrong.arg_max() or 0)])
         raise TableError(f"dates or numbers in {name}", found, "name another --time, or mend the file")
     missing = numbers.null_count()
-    _check_different(numbers.drop_nulls().unique(), 0, name, "time")
+    first = series.drop_nulls().unique().head(2).to_list()
+    _check_different([describe_date(each, style) for each in first] if style else first, 0, name, "time")
     notes = (f"{missing:,} {_rows_without(missing, name)}, and {'is' if missing == 1 else 'are'} never held out",)
     return RowMarks(
         times=numbers.fill_null(np.nan).to_numpy(),

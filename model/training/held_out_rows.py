@@ -7,8 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Num
 
-# What the draw of whole groups gains must be more than what rounding in float64 can make of nothing.
+# What a further group gains must be more than what rounding in float64 can make of nothing.
 SMALLEST_GAIN = 1e-12
+# Groups are drawn so often, but fewer times if there are so many that it would take long.
+MAX_TRIES, MAX_ORDERED_GROUPS = 16, 100_000
 
 
 def draw_rows(classes: Num[np.ndarray, " rows"], count: int) -> Bool[np.ndarray, " rows"]:
@@ -119,8 +121,9 @@ def draw_groups(
     """Draw whole groups at random, so that they have about so many rows, and about the same share of every class.
 
     First a group with a row of each class is drawn, beginning with the class in the fewest groups. Then the other
-    groups are taken in random order, each if it brings the share of every class nearer to the share of all rows, as
-    scikit-learn's StratifiedGroupKFold does. A group is never drawn if no row of a class would be left.
+    groups are taken in random order, each if it brings the shares of the classes nearer to the share to draw, much as
+    scikit-learn's StratifiedGroupKFold does. A group is never drawn if no row of a class would be left. Of several such
+    draws, the one with the nearest shares is taken.
 
     Args:
         groups: the number of the group of each row.
@@ -136,7 +139,8 @@ def draw_groups(
         >>> int(draw_groups(groups, np.zeros(6), 2, random).sum())
         2
     """
-    _, group_of_row = np.unique(groups, return_inverse=True)
+    _, firsts, places = np.unique(groups, return_index=True, return_inverse=True)
+    group_of_row = np.argsort(np.argsort(firsts))[places]  # by the first row, whatever the numbers are
     values, class_of_row = np.unique(classes, return_inverse=True)
     pairs, counts = np.unique(group_of_row * len(values) + class_of_row, return_counts=True)
     found = _Groups(
@@ -145,13 +149,9 @@ def draw_groups(
         counts,
         np.bincount(class_of_row),
     )
-    draw = _GroupDraw(found, count)
-    order = random.permutation(len(found.firsts) - 1)
-    if len(values) > 1:
-        draw.take_of_each_class(order)
-    draw.take_up_to_count(order)
-    draw.take_last(order)
-    drawn: np.ndarray = draw.is_drawn[group_of_row]
+    tries = min(max(MAX_ORDERED_GROUPS // (len(found.firsts) - 1), 1), MAX_TRIES)
+    draws = [_GroupDraw(found, count).in_order(random.permutation(len(found.firsts) - 1)) for _ in range(tries)]
+    drawn: np.ndarray = min(draws, key=lambda draw: draw.distance).is_drawn[group_of_row]
     return drawn
 
 
@@ -170,6 +170,22 @@ class _GroupDraw:
         """How many rows are still to be drawn."""
         return self._count - int(self._taken.sum())
 
+    @property
+    def distance(self) -> float:
+        """The sum of the squared distances of the drawn shares, of all rows and each class, from the share to draw."""
+        share = self._count / self._rows
+        of_classes = ((self._taken / self._groups.totals - share) ** 2).sum()
+        return float(of_classes + (self._taken.sum() / self._rows - share) ** 2)
+
+    def in_order(self, order: np.ndarray) -> _GroupDraw:
+        """The draw, after the groups are taken in some order."""
+        if len(self._groups.totals) > 1:
+            self.take_of_each_class(order)
+        self.take_up_to_count(order, counts_all=False)
+        self.take_up_to_count(order, counts_all=True)
+        self.take_last(order)
+        return self
+
     def take_of_each_class(self, order: np.ndarray) -> None:
         """Take a group with each class, if there are others with it, as long as the rows do not become too many."""
         groups = self._groups
@@ -186,13 +202,16 @@ class _GroupDraw:
             if self._may_take(best) and abs(self._left - self._sizes[best]) < self._left:
                 self._take(best)
 
-    def take_up_to_count(self, order: np.ndarray) -> None:
-        """Take each group that brings the shares nearer, as long as the rows do not become too many."""
+    def take_up_to_count(self, order: np.ndarray, counts_all: bool) -> None:
+        """Take each group that brings the shares nearer, as long as the rows do not become too many.
+
+        counts_all: as in `_gain`.
+        """
         left = self._left
         for group in order.tolist():
             if left <= 0:
                 return
-            if self._sizes[group] <= left and self._may_take(group) and self._gain(group) > SMALLEST_GAIN:
+            if self._sizes[group] <= left and self._may_take(group) and self._gain(group, counts_all) > 0:
                 self._take(group)
                 left = self._left
 
@@ -202,7 +221,7 @@ class _GroupDraw:
         for group in order[np.argsort(np.abs(self._sizes[order] - left), kind="stable")].tolist():
             if not is_needed and abs(self._sizes[group] - left) >= left:
                 return
-            if self._may_take(group) and (is_needed or self._gain(group) > SMALLEST_GAIN):
+            if self._may_take(group) and (is_needed or self._gain(group, counts_all=True) > 0):
                 self._take(group)
                 return
 
@@ -211,13 +230,18 @@ class _GroupDraw:
         classes, counts = self._groups.of(group)
         return not self.is_drawn[group] and bool((self._taken[classes] + counts < self._groups.totals[classes]).all())
 
-    def _gain(self, group: int) -> float:
-        """By how much the squared distances of all shares from the share of all rows become smaller with a group."""
+    def _gain(self, group: int, counts_all: bool) -> float:
+        """By how much the squared distances of the drawn shares from the share to draw become smaller with a group.
+
+        counts_all: whether the share of all rows counts too, beside that of each class.
+        """
         classes, counts = self._groups.of(group)
         totals, share = self._groups.totals[classes], self._count / self._rows
         before, added = self._taken[classes] / totals - share, counts / totals
-        all_before, all_added = self._taken.sum() / self._rows - share, self._sizes[group] / self._rows
-        return float(-(added * (2 * before + added)).sum() - all_added * (2 * all_before + all_added))
+        if counts_all:
+            before = np.append(before, self._taken.sum() / self._rows - share)
+            added = np.append(added, self._sizes[group] / self._rows)
+        return float(-(added * (2 * before + added)).sum()) - SMALLEST_GAIN
 
     def _take(self, group: int) -> None:
         classes, counts = self._groups.of(group)
