@@ -9,8 +9,9 @@ from jaxtyping import Bool, Float, Int, Num
 
 # What a further group gains must be more than what rounding in float64 can make of nothing.
 SMALLEST_GAIN = 1e-12
-# Groups are drawn so often, but fewer times if there are so many that it would take long.
-MAX_TRIES, MAX_ORDERED_GROUPS = 16, 100_000
+# How often groups are drawn: fewer times if there are so many that it would take long. With more tries, the draw would
+# have the same groups for most keys.
+MAX_TRIES, MAX_ORDERED_GROUPS = 4, 100_000
 
 
 def draw_rows(classes: Num[np.ndarray, " rows"], count: int) -> Bool[np.ndarray, " rows"]:
