@@ -56,6 +56,7 @@ class TrainingRecord(Hyperparameters, frozen=True, forbid_unknown_fields=True, k
         solved: how many restarts predict every row of a truth table right.
         rows: how many rows the table has, without those that were dropped.
         held_out: how many of them were held out.
+        split: which rows were held out, in words; empty for a truth table.
         dropped: how many rows had no target.
         table_digest: SHA-256 of the table; empty for a truth table.
         metrics: of the rows held out; if there are none, of at most 10,000 rows that were learned from.
@@ -69,6 +70,7 @@ class TrainingRecord(Hyperparameters, frozen=True, forbid_unknown_fields=True, k
     solved: int = 0
     rows: int = 0
     held_out: int = 0
+    split: str = ""
     dropped: int = 0
     table_digest: str = ""
     metrics: Metrics = msgspec.field(default_factory=dict)

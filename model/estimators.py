@@ -6,22 +6,24 @@ Columns of frames are read like those of a file: texts, categories, dates and mi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
 import jax
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import check_random_state
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_regressor
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import validation as checks
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted, validate_data
 
 from model.ensembles import predict_rows
 from model.tables.frame_columns import frame_columns, is_frame, polars_frame
 from model.tables.frames import pl
 from model.tables.from_columns import inputs_of_columns, table_from_columns
+from model.tables.further_rows import append_held_out
 from model.tables.pandas_columns import is_pandas
 from model.tables.table import Table
-from model.tables.value_columns import column_of_objects
+from model.tables.value_columns import column_of_objects, column_of_values
 from model.training.defaults import FILE_DEFAULTS, FILE_HIDDEN, default_network
 from model.training.fit import fit
 
@@ -32,11 +34,12 @@ FROM_DTYPE = "from_dtype"
 
 
 class _Rows(NamedTuple):
-    """The rows to learn from: their columns as polars Series, targets, and weights above 0 or None."""
+    """Rows: their columns as polars Series, targets, weights above 0 or None, and the codes of their groups or None."""
 
     columns: list[pl.Series]
     targets: np.ndarray
     weights: np.ndarray | None
+    groups: np.ndarray | None
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]
@@ -59,7 +62,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         clip: float = FILE_DEFAULTS.clip,
         batch_size: int | str | None = AUTO,
         validation: float | str = AUTO,
-        folds: int = FILE_DEFAULTS.folds,
+        folds: int | str = AUTO,
         patience: int = FILE_DEFAULTS.patience,
         class_weights: bool = FILE_DEFAULTS.class_weights,
         categorical_features: Any = FROM_DTYPE,
@@ -90,50 +93,85 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         tags.input_tags.allow_nan = True
         return tags
 
-    def _rows(self, X: Any, y: Any, sample_weight: Any, **checks: Any) -> _Rows:
-        targets = validate_data(self, y=y, **checks)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        groups: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Learn from X, a frame or [rows, columns] numbers, NaN where a value is missing, and from y.
+
+        y is [rows] classes, at least two different ones, or [rows] numbers in a regression. sample_weight is [rows]
+        numbers from 0: how much each row counts. By default all rows count the same. groups is [rows] values of any
+        type: rows with the same value are all learned from or all held out. X_val, y_val and sample_weight_val are rows
+        that are held out instead of a share of X.
+        """
+        validation = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+        if X_val is None or y_val is None:
+            for name in (name for name, value in validation.items() if value is not None):
+                raise ValueError(f"X_val and y_val must both be given or left out, and only {name} is given")
+        elif groups is not None:
+            raise ValueError("groups must be left out if X_val is given, because no rows of X are held out then")
+        rows = self._rows(X, y, sample_weight, groups)
+        held_out = None if X_val is None else self._rows(X_val, y_val, sample_weight_val, None, "_val")
+        return self._fit(rows, held_out)
+
+    def _rows(self, X: Any, y: Any, sample_weight: Any, groups: Any, suffix: str = "") -> _Rows:
+        is_numeric = is_regressor(self)
+        if suffix:  # validate_data would forget the names of the columns of X
+            targets = checks._check_y(y, y_numeric=is_numeric)
+        else:
+            targets = checks.validate_data(self, y=y, y_numeric=is_numeric)
         if targets.dtype.kind == "O" and column_of_objects(targets.tolist()).null_count():
-            raise ValueError("y must have no missing values, and it has some; leave out these rows")
-        columns = self._columns(X, reset=True)
-        check_consistent_length(columns[0], targets)
+            raise ValueError(f"y{suffix} must have no missing values, and it has some; leave out these rows")
+        columns = self._columns(X, reset=not suffix)
+        checks.check_consistent_length(columns[0], targets)
+        codes = None if groups is None else _group_codes(groups, targets)
         if sample_weight is None:
-            return _Rows(columns, targets, None)
-        weights = _check_sample_weight(sample_weight, targets, dtype=np.float64, ensure_non_negative=True)
+            return _Rows(columns, targets, None, codes)
+        weights = checks._check_sample_weight(sample_weight, targets, dtype=np.float64, ensure_non_negative=True)
         if not weights.any():
-            raise ValueError("sample_weight must have a number above zero, and all are zero")
+            raise ValueError(f"sample_weight{suffix} must have a number above zero, and all are zero")
         weights = (weights / weights.max()).astype(np.float32).astype(np.float64)
         kept = weights > 0
-        are_equal = np.ptp(weights[kept]) == 0
-        return _Rows([each.filter(kept) for each in columns], targets[kept], None if are_equal else weights[kept])
+        columns, codes = [each.filter(kept) for each in columns], None if codes is None else codes[kept]
+        return _Rows(columns, targets[kept], None if np.ptp(weights[kept]) == 0 else weights[kept], codes)
 
     def _columns(self, X: Any, *, reset: bool) -> list[pl.Series]:
         if is_frame(X):
             frame = X if is_pandas(X, "DataFrame") else polars_frame(X)
-            validate_data(self, frame, skip_check_array=True, reset=reset)
+            checks.validate_data(self, frame, skip_check_array=True, reset=reset)
             return frame_columns(frame).read(lambda names, left_out: list(names))
-        x = validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan")
+        x = checks.validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan")
         return [pl.Series(f"x{index}", column) for index, column in enumerate(x.T)]
 
-    def _categories(self, columns: Sequence[pl.Series]) -> set[str]:
-        """The names of the columns that are categories, whatever they hold."""
-        names, chosen = [column.name for column in columns], self.categorical_features
-        if isinstance(chosen, str) and chosen == FROM_DTYPE:
-            return {column.name for column in columns if column.dtype in (pl.Categorical, pl.Enum)}
-        listed = [] if chosen is None else np.asarray(chosen).tolist()
-        if isinstance(listed, list) and listed and all(isinstance(each, bool) for each in listed):
-            if len(listed) == len(names):
-                return {name for name, is_chosen in zip(names, listed, strict=True) if is_chosen}
-        elif isinstance(listed, list) and all(each in names or each in range(len(names)) for each in listed):
-            return {each if isinstance(each, str) else names[each] for each in listed}
-        expected = f"{FROM_DTYPE!r}, or names, positions or a mask of the {len(names)} columns"
-        raise ValueError(f"categorical_features must be {expected}, not {chosen!r}")
+    def _encode(self, targets: np.ndarray) -> np.ndarray:
+        """The targets as numbers. In a classifier, they become the indices of classes."""
+        return np.asarray(targets, np.float64)
 
-    def _fit(self, rows: _Rows, targets: np.ndarray, classes: Sequence[Any] = ()) -> Self:
-        names, categories = [column.name for column in rows.columns], self._categories(rows.columns)
-        table = table_from_columns(rows.columns, targets, classes, categories=categories, weights=rows.weights)
+    def _fit(self, rows: _Rows, held_out: _Rows | None, classes: Sequence[Any] = ()) -> Self:
+        names, categories = (
+            [column.name for column in rows.columns],
+            _categories(rows.columns, self.categorical_features),
+        )
+        y = self._encode(rows.targets)
+        table = table_from_columns(rows.columns, y, classes, categories=categories, weights=rows.weights)
+        table = replace(table, groups=rows.groups, split_by="" if rows.groups is None else "groups")
         self.columns_, self.column_specs_, self.notes_ = table.columns, table.column_specs, table.notes
         self._positions = [names.index(name) for name in table.columns]
+        if held_out is not None:
+            x, y = self._inputs(held_out.columns), self._encode(held_out.targets)
+            table = append_held_out(table, x, y, held_out.weights, "X_val")
         return self._train(table)
+
+    def _inputs(self, columns: Sequence[pl.Series]) -> np.ndarray:
+        specs = dict(zip(self.columns_, self.column_specs_, strict=True))
+        return inputs_of_columns(specs, [columns[position] for position in self._positions])
 
     def _train(self, table: Table) -> Self:
         fields = FILE_DEFAULTS.__struct_fields__
@@ -153,12 +191,33 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         return self
 
     def _predict(self, X: Any) -> np.ndarray:
-        check_is_fitted(self)
-        columns = self._columns(X, reset=False)
-        specs = dict(zip(self.columns_, self.column_specs_, strict=True))
-        inputs = inputs_of_columns(specs, [columns[position] for position in self._positions])
+        checks.check_is_fitted(self)
+        inputs = self._inputs(self._columns(X, reset=False))
         mean = predict_rows(self.ensemble_, inputs, self.temperature_).mean
         return np.asarray(mean, np.float64)
+
+
+def _categories(columns: Sequence[pl.Series], chosen: Any) -> set[str]:
+    """The names of the columns that are categories, whatever they hold. chosen: as `categorical_features`."""
+    names = [column.name for column in columns]
+    if isinstance(chosen, str) and chosen == FROM_DTYPE:
+        return {column.name for column in columns if column.dtype in (pl.Categorical, pl.Enum)}
+    listed = [] if chosen is None else np.asarray(chosen).tolist()
+    if isinstance(listed, list) and listed and all(isinstance(each, bool) for each in listed):
+        if len(listed) == len(names):
+            return {name for name, is_chosen in zip(names, listed, strict=True) if is_chosen}
+    elif isinstance(listed, list) and all(each in names or each in range(len(names)) for each in listed):
+        return {each if isinstance(each, str) else names[each] for each in listed}
+    expected = f"{FROM_DTYPE!r}, or names, positions or a mask of the {len(names)} columns"
+    raise ValueError(f"categorical_features must be {expected}, not {chosen!r}")
+
+
+def _group_codes(groups: Any, targets: np.ndarray) -> np.ndarray:
+    """The number of the group of each row, from values of any type. Rows without a value are one group."""
+    values = column_or_1d(groups, input_name="groups")
+    checks.check_consistent_length(values, targets)
+    texts = column_of_values("groups", values).cast(pl.String).fill_null("").to_numpy()
+    return np.unique(texts, return_inverse=True)[1].astype(np.int32)
 
 
 class NudgeClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
@@ -182,18 +241,20 @@ class NudgeClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         True
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Learn from X, a frame or [rows, columns] numbers, NaN where a value is missing, and from y, [rows] classes.
-
-        There must be at least two different classes. sample_weight is [rows] numbers from 0: how much each row counts.
-        By default all rows count the same.
-        """
-        rows = self._rows(X, y, sample_weight)
+    def _fit(self, rows: _Rows, held_out: _Rows | None, classes: Sequence[Any] = ()) -> Self:
         check_classification_targets(rows.targets)
-        self.classes_, codes = np.unique(rows.targets, return_inverse=True)
+        self.classes_ = np.unique(rows.targets)
         if len(self.classes_) < 2:
             raise ValueError(f"y must have at least two classes, and has one class, {self.classes_.tolist()[0]!r}")
-        return self._fit(rows, codes, self.classes_.tolist())
+        return super()._fit(rows, held_out, self.classes_.tolist())
+
+    def _encode(self, targets: np.ndarray) -> np.ndarray:
+        known = set(self.classes_.tolist())
+        for value in targets.tolist():
+            if value not in known:
+                raise ValueError(f"y_val must have classes of y, and has another, {value!r}")
+        indices: np.ndarray = np.searchsorted(self.classes_, targets)
+        return indices
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each of `classes_` for each row of X, [rows, classes] float64."""
@@ -229,16 +290,8 @@ class NudgeRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
         True
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Learn from X, a frame or [rows, columns] numbers, NaN where a value is missing, and from y, [rows] numbers.
-
-        sample_weight is [rows] numbers from 0: how much each row counts. By default all rows count the same.
-        """
-        rows = self._rows(X, y, sample_weight, y_numeric=True)
-        return self._fit(rows, np.asarray(rows.targets, np.float64))
-
     def predict(self, X: Any) -> np.ndarray:
         """The number for each row of X, [rows] float64."""
-        check_is_fitted(self)
+        checks.check_is_fitted(self)
         numbers: np.ndarray = self.target_scaling_.unscale(self._predict(X))
         return numbers

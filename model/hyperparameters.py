@@ -44,10 +44,11 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             turn, so that the validation loss chooses between them.
         clip: the largest norm of the gradient (Pascanu et al., ICML 2013, 3.2); 0 for no limit.
         batch_size: rows in a step, shuffled anew in each epoch; None for all rows.
-        validation: the share of rows that is held out, from 0 to 0.5, at most 10,000 rows. With several folds, it is 1
-            / folds.
+        validation: the share of rows that is held out, from 0 to 0.5, at most 10,000 rows. If the table names the rows
+            to hold out, it is these, and any share above 0 will do. With several folds, it does not count.
         folds: into how many parts the rows are split, each of which some restarts hold out: the first restart of an
-            encoding the first part, and so on. With 1, all restarts hold out the same rows.
+            encoding the first part, and so on. With 1, or if the table says how its rows are split, all restarts hold
+            out the same rows.
         patience: a restart ends after so many epochs without a smaller validation loss, and keeps the parameters of
             the smallest.
         mask: the share of the rows of a minibatch in which one value is hidden at random, from 0 to 1. So the network
@@ -86,8 +87,6 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         msgspec.structs.force_setattr(self, "weight_decay", tuple(np.atleast_1d(self.weight_decay).tolist()))
         msgspec.structs.force_setattr(self, "encodings", tuple(np.atleast_1d(self.encodings).tolist()))
         self._check_counts()
-        if self.folds > 1:
-            msgspec.structs.force_setattr(self, "validation", 1 / self.folds)
         self._check_choices()
         self._check_numbers()
         if self.ensemble > self.restarts:
@@ -125,7 +124,13 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     @property
     def uses_minibatches(self) -> bool:
         """Whether each restart is trained by itself, in minibatches; otherwise all are trained side by side."""
-        return self.batch_size is not None or self.validation > 0 or self.class_weights or any(self.weight_decay)
+        return (
+            self.batch_size is not None
+            or self.validation > 0
+            or self.folds > 1
+            or self.class_weights
+            or any(self.weight_decay)
+        )
 
 
 def replace(hyperparameters: Hyperparameters, **changes: Any) -> Hyperparameters:
@@ -153,6 +158,6 @@ def replace(hyperparameters: Hyperparameters, **changes: Any) -> Hyperparameters
         changes = {"ensemble": min(hyperparameters.ensemble, changes["restarts"])} | changes
     if "ensemble" in changes and is_count(changes["ensemble"]):
         changes = {"restarts": max(hyperparameters.restarts, changes["ensemble"])} | changes
-    if "validation" in changes and changes["validation"] != hyperparameters.validation:
+    if "validation" in changes:
         changes = {"folds": 1} | changes
     return msgspec.structs.replace(hyperparameters, **changes)

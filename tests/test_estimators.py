@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -360,3 +361,66 @@ def test_only_the_ratios_of_weights_count(numbers: tuple[np.ndarray, np.ndarray]
 def test_wrong_weights_are_refused(numbers: tuple[np.ndarray, np.ndarray], weights: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         NudgeRegressor(**QUICK).fit(*numbers, sample_weight=weights)
+
+
+def test_rows_of_a_group_are_held_out_together(numbers: tuple[np.ndarray, np.ndarray]) -> None:
+    """A group may have any name, and rows of weight 0 leave it."""
+    x, y = numbers
+    codes = np.arange(600) % 30
+    expected = params_of(replace(table_from_arrays(x, y), groups=codes))
+    names = np.array([f"patient {code:02d}" for code in range(30)])[codes]
+    for groups in (codes, codes * 10, names, names.tolist(), pd.Series(names), names.astype(object)):
+        assert same_bits(NudgeRegressor(**QUICK).fit(x, y, groups=groups).params_, expected)
+    assert not same_bits(NudgeRegressor(**QUICK).fit(x, y).params_, expected)
+    weights = (codes != 7).astype(float)
+    left = codes != 7
+    weighted = NudgeRegressor(**QUICK).fit(x, y, weights, codes)
+    assert same_bits(weighted.params_, NudgeRegressor(**QUICK).fit(x[left], y[left], groups=codes[left]).params_)
+
+
+def test_further_rows_are_held_out_instead_of_a_share() -> None:
+    frame = pd.DataFrame(MIXED)
+    held_out = frame.iloc[30:]
+    classifier = NudgeClassifier(**QUICK).fit(frame[:30], LABELS[:30], X_val=held_out, y_val=LABELS[30:])
+    table = table_from(MIXED_30 | {"y": LABELS[:30]}, "y", validation=held_out.assign(y=LABELS[30:]))
+    assert same_bits(classifier.params_, params_of(table))
+    regressor = NudgeRegressor(**QUICK).fit(frame[:30], np.arange(30.0), X_val=held_out, y_val=np.arange(18.0))
+    weights = np.arange(1.0, 19.0)
+    weighted = NudgeRegressor(**QUICK).fit(
+        frame[:30], np.arange(30.0), X_val=held_out, y_val=np.arange(18.0), sample_weight_val=weights
+    )
+    alone = NudgeRegressor(**QUICK).fit(frame[:30], np.arange(30.0))
+    assert regressor.column_specs_ == weighted.column_specs_ == alone.column_specs_
+    assert regressor.feature_names_in_.tolist() == list(MIXED)
+
+
+MIXED_30 = {name: values[:30] for name, values in MIXED.items()}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"groups": np.arange(5)}, "inconsistent numbers of samples"),
+        ({"groups": np.zeros((48, 2))}, "should be a 1d array, got an array of shape"),
+        ({"X_val": pd.DataFrame(MIXED)}, "X_val and y_val must both be given or left out, and only X_val is given"),
+        ({"y_val": LABELS}, "X_val and y_val must both be given or left out, and only y_val is given"),
+        (
+            {"X_val": pd.DataFrame(MIXED), "y_val": LABELS, "groups": LABELS},
+            "groups must be left out if X_val is given",
+        ),
+        (
+            {"X_val": pd.DataFrame(MIXED)[:2], "y_val": np.array(["a", "z"])},
+            "y_val must have classes of y, and has another, 'z'",
+        ),
+        ({"X_val": pd.DataFrame(MIXED).iloc[:, :3], "y_val": LABELS}, "feature names should match"),
+    ],
+)
+def test_wrong_rows_to_hold_out_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        NudgeClassifier(**QUICK).fit(pd.DataFrame(MIXED), LABELS, **options)
+
+
+def test_further_rows_need_a_validation_share_above_0() -> None:
+    frame = pd.DataFrame(MIXED)
+    with pytest.raises(ValueError, match="validation must be above 0 for a table that names the rows to hold out"):
+        NudgeClassifier(**QUICK, validation=0.0).fit(frame, LABELS, X_val=frame, y_val=LABELS)

@@ -9,7 +9,6 @@ import click
 import numpy as np
 
 from model.checkpoint import Checkpoint, load
-from model.commands.predict import column_values
 from model.commands.shared import (
     check_figure_path,
     files_argument,
@@ -21,6 +20,7 @@ from model.importance import column_importances
 from model.messages import align_columns
 from model.tables.errors import TableError, naming_file
 from model.tables.file_patterns import describe_paths
+from model.tables.further_rows import values_of_frame
 from model.tables.parsing import one_of
 from model.tables.targets import encode_target
 from model.tasks import TASKS
@@ -70,7 +70,7 @@ def _first_rows(checkpoint: Checkpoint, files: Sequence[Path], sheet: str | None
             if target not in frame.columns:
                 raise TableError(f"the target {target}", "no such column", "name a file that has it")
             y.append(encode_target(frame[target], checkpoint.classes, checkpoint.target_scaling))
-            values.append(column_values(checkpoint, frame))
+            values.append(values_of_frame(checkpoint.columns, checkpoint.column_specs, frame))
         if sum(map(len, y)) == MAX_ROWS:
             break
     return np.concatenate(values), np.concatenate(y)

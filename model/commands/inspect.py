@@ -23,10 +23,14 @@ def inspect(files: tuple[Path, ...], table_options: TableOptions) -> None:
     """
     target = table_options.target
     if target is None:
-        specs, notes = read_columns(files, **table_options.reading())
+        reading = table_options.reading()
+        if table_options.group is not None:
+            reading["drop"] += (table_options.group,)
+        specs, notes = read_columns(files, **reading)
         text = align_columns(column_rows(specs))
     else:
-        data = read_table(files, target, task=table_options.task, **table_options.reading())
+        group, time = table_options.group, table_options.time
+        data = read_table(files, target, task=table_options.task, group=group, time=time, **table_options.reading())
         text, notes = table_text(data), data.notes
         if data.dropped:
             rows = "row is" if data.dropped == 1 else "rows are"

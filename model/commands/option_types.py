@@ -15,6 +15,7 @@ import click
 
 from model.checking.errors import describe_type, summarize_error
 from model.messages import quote, split_names
+from model.tables.file_patterns import is_pattern
 from model.tables.parsing import parse_number
 
 Parameter = click.Parameter | None
@@ -62,6 +63,24 @@ class NumberList(click.ParamType[tuple[float, ...]]):
             return tuple(parse_number(part) for part in str(value).split(","))
         except ValueError as error:
             self.fail(f"{quote(value)} is not a list of numbers such as 1 or 3,1: {error}", param, ctx)
+
+
+class ShareOrFile(click.ParamType[float | str]):
+    """A share of the rows, or the name of a file or a pattern."""
+
+    name = "SHARE|FILE"
+
+    def convert(self, value: object, param: Parameter, ctx: Context) -> float | str:
+        """The share as a number, or the name as it is."""
+        if isinstance(value, float):
+            return value
+        text = str(value)
+        try:
+            return parse_number(text)
+        except ValueError:
+            if not (os.path.lexists(text) or is_pattern(text)):
+                self.fail(f"expected a share from 0 to 0.5 such as 0.2, or a file, found {quote(text)}", param, ctx)
+            return text
 
 
 class FiniteRange(click.FloatRange):

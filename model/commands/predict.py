@@ -14,16 +14,13 @@ import click
 import numpy as np
 
 from model.atomic_write import atomic_write
-from model.checkpoint import Checkpoint, load
+from model.checkpoint import load
 from model.commands.shared import files_argument, no_header_option, notes_text, required_checkpoint, sheet_option
 from model.inference import OverflowingRowError, Predictor
-from model.messages import join_names
 from model.tables.column_names import numbered_name
 from model.tables.columns import NumericColumn
-from model.tables.date_columns import DateColumn
 from model.tables.errors import TableError, naming_file
-from model.tables.parsing import ParseError
-from model.tables.series_parsing import parse_series
+from model.tables.further_rows import MEND, values_of_frame
 from model.tables.unseen import UnseenValues, closed
 
 if TYPE_CHECKING:
@@ -32,7 +29,6 @@ if TYPE_CHECKING:
     from model.tables.batches import Batches
 
 SUFFIXES = (".csv", ".parquet")
-MEND = "mend it or leave the row out"
 
 
 @click.command()
@@ -128,7 +124,7 @@ def _with_predictions(scorer: _Scorer, frame: polars.DataFrame, first: int, to_p
     import polars as pl
 
     predictor = scorer.predictor
-    values = column_values(predictor.checkpoint, frame, first)
+    values = values_of_frame(predictor.checkpoint.columns, predictor.checkpoint.column_specs, frame, first)
     added = _prediction_columns(predictor, values, first) | _notes_column(scorer, frame, values)
     _check_columns(frame, to_parquet)
     if not first:
@@ -180,40 +176,6 @@ def _check_columns(frame: polars.DataFrame, to_parquet: bool) -> None:
     for name, dtype in frame.schema.items():
         if not to_parquet and (dtype.is_nested() or dtype == pl.Binary):
             raise TableError(f"what CSV can hold in {name}", str(dtype), "use .parquet")
-
-
-def column_values(checkpoint: Checkpoint, frame: polars.DataFrame, first: int = 0) -> np.ndarray:
-    """The values of a checkpoint's columns.
-
-    Args:
-        checkpoint: whose columns they are.
-        frame: rows of a file, typed or as texts.
-        first: how many rows of the file come before the frame.
-
-    Returns:
-        [rows, columns] float64, as `parse_series` gives them.
-
-    Raises:
-        TableError: if a column is missing, or has a value that is not one of it.
-    """
-    import polars as pl
-
-    for name, column in zip(checkpoint.columns, checkpoint.column_specs, strict=True):
-        if name not in frame.columns:
-            expected = f"the columns {join_names(checkpoint.columns)}"
-            raise TableError(expected, f"no {name}", "name a file that has it")
-        dtype = frame[name].dtype
-        may_be_temporal = isinstance(column, DateColumn) or dtype == pl.Duration
-        if dtype.is_nested() or (dtype.is_temporal() and not may_be_temporal) or dtype == pl.Binary:
-            raise TableError(f"numbers or texts in {name}", str(dtype), "mend the file")
-    values = np.empty((len(frame), len(checkpoint.columns)))
-    for index, (name, column) in enumerate(zip(checkpoint.columns, checkpoint.column_specs, strict=True)):
-        try:
-            values[:, index] = parse_series(column, frame[name], first)
-        except ParseError as error:
-            expected, found = f"{error.expected} in the column {name}", f"{error.found} in row {error.row:,}"
-            raise TableError(expected, found, MEND) from None
-    return values
 
 
 def _for_csv(frame: polars.DataFrame) -> polars.DataFrame:

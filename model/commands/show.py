@@ -79,7 +79,8 @@ def _restarts_text(loaded: Checkpoint) -> str:
 def _row_counts(loaded: Checkpoint) -> Rows:
     record = loaded.training
     dropped = f"; {record.dropped:,} had no target" if record.dropped else ""
-    return [["rows", f"{record.rows:,}, of which {record.held_out:,} were held out{dropped}"]]
+    rows = [["rows", f"{record.rows:,}, of which {record.held_out:,} were held out{dropped}"]]
+    return [*rows, ["held out", record.split]] if record.split else rows
 
 
 def _limits(loaded: Checkpoint) -> Rows:

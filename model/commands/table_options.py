@@ -40,6 +40,8 @@ class TableOptions:
         missing: what stands for a missing value in every column, or as NAME=VALUE in one.
         strict: whether predictions refuse values of a kind that training never saw.
         sheet: the name of the sheet to read in a spreadsheet; None for the first sheet that has cells.
+        group: the column whose values keep rows together when some are held out, or None.
+        time: the column by which the latest rows are held out, or None.
     """
 
     target: str | None
@@ -55,6 +57,8 @@ class TableOptions:
     missing: tuple[str, ...]
     strict: bool
     sheet: str | None
+    group: str | None
+    time: str | None
 
     def reading(self) -> dict[str, Any]:
         """How the file is read, as keyword arguments of `read_table`."""
@@ -114,6 +118,13 @@ def reading_options(command: Callable[..., None]) -> Callable[..., None]:
             is_flag=True,
             help="Let predictions refuse texts that training never saw, and missing values where it had none.",
         ),
+        click.option(
+            "--group",
+            metavar="COLUMN",
+            help="Rows with the same value, such as a patient, are all held out or all learned from. The column itself "
+            "is left out.",
+        ),
+        click.option("--time", metavar="COLUMN", help="Hold out the latest rows by this column of dates or numbers."),
         no_header_option,
         sheet_option,
     )
@@ -122,12 +133,13 @@ def reading_options(command: Callable[..., None]) -> Callable[..., None]:
     return with_options
 
 
-def read_named_table(tables: Sequence[str], options: TableOptions) -> Table:
+def read_named_table(tables: Sequence[str], options: TableOptions, validation: str | None = None) -> Table:
     """The table that a command names.
 
     Args:
         tables: the name of a truth table; or one or more files and patterns.
         options: for files.
+        validation: a file or a pattern of files, whose rows are held out; None to hold out rows of the table.
 
     Returns:
         The table.
@@ -141,9 +153,10 @@ def read_named_table(tables: Sequence[str], options: TableOptions) -> Table:
         name = truth_tables[0]
         if len(tables) > 1:
             raise click.UsageError(f"{name} is a truth table; name it alone, or write ./{name} for a file")
-        if options.given:
+        given = [*options.given, *([] if validation is None else ["--validation FILE"])]
+        if given:
             raise click.UsageError(
-                f"{name} is a truth table; leave out {join_names(options.given)}: options of tables are for files"
+                f"{name} is a truth table; leave out {join_names(given)}: options of tables are for files"
             )
         return truth_table(name)
     if len(tables) == 1 and not os.path.lexists(tables[0]) and not is_pattern(tables[0]):
@@ -155,4 +168,5 @@ def read_named_table(tables: Sequence[str], options: TableOptions) -> Table:
 
         columns = join_names(read_names(tables, Hints(not options.no_header, options.sheet)))
         raise click.UsageError(f"{describe_paths(tables)}: expected --target with one of its columns, {columns}")
-    return read_table(tables, options.target, task=options.task, **options.reading())
+    splits: dict[str, Any] = {"group": options.group, "time": options.time, "validation": validation}
+    return read_table(tables, options.target, task=options.task, **splits, **options.reading())

@@ -18,7 +18,7 @@ from model.checkpoint import SUFFIX, Checkpoint, check_path, load, save
 from model.commands.check import check_checkpoint
 from model.commands.column_table import MAX_LISTED_COLUMNS, table_text
 from model.commands.interrupts import interrupts
-from model.commands.option_types import LayerSizes, NumberList
+from model.commands.option_types import LayerSizes, NumberList, ShareOrFile
 from model.commands.shared import DIRECTORY, notes_text
 from model.commands.table_options import TableOptions, read_named_table, reading_options
 from model.commands.train_output import ShowProgress, json_text, shown_progress, train_text
@@ -37,6 +37,7 @@ from model.training.defaults import (
 )
 from model.training.fit import train as train_snapshots
 from model.training.result import Progress, Result, make_checkpoint
+from model.training.split_text import split_notes
 from model.training.state import RECORD_CAPACITY
 
 MAX_HELD_NUMBERS = 1_000_000_000
@@ -79,7 +80,11 @@ _HIDDEN_DEFAULT = f"{_sizes_text(TRUTH_TABLE_HIDDEN)}, for a file {_sizes_text(F
 @_hyperparameter("optimizer", click.Choice(OPTIMIZERS))
 @_hyperparameter("schedule", click.Choice(SCHEDULES), "Of the learning rate.")
 @_hyperparameter("batch_size", _COUNT, "Rows in a step.")
-@_hyperparameter("validation", float, "The share of rows held out.")
+@_hyperparameter(
+    "validation",
+    ShareOrFile(),
+    "The share of rows held out, from 0 to 0.5; or a file with the same columns, or a pattern: its rows are held out.",
+)
 @_hyperparameter("patience", _COUNT, "A restart ends after so many epochs without a smaller validation loss.")
 @_hyperparameter("mask", float, "The share of the rows in a step in which one value is hidden.")
 @_hyperparameter("weight_decay", NumberList(), "How much weights shrink in a step; restarts take several in turn.")
@@ -117,7 +122,8 @@ def train(
     tables = tables or ("xor",)
     out = out or DIRECTORY / f"{stem_of_paths(tables)}{SUFFIX}"
     check_path(out)
-    data = read_named_table(tables, table_options)
+    files = options.pop("validation") if isinstance(options["validation"], str) else None
+    data = read_named_table(tables, table_options, files)
     if not (data.complete or as_json):
         click.echo(table_text(data, MAX_LISTED_COLUMNS))
         click.echo(f"{notes_text(data.notes)}\n" if data.notes else "")
@@ -134,7 +140,8 @@ def train(
             f"{out} keeps it."
         )
     show_end = json_text if as_json else train_text
-    click.echo(show_end(checkpoint, data, check_checkpoint(checkpoint), out))
+    notes = split_notes(data, result.held_out, result.folds)
+    click.echo(show_end(checkpoint, data, check_checkpoint(checkpoint), out, notes))
 
 
 def _settings(
@@ -208,7 +215,8 @@ class TrainingJob:
             if was != asked:
                 raise click.UsageError(f"--resume: {self.out} has the {name} {was}, and not {asked}; ask for the same")
         if record.table_digest != ("" if self.table.complete else self.table.digest):
-            raise click.UsageError(f"--resume: {self.out} was trained on another table; train anew without --resume")
+            was = "was trained on another table, or with other rows held out"
+            raise click.UsageError(f"--resume: {self.out} {was}; train anew without --resume")
         if not before.state:
             raise click.UsageError(f"--resume: {self.out} has no state to go on from; train anew without --resume")
 

@@ -17,8 +17,8 @@ import numpy as np
 
 from model.checking.report import Report
 from model.checkpoint import Checkpoint, CheckpointError, TrainingRecord, default_checkpoint
-from model.commands.shared import DIRECTORY
-from model.messages import align_columns
+from model.commands.shared import DIRECTORY, notes_text
+from model.messages import align_columns, escape_unprintable
 from model.network import predict
 from model.tables.table import Table
 from model.tasks import TASKS
@@ -73,7 +73,7 @@ def _print_records(progress: Progress) -> None:
         click.echo("\n".join(lines))
 
 
-def json_text(checkpoint: Checkpoint, data: Table, report: Report, out: Path) -> str:
+def json_text(checkpoint: Checkpoint, data: Table, report: Report, out: Path, notes: tuple[str, ...]) -> str:
     """The end of training as one JSON object.
 
     Args:
@@ -81,6 +81,7 @@ def json_text(checkpoint: Checkpoint, data: Table, report: Report, out: Path) ->
         data: what it was learned from.
         report: of the check of its gradients.
         out: where it was written.
+        notes: what is wrong with the split, one sentence each.
 
     Returns:
         A line of JSON.
@@ -89,14 +90,14 @@ def json_text(checkpoint: Checkpoint, data: Table, report: Report, out: Path) ->
         "max_relative_error": report.max_relative_error,
         "out": str(out),
         "version": checkpoint.version,
-        "notes": list(data.notes),
+        "notes": [*data.notes, *notes],
     }
     if data.complete:
         summary["predictions"] = np.asarray(jax.jit(predict)(checkpoint.params, data.x, checkpoint.network)).tolist()
     return json.dumps(summary)
 
 
-def train_text(checkpoint: Checkpoint, data: Table, report: Report, out: Path) -> str:
+def train_text(checkpoint: Checkpoint, data: Table, report: Report, out: Path, notes: tuple[str, ...]) -> str:
     """The end of training for people.
 
     Args:
@@ -104,6 +105,7 @@ def train_text(checkpoint: Checkpoint, data: Table, report: Report, out: Path) -
         data: what it was learned from.
         report: of the check of its gradients.
         out: where it was written.
+        notes: what is wrong with the split, one sentence each.
 
     Returns:
         Several lines, the last of which says how to serve the checkpoint.
@@ -112,6 +114,7 @@ def train_text(checkpoint: Checkpoint, data: Table, report: Report, out: Path) -
     return "\n".join(
         [
             *lines,
+            *([notes_text(notes)] if notes else []),
             report.summary(),
             f"Written: {out} (version {checkpoint.version})",
             f"Serve it: {_serve_command(out)}",
@@ -153,6 +156,7 @@ def _metrics_lines(checkpoint: Checkpoint) -> list[str]:
         align_columns(rows),
         "",
         f"On {measured}; {task.name}, {record.epoch:,} epochs.{dropped}",
+        *([f"Held out: {escape_unprintable(record.split)}."] if record.held_out else []),
         f"Of {record.restarts} starts {kept} kept.",
     ]
     if not beats_baseline(record, task.score):

@@ -35,7 +35,7 @@ def check_names(names: Sequence[str]) -> None:
 def select_columns(
     names: Iterable[str],
     columns: Sequence[str] | None,
-    target: str | None,
+    further: Sequence[str],
     drop: Sequence[str],
     left_out: Container[str] = (),
     is_first_row: bool = False,
@@ -45,7 +45,7 @@ def select_columns(
     Args:
         names: those of the file.
         columns: those that are asked for, in this order; None for all.
-        target: a further column to read, or None.
+        further: columns to read besides, even if they are to be left out: the target, and what splits the rows.
         drop: those to leave out.
         left_out: those that are left out too, unless they are asked for by name.
         is_first_row: whether the names are the first row of a file of text, which may hold values instead of names.
@@ -57,12 +57,11 @@ def select_columns(
         TableError: if one that is named is not in the file, or if none is left.
 
     Example:
-        >>> select_columns(["when", "a", "b", "c"], ["b", "a", "b"], target="c", drop=["a"])
+        >>> select_columns(["when", "a", "b", "c"], ["b", "a", "b"], further=["c"], drop=["a"])
         ['b', 'c']
     """
     available = list(names)
-    target_ = [] if target is None else [target]
-    for name in (*(columns or ()), *target_, *drop):
+    for name in (*(columns or ()), *further, *drop):
         if name not in available:
             remedy = "name one of them"
             if is_first_row and looks_like_values(available):
@@ -71,7 +70,7 @@ def select_columns(
             raise TableError(f"a column {quote(name)}", f"the columns {shown}", remedy)
     asked = [name for name in available if name not in left_out] if columns is None else columns
     kept = (name for name in asked if name not in drop)
-    selected = list(dict.fromkeys([*kept, *target_]))
+    selected = list(dict.fromkeys([*kept, *further]))
     if not selected:
         raise TableError("a column to read", "none", "drop fewer")
     return selected

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from model.tables.column_options import ColumnOptions
 from model.tables.columns import ColumnSpec
 from model.tables.errors import TableError, naming_file
 from model.tables.file_patterns import Paths, describe_paths
+from model.tables.split_columns import NO_SPLIT_COLUMNS, SplitColumns, read_marks
 from model.tables.table import Table
 from model.tables.targets import fit_target, single_classes
 from model.tasks import TASKS
@@ -47,6 +48,9 @@ def read_table(
     missing: Sequence[str] = (),
     strict: bool = False,
     sheet: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    validation: Paths | None = None,
 ) -> Table:
     r"""The table in a CSV, Parquet or .xlsx file, or in several files with the same columns.
 
@@ -67,6 +71,12 @@ def read_table(
         missing: what stands for a missing value: in every column, such as -999, or in one, such as age=-999.
         strict: whether predictions refuse texts that training never saw, and missing values in columns that had none.
         sheet: the name of the sheet to read in a spreadsheet; by default the first sheet that has cells.
+        group: rows with the same value of this column, such as a patient, are never on both sides of the split into
+            rows to learn from and rows to hold out. It is not learned from.
+        time: the latest rows by this column of dates or numbers are held out. It is learned from unless it is dropped.
+        validation: files with the same columns, whose rows are held out, and no others. They are read as `nudge
+            predict` reads files: types, means and categories are those of the other files. Of group, time and
+            validation, only one may be given.
 
     Returns:
         The table, with its columns scaled and encoded.
@@ -84,16 +94,21 @@ def read_table(
         >>> table.columns, table.task, table.x.shape, table.target_scaling.mean
         (('size', 'color'), 'regression', (3, 3), 21.666666666666668)
     """
+    from model.tables.held_out_files import check_apart, hold_out_files
     from model.tables.reading import read_frame
     from model.tables.storage import MEMORY, Storage
 
-    options = ColumnOptions(dates, decimal, categorical, numeric, missing, keep)
+    options, split = ColumnOptions(dates, decimal, categorical, numeric, missing, keep), SplitColumns(group, time)
     read = partial(
         read_frame, paths, columns, target=target, drop=drop, has_header=has_header, options=options, sheet=sheet
     )
     with naming_file(describe_paths(paths)), Storage(MEMORY) as storage:
-        read = partial(read, storage=storage)
-        return learn_table(read, target, columns=columns, drop=drop, task=task, keep=keep, strict=strict)
+        split.check(target, validation is not None)
+        if validation is not None:
+            check_apart(paths, validation, sheet)
+        read = partial(read, storage=storage, split=split)
+        table = learn_table(read, target, columns=columns, drop=drop, task=task, keep=keep, strict=strict, split=split)
+    return table if validation is None else hold_out_files(table, validation, has_header=has_header, sheet=sheet)
 
 
 def learn_table(
@@ -105,6 +120,7 @@ def learn_table(
     task: str | None,
     keep: Sequence[str],
     strict: bool = False,
+    split: SplitColumns = NO_SPLIT_COLUMNS,
 ) -> Table:
     """The table of columns that are read from a file or a frame.
 
@@ -116,6 +132,7 @@ def learn_table(
         task: as in `read_table`.
         keep: as in `read_table`.
         strict: as in `read_table`.
+        split: the columns that say how rows are split.
 
     Returns:
         The table, with its columns scaled and encoded.
@@ -131,7 +148,8 @@ def learn_table(
     if target in (*(columns or ()), *drop):
         raise TableError(f"{target} only as the target", f"{target} among --columns or --drop", "name it once")
     found = read()
-    table = _table_from_stored(found.columns, target, task, found.text_options(keep, strict))
+    texts, unlearned = found.text_options(keep, strict), (target, *split.unlearned(columns, drop))
+    table = _table_from_stored(found.columns, target, task, texts, split, unlearned)
     return replace(table, notes=found.notes + table.notes)
 
 
@@ -206,10 +224,17 @@ def table_from_frame(
     """
     from model.tables.stored_frame import stored_frame
 
-    return _table_from_stored(stored_frame(frame), target, task, texts)
+    return _table_from_stored(stored_frame(frame), target, task, texts, NO_SPLIT_COLUMNS, (target,))
 
 
-def _table_from_stored(frame: StoredFrame, target: str, task: str | None, texts: TextOptions) -> Table:
+def _table_from_stored(
+    frame: StoredFrame,
+    target: str,
+    task: str | None,
+    texts: TextOptions,
+    split: SplitColumns,
+    unlearned: Container[str],
+) -> Table:
     rows = len(frame)
     if target in texts.dates:
         remedy = f"name another --target, or say --categorical {quote_names([target])}"
@@ -224,7 +249,8 @@ def _table_from_stored(frame: StoredFrame, target: str, task: str | None, texts:
     fitted = fit_target(values, task)
     hints = sentinel_hints(values.alias(""), target) if fitted.task == "regression" else ()
     del values  # so that its memory is free
-    names = tuple(name for name in frame.names if name != target)
+    marks = read_marks(frame, split, texts)
+    names = tuple(name for name in frame.names if name not in unlearned)
     if not names:
         raise TableError("a column beside the target", "none", "name a file with more, or other --columns")
     learned = learn_columns(frame, names, texts)
@@ -239,5 +265,9 @@ def _table_from_stored(frame: StoredFrame, target: str, task: str | None, texts:
         target_scaling=spelled(fitted.scaling, texts.spellings.get(target)),
         dropped=rows - len(frame),
         complete=False,
-        notes=tuple(note for note in (single, fitted.note) if note) + hints + learned.notes,
+        notes=tuple(note for note in (single, fitted.note) if note) + hints + marks.notes + learned.notes,
+        groups=marks.groups,
+        times=marks.times,
+        split_by=marks.split_by,
+        time_style=marks.time_style,
     )

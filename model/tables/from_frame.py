@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from model.tables.column_options import ColumnOptions
 from model.tables.column_selection import select_columns
 from model.tables.from_file import learn_table
+from model.tables.split_columns import SplitColumns, further_columns
 from model.tables.table import Table
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ def table_from(
     numeric: Sequence[Hashable] = (),
     missing: Sequence[str] = (),
     strict: bool = False,
+    group: Hashable | None = None,
+    time: Hashable | None = None,
+    validation: Any = None,
 ) -> Table:
     """The table of a data frame: the same that `read_table` gives for a file with the same content.
 
@@ -50,6 +54,9 @@ def table_from(
         numeric: as in `read_table`.
         missing: as in `read_table`.
         strict: as in `read_table`.
+        group: as in `read_table`.
+        time: as in `read_table`.
+        validation: a further frame with the same columns, whose rows are held out, and no others.
 
     Returns:
         The table, with its columns scaled and encoded.
@@ -65,6 +72,7 @@ def table_from(
         (('size', 'color'), 'regression', (3, 3))
     """
     from model.tables.frame_columns import frame_columns, name_text
+    from model.tables.held_out_files import hold_out_frame
     from model.tables.stored_columns import stored
     from model.tables.typed_columns import typed_frame
 
@@ -72,15 +80,21 @@ def table_from(
     dropped, kept, categories, numbers = (
         [name_text(name) for name in each] for each in (drop, keep, categorical, numeric)
     )
-    options = ColumnOptions(dates, decimal, categories, numbers, missing, kept)
+    split = SplitColumns(*(None if name is None else name_text(name) for name in (group, time)))
+    options = split.reading(ColumnOptions(dates, decimal, categories, numbers, missing, kept))
+    further = further_columns(name_text(target), split)
 
     def select(names: Iterable[str], left_out: Container[str]) -> list[str]:
         names = list(names)
         options.check(names)
-        return select_columns(names, named, name_text(target), dropped, left_out)
+        return select_columns(names, named, further, dropped, left_out)
 
     def read() -> TypedFrame:
         columns = [stored(column) for column in frame_columns(frame).read(select)]
-        return typed_frame(columns, options=options, never_ids=(name_text(target),))
+        return typed_frame(columns, options=options, never_ids=further)
 
-    return learn_table(read, name_text(target), columns=named, drop=dropped, task=task, keep=kept, strict=strict)
+    split.check(name_text(target), validation is not None)
+    table = learn_table(
+        read, name_text(target), columns=named, drop=dropped, task=task, keep=kept, strict=strict, split=split
+    )
+    return table if validation is None else hold_out_frame(table, validation)

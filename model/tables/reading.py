@@ -14,6 +14,7 @@ from model.tables.files import sniff_file
 from model.tables.memory import FEWER, available_memory
 from model.tables.parquet_files import parquet_schema
 from model.tables.readable_text import NO_HINTS, Hints, readable_text
+from model.tables.split_columns import NO_SPLIT_COLUMNS, SplitColumns, further_columns
 from model.tables.storage import Storage
 from model.tables.typed_columns import TypedFrame, typed_frame
 
@@ -29,6 +30,7 @@ def read_frame(
     options: ColumnOptions = NO_OPTIONS,
     sheet: str | None = None,
     storage: Storage | None = None,
+    split: SplitColumns = NO_SPLIT_COLUMNS,
 ) -> TypedFrame:
     r"""The table in a CSV, Parquet or .xlsx file, or in several files with the same columns.
 
@@ -42,6 +44,7 @@ def read_frame(
         options: what the user says about the columns.
         sheet: the name of the sheet to read in a spreadsheet; by default the first sheet that has cells.
         storage: keeps the columns, and stays open as long as the frame is used; by default in memory.
+        split: further columns to read, which say how rows are split.
 
     Returns:
         The columns, and notes. The texts of a column become numbers or truth values if all of them spell such values.
@@ -61,11 +64,12 @@ def read_frame(
     """
     files = expand_paths(paths)
     memory = available_memory() if memory is None else memory
+    options, further = split.reading(options), further_columns(target, split)
 
     def select(names: Iterable[str], left_out: Container[str]) -> list[str]:
         names = list(names)
         options.check(names)
-        return select_columns(names, columns, target, drop, left_out, is_first_row=not sniff_file(files[0]).is_parquet)
+        return select_columns(names, columns, further, drop, left_out, is_first_row=not sniff_file(files[0]).is_parquet)
 
     with naming_file(describe_paths(paths)):
         try:
@@ -77,7 +81,7 @@ def read_frame(
                 doubts_points=found.decimal != "",
                 options=options,
                 places=found.places,
-                never_ids=() if target is None else (target,),
+                never_ids=further,
                 words=found.words,
             )
         except MemoryError:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Num
+from jaxtyping import Bool, Float, Int, Num
 
 from model.arrays import shape_of
 from model.tables.columns import (
@@ -22,6 +22,9 @@ from model.tables.columns import (
 )
 from model.tables.targets import Class
 from model.tasks import TASKS
+
+# The attributes of a table that decide which rows are held out.
+SPLITS = ("groups", "times", "held_out")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +46,17 @@ class Table:
         notes: how it was read from a file, where that is not obvious; one sentence each.
         weights: [rows] finite numbers above 0, by which the losses of the rows are multiplied; None if all are equal.
             Training scales them to a mean of 1, so only their ratios count.
+        groups: [rows] int32 from 0. Rows of the same group are never on both sides of the split into rows to learn
+            from and rows to hold out. None if every row is by itself.
+        times: [rows] float64, NaN where unknown. The latest rows are held out. None if the time does not matter.
+        held_out: [rows] bool. These rows are held out, and no others. None if they are drawn from all rows. At most one
+            of groups, times and held_out is given.
+        split_by: the name of the column of the groups or times, or of the file whose rows are held out; for people.
+        time_style: how times are written, as in `describe_date`; empty for numbers.
 
     Raises:
-        ValueError: if the weights are not such numbers, one for each row.
+        ValueError: if the weights, groups, times or rows to hold out are not such numbers, one for each row, or if
+            several of the last three are given.
     """
 
     x: Float[np.ndarray, "rows inputs"]
@@ -60,22 +71,35 @@ class Table:
     complete: bool = True
     notes: tuple[str, ...] = ()
     weights: Float[np.ndarray, "*weights"] | None = None
+    groups: Int[np.ndarray, "*groups"] | None = None
+    times: Float[np.ndarray, "*times"] | None = None
+    held_out: Bool[np.ndarray, "*held_out"] | None = None
+    split_by: str = ""
+    time_style: str = ""
 
     def __post_init__(self) -> None:
         if not self.column_specs:
             object.__setattr__(self, "column_specs", (IDENTITY,) * len(self.columns))
         if self.weights is not None:
             check_weights(self.weights, len(self.y))
+        check_split(self.groups, self.times, self.held_out, len(self.y))
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the inputs, the target, the weights, and what they stand for: 64 hexadecimal characters."""
+        """SHA-256 over the inputs, the target, the weights, what decides the split, and what they all stand for.
+
+        It has 64 hexadecimal characters.
+        """
         digest = hashlib.sha256(np.ascontiguousarray(self.x).data)
         meaning = (self.columns, self.target, self.classes, self.task, self.column_specs, self.target_scaling)
         digest.update(repr(meaning).encode())
         digest.update(np.ascontiguousarray(self.y).data)
         if self.weights is not None:
             digest.update(np.ascontiguousarray(self.weights).data)
+        for name in SPLITS:
+            if (values := getattr(self, name)) is not None:
+                digest.update(name.encode())
+                digest.update(np.ascontiguousarray(values).data)
         return digest.hexdigest()
 
 
@@ -93,6 +117,38 @@ def check_weights(weights: Num[np.ndarray, "*shape"], rows: int) -> None:
         raise ValueError(f"weights must have the shape {[rows]}, not {list(weights.shape)}")
     if not (np.isfinite(weights) & (weights > 0)).all():
         raise ValueError("weights must be finite numbers above 0, and some are not; leave out rows without weight")
+
+
+def check_split(
+    groups: Num[np.ndarray, "*shape"] | None,
+    times: Num[np.ndarray, "*shape"] | None,
+    held_out: Num[np.ndarray, "*shape"] | Bool[np.ndarray, "*shape"] | None,
+    rows: int,
+) -> None:
+    """Check what decides which rows of a table are held out.
+
+    Args:
+        groups: as in `Table`.
+        times: as in `Table`.
+        held_out: as in `Table`.
+        rows: how many rows there are.
+
+    Raises:
+        ValueError: if one of them is not as `Table` says, or if several are given.
+    """
+    given = {"groups": groups, "times": times, "held_out": held_out}
+    arrays = {name: values for name, values in given.items() if values is not None}
+    if len(arrays) > 1:
+        raise ValueError(f"only one of groups, times and held_out must be given, not {' and '.join(arrays)}")
+    for name, values in arrays.items():
+        if values.shape != (rows,):
+            raise ValueError(f"{name} must have the shape {[rows]}, not {list(values.shape)}")
+    if groups is not None and not (groups.dtype.kind in "iu" and (groups >= 0).all()):
+        raise ValueError("groups must be whole numbers from 0, and some are not")
+    if times is not None and (times.dtype.kind != "f" or np.isinf(times).any()):
+        raise ValueError("times must be finite numbers, or NaN, and some are not")
+    if held_out is not None and (held_out.dtype != np.bool_ or held_out.all() or not held_out.any()):
+        raise ValueError("held_out must be true for some rows and false for others")
 
 
 def table_from_arrays(

@@ -122,7 +122,11 @@ def fit_target(series: polars.Series, task: str | None) -> FittedTarget:
 
 
 def encode_target(
-    series: polars.Series, classes: Sequence[Class], scaling: NumericColumn = IDENTITY, skips_others: bool = False
+    series: polars.Series,
+    classes: Sequence[Class],
+    scaling: NumericColumn = IDENTITY,
+    skips_others: bool = False,
+    first: int = 0,
 ) -> Float[np.ndarray, " rows"]:
     """The target of each row, of a column that may have missing values.
 
@@ -131,6 +135,7 @@ def encode_target(
         classes: what a target of 0, 1, … stands for; empty in a regression.
         scaling: of the target of a regression, with the spelling of its numbers.
         skips_others: whether a value that is not a class counts as missing.
+        first: how many rows of the file come before the series.
 
     Returns:
         [rows] float64: the index of each row's class, or the number in a regression; NaN where it is missing.
@@ -142,14 +147,14 @@ def encode_target(
 
     name, series = series.name, series.alias("")
     if not classes:
-        return _encode_numbers(series, name, scaling)
+        return _encode_numbers(series, name, scaling, first)
     present = series.drop_nulls()
     unique = present.unique(maintain_order=True)
     indices, wrong = _class_indices(unique, classes)
     if wrong.any() and not skips_others:
-        first = unique[int(wrong.arg_max() or 0)]
-        row = int((series == first).arg_max() or 0)
-        raise TableError(f"{one_of(classes)} in {name}", f"{quote(first)} in row {row + 1:,}", ANOTHER_TARGET)
+        other = unique[int(wrong.arg_max() or 0)]
+        row = first + int((series == other).arg_max() or 0)
+        raise TableError(f"{one_of(classes)} in {name}", f"{quote(other)} in row {row + 1:,}", ANOTHER_TARGET)
     found = np.full(len(series), np.nan)
     found[series.is_not_null().to_numpy()] = present.replace_strict(unique, indices, return_dtype=pl.Float64).to_numpy()
     return found
@@ -172,9 +177,9 @@ def _class_indices(unique: polars.Series, classes: Sequence[Class]) -> tuple[pol
     return found.fill_null(float("nan")), found.is_null() & ~absent
 
 
-def _encode_numbers(series: polars.Series, name: str, scaling: NumericColumn) -> Float[np.ndarray, " rows"]:
+def _encode_numbers(series: polars.Series, name: str, scaling: NumericColumn, first: int) -> Float[np.ndarray, " rows"]:
     try:
-        return parse_series(msgspec.structs.replace(scaling, missing=True), series)
+        return parse_series(msgspec.structs.replace(scaling, missing=True), series, first)
     except ParseError as error:
         raise TableError(f"numbers in {name}", f"{error.found} in row {error.row:,}", ANOTHER_TARGET) from None
 

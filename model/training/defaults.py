@@ -24,6 +24,7 @@ FILE_DEFAULTS = Hyperparameters(
     weight_decay=(1.0, 0.3),
     clip=1.0,
     batch_size=FILE_BATCH_SIZE,
+    validation=0.15,
     folds=4,
     patience=10,
     log_every=10,
@@ -50,7 +51,9 @@ def default_hyperparameters(table: Table) -> Hyperparameters:
         >>> default_hyperparameters(truth_table("xor")).epochs
         100000
     """
-    return TRUTH_TABLE_DEFAULTS if table.complete else file_hyperparameters(len(table.y))
+    if table.complete:
+        return TRUTH_TABLE_DEFAULTS
+    return file_hyperparameters(len(table.y) if table.held_out is None else int((~table.held_out).sum()))
 
 
 def file_hyperparameters(rows: int) -> Hyperparameters:

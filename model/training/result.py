@@ -20,6 +20,7 @@ from model.network import Network, Params, logits
 from model.tables.table import Table
 from model.training.ensemble_run import EnsembleRun, States
 from model.training.selection import Selection, select
+from model.training.split_text import describe_split
 from model.training.validation_split import MAX_HELD_OUT
 
 
@@ -67,6 +68,7 @@ class Result:
         temperature: the logits are divided by it.
         metrics: of the rows held out; if there are none, of at most 10,000 rows. Empty for a truth table.
         held_out: the indices of the rows held out, in ascending order.
+        folds: how many splits of the rows there are.
         predictions: [rows held out] or [rows held out, classes], what the networks that have not learned from a row
             predict for it, with the target as it is scaled.
         state: of every restart, to resume from.
@@ -83,6 +85,7 @@ class Result:
     temperature: float
     metrics: Metrics
     held_out: np.ndarray
+    folds: int
     predictions: Float[np.ndarray, "held *classes"]
     state: States
     hyperparameters: Hyperparameters
@@ -155,6 +158,7 @@ class Progress:
             temperature=selection.temperature,
             metrics={} if table.complete else _metrics(selection, table),
             held_out=selection.rows,
+            folds=len(run.folds),
             predictions=selection.predictions,
             state=self.state,
             hyperparameters=run.hyperparameters,
@@ -201,6 +205,7 @@ def make_checkpoint(result: Result, table: Table, *, table_name: str, seed: int)
         solved=result.solved,
         rows=len(table.y),
         held_out=len(result.held_out),
+        split=describe_split(table, result.held_out, result.folds),
         dropped=table.dropped,
         table_digest="" if table.complete else table.digest,
         metrics=result.metrics,

@@ -18,8 +18,9 @@ from model.network import Network, Params
 from model.tables.table import Table
 from model.training.full_batch import FullBatchSettings, train_full_batch
 from model.training.minibatch import EpochCounts, MinibatchSettings, Restarts, train_minibatches
+from model.training.padding import padded_width
 from model.training.state import State, initial_state, state_shapes
-from model.training.validation_split import Fold, padded_width, place_rows, row_weights, split_folds
+from model.training.validation_split import Fold, place_rows, row_weights, split_folds
 
 # Folded into the key of training, for the random draws other than the starts.
 SPLIT_KEY, SHUFFLE_KEY = 2**31, 2**31 + 1

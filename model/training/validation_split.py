@@ -13,11 +13,11 @@ from model.arrays import Array
 from model.bins import Bins
 from model.tables.table import Table
 from model.tasks import TASKS
+from model.training.held_out_rows import draw_groups, draw_rows, latest_rows
 from model.training.masking import Masking, make_masking
+from model.training.padding import padded, padded_bins, padded_size, padded_together, padded_width
 
 MAX_HELD_OUT = 10_000
-# Arrays of up to so many rows are padded, so that a few rows more or less need the same program.
-MAX_PADDED_ROWS = 100_000
 
 
 class Fold(NamedTuple):
@@ -75,7 +75,7 @@ def split_folds(table: Table, share: float, folds: int, *, key: Key[jax.Array, "
         table: what to split.
         share: as in `hold_out`; only counts with a single fold.
         folds: into how many parts the rows are split, each of which is held out by one fold. There are no more than
-            rows.
+            rows, and a single one if the table says how its rows are split.
         key: of the random draw.
 
     Returns:
@@ -89,32 +89,38 @@ def split_folds(table: Table, share: float, folds: int, *, key: Key[jax.Array, "
     """
     rows = len(table.y)
     folds = min(folds, rows)
-    if folds == 1:
+    is_named = not (table.groups is None and table.times is None and table.held_out is None)
+    if folds == 1 or is_named:
         return (Fold(*hold_out(table, share, key=key)),)
-    shuffled = _shuffled(rows, key)
+    shuffled = _random(key).permutation(rows)
     classes = table.y[shuffled] if TASKS[table.task].has_classes else np.zeros(rows)
     by_class = shuffled[np.argsort(classes, kind="stable")]
     held_out = [np.sort(by_class[index::folds]) for index in range(folds)]
     if len(held_out[0]) > MAX_HELD_OUT:
-        held_out = [np.sort(each[_shuffled(len(each), key)[:MAX_HELD_OUT]]) for each in held_out]
+        held_out = [np.sort(each[_random(key).permutation(len(each))[:MAX_HELD_OUT]]) for each in held_out]
     return tuple(Fold(np.delete(np.arange(rows), each), each) for each in held_out)
 
 
-def _shuffled(rows: int, key: Key[jax.Array, ""]) -> np.ndarray:
-    shuffled: np.ndarray = np.random.default_rng(np.asarray(jax.random.key_data(key))).permutation(rows)
-    return shuffled
+def _random(key: Key[jax.Array, ""]) -> np.random.Generator:
+    return np.random.default_rng(np.asarray(jax.random.key_data(key)))
 
 
 def hold_out(
     table: Table, share: float, *, key: Key[jax.Array, ""], limit: int = MAX_HELD_OUT
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split a table at random into rows to learn from and rows to hold out, with the same share of every class.
+    """Split a table into rows to learn from and rows to hold out.
+
+    If the table says which rows are held out, it is those. If it has times, it is the latest rows; rows of the same
+    time, and rows without a time, stay together. If it has groups, they are drawn at random as `draw_groups` says.
+    Otherwise rows are drawn at random, with the same share of every class as far as `draw_rows` can.
 
     Args:
         table: what to split.
-        share: of the rows to hold out, from 0 to 0.5. At least one row is left to learn from.
+        share: of the rows to hold out, from 0 to 0.5; it does not count if the table says which they are. At least one
+            row is left to learn from, and in a random draw at least one of every class.
         key: of the random draw.
-        limit: how many rows are held out at most.
+        limit: how many rows are held out at most, unless the table says which, or the rows of one group or time are
+            more.
 
     Returns:
         The indices of the rows to learn from, and of those to hold out, both in ascending order.
@@ -126,26 +132,22 @@ def hold_out(
         (2, 2, [0.0, 1.0])
     """
     rows = len(table.y)
-    count = min(round(share * rows), limit, rows - 1)
-    if not count:
+    if table.held_out is not None:
+        return np.flatnonzero(~table.held_out), np.flatnonzero(table.held_out)
+    timed = rows if table.times is None else int(np.isfinite(table.times).sum())
+    count = min(round(share * timed), limit, rows - 1)
+    if count <= 0:
         return np.arange(rows), np.zeros(0, int)
-    shuffled = _shuffled(rows, key)
-    classes = table.y[shuffled] if TASKS[table.task].has_classes else np.zeros(rows)
-    drawn = _of_each_class(classes, count)
-    return np.sort(shuffled[~drawn]), np.sort(shuffled[drawn])
-
-
-def _of_each_class(classes: np.ndarray, count: int) -> np.ndarray:
-    """Which rows are drawn: `count` of them, the first ones of each class, in its share to within a row."""
-    _, inverse, sizes = np.unique(classes, return_inverse=True, return_counts=True)
-    shares = count * sizes / len(classes)
-    takes = shares.astype(int)
-    takes[np.argsort(takes - shares, kind="stable")[: count - takes.sum()]] += 1
-    by_class = np.argsort(inverse, kind="stable")
-    ranks = np.empty(len(classes), int)
-    ranks[by_class] = np.arange(len(classes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    drawn: np.ndarray = ranks < takes[inverse]
-    return drawn
+    classes = table.y if TASKS[table.task].has_classes else np.zeros(rows)
+    if table.times is not None:
+        drawn = latest_rows(table.times, count)
+    elif table.groups is not None:
+        drawn = draw_groups(table.groups, classes, count, _random(key))
+    else:
+        shuffled = _random(key).permutation(rows)
+        drawn = np.zeros(rows, bool)
+        drawn[shuffled] = draw_rows(classes[shuffled], count)
+    return np.flatnonzero(~drawn), np.flatnonzero(drawn)
 
 
 def place_rows(
@@ -167,12 +169,12 @@ def place_rows(
     if bins is None:
         width = padded_width(width, len(table.y))
     else:
-        bins = _padded_bins(bins, padded_width(len(bins.source), len(table.y)))
+        bins = padded_bins(bins, padded_width(len(bins.source), len(table.y)))
     rows = Rows(
-        x=_padded(table.x, size, width),
-        y=_padded(table.y, size),
+        x=padded(table.x, size, width),
+        y=padded(table.y, size),
         weights=_learned_weights(table, folds, class_weights, size),
-        order=_padded_together([fold.learn.astype(np.int32) for fold in folds]),
+        order=padded_together([fold.learn.astype(np.int32) for fold in folds]),
         learned=np.array([len(fold.learn) for fold in folds], np.int32),
         held_out=_held_out_rows(table, folds, class_weights) if len(folds[0].held_out) else None,
         masking=make_masking(table.column_specs, mask, width),
@@ -194,7 +196,7 @@ def _learned_weights(table: Table, folds: Sequence[Fold], class_weights: bool, s
 
 
 def _held_out_rows(table: Table, folds: Sequence[Fold], class_weights: bool) -> HeldOut:
-    rows = _padded_together([held_out.astype(np.int32) for _, held_out in folds])
+    rows = padded_together([held_out.astype(np.int32) for _, held_out in folds])
     weights = np.zeros(rows.shape, np.float32)
     for place, (learn, held_out) in zip(weights, folds, strict=True):
         own = row_weights(table, learn, held_out, class_weights)
@@ -259,56 +261,3 @@ def balanced_weights(
     sums = counts if weights is None else np.bincount(places, weights)
     by_class: np.ndarray = (sums.sum() / (len(classes) * sums)).astype(np.float32)
     return by_class[np.minimum(np.searchsorted(classes, y), len(classes) - 1)]
-
-
-def padded_size(rows: int) -> int:
-    """The size to which so many rows are padded.
-
-    Args:
-        rows: how many there are, from 1.
-
-    Returns:
-        At least `rows`, and at most an eighth of it (or 16) more.
-
-    Example:
-        >>> padded_size(1437), padded_size(1438), padded_size(5), padded_size(10**6)
-        (1536, 1536, 16, 1000000)
-    """
-    step = max(16, 1 << max(rows.bit_length() - 4, 0))
-    return rows if rows > MAX_PADDED_ROWS else -(-rows // step) * step
-
-
-def padded_width(inputs: int, rows: int) -> int:
-    """The number of inputs to which a network is padded, so that a few inputs more or less need the same program.
-
-    Args:
-        inputs: how many there are, from 1.
-        rows: of the table. If it has many, nothing is padded.
-
-    Returns:
-        At least `inputs`, and at most an eighth of it (or 8) more.
-
-    Example:
-        >>> padded_width(10, 1000), padded_width(130, 1000), padded_width(10, 10**6)
-        (16, 144, 10)
-    """
-    step = max(8, 1 << max(inputs.bit_length() - 4, 0))
-    return inputs if rows > MAX_PADDED_ROWS else -(-inputs // step) * step
-
-
-def _padded(values: np.ndarray, *shape: int) -> np.ndarray:
-    if values.shape == shape:
-        return values
-    padded = np.zeros(shape, values.dtype)
-    padded[tuple(slice(length) for length in values.shape)] = values
-    return padded
-
-
-def _padded_together(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """[parts, size], each part followed by zeros."""
-    size = padded_size(max(map(len, parts)))
-    return np.stack([_padded(part, size) for part in parts])
-
-
-def _padded_bins(bins: Bins, width: int) -> Bins:
-    return Bins(*(_padded(np.asarray(values), width) for values in bins))

@@ -38,14 +38,14 @@ def test_a_column_of_a_parquet_file_that_is_not_read_may_be_nested(tmp_path: Pat
 def test_at_least_one_column_is_read() -> None:
     for columns, drop in (([], []), (None, ["a", "b"]), (["a"], ["a"])):
         with pytest.raises(TableError, match=r"^expected a column to read, found none; drop fewer$"):
-            select_columns(["a", "b"], columns, None, drop)
+            select_columns(["a", "b"], columns, [], drop)
 
 
 def test_a_message_lists_at_most_ten_columns() -> None:
     names = [f"c{index}" for index in range(13)]
     message = "found the columns c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 3 more; "
     with pytest.raises(TableError, match=message):
-        select_columns(names, None, "z", [])
+        select_columns(names, None, ["z"], [])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Rows to learn from and rows held out: every row is in one of them, and every class has its share."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -8,14 +10,13 @@ from hypothesis import strategies as st
 
 from model import Network, Params, init_params, loss, table_from_arrays
 from model.tables.table import Table
+from model.training.padding import padded_size, padded_width
 from model.training.validation_split import (
     MAX_HELD_OUT,
     Fold,
     Rows,
     balanced_weights,
     hold_out,
-    padded_size,
-    padded_width,
     place_rows,
     row_weights,
     split_folds,
@@ -34,21 +35,41 @@ def table_of(class_counts: list[int], task: str = "multiclass") -> Table:
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=6), st.floats(0, 0.5), st.integers(0, 9))
 def test_every_row_is_either_learned_from_or_held_out(class_counts: list[int], share: float, seed: int) -> None:
+    """A row of every class is left to learn from. In a regression it is one row of all."""
     rows = sum(class_counts)
-    for task in ("multiclass", "regression"):
+    for task, left in (("multiclass", len(class_counts)), ("regression", 1)):
         learn, held_out = hold_out(table_of(class_counts, task), share, key=jax.random.key(seed))
         assert sorted([*learn, *held_out]) == list(range(rows))
         assert learn.tolist() == sorted(learn)
-        assert len(held_out) == min(round(share * rows), rows - 1)
+        assert len(held_out) == min(round(share * rows), rows - left)
 
 
-@given(st.lists(st.integers(1, 60), min_size=2, max_size=3), st.floats(0, 0.5), st.integers(0, 9))
-def test_each_class_is_held_out_within_one_row_of_its_share(class_counts: list[int], share: float, seed: int) -> None:
+@given(st.lists(st.integers(1, 60), min_size=2, max_size=5), st.floats(0, 0.5), st.integers(0, 9))
+def test_each_class_is_learned_from_and_held_out_if_it_can_be(class_counts: list[int], share: float, seed: int) -> None:
+    table = table_of(class_counts)
+    learn, held_out = hold_out(table, share, key=jax.random.key(seed))
+    assert set(table.y[learn]) == set(range(len(class_counts)))
+    with_two = {index for index, count in enumerate(class_counts) if count > 1}
+    assert len(set(table.y[held_out])) == min(len(with_two), len(held_out))
+    assert set(table.y[held_out]) <= with_two
+
+
+@given(st.lists(st.integers(40, 90), min_size=2, max_size=3), st.floats(0.15, 0.5), st.integers(0, 9))
+def test_a_class_that_is_not_rare_is_held_out_within_one_row_of_its_share(
+    class_counts: list[int], share: float, seed: int
+) -> None:
     table = table_of(class_counts)
     _, held_out = hold_out(table, share, key=jax.random.key(seed))
     for index, count in enumerate(class_counts):
         held_out_of_class = int((table.y[held_out] == index).sum())
         assert abs(held_out_of_class - count * len(held_out) / len(table.y)) <= 1 + 1e-9
+
+
+def test_of_three_positives_in_three_thousand_rows_one_is_held_out() -> None:
+    table = table_of([2997, 3], "binary")
+    for seed in range(20):
+        learn, held_out = hold_out(table, 0.15, key=jax.random.key(seed))
+        assert (int(table.y[learn].sum()), int(table.y[held_out].sum()), len(held_out)) == (2, 1, 450)
 
 
 def test_a_rare_class_is_both_held_out_and_learned_from() -> None:
@@ -171,6 +192,44 @@ def test_padding_changes_neither_the_rows_nor_the_validation_loss(class_weights:
     assert validation_loss_of(params, rows, network) == pytest.approx(
         np.mean(losses * weight_of_class[y[held_out]]), rel=1e-5
     )
+
+
+def test_the_rows_that_a_table_names_are_held_out_whatever_the_share_and_the_limit() -> None:
+    named = np.arange(20) % 3 == 0
+    table = replace(table_of([10, 10]), held_out=named)
+    for share in (0.0, 0.1, 0.5):
+        learn, held_out = hold_out(table, share, key=KEY, limit=2)
+        assert (learn.tolist(), held_out.tolist()) == (np.nonzero(~named)[0].tolist(), np.nonzero(named)[0].tolist())
+
+
+def test_the_latest_rows_are_a_share_of_those_with_a_time() -> None:
+    times = np.random.default_rng(0).permutation(40).astype(float)
+    times[times >= 30] = np.nan
+    table = replace(table_of([20, 20]), times=times)
+    for seed in range(3):
+        learn, held_out = hold_out(table, 0.2, key=jax.random.key(seed))
+        assert sorted(times[held_out]) == [24, 25, 26, 27, 28, 29]
+        assert len(learn) == 34
+
+
+def test_groups_stay_together_and_the_key_draws_them() -> None:
+    groups = np.random.default_rng(1).integers(0, 20, 200)
+    table = replace(table_of([150, 50]), groups=groups)
+    drawn = [hold_out(table, 0.2, key=jax.random.key(seed)) for seed in (0, 0, *range(1, 100))]
+    assert all(not set(groups[learn]) & set(groups[held_out]) for learn, held_out in drawn)
+    assert drawn[0][1].tolist() == drawn[1][1].tolist()
+    assert {int(group) for _, held_out in drawn for group in groups[held_out]} == set(range(20))
+
+
+def test_the_classes_of_groups_are_held_out_nearer_to_their_shares_than_by_chance() -> None:
+    groups = np.random.default_rng(1).integers(0, 40, 400)
+    by_task = {}
+    for task in ("multiclass", "regression"):
+        table = replace(table_of([300, 100], task), groups=groups)
+        drawn = [hold_out(table, 0.2, key=jax.random.key(seed))[1] for seed in range(40)]
+        assert max(abs(len(held_out) - 80) for held_out in drawn) <= 8
+        by_task[task] = np.mean([abs((table.y[held_out] == 1).mean() - 0.25) for held_out in drawn])
+    assert 2 * by_task["multiclass"] < by_task["regression"]
 
 
 def test_a_share_of_0_holds_out_no_rows() -> None:
