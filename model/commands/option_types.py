@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from model.checking.errors import describe_type, summarize_error
+from model.evaluation.thresholds import Threshold, parse_threshold
 from model.messages import quote, split_names
 from model.tables.parsing import parse_number
 
@@ -62,6 +63,19 @@ class NumberList(click.ParamType[tuple[float, ...]]):
             return tuple(parse_number(part) for part in str(value).split(","))
         except ValueError as error:
             self.fail(f"{quote(value)} is not a list of numbers such as 1 or 3,1: {error}", param, ctx)
+
+
+class ThresholdRule(click.ParamType[Threshold]):
+    """A threshold from 0 to 1, or the rule by which it is chosen."""
+
+    name = "X|f1|cost:FP,FN"
+
+    def convert(self, value: object, param: Parameter, ctx: Context) -> Threshold:
+        """The threshold or the rule."""
+        try:
+            return parse_threshold(str(value))
+        except ValueError:
+            self.fail(f"{quote(value)} is not a number from 0 to 1, f1, or two costs such as cost:1,5", param, ctx)
 
 
 class FiniteRange(click.FloatRange):

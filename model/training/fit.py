@@ -13,11 +13,12 @@ import optax
 from jaxtyping import Key
 
 from model.arrays import Array, shape_of
+from model.evaluation.thresholds import check_two_classes
 from model.hyperparameters import Hyperparameters
 from model.hyperparameters import replace as replace_hyperparameters
 from model.network import Network
 from model.tables.table import Table
-from model.tasks import TASKS
+from model.tasks import DEFAULT_THRESHOLD, TASKS
 from model.training.defaults import default_hyperparameters
 from model.training.optimizers import make_optimizer
 from model.training.result import DivergedError, History, Progress, Result
@@ -119,6 +120,8 @@ def _check_table(network: Network, table: Table, hyperparameters: Hyperparameter
         raise ValueError(f"the network's task must be the table's, {table.task}, not {network.task}")
     if hyperparameters.class_weights and not TASKS[table.task].has_classes:
         raise ValueError("class_weights must be left out of a regression, which has no classes")
+    if hyperparameters.threshold != DEFAULT_THRESHOLD:
+        check_two_classes(table.task, table.complete)
 
 
 def _stretches(progress: Progress, stretch_seconds: float) -> Iterator[Progress]:

@@ -14,8 +14,10 @@ from jaxtyping import Float
 from model.arrays import Array
 from model.checkpoint import Checkpoint, TrainingRecord
 from model.ensembles import fit_temperature, predict_rows
+from model.evaluation.evaluate import Evaluation, evaluate
+from model.evaluation.thresholds import Threshold
 from model.hyperparameters import Hyperparameters
-from model.metrics import Metrics, baseline_metrics, metrics
+from model.metrics import Metrics, baseline_metrics
 from model.network import Layer, Network, Params, logits
 from model.tables.table import Table
 from model.training.run import TrainingRun
@@ -66,7 +68,7 @@ class Result:
         losses: [restarts], by which the best ones are chosen.
         solved: how many restarts predict every row of a truth table right; 0 for any other table.
         temperature: the logits are divided by it.
-        metrics: of the rows held out; if there are none, of at most 10,000 rows. Empty for a truth table.
+        evaluation: on the rows held out; if there are none, on at most 10,000 rows. Empty for a truth table.
         held_out: the indices of the rows held out.
         state: of every restart, to resume from.
         hyperparameters: how the network was trained.
@@ -81,10 +83,20 @@ class Result:
     losses: Float[np.ndarray, " restarts"]
     solved: int
     temperature: float
-    metrics: Metrics
+    evaluation: Evaluation
     held_out: np.ndarray
     state: State
     hyperparameters: Hyperparameters
+
+    @property
+    def metrics(self) -> Metrics:
+        """The metrics of the evaluation."""
+        return self.evaluation.metrics
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which a label is the second of two classes."""
+        return self.evaluation.threshold
 
     @property
     def restarts(self) -> int:
@@ -137,6 +149,10 @@ class Progress:
         x, y = table.x[measured], table.y[measured]
         weights = row_weights(table, measured, measured, class_weights=False)
         temperature = fit_temperature(params, x, y, run.network, weights) if len(self.held_out) else 1.0
+        evaluation = Evaluation()
+        if not table.complete:
+            mean = np.asarray(predict_rows(params, x, run.network, temperature).mean)
+            evaluation = _evaluation(mean, y, weights, table, run.hyperparameters.threshold)
         return Result(
             network=run.network,
             params=params,
@@ -147,7 +163,7 @@ class Progress:
             losses=losses,
             solved=self._solved(),
             temperature=temperature,
-            metrics={} if table.complete else _metrics(params, x, y, run.network, table, temperature),
+            evaluation=evaluation,
             held_out=self.held_out,
             state=self.state,
             hyperparameters=run.hyperparameters,
@@ -198,6 +214,9 @@ def make_checkpoint(result: Result, table: Table, *, table_name: str, seed: int)
         table_digest="" if table.complete else table.digest,
         metrics=result.metrics,
         baseline=_baseline(table, result.held_out),
+        intervals=result.evaluation.intervals,
+        confusion=result.evaluation.confusion,
+        bins=result.evaluation.bins,
     )
     return Checkpoint(
         network=result.network,
@@ -209,6 +228,7 @@ def make_checkpoint(result: Result, table: Table, *, table_name: str, seed: int)
         column_specs=table.column_specs,
         target_scaling=table.target_scaling,
         temperature=result.temperature,
+        threshold=result.threshold,
         state=tuple(np.asarray(leaf) for leaf in jax.tree.leaves(result.state)),
     )
 
@@ -247,20 +267,22 @@ def _pick(leaf: np.ndarray, axes: int, kept: np.ndarray) -> jax.Array:
     return picked
 
 
-def _metrics(
-    params: Params, x: np.ndarray, y: np.ndarray, network: Network, table: Table, temperature: float
-) -> Metrics:
-    mean = np.asarray(predict_rows(params, x, network, temperature).mean)
+def _evaluation(
+    mean: np.ndarray, y: np.ndarray, weights: np.ndarray | None, table: Table, threshold: Threshold
+) -> Evaluation:
     scaling = table.target_scaling
-    return metrics(table.task, scaling.unscale(mean), scaling.unscale(y))
+    return evaluate(table.task, scaling.unscale(mean), scaling.unscale(y), weights, threshold)
 
 
 def _baseline(table: Table, held_out: np.ndarray) -> Metrics:
     if table.complete:
         return {}
-    y = table.target_scaling.unscale(table.y)
+    y, weights = table.target_scaling.unscale(table.y), table.weights
     measured = held_out if len(held_out) else evenly_spaced(len(y))
-    return baseline_metrics(table.task, np.delete(y, held_out), y[measured], len(table.classes))
+    learned_weights = None if weights is None else np.delete(weights, held_out)
+    measured_weights = None if weights is None else weights[measured]
+    learned, class_count = np.delete(y, held_out), len(table.classes)
+    return baseline_metrics(table.task, learned, y[measured], class_count, learned_weights, measured_weights)
 
 
 @jax.jit
