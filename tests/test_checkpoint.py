@@ -238,6 +238,7 @@ def rewrite(path: Path, change: Any) -> None:
     ("change", "message"),
     [
         (lambda t, m: m.update(format=3), "expected format 4, found format 3"),
+        (lambda t, m: m.update(threshold=1.5), "expected a threshold from 0 to 1, found 1.5"),
         (lambda t, m: m.update(format=5, surprise=1), "expected format 4, found format 5"),
         (lambda t, m: m.update(surprise=1), "unknown field `surprise`"),
         (lambda t, m: m["network"].update(activation="elu"), "activation must be one of"),

@@ -68,7 +68,11 @@ class NumberList(click.ParamType[tuple[float, ...]]):
 class ThresholdRule(click.ParamType[Threshold]):
     """A threshold from 0 to 1, or the rule by which it is chosen."""
 
-    name = "X|f1|cost:FP,FN"
+    name = "threshold"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """How --help shows it; click would write a name in capitals."""
+        return "X|f1|cost:FP,FN"
 
     def convert(self, value: object, param: Parameter, ctx: Context) -> Threshold:
         """The threshold or the rule."""

@@ -65,10 +65,12 @@ def evaluate(
     if TASKS[task].has_classes:
         class_count = TASKS[task].class_count(predictions.shape[-1])
         confusion = confusion_matrix(TASKS[task].class_indices(predictions, chosen), y.astype(int), class_count)
+    measured = metrics(task, predictions, y, weights, chosen)
+    intervals = metric_intervals(task, predictions, y, weights, chosen)
     return Evaluation(
         threshold=chosen,
-        metrics=metrics(task, predictions, y, weights, chosen),
-        intervals=metric_intervals(task, predictions, y, weights, chosen),
+        metrics=measured,
+        intervals={name: intervals[name] for name in measured if name in intervals},
         confusion=confusion,
         bins=reliability_bins(task, predictions, y, weights),
     )
