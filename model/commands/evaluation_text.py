@@ -11,7 +11,8 @@ from model.messages import align_columns
 
 # More classes than these make no table: the most frequent mistakes are listed instead.
 MAX_SHOWN_CLASSES, MAX_SHOWN_MISTAKES = 10, 8
-MAX_CLASS_CHARACTERS = 20
+# Characters of a class's name in the table, and in the list of mistakes.
+MAX_CLASS_CHARACTERS, MAX_MISTAKEN_CHARACTERS = 20, 50
 # These metrics have no unit; all others of a regression have the target's.
 WITHOUT_UNIT = ("R²",)
 # Digits of the RMSE that are shown, and decimals of a metric without a unit.
@@ -85,10 +86,10 @@ def _second_class_text(checkpoint: Checkpoint) -> str:
     else:
         mistakes = f"{costs[0]:g} × ({first} labeled {second}) + {costs[1]:g} × ({second} labeled {first})"
         reason = f", which minimizes {mistakes} on these rows"
-    return (
-        f"Recall, precision, F1 and average precision are those of {second}.\n"
-        f"The label is {second} from a probability of {checkpoint.threshold:.4g}{reason}."
-    )
+    measured = f"Recall, precision, F1 and average precision are those of {second}."
+    if "recall" not in checkpoint.training.metrics:
+        measured = f"No row is of {second}, so recall, AUC and average precision cannot be measured."
+    return f"{measured}\nThe label is {second} from a probability of {checkpoint.threshold:.4g}{reason}."
 
 
 def _confusion_text(checkpoint: Checkpoint) -> str:
@@ -98,14 +99,24 @@ def _confusion_text(checkpoint: Checkpoint) -> str:
         columns = [[f"{_shorten(checkpoint.target)} ↓ label →", *names], *map(_align_right, map(list, labels))]
         return align_columns([list(row) for row in zip(*columns, strict=True)])
     mistakes = [
-        (count, f"{names[target]} labeled {names[label]} in {count:,} row{'' if count == 1 else 's'}")
+        (count, target, label)
         for target, row in enumerate(counts)
         for label, count in enumerate(row)
         if count and label != target
     ]
-    listed = [text for _, text in sorted(mistakes, key=lambda mistake: -mistake[0])[:MAX_SHOWN_MISTAKES]]
-    return f"Most frequent mistakes: {'; '.join(listed) or 'none'}."
+    if not mistakes:
+        return f"No row is labeled with another of the {len(names)} classes."
+    shown = sorted(mistakes, key=lambda mistake: -mistake[0])[:MAX_SHOWN_MISTAKES]
+    rows = [
+        [
+            f"{count:,}",
+            _shorten(str(checkpoint.classes[target]), MAX_MISTAKEN_CHARACTERS),
+            _shorten(str(checkpoint.classes[label]), MAX_MISTAKEN_CHARACTERS),
+        ]
+        for count, target, label in shown
+    ]
+    return align_columns([["mistaken rows", checkpoint.target, "label"], *rows])
 
 
-def _shorten(name: str) -> str:
-    return name if len(name) <= MAX_CLASS_CHARACTERS else f"{name[: MAX_CLASS_CHARACTERS - 1]}…"
+def _shorten(name: str, max_characters: int = MAX_CLASS_CHARACTERS) -> str:
+    return name if len(name) <= max_characters else f"{name[: max_characters - 1]}…"

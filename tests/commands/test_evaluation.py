@@ -160,10 +160,13 @@ def test_many_classes_make_a_list_of_the_most_frequent_mistakes() -> None:
     counts[2, 7], counts[3, 1] = 1, 5
     confusion = tuple(map(tuple, counts.tolist()))
     text = evaluation_text(with_record("multiclass", classes, confusion=confusion))
-    expected = "Most frequent mistakes: class 3 labeled class 1 in 5 rows; class 2 labeled class 7 in 1 row."
-    assert text.splitlines()[-1] == expected
+    lines = [re.split("  +", line) for line in text.splitlines()[-3:]]
+    expected = [["mistaken rows", "y", "label"], ["5", "class 3", "class 1"], ["1", "class 2", "class 7"]]
+    assert lines == expected
     none = tuple(map(tuple, np.diag(np.full(11, 9)).tolist()))
-    assert evaluation_text(with_record("multiclass", classes, confusion=none)).endswith("mistakes: none.")
+    assert evaluation_text(with_record("multiclass", classes, confusion=none)).endswith(
+        "No row is labeled with another of the 11 classes."
+    )
 
 
 @pytest.mark.parametrize(
@@ -179,6 +182,7 @@ def test_errors_have_four_digits_in_the_unit_of_the_target(scale: float, expecte
 
 def test_a_rule_that_has_one_class_only_says_so(tmp_path: Path) -> None:
     checkpoint = with_record("binary", ("no", "yes"), threshold="f1", confusion=((7, 0), (0, 0)))
+    assert "No row is of yes, so recall, AUC and average precision cannot be measured." in evaluation_text(checkpoint)
     assert "because these rows have one class only, so that f1 has nothing to choose from" in evaluation_text(
         checkpoint
     )

@@ -64,6 +64,10 @@ def test_the_ends_of_the_interval_of_an_auc_are_1645_of_their_own_errors_away(ar
         assert abs(end - area) == pytest.approx(Z * (variance / ones / zeros) ** 0.5, abs=5e-5)
 
 
+def test_z_is_the_quantile_of_the_level() -> None:
+    assert stats.norm.ppf((1 + intervals.LEVEL) / 2) == pytest.approx(Z, rel=1e-15)
+
+
 def test_about_90_of_100_intervals_hold_the_metric_of_endless_rows(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
