@@ -27,6 +27,7 @@ from model.messages import RefusalError, describe_error, join_names, refusal_sen
 from model.network import Network, Params
 from model.tables.columns import IDENTITY, ColumnSpecs, NumericColumn
 from model.tables.targets import Class
+from model.tasks import DEFAULT_THRESHOLD
 
 SUFFIX = ".safetensors"
 # The checkpoint that is meant if none is named and there are several.
@@ -58,6 +59,7 @@ class Checkpoint:
         column_specs: how each column becomes inputs; by default as it is.
         target_scaling: how the target of a regression was scaled.
         temperature: the logits are divided by it.
+        threshold: the probability from which a label is the second of two classes.
         state: the leaves of the state of training, to resume from.
         digest: SHA-256 over the file with the digest's own 64 characters set to zero; empty until it is saved.
     """
@@ -70,6 +72,7 @@ class Checkpoint:
     column_specs: ColumnSpecs = ()
     target_scaling: NumericColumn = IDENTITY
     temperature: float = 1.0
+    threshold: float = DEFAULT_THRESHOLD
     state: tuple[np.ndarray, ...] = ()
     digest: str = ""
 

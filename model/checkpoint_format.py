@@ -17,6 +17,8 @@ import safetensors.numpy
 
 from model.bins import make_bins
 from model.ensembles import Ensemble, Members
+from model.evaluation.intervals import Interval
+from model.evaluation.reliability import Bin
 from model.hyperparameters import Hyperparameters
 from model.messages import quote
 from model.metrics import Metrics
@@ -61,6 +63,10 @@ class TrainingRecord(Hyperparameters, frozen=True, forbid_unknown_fields=True, k
         table_digest: SHA-256 of the table; empty for a truth table.
         metrics: of the rows held out; if there are none, of at most 10,000 rows that were learned from.
         baseline: the metrics of a guess that knows only the targets, on the same rows.
+        intervals: the 90 % intervals of metrics.
+        confusion: for each class the number of these rows with each label; empty without classes, or with more than
+            100.
+        bins: these rows by their predictions, next to what was true.
     """
 
     table: str
@@ -75,6 +81,9 @@ class TrainingRecord(Hyperparameters, frozen=True, forbid_unknown_fields=True, k
     table_digest: str = ""
     metrics: Metrics = msgspec.field(default_factory=dict)
     baseline: Metrics = msgspec.field(default_factory=dict)
+    intervals: dict[str, Interval] = msgspec.field(default_factory=dict)
+    confusion: tuple[tuple[int, ...], ...] = ()
+    bins: tuple[Bin, ...] = ()
 
 
 class _Version(msgspec.Struct):
@@ -109,6 +118,7 @@ class Metadata(msgspec.Struct, forbid_unknown_fields=True):
         column_specs: how each column becomes inputs; `scaling` in the JSON.
         target_scaling: how the target of a regression was scaled.
         temperature: the logits are divided by it.
+        threshold: the probability from which a label is the second of two classes.
         training: how the parameters came about.
         digest: SHA-256 over the whole file with the digest's own 64 characters set to zero.
     """
@@ -121,6 +131,7 @@ class Metadata(msgspec.Struct, forbid_unknown_fields=True):
     column_specs: ColumnSpecs = msgspec.field(name="scaling")
     target_scaling: NumericColumn
     temperature: float
+    threshold: float
     training: TrainingRecord
     digest: str
 
@@ -250,6 +261,8 @@ def _check_metadata(metadata: Metadata) -> None:
             raise FormatError(f"{column.input_count} frequencies of {name}", str(len(column.frequencies)))
     if not 0 < metadata.temperature < math.inf:
         raise FormatError("a temperature above 0", str(metadata.temperature))
+    if not 0 <= metadata.threshold <= 1:
+        raise FormatError("a threshold from 0 to 1", str(metadata.threshold))
 
 
 def _check_networks(metadata: Metadata) -> None:

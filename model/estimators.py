@@ -24,6 +24,7 @@ from model.tables.further_rows import append_held_out
 from model.tables.pandas_columns import is_pandas
 from model.tables.table import Table
 from model.tables.value_columns import column_of_objects, column_of_values
+from model.tasks import TASKS
 from model.training.defaults import FILE_DEFAULTS, FILE_HIDDEN, default_network
 from model.training.fit import fit
 
@@ -65,6 +66,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         folds: int | str = AUTO,
         patience: int = FILE_DEFAULTS.patience,
         class_weights: bool = FILE_DEFAULTS.class_weights,
+        threshold: float | str = FILE_DEFAULTS.threshold,
         categorical_features: Any = FROM_DTYPE,
         random_state: Any = 0,
     ) -> None:
@@ -85,6 +87,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         self.folds = folds
         self.patience = patience
         self.class_weights = class_weights
+        self.threshold = threshold
         self.categorical_features = categorical_features
         self.random_state = random_state
 
@@ -187,6 +190,8 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         self.ensemble_ = jax.device_get(result.ensemble)
         self.temperature_ = result.temperature
         self.metrics_ = result.metrics
+        if table.classes:
+            self.threshold_ = result.threshold
         self.n_iter_ = result.epoch
         return self
 
@@ -229,6 +234,9 @@ class NudgeClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         categorical_features: which columns are categories. "from_dtype" means the columns of texts, truth values and
             categorical types. Names, positions or a mask list columns that are categories, whatever they hold; all
             others are read as in a file.
+        threshold: the probability from which a label is the second of two classes. A number, or a rule by which it is
+            chosen on the rows held out: "f1" maximizes F1, "cost:FP,FN" minimizes what mistakes cost. `threshold_` is
+            the number, as `best_threshold_` of TunedThresholdClassifierCV is.
         random_state: a seed, or NumPy's RandomState.
 
     The other arguments are those of `model.hyperparameters.Hyperparameters`, with the defaults for a file. For
@@ -264,9 +272,9 @@ class NudgeClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         return normalized
 
     def predict(self, X: Any) -> np.ndarray:
-        """The likeliest class of each row of X, [rows]."""
-        indices = self.predict_proba(X).argmax(axis=1)
-        labels: np.ndarray = self.classes_[indices]
+        """The label of each row of X, [rows]: the second of two from `threshold_` on, the likeliest of several."""
+        mean = self._predict(X)
+        labels: np.ndarray = self.classes_[TASKS[self.network_.task].class_indices(mean, self.threshold_)]
         return labels
 
 

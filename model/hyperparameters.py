@@ -9,7 +9,9 @@ import msgspec
 import numpy as np
 
 from model.arrays import is_count, is_number
+from model.evaluation.thresholds import Threshold, check_threshold
 from model.network import INITS
+from model.tasks import DEFAULT_THRESHOLD
 
 SCHEDULES = ("constant", "cosine")
 OPTIMIZERS = ("sgd", "momentum", "adam")
@@ -55,6 +57,9 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             learns to predict rows with an unknown value. Only values of columns that accept unknown values are hidden.
         class_weights: whether all classes count the same in the loss, however many rows each has.
         log_every: epochs between recorded losses, from 1.
+        threshold: the probability from which a label is the second of two classes: a number from 0 to 1, or a rule by
+            which it is chosen on the rows held out: "f1", or "cost:FP,FN", see `choose_threshold`. It changes no
+            training.
 
     Raises:
         ValueError: if one of them is out of its range.
@@ -82,6 +87,7 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     mask: float = 0.0
     class_weights: bool = False
     log_every: int = 100
+    threshold: Threshold = DEFAULT_THRESHOLD
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "weight_decay", tuple(np.atleast_1d(self.weight_decay).tolist()))
@@ -120,6 +126,7 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
         if not (is_number(self.mask) and 0 <= self.mask <= 1):
             raise ValueError(f"mask must be a share from 0 to 1, not {self.mask}")
+        check_threshold(self.threshold)
 
     @property
     def uses_minibatches(self) -> bool:

@@ -111,11 +111,13 @@ class Predictor:
         return Prediction(scaling.unscale(np.asarray(mean)), np.asarray(spread, np.float64) * scaling.scale)
 
     def class_indices(self, mean: Float[np.ndarray, "rows *classes"]) -> Int[np.ndarray, " rows"]:
-        """The index of each row's likeliest class among `checkpoint.classes`."""
-        return TASKS[self.checkpoint.task].class_indices(mean)
+        """The index of each row's label among `checkpoint.classes`."""
+        return TASKS[self.checkpoint.task].class_indices(mean, self.checkpoint.threshold)
 
     def labels(self, mean: Float[np.ndarray, "rows *classes"]) -> list[Any]:
-        """The likeliest class of each row; no classes at all in a regression."""
+        """The label of each row: of two classes the second from the threshold on, of several the likeliest; no labels
+        at all in a regression.
+        """
         classes = self.checkpoint.classes
         return [classes[index] for index in self.class_indices(mean)] if classes else []
 
@@ -127,7 +129,7 @@ class Predictor:
 
         Returns:
             For each row `prediction`, a number or a dict with the probability of each class; unless it is a regression,
-            `label`, the likeliest class; and of an ensemble, `spread`.
+            `label`, see `labels`; and of an ensemble, `spread`.
 
         Raises:
             ValueError: as `predict` does.
@@ -137,12 +139,11 @@ class Predictor:
         answers: list[Answer]
         if not classes:
             answers = [{"prediction": number} for number in predictions]
-        elif mean.ndim == 1:
-            answers = [{"prediction": probability, "label": classes[probability >= 0.5]} for probability in predictions]
         else:
-            named = [dict(zip(self._class_names, probabilities, strict=True)) for probabilities in predictions]
+            if mean.ndim > 1:
+                predictions = [dict(zip(self._class_names, each, strict=True)) for each in predictions]
             labels = self.labels(np.asarray(mean))
-            answers = [{"prediction": each, "label": label} for each, label in zip(named, labels, strict=True)]
+            answers = [{"prediction": each, "label": label} for each, label in zip(predictions, labels, strict=True)]
         if self.checkpoint.member_count > 1:
             for answer, deviation in zip(answers, np.asarray(spread).tolist(), strict=True):
                 answer["spread"] = deviation

@@ -18,6 +18,9 @@ from jaxtyping import Float, Int, Num
 
 from model.arrays import Array, jax_or_numpy, shape_of
 
+# The probability from which a label is the second of two classes: it is the likelier one.
+DEFAULT_THRESHOLD = 0.5
+
 
 @dataclass(frozen=True)
 class Task:
@@ -59,9 +62,17 @@ class Task:
         """The probability of every class, from the predictions of a task that has classes."""
         return predictions if self.output_per_class else np.stack([1 - predictions, predictions], axis=1)
 
-    def class_indices(self, predictions: Float[np.ndarray, "rows *classes"]) -> Int[np.ndarray, " rows"]:
-        """The index of each row's likeliest class, from the predictions of a task that has classes."""
-        return predictions.argmax(axis=1) if self.output_per_class else (predictions >= 0.5).astype(int)
+    def class_indices(
+        self, predictions: Float[np.ndarray, "rows *classes"], threshold: float = DEFAULT_THRESHOLD
+    ) -> Int[np.ndarray, " rows"]:
+        """The index of the class that is each row's label, from the predictions of a task that has classes.
+
+        Of two classes it is the second from the threshold on, compared in float64; of several the likeliest.
+        """
+        if self.output_per_class:
+            likeliest: np.ndarray = predictions.argmax(axis=1)
+            return likeliest
+        return np.where(np.asarray(predictions, np.float64) >= threshold, 1, 0)
 
     def shape_targets(self, z: Array, y: Num[Array, " *targets"], restart_axes: int = 0) -> jax.Array:
         """The targets in the shape of the logits, one-hot for classes.

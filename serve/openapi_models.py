@@ -57,13 +57,20 @@ def model_schemas(model: Model, component: str) -> Schema:
     }
     properties: Schema = {"prediction": predictions[model.checkpoint.task]}
     if classes:
-        properties["label"] = {"enum": classes}
+        properties["label"] = {"enum": classes, "description": _label_rule(model)}
     if model.checkpoint.member_count > 1:
         properties["spread"] = {"type": "number", "minimum": 0}
     answers = object_of(**properties, model={"const": model.name}, version=TEXT)
     if any(column.is_open for column in columns.values()):
         answers["properties"]["notes"] = array_of(TEXT, description="Values that training never saw.", minItems=1)
     return {f"{component}.row": row, f"{component}.answer": answers}
+
+
+def _label_rule(model: Model) -> str:
+    classes = model.checkpoint.classes
+    if len(classes) > 2:
+        return "The likeliest class."
+    return f"{classes[1]} if the prediction is at least {model.checkpoint.threshold:.6g}, otherwise {classes[0]}."
 
 
 def _date(column: DateColumn) -> Schema:

@@ -52,6 +52,7 @@ def test_a_loaded_checkpoint_has_the_bits_that_were_saved(
         "column_specs",
         "target_scaling",
         "temperature",
+        "threshold",
         "digest",
     ):
         assert getattr(loaded, name) == getattr(saved, name)
@@ -65,7 +66,7 @@ def test_the_file_is_safetensors_with_one_key_of_metadata(checkpoints: Path) -> 
         assert list(file.metadata()) == ["nudge"]
         metadata = json.loads(file.metadata()["nudge"])
     expected = {"format", "network", "columns", "target", "classes", "scaling", "training", "digest"}
-    assert expected | {"target_scaling", "temperature", "members"} == set(metadata)
+    assert expected | {"target_scaling", "temperature", "threshold", "members"} == set(metadata)
     assert metadata["training"]["epoch"] == 20_000
 
 
@@ -236,8 +237,9 @@ def rewrite(path: Path, change: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t, m: m.update(format=2), "expected format 3, found format 2"),
-        (lambda t, m: m.update(format=4, surprise=1), "expected format 3, found format 4"),
+        (lambda t, m: m.update(format=3), "expected format 4, found format 3"),
+        (lambda t, m: m.update(threshold=1.5), "expected a threshold from 0 to 1, found 1.5"),
+        (lambda t, m: m.update(format=5, surprise=1), "expected format 4, found format 5"),
         (lambda t, m: m.update(surprise=1), "unknown field `surprise`"),
         (lambda t, m: m["network"].update(activation="elu"), "activation must be one of"),
         (lambda t, m: m["network"].update(sizes=[2, 3, 1]), r"expected the tensors .* found"),

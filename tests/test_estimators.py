@@ -424,3 +424,49 @@ def test_further_rows_need_a_validation_share_above_0() -> None:
     frame = pd.DataFrame(MIXED)
     with pytest.raises(ValueError, match="validation must be above 0 for a table that names the rows to hold out"):
         NudgeClassifier(**QUICK, validation=0.0).fit(frame, LABELS, X_val=frame, y_val=LABELS)
+
+
+@pytest.fixture(scope="module")
+def rare_class() -> tuple[np.ndarray, np.ndarray]:
+    """x and y of a classification in which one row of five is of the second class."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 2))
+    return x, np.where(x[:, 0] + rng.normal(size=400) > 1.2, "yes", "no")
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.2, "f1", "cost:1,8"])
+def test_the_label_is_the_second_class_from_the_threshold_on(
+    rare_class: tuple[np.ndarray, np.ndarray], threshold: float | str
+) -> None:
+    x, y = rare_class
+    fitted = NudgeClassifier(**QUICK, threshold=threshold).fit(x, y)
+    assert fitted.get_params()["threshold"] == threshold
+    assert fitted.threshold_ == threshold or isinstance(threshold, str)
+    is_yes = fitted.predict_proba(x)[:, 1] >= fitted.threshold_
+    np.testing.assert_array_equal(fitted.predict(x), np.where(is_yes, "yes", "no"))
+    assert is_yes.any()
+    assert not is_yes.all()
+
+
+def test_a_dear_mistake_moves_the_threshold_and_leaves_the_probabilities(
+    rare_class: tuple[np.ndarray, np.ndarray],
+) -> None:
+    fitted = [NudgeClassifier(**QUICK, threshold=each).fit(*rare_class) for each in ("cost:1,8", "cost:8,1")]
+    assert fitted[0].threshold_ < fitted[1].threshold_
+    assert fitted[0].metrics_["recall"] > fitted[1].metrics_["recall"]
+    assert same_bits(fitted[0].params_, fitted[1].params_)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "y", "message"),
+    [
+        (NudgeClassifier(**QUICK, threshold=0.3), np.arange(400) % 3, "found several classes; leave it out"),
+        (NudgeRegressor(**QUICK, threshold="f1"), np.arange(400.0), "found a number as target; leave it out"),
+        (NudgeClassifier(**QUICK, threshold="recall"), np.arange(400) % 2, "threshold must be a number from 0 to 1"),
+    ],
+)
+def test_a_threshold_that_cannot_be_is_refused(
+    rare_class: tuple[np.ndarray, np.ndarray], estimator: Any, y: np.ndarray, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        estimator.fit(rare_class[0], y)

@@ -1,6 +1,7 @@
 """The predictor: from rows of columns to answers."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -50,6 +51,19 @@ def test_an_answer_has_the_prediction_the_label_and_the_spread(task: str) -> Non
         else:
             assert answer["prediction"] == dict(zip("123", row_mean, strict=True))
             assert answer["label"] == 1 + int(np.argmax(row_mean))
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.7, 1.0])
+def test_the_label_is_the_second_class_from_the_threshold_on(threshold: float) -> None:
+    """A probability in float32 may round to a threshold above it: 0.7 in float32 is below 0.7."""
+    predictor = Predictor(replace(checkpoint_of("binary"), threshold=threshold))
+    mean = np.array([0, np.nextafter(threshold, -1), threshold, np.nextafter(threshold, 2), 1]).astype(np.float32)
+    expected = [probability >= threshold for probability in mean.tolist()]
+    assert predictor.class_indices(mean).tolist() == expected
+    assert predictor.labels(mean) == [("no", "yes")[is_second] for is_second in expected]
+    values = values_of(11)
+    expected = [probability >= threshold for probability in np.asarray(predictor.predict(values).mean).tolist()]
+    assert [answer["label"] == "yes" for answer in predictor.answers(values)] == expected
 
 
 def test_a_single_network_gives_no_spread() -> None:

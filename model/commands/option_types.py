@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from model.checking.errors import describe_type, summarize_error
+from model.evaluation.thresholds import Threshold, parse_threshold
 from model.messages import quote, split_names
 from model.tables.file_patterns import is_pattern
 from model.tables.parsing import parse_number
@@ -81,6 +82,23 @@ class ShareOrFile(click.ParamType[float | str]):
             if not (os.path.lexists(text) or is_pattern(text)):
                 self.fail(f"expected a share from 0 to 0.5 such as 0.2, or a file, found {quote(text)}", param, ctx)
             return text
+
+
+class ThresholdRule(click.ParamType[Threshold]):
+    """A threshold from 0 to 1, or the rule by which it is chosen."""
+
+    name = "threshold"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """How --help shows it; click would write a name in capitals."""
+        return "X|f1|cost:FP,FN"
+
+    def convert(self, value: object, param: Parameter, ctx: Context) -> Threshold:
+        """The threshold or the rule."""
+        try:
+            return parse_threshold(str(value))
+        except ValueError:
+            self.fail(f"{quote(value)} is not a number from 0 to 1, f1, or two costs such as cost:1,5", param, ctx)
 
 
 class FiniteRange(click.FloatRange):

@@ -10,7 +10,8 @@ import numpy as np
 
 from model.checkpoint import Checkpoint
 from model.commands.column_table import Rows, column_rows, target_row
-from model.commands.shared import load_or_default, optional_checkpoint
+from model.commands.evaluation_text import evaluation_text
+from model.commands.shared import check_figure_path, load_or_default, optional_checkpoint, save_figure
 from model.ensembles import Members
 from model.messages import align_columns
 from model.network import Params, parameter_count
@@ -18,19 +19,36 @@ from model.pytrees import entry_names
 
 # Parameters are listed if there are at most this many.
 MAX_LISTED_PARAMETERS = 100
+PLOT_HELP = (
+    "Draw predictions against what was true, as .svg, .png or .pdf: with classes a reliability diagram, otherwise the "
+    "numbers."
+)
 
 
 @click.command()
 @optional_checkpoint
-def show(checkpoint: Path | None) -> None:
+@click.option("--plot", type=click.Path(path_type=Path), help=PLOT_HELP)
+def show(checkpoint: Path | None, plot: Path | None) -> None:
     """Show what is in a checkpoint."""
+    check_figure_path(plot)
     path, loaded = load_or_default(checkpoint)
-    tables = [_summary(path, loaded)]
+    if plot is not None and not loaded.training.bins:
+        raise click.UsageError(f"--plot: expected a checkpoint of a file, found {path} of a truth table; name another")
+    texts = [align_columns(_summary(path, loaded))]
     if loaded.training.table_digest:
-        tables += [_columns(loaded), _metrics(loaded)]
+        texts += [align_columns(_columns(loaded)), evaluation_text(loaded)]
     if sum(leaf.size for leaf in jax.tree.leaves(_all_params(loaded))) <= MAX_LISTED_PARAMETERS:
-        tables.append(_parameters(loaded))
-    click.echo("\n\n".join(map(align_columns, tables)))
+        texts.append(align_columns(_parameters(loaded)))
+    click.echo("\n\n".join(texts))
+    if plot is not None:
+        _draw(loaded, plot)
+
+
+def _draw(loaded: Checkpoint, plot: Path) -> None:
+    from model.commands.reliability_chart import draw_reliability
+
+    save_figure(draw_reliability(loaded), plot)
+    click.echo(f"\nWritten: {plot}")
 
 
 def _summary(path: Path, loaded: Checkpoint) -> Rows:
@@ -50,6 +68,7 @@ def _summary(path: Path, loaded: Checkpoint) -> Rows:
         ["restarts", _restarts_text(loaded)],
         ["loss", f"{record.loss:.6f}"],
         *([["temperature", f"{loaded.temperature:.4f}"]] if is_file else []),
+        *([["threshold", _threshold_text(loaded)]] if is_file and loaded.network.task == "binary" else []),
     ]
     return rows
 
@@ -76,6 +95,12 @@ def _restarts_text(loaded: Checkpoint) -> str:
     return f"{record.restarts}{solved}; seed {record.seed}"
 
 
+def _threshold_text(loaded: Checkpoint) -> str:
+    rule = loaded.training.threshold
+    chosen = f", chosen by {rule}" if isinstance(rule, str) else ""
+    return f"{loaded.threshold:.4g}{chosen}; the label is {loaded.classes[1]} from this probability on"
+
+
 def _row_counts(loaded: Checkpoint) -> Rows:
     record = loaded.training
     dropped = f"; {record.dropped:,} had no target" if record.dropped else ""
@@ -94,14 +119,6 @@ def _columns(loaded: Checkpoint) -> Rows:
     rows = column_rows(dict(zip(loaded.columns, loaded.column_specs, strict=True)))
     if not loaded.classes:
         rows.append(target_row(loaded.target, "regression", (), loaded.target_scaling))
-    return rows
-
-
-def _metrics(loaded: Checkpoint) -> Rows:
-    record = loaded.training
-    rows = [["metric", "network", "baseline"]]
-    for name, value in record.metrics.items():
-        rows.append([name, f"{value:.4f}", f"{record.baseline[name]:.4f}" if name in record.baseline else ""])
     return rows
 
 

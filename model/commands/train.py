@@ -18,10 +18,11 @@ from model.checkpoint import SUFFIX, Checkpoint, check_path, load, save
 from model.commands.check import check_checkpoint
 from model.commands.column_table import MAX_LISTED_COLUMNS, table_text
 from model.commands.interrupts import interrupts
-from model.commands.option_types import LayerSizes, NumberList, ShareOrFile
+from model.commands.option_types import LayerSizes, NumberList, ShareOrFile, ThresholdRule
 from model.commands.shared import DIRECTORY, notes_text
 from model.commands.table_options import TableOptions, read_named_table, reading_options
 from model.commands.train_output import ShowProgress, json_text, shown_progress, train_text
+from model.evaluation.thresholds import check_two_classes
 from model.hyperparameters import OPTIMIZERS, SCHEDULES, Hyperparameters
 from model.hyperparameters import replace as replace_hyperparameters
 from model.network import INITS, Network, parameter_count
@@ -42,7 +43,12 @@ from model.training.state import RECORD_CAPACITY
 
 MAX_HELD_NUMBERS = 1_000_000_000
 # A run that goes on from another may have other values of these.
-MAY_CHANGE = {"epochs", "ensemble", "log_every"}
+MAY_CHANGE = {"epochs", "ensemble", "log_every", "threshold"}
+THRESHOLD_HELP = (
+    "The probability from which the label is the second of two classes: a number; f1, which maximizes F1 on the rows "
+    "held out; or cost:FP,FN, which minimizes there what mistakes cost: FP for each row of the first class that gets "
+    "the second as its label, FN for the reverse."
+)
 VARIES_WITH_ROWS = {"weight_decay": ", less for more rows", "batch_size": ", more for more rows"}
 
 
@@ -95,6 +101,7 @@ _HIDDEN_DEFAULT = f"{_sizes_text(TRUTH_TABLE_HIDDEN)}, for a file {_sizes_text(F
 @_hyperparameter("ensemble", _COUNT, "How many of them are kept, the best ones.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @_hyperparameter("log_every", _COUNT, "Epochs between two lines.")
+@_hyperparameter("threshold", ThresholdRule(), THRESHOLD_HELP)
 @click.option("--save-every", type=_COUNT, help="Write the checkpoint during training too, after about so many epochs.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help=f"Where to write it.  [default: {DIRECTORY}/TABLE{SUFFIX}]"
@@ -152,6 +159,8 @@ def _settings(
         named = {name: value for name, value in options.items() if value is not None}
         hyperparameters = replace_hyperparameters(default_hyperparameters(data), **named)
         network = default_network(data, hidden, activation)
+        if "threshold" in named:
+            check_two_classes(data.task, data.complete)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if (parameter_count(network) + RECORD_CAPACITY) * hyperparameters.restarts > MAX_HELD_NUMBERS:

@@ -17,6 +17,7 @@ import numpy as np
 
 from model.checking.report import Report
 from model.checkpoint import Checkpoint, CheckpointError, TrainingRecord, default_checkpoint
+from model.commands.evaluation_text import evaluation_text
 from model.commands.shared import DIRECTORY, notes_text
 from model.messages import align_columns, escape_unprintable
 from model.network import predict
@@ -87,6 +88,8 @@ def json_text(checkpoint: Checkpoint, data: Table, report: Report, out: Path, no
         A line of JSON.
     """
     summary = msgspec.to_builtins(checkpoint.training) | {
+        "threshold": checkpoint.threshold,
+        "threshold_rule": checkpoint.training.threshold,
         "max_relative_error": report.max_relative_error,
         "out": str(out),
         "version": checkpoint.version,
@@ -147,13 +150,10 @@ def _metrics_lines(checkpoint: Checkpoint) -> list[str]:
     record, task = checkpoint.training, TASKS[checkpoint.task]
     held_out = f"{record.held_out:,} rows held out"
     measured = held_out if record.held_out else "rows that were learned from, none held out"
-    rows = [["", "network", task.baseline]]
-    for name, value in record.metrics.items():
-        rows.append([name, f"{value:.4f}", f"{record.baseline[name]:.4f}" if name in record.baseline else ""])
     dropped = f" {record.dropped:,} rows without a target to learn from were left out." if record.dropped else ""
     kept = "the best one is" if checkpoint.member_count == 1 else f"the best {checkpoint.member_count} are"
     lines = [
-        align_columns(rows),
+        evaluation_text(checkpoint, task.baseline),
         "",
         f"On {measured}; {task.name}, {record.epoch:,} epochs.{dropped}",
         *([f"Held out: {escape_unprintable(record.split)}."] if record.held_out else []),

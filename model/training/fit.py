@@ -13,11 +13,12 @@ import optax
 from jaxtyping import Key
 
 from model.arrays import Array, shape_of
+from model.evaluation.thresholds import check_two_classes
 from model.hyperparameters import Hyperparameters
 from model.hyperparameters import replace as replace_hyperparameters
 from model.network import Network
 from model.tables.table import Table
-from model.tasks import TASKS
+from model.tasks import DEFAULT_THRESHOLD, TASKS
 from model.training.defaults import default_hyperparameters
 from model.training.ensemble_run import EnsembleRun, States, best_epochs, best_losses
 from model.training.optimizers import make_optimizer
@@ -122,6 +123,8 @@ def _check_table(network: Network, table: Table, hyperparameters: Hyperparameter
         raise ValueError("validation must be above 0 for a table that names the rows to hold out")
     if hyperparameters.class_weights and not TASKS[table.task].has_classes:
         raise ValueError("class_weights must be left out of a regression, which has no classes")
+    if hyperparameters.threshold != DEFAULT_THRESHOLD:
+        check_two_classes(table.task, table.complete)
 
 
 def _stretches(progress: Progress, stretch_seconds: float) -> Iterator[Progress]:

@@ -14,14 +14,16 @@ from jaxtyping import Float
 from model.arrays import Array
 from model.checkpoint import Checkpoint, TrainingRecord
 from model.ensembles import Ensemble, predict_rows
+from model.evaluation.evaluate import Evaluation, evaluate
+from model.evaluation.thresholds import Threshold
 from model.hyperparameters import Hyperparameters
-from model.metrics import Metrics, baseline_metrics, metrics
+from model.metrics import Metrics, baseline_metrics
 from model.network import Network, Params, logits
 from model.tables.table import Table
 from model.training.ensemble_run import EnsembleRun, States
 from model.training.selection import Selection, select
 from model.training.split_text import describe_split
-from model.training.validation_split import MAX_HELD_OUT
+from model.training.validation_split import MAX_HELD_OUT, row_weights
 
 
 class DivergedError(ArithmeticError):
@@ -66,7 +68,7 @@ class Result:
         losses: [restarts], by which the best ones are chosen.
         solved: how many restarts predict every row of a truth table right; 0 for any other table.
         temperature: the logits are divided by it.
-        metrics: of the rows held out; if there are none, of at most 10,000 rows. Empty for a truth table.
+        evaluation: on the rows held out; if there are none, on at most 10,000 rows. Empty for a truth table.
         held_out: the indices of the rows held out, in ascending order.
         folds: how many splits of the rows there are.
         predictions: [rows held out] or [rows held out, classes], what the networks that have not learned from a row
@@ -83,12 +85,22 @@ class Result:
     losses: Float[np.ndarray, " restarts"]
     solved: int
     temperature: float
-    metrics: Metrics
+    evaluation: Evaluation
     held_out: np.ndarray
     folds: int
     predictions: Float[np.ndarray, "held *classes"]
     state: States
     hyperparameters: Hyperparameters
+
+    @property
+    def metrics(self) -> Metrics:
+        """The metrics of the evaluation."""
+        return self.evaluation.metrics
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which a label is the second of two classes."""
+        return self.evaluation.threshold
 
     @property
     def restarts(self) -> int:
@@ -147,6 +159,7 @@ class Progress:
         losses = np.full(self.restarts, np.nan, np.float32) if self.losses is None else self.losses
         selection = select(run, self.state, losses)
         ensemble = jax.device_put(selection.ensemble)
+        evaluation = Evaluation() if table.complete else _evaluation(selection, table, run.hyperparameters.threshold)
         return Result(
             ensemble=ensemble,
             loss=float(losses[selection.kept[0]]),
@@ -156,7 +169,7 @@ class Progress:
             losses=losses,
             solved=self._solved(),
             temperature=selection.temperature,
-            metrics={} if table.complete else _metrics(selection, table),
+            evaluation=evaluation,
             held_out=selection.rows,
             folds=len(run.folds),
             predictions=selection.predictions,
@@ -210,6 +223,9 @@ def make_checkpoint(result: Result, table: Table, *, table_name: str, seed: int)
         table_digest="" if table.complete else table.digest,
         metrics=result.metrics,
         baseline=_baseline(table, result.held_out),
+        intervals=result.evaluation.intervals,
+        confusion=result.evaluation.confusion,
+        bins=result.evaluation.bins,
     )
     return Checkpoint(
         ensemble=result.ensemble,
@@ -220,6 +236,7 @@ def make_checkpoint(result: Result, table: Table, *, table_name: str, seed: int)
         column_specs=table.column_specs,
         target_scaling=table.target_scaling,
         temperature=result.temperature,
+        threshold=result.threshold,
         state=tuple(np.asarray(leaf) for leaf in jax.tree.leaves(result.state)),
     )
 
@@ -240,22 +257,25 @@ def evenly_spaced(rows: int) -> np.ndarray:
     return np.linspace(0, rows - 1, min(rows, MAX_HELD_OUT)).round().astype(int)
 
 
-def _metrics(selection: Selection, table: Table) -> Metrics:
+def _evaluation(selection: Selection, table: Table, threshold: Threshold) -> Evaluation:
     rows, mean = selection.rows, selection.predictions
     if not len(rows):
         rows = evenly_spaced(len(table.y))
         mean = np.asarray(predict_rows(selection.ensemble, table.x[rows], selection.temperature).mean)
-    scaling = table.target_scaling
-    return metrics(table.task, scaling.unscale(mean), scaling.unscale(table.y[rows]))
+    scaling, weights = table.target_scaling, row_weights(table, rows, rows, class_weights=False)
+    return evaluate(table.task, scaling.unscale(mean), scaling.unscale(table.y[rows]), weights, threshold)
 
 
 def _baseline(table: Table, held_out: np.ndarray) -> Metrics:
     if table.complete:
         return {}
-    y = table.target_scaling.unscale(table.y)
+    y, weights = table.target_scaling.unscale(table.y), table.weights
     measured = held_out if len(held_out) else evenly_spaced(len(y))
-    learned = np.delete(y, held_out) if len(held_out) < len(y) else y
-    return baseline_metrics(table.task, learned, y[measured], len(table.classes))
+    kept = np.delete(np.arange(len(y)), held_out) if len(held_out) < len(y) else np.arange(len(y))
+    learned_weights = None if weights is None else weights[kept]
+    measured_weights = None if weights is None else weights[measured]
+    class_count = len(table.classes)
+    return baseline_metrics(table.task, y[kept], y[measured], class_count, learned_weights, measured_weights)
 
 
 @jax.jit

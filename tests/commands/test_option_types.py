@@ -7,7 +7,7 @@ from typing import Any
 import click
 import pytest
 
-from model.commands.option_types import FiniteRange, ImportedFunction, LayerSizes, NameList, NumberList
+from model.commands.option_types import FiniteRange, ImportedFunction, LayerSizes, NameList, NumberList, ThresholdRule
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,8 @@ from model.commands.option_types import FiniteRange, ImportedFunction, LayerSize
         (LayerSizes(), "", ()),
         (NumberList(), "3,0.5", (3.0, 0.5)),
         (FiniteRange(0), "1e-3", 1e-3),
+        (ThresholdRule(), "0.25", 0.25),
+        (ThresholdRule(), "cost:1,5", "cost:1,5"),
         (ImportedFunction(), "math:sqrt", math.sqrt),
         (ImportedFunction(), "pathlib:Path.exists", Path.exists),
     ],

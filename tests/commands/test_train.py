@@ -157,7 +157,7 @@ def test_a_file_may_have_any_name_in_any_locale(nudge: Nudge, tmp_path: Path, na
 def test_training_on_a_file_prints_its_metrics_next_to_the_baseline(animals: Path) -> None:
     printed = (animals / "printed.txt").read_text()
     assert re.search(r"^Epoch 10, Loss: \d\.\d{4}, Validation: \d\.\d{4}$", printed, re.MULTILINE)
-    assert re.search(r"^accuracy +\d\.\d{4} +\d\.\d{4}$", printed, re.MULTILINE)
+    assert re.search(r"^accuracy +\d\.\d{4} +\d\.\d{4} to \d\.\d{4} +\d\.\d{4}$", printed, re.MULTILINE)
     assert "rows without a target to learn from were left out" in printed
     assert "Of 3 starts the best 2 are kept." in printed
     assert "The gradients agree" in printed

@@ -1,0 +1,1 @@
+"""How good predictions are, in detail: labels, ranks, intervals, thresholds, and what a plot shows."""
