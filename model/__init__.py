@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from model.gradients import chain_rule, jvp, nudge
     from model.hyperparameters import Hyperparameters
     from model.inference import Predictor
-    from model.network import Layer, Network, Params, init_params, logits, loss, predict
+    from model.network import Layer, Network, Params, logits, loss, predict
     from model.tables.columns import CategoricalColumn, NumericColumn, encode
     from model.tables.errors import TableError
     from model.tables.from_file import read_table
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from model.tables.truth_tables import truth_table
     from model.training.defaults import default_network
     from model.training.fit import fit, train
+    from model.training.initial_params import init_params
     from model.training.result import DivergedError, History, Progress, Result, make_checkpoint
 else:
     # The modules that define the public names; those that load least come first.
@@ -37,6 +38,7 @@ else:
         "tables.from_frame",
         "hyperparameters",
         "training.defaults",
+        "training.initial_params",
         "checkpoint",
         "ensembles",
         "inference",

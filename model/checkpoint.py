@@ -26,6 +26,7 @@ from model.ensembles import Ensemble
 from model.messages import RefusalError, describe_error, join_names, refusal_sentence
 from model.network import Network, Params
 from model.tables.columns import IDENTITY, ColumnSpecs, NumericColumn
+from model.tables.target_scaling import NO_RESIDUALS, Residuals
 from model.tables.targets import Class
 from model.tasks import DEFAULT_THRESHOLD
 
@@ -58,6 +59,7 @@ class Checkpoint:
         training: how the parameters came about.
         column_specs: how each column becomes inputs; by default as it is.
         target_scaling: how the target of a regression was scaled.
+        residuals: what the errors on rows that were not learned from tell about the predictions of a regression.
         temperature: the logits are divided by it.
         threshold: the probability from which a label is the second of two classes.
         state: the leaves of the state of training, to resume from.
@@ -71,6 +73,7 @@ class Checkpoint:
     training: TrainingRecord
     column_specs: ColumnSpecs = ()
     target_scaling: NumericColumn = IDENTITY
+    residuals: Residuals = NO_RESIDUALS
     temperature: float = 1.0
     threshold: float = DEFAULT_THRESHOLD
     state: tuple[np.ndarray, ...] = ()
@@ -133,7 +136,7 @@ def save(path: PathLike, checkpoint: Checkpoint) -> Checkpoint:
     Example:
         >>> import tempfile
         >>> from model.ensembles import Members
-        >>> from model.network import init_params
+        >>> from model.training.initial_params import init_params
         >>> network = Network((2, 2, 1))
         >>> params = init_params(network, key=jax.random.key(0))
         >>> ensemble = (Members(network, params),)

@@ -15,7 +15,6 @@ import msgspec
 import numpy as np
 import safetensors.numpy
 
-from model.bins import make_bins
 from model.ensembles import Ensemble, Members
 from model.evaluation.intervals import Interval
 from model.evaluation.reliability import Bin
@@ -23,7 +22,9 @@ from model.hyperparameters import Hyperparameters
 from model.messages import quote
 from model.metrics import Metrics
 from model.network import Layer, Network, Params
+from model.tables.bins import make_bins
 from model.tables.columns import CategoricalColumn, ColumnSpecs, NumericColumn, count_inputs
+from model.tables.target_scaling import Residuals
 from model.tables.targets import Class
 from model.tasks import TASKS
 
@@ -117,6 +118,7 @@ class Metadata(msgspec.Struct, forbid_unknown_fields=True):
         classes: what class 0, 1, … stands for; empty in a regression.
         column_specs: how each column becomes inputs; `scaling` in the JSON.
         target_scaling: how the target of a regression was scaled.
+        residuals: what the errors on rows that were not learned from tell about predictions.
         temperature: the logits are divided by it.
         threshold: the probability from which a label is the second of two classes.
         training: how the parameters came about.
@@ -130,6 +132,7 @@ class Metadata(msgspec.Struct, forbid_unknown_fields=True):
     classes: tuple[Class, ...]
     column_specs: ColumnSpecs = msgspec.field(name="scaling")
     target_scaling: NumericColumn
+    residuals: Residuals
     temperature: float
     threshold: float
     training: TrainingRecord

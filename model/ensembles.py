@@ -2,26 +2,45 @@
 2017, 2.4).
 
 An ensemble is a tuple of `Members`. Networks of one description that see the inputs in the same way are one of them.
+They see the numbers of the columns as they are, or the bins of the numbers: the piecewise-linear encoding of Gorishniy
+et al. (NeurIPS 2022, 3.2). Bins lie between the edges of a column, quantiles of its values. The input of a bin is 0 for
+values below it, 1 for values above it, and grows linearly inside.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Num
+from jaxtyping import Float, Int, Num
 
 from model.arrays import Array
-from model.bins import Bins, bin_inputs
 from model.network import Layer, Network, Params, forward_pass, logits
 from model.tasks import TASKS
 
-# Rows in a batch of `predict_rows`: each size is a program to compile.
-BATCH_SIZES = (1_024, 2_048, 4_096, 8_192, 16_384)
+
+class Bins(NamedTuple):
+    """How the inputs of a table become the inputs of a network: clip((x[source] - start) · rate, low, high).
+
+    A bin has the source of its column, starts at its lower edge, has the rate 1 / width, and lies between 0 and 1. An
+    input without bins is handed on: its start is 0, its rate is 1, and nothing limits it.
+
+    Attributes:
+        source: [inputs], which of the table's inputs each comes from.
+        start: [inputs], what is subtracted.
+        rate: [inputs], by what the difference is multiplied. An input with the rate 0 is always 0.
+        low: [inputs], the smallest result.
+        high: [inputs], the largest.
+    """
+
+    source: Int[Array, " inputs"]
+    start: Float[Array, " inputs"]
+    rate: Float[Array, " inputs"]
+    low: Float[Array, " inputs"]
+    high: Float[Array, " inputs"]
 
 
 class Members(NamedTuple):
@@ -150,6 +169,30 @@ def _logits_of(members: Members, x: Num[Array, "rows inputs"]) -> Any:
     return jax.vmap(partial(logits, x=inputs, network=network))(params)
 
 
+def bin_inputs(x: Float[Array, "rows inputs"], bins: Bins | None) -> Float[Array, "rows binned"]:
+    """The inputs of a network that sees bins.
+
+    Args:
+        x: [rows, inputs], as `encode` gives them.
+        bins: of the columns; None to hand on all inputs.
+
+    Returns:
+        [rows, binned]; a NumPy array if x is one.
+
+    Example:
+        >>> one = np.ones(2, np.float32)
+        >>> bins = Bins(np.array([0, 0]), np.array([-1, 0], np.float32), one, 0 * one, one)
+        >>> bin_inputs(np.array([[0.25], [-0.75]], np.float32), bins).tolist()
+        [[1.0, 0.25], [0.25, 0.0]]
+    """
+    if bins is None:
+        return x
+    xp = np if isinstance(x, np.ndarray) and isinstance(bins.start, np.ndarray) else jnp
+    _, start, rate, low, high = (values[None] for values in bins)
+    binned: Array = xp.clip((x[:, bins.source] - start) * rate, low, high)
+    return binned
+
+
 def _affine_of_members(layer: Layer, a: np.ndarray) -> np.ndarray:
     """[rows, inputs] or [members, rows, inputs] -> [members, rows, outputs]."""
     product: np.ndarray = np.matmul(a, layer.weight)
@@ -173,100 +216,3 @@ def to_numpy(ensemble: Ensemble) -> Ensemble:
     """
     converted: Ensemble = jax.tree.map(np.asarray, ensemble)
     return converted
-
-
-def padded_batches(
-    x: Float[np.ndarray, "rows inputs"], batch_sizes: Sequence[int]
-) -> Iterator[tuple[Float[np.ndarray, "batch inputs"], int]]:
-    """The rows in batches of few sizes, each a shape for which a program is compiled.
-
-    Args:
-        x: [rows, inputs].
-        batch_sizes: the sizes that a batch may have, in ascending order.
-
-    Yields:
-        A batch, of the smallest size that holds the rows that are left, or of the largest size; and how many of its
-        rows are rows of x. The rows after them are zeros.
-
-    Example:
-        >>> [(batch.shape, count) for batch, count in padded_batches(np.ones((5, 1)), (2, 4))]
-        [((4, 1), 4), ((2, 1), 1)]
-    """
-    for start in range(0, len(x), batch_sizes[-1]):
-        rows = x[start : start + batch_sizes[-1]]
-        size = next(size for size in batch_sizes if size >= len(rows))
-        batch = rows
-        if len(rows) < size:
-            batch = np.zeros((size, x.shape[1]), x.dtype)
-            batch[: len(rows)] = rows
-        yield batch, len(rows)
-
-
-def concatenate(predictions: Sequence[Prediction]) -> Prediction:
-    """The predictions for the rows of several batches, in one.
-
-    Args:
-        predictions: one for each batch, at least one.
-
-    Returns:
-        A Prediction of NumPy arrays.
-
-    Example:
-        >>> concatenate([Prediction(np.zeros(1), np.zeros(1)), Prediction(np.ones(2), np.zeros(2))]).mean.tolist()
-        [0.0, 1.0, 1.0]
-    """
-    return Prediction(*(np.concatenate(arrays) for arrays in zip(*predictions, strict=True)))
-
-
-def predict_rows(
-    ensemble: Ensemble,
-    x: Float[np.ndarray, "rows inputs"],
-    temperature: float = 1.0,
-    batch_sizes: Sequence[int] = BATCH_SIZES,
-) -> Prediction:
-    """`predict_ensemble` for any number of rows, in batches of few sizes, so that few programs are compiled.
-
-    Args:
-        ensemble: the networks.
-        x: [rows, inputs], at least one row.
-        temperature: as in `predict_ensemble`.
-        batch_sizes: as in `padded_batches`.
-
-    Returns:
-        A Prediction of NumPy arrays.
-
-    Example:
-        >>> one = Members(Network((1, 1)), [Layer(np.zeros((1, 1)), np.zeros(1))])
-        >>> predict_rows((one,), np.ones((3, 1))).mean.tolist()
-        [0.5, 0.5, 0.5]
-    """
-    task = ensemble[0].network.task
-    batches = _logits_in_batches(ensemble, x, batch_sizes)
-    return concatenate([predict_from_logits(z, task, temperature) for z in batches])
-
-
-def logits_of_rows(ensemble: Ensemble, x: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, "members rows *rest"]:
-    """`member_logits` for any number of rows, in batches of few sizes.
-
-    Args:
-        ensemble: the networks.
-        x: [rows, inputs], at least one row.
-
-    Returns:
-        [members, rows] or [members, rows, outputs], a NumPy array.
-
-    Example:
-        >>> one = Members(Network((1, 1)), [Layer(np.ones((1, 1)), np.zeros(1))])
-        >>> logits_of_rows((one,), np.array([[2.0], [3.0]])).tolist()
-        [[2.0, 3.0]]
-    """
-    return np.concatenate(list(_logits_in_batches(ensemble, x, BATCH_SIZES)), axis=1)
-
-
-def _logits_in_batches(ensemble: Ensemble, x: np.ndarray, batch_sizes: Sequence[int]) -> Iterator[np.ndarray]:
-    """Yield the logits of every member, [members, rows of the batch, …]."""
-    for batch, count in padded_batches(x, batch_sizes):
-        yield np.asarray(_compiled_member_logits(ensemble, batch))[:, :count]
-
-
-_compiled_member_logits = jax.jit(member_logits)

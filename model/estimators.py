@@ -16,13 +16,14 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils import validation as checks
 from sklearn.utils.multiclass import check_classification_targets
 
-from model.ensembles import predict_rows
+from model.evaluation.batches import predict_rows
 from model.tables.frame_columns import frame_columns, is_frame, polars_frame
 from model.tables.frames import pl
 from model.tables.from_columns import inputs_of_columns, table_from_columns
 from model.tables.further_rows import append_held_out
 from model.tables.pandas_columns import is_pandas
 from model.tables.table import Table
+from model.tables.target_scaling import expected_values
 from model.tables.value_columns import column_of_objects, column_of_values
 from model.tasks import TASKS
 from model.training.defaults import FILE_DEFAULTS, FILE_HIDDEN, default_network
@@ -186,7 +187,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         network = default_network(table, tuple(self.hidden), self.activation)
         result = fit(network, table, key=jax.random.key(seed), **options)
-        self.target_scaling_ = table.target_scaling
+        self.target_scaling_, self.residuals_ = table.target_scaling, result.residuals
         self.ensemble_ = jax.device_get(result.ensemble)
         self.temperature_ = result.temperature
         self.metrics_ = result.metrics
@@ -301,5 +302,5 @@ class NudgeRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
     def predict(self, X: Any) -> np.ndarray:
         """The number for each row of X, [rows] float64."""
         checks.check_is_fitted(self)
-        numbers: np.ndarray = self.target_scaling_.unscale(self._predict(X))
+        numbers: np.ndarray = expected_values(self.target_scaling_, self._predict(X), self.residuals_)
         return numbers

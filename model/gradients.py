@@ -145,7 +145,8 @@ def chain_rule(
         One Layer for each layer of params: the derivatives by its weights and its biases.
 
     Example:
-        >>> from model.network import init_params, loss
+        >>> from model.network import loss
+        >>> from model.training.initial_params import init_params
         >>> network, x, y = Network((2, 3, 1), "tanh"), jnp.ones((4, 2)), jnp.ones(4)
         >>> params = init_params(network, key=jax.random.key(0))
         >>> by_hand, by_jax = chain_rule(params, x, y, network), jax.grad(loss)(params, x, y, network)

@@ -10,9 +10,9 @@ import numpy as np
 
 from model.arrays import is_count, is_number
 from model.evaluation.thresholds import Threshold, check_threshold
-from model.network import INITS
 from model.tasks import DEFAULT_THRESHOLD
 
+INITS = ("normal", "he")
 SCHEDULES = ("constant", "cosine")
 OPTIMIZERS = ("sgd", "momentum", "adam")
 # How a network can see the columns of numbers and dates: one input for each, or one for each of its bins.

@@ -10,9 +10,11 @@ import numpy as np
 from jaxtyping import Float, Num
 
 from model.checkpoint import Checkpoint
-from model.ensembles import Ensemble, predict_ensemble, predict_rows
+from model.ensembles import Ensemble, predict_ensemble
+from model.evaluation.batches import predict_rows
 from model.metrics import metrics
 from model.tables.columns import NumericColumn, encode
+from model.tables.target_scaling import expected_values
 from model.tasks import TASKS
 
 # How often each column is shuffled.
@@ -31,8 +33,8 @@ class Importance:
             mean over five shuffles.
         spread: the standard deviation over those shuffles.
         gradient: the mean absolute derivative of the prediction by the column. The prediction is a probability or the
-            number itself; the derivative is per standard deviation of a numeric column, or summed over the categories
-            of a text column.
+            number itself; the derivative is per interquartile range of a numeric column, or summed over the inputs of
+            any other.
     """
 
     name: str
@@ -89,13 +91,15 @@ def column_importances(
 def _loss(checkpoint: Checkpoint, values: np.ndarray, y: np.ndarray) -> float:
     x = encode(checkpoint.column_specs, list(values.T))
     mean = np.asarray(predict_rows(checkpoint.ensemble, x, checkpoint.temperature).mean)
-    return metrics(checkpoint.task, checkpoint.target_scaling.unscale(mean), y)[TASKS[checkpoint.task].score]
+    if not checkpoint.classes:
+        mean = expected_values(checkpoint.target_scaling, mean, checkpoint.residuals)
+    return metrics(checkpoint.task, mean, y)[TASKS[checkpoint.task].score]
 
 
 def input_gradient_sizes(
     checkpoint: Checkpoint, x: Float[np.ndarray, "rows inputs"], batch_rows: int = BATCH_ROWS
 ) -> Float[np.ndarray, " inputs"]:
-    """The mean over rows of the absolute derivative of the prediction by each input.
+    """The mean over rows of the absolute derivative of the prediction by each input, as it is before the knee.
 
     Args:
         checkpoint: what predicts.
@@ -109,14 +113,28 @@ def input_gradient_sizes(
     total = np.zeros(x.shape[1])
     for start in range(0, len(x), batch_rows):
         rows = x[start : start + batch_rows]
-        total += _summed_gradients(checkpoint.ensemble, rows, checkpoint.temperature)
-    return total / len(x) * checkpoint.target_scaling.scale
+        predictions, gradients = _gradients(checkpoint.ensemble, rows, checkpoint.temperature)
+        slopes = checkpoint.target_scaling.unscaled_slope(predictions)
+        total += (np.abs(gradients) * slopes[:, None] * _slopes_of_knees(checkpoint, rows)).sum(axis=0)
+    return total / len(x)
+
+
+def _slopes_of_knees(checkpoint: Checkpoint, x: np.ndarray) -> np.ndarray:
+    """[rows, inputs], the derivative of each input by what it is before the knee: of k · asinh(z / k), 1 / cosh(x / k)."""
+    slopes, first = np.ones(x.shape), 0
+    for column in checkpoint.column_specs:
+        if isinstance(column, NumericColumn) and column.knee:
+            slopes[:, first] = 1 / np.cosh(x[:, first].astype(np.float64) / column.knee)
+        first += column.input_count
+    return slopes
 
 
 @jax.jit
-def _summed_gradients(ensemble: Ensemble, x: jax.Array, temperature: float) -> jax.Array:
+def _gradients(ensemble: Ensemble, x: jax.Array, temperature: float) -> tuple[jax.Array, jax.Array]:
+    """[rows] predictions, of the likeliest class of several, and [rows, inputs] their derivatives."""
+
     def prediction(row: jax.Array) -> jax.Array:
         return jnp.max(predict_ensemble(ensemble, row[None], temperature).mean)
 
-    by_row: jax.Array = jax.vmap(jax.grad(prediction))(x)
-    return jnp.abs(by_row).sum(axis=0)
+    by_row: tuple[jax.Array, jax.Array] = jax.vmap(jax.value_and_grad(prediction))(x)
+    return by_row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -11,12 +11,30 @@ from jaxtyping import Float, Int
 
 from model.arrays import shape_of
 from model.checkpoint import Checkpoint
-from model.ensembles import Prediction, concatenate, padded_batches, predict_ensemble, to_numpy
+from model.ensembles import Prediction, predict_ensemble, to_numpy
+from model.evaluation.batches import concatenate, padded_batches
 from model.network import MAX_FUSED_UNITS
 from model.tables.columns import count_inputs, encode
+from model.tables.target_scaling import expected_values, interval_of
 from model.tasks import TASKS
 
 Answer = dict[str, Any]
+
+
+class Estimate(NamedTuple):
+    """A prediction for each row, in the target's own unit.
+
+    Attributes:
+        mean: [rows] or [rows, classes], as in a Prediction.
+        spread: [rows], as in a Prediction.
+        interval: [rows, 2], a lower and an upper end, between which the targets of nine rows of ten are; None unless it
+            is a regression for which rows were held out.
+    """
+
+    mean: np.ndarray
+    spread: np.ndarray
+    interval: np.ndarray | None = None
+
 
 # NumPy predicts up to so many rows × units faster than JAX. If all layers have few units, it always does.
 NUMPY_VALUES = 8192
@@ -82,15 +100,14 @@ class Predictor:
         for size in self.batch_sizes if self._compiles else ():
             self._predict_inputs(np.zeros((size, count_inputs(self.checkpoint.column_specs)), np.float32))
 
-    def predict(self, values: Float[np.ndarray, "rows columns"]) -> Prediction:
+    def predict(self, values: Float[np.ndarray, "rows columns"]) -> Estimate:
         """The prediction for rows of values, as `parse_text` and `parse_series` give them.
 
         Args:
             values: [rows, columns] float64, NaN where a value is missing.
 
         Returns:
-            The mean [rows] or [rows, classes], and the spread [rows]: probabilities in float32, or numbers in the
-            target's own unit in float64.
+            The estimate: probabilities in float32, or numbers in float64.
 
         Raises:
             ValueError: if values has other columns; OverflowingRowError if a row overflows float32.
@@ -106,9 +123,14 @@ class Predictor:
             finite = np.isfinite(x).all(axis=1) & np.isfinite(mean).all(axis=tuple(range(1, mean.ndim)))
             raise OverflowingRowError(values[int(np.argmin(finite))].tolist())
         if TASKS[checkpoint.task].has_classes:
-            return Prediction(mean, spread)
-        scaling = checkpoint.target_scaling
-        return Prediction(scaling.unscale(np.asarray(mean)), np.asarray(spread, np.float64) * scaling.scale)
+            return Estimate(np.asarray(mean), np.asarray(spread))
+        scaling, residuals = checkpoint.target_scaling, checkpoint.residuals
+        scaled = np.asarray(mean, np.float64)
+        return Estimate(
+            expected_values(scaling, scaled, residuals),
+            np.asarray(spread, np.float64) * scaling.unscaled_slope(scaled),
+            interval_of(scaling, scaled, residuals) if residuals.margin else None,
+        )
 
     def class_indices(self, mean: Float[np.ndarray, "rows *classes"]) -> Int[np.ndarray, " rows"]:
         """The index of each row's label among `checkpoint.classes`."""
@@ -134,7 +156,7 @@ class Predictor:
         Raises:
             ValueError: as `predict` does.
         """
-        mean, spread = self.predict(values)
+        mean, spread, interval = self.predict(values)
         classes, predictions = self.checkpoint.classes, np.asarray(mean).tolist()
         answers: list[Answer]
         if not classes:
@@ -147,6 +169,9 @@ class Predictor:
         if self.checkpoint.member_count > 1:
             for answer, deviation in zip(answers, np.asarray(spread).tolist(), strict=True):
                 answer["spread"] = deviation
+        if interval is not None:
+            for answer, ends in zip(answers, interval.tolist(), strict=True):
+                answer["interval"] = ends
         return answers
 
     def _predict_inputs(self, x: np.ndarray) -> Prediction:

@@ -225,9 +225,9 @@ def _notes(rows: DecodedRows) -> list[str]:
 
 
 def _predict(model: Model, values: np.ndarray) -> dict[str, np.ndarray]:
-    """The outputs by name: prediction; label, except in a regression; spread, if the model is an ensemble."""
+    """The outputs by name: prediction; label, except in a regression; spread, if the model is an ensemble; interval."""
     try:
-        mean, spread = model.predictor.predict(values)
+        mean, spread, interval = model.predictor.predict(values)
     except ValueError as error:
         raise RequestError(str(error)) from None
     outputs = {"prediction": np.asarray(mean)}
@@ -235,6 +235,8 @@ def _predict(model: Model, values: np.ndarray) -> dict[str, np.ndarray]:
         outputs["label"] = _labels(model, np.asarray(mean))
     if model.checkpoint.member_count > 1:
         outputs["spread"] = np.asarray(spread)
+    if interval is not None:
+        outputs["interval"] = interval
     return outputs
 
 

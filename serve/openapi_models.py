@@ -60,6 +60,9 @@ def model_schemas(model: Model, component: str) -> Schema:
         properties["label"] = {"enum": classes, "description": _label_rule(model)}
     if model.checkpoint.member_count > 1:
         properties["spread"] = {"type": "number", "minimum": 0}
+    if model.checkpoint.residuals.margin:
+        text = "The target of nine rows of ten is between these two."
+        properties["interval"] = array_of({"type": "number"}, description=text, minItems=2, maxItems=2)
     answers = object_of(**properties, model={"const": model.name}, version=TEXT)
     if any(column.is_open for column in columns.values()):
         answers["properties"]["notes"] = array_of(TEXT, description="Values that training never saw.", minItems=1)

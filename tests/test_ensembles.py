@@ -9,19 +9,9 @@ import pytest
 import scipy.optimize
 
 from model import Layer, Network
-from model.bins import Bins, bin_inputs
-from model.ensembles import (
-    Members,
-    concatenate,
-    logits_of_rows,
-    member_logits,
-    padded_batches,
-    predict_ensemble,
-    predict_from_logits,
-    predict_rows,
-    to_numpy,
-)
-from model.temperature import LOG_TEMPERATURE_DEVIATION, fit_temperature
+from model.ensembles import Bins, Members, bin_inputs, member_logits, predict_ensemble, predict_from_logits, to_numpy
+from model.evaluation.batches import concatenate, logits_of_rows, padded_batches, predict_rows
+from model.evaluation.temperature import LOG_TEMPERATURE_DEVIATION, fit_temperature
 from tests.examples import ensemble_of, predictions_by_hand
 
 MEMBERS = 3

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from model import Checkpoint, Layer, Network, Predictor, encode
-from model.ensembles import Members, predict_rows
+from model.ensembles import Members
+from model.evaluation.batches import predict_rows
 from model.network import MAX_FUSED_UNITS
 from tests.examples import COLUMN_SPECS, RECORD, checkpoint_of, values_of
 

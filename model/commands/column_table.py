@@ -88,4 +88,9 @@ def _range_text(column: NumericColumn) -> str:
 
 
 def _scaling_text(variable: str, column: NumericColumn) -> str:
-    return f"({variable} - {column.center:.6g}) / {column.scale:.6g}" if column.scale else "constant, not used"
+    if not column.scale:
+        return "constant, not used"
+    scaled = f"({variable} - {column.center:.6g}) / {column.scale * (column.knee or 1):.6g}"
+    if not column.knee:
+        return scaled
+    return f"{column.knee:.4g} asinh({scaled})"

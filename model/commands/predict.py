@@ -156,7 +156,7 @@ def _prediction_columns(predictor: Predictor, values: np.ndarray, first: int) ->
 
     checkpoint = predictor.checkpoint
     try:
-        mean, spread = (np.asarray(part) for part in predictor.predict(values))
+        mean, spread, interval = predictor.predict(values)
     except OverflowingRowError as error:
         raise TableError("values within the network's range", f"after row {first:,} {error.row}", MEND) from None
     added: dict[str, Any] = {"prediction": mean if mean.ndim == 1 else mean.max(axis=1)}
@@ -166,6 +166,8 @@ def _prediction_columns(predictor: Predictor, values: np.ndarray, first: int) ->
         added |= {f"prediction_{name}": mean[:, index] for index, name in enumerate(checkpoint.classes)}
     if checkpoint.member_count > 1:
         added["spread"] = spread
+    if interval is not None:
+        added |= {"lower": interval[:, 0], "upper": interval[:, 1]}
     return added
 
 

@@ -41,7 +41,7 @@ def draw_reliability(checkpoint: Checkpoint) -> Figure:
         >>> [axes.get_ylabel() for axes in figure.axes]
         ['observed share of yes', 'rows']
     """
-    record, task, target = checkpoint.training, checkpoint.network.task, _shorten(checkpoint.target)
+    record, task, target = checkpoint.training, checkpoint.task, _shorten(checkpoint.target)
     figure = Figure(figsize=NUMBERS_SIZE if task == "regression" else SHARES_SIZE, layout="constrained")
     rows = sum(each.rows for each in record.bins)
     measured = (

@@ -68,7 +68,7 @@ def _summary(path: Path, loaded: Checkpoint) -> Rows:
         ["restarts", _restarts_text(loaded)],
         ["loss", f"{record.loss:.6f}"],
         *([["temperature", f"{loaded.temperature:.4f}"]] if is_file else []),
-        *([["threshold", _threshold_text(loaded)]] if is_file and loaded.network.task == "binary" else []),
+        *([["threshold", _threshold_text(loaded)]] if is_file and loaded.task == "binary" else []),
     ]
     return rows
 

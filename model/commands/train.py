@@ -23,9 +23,9 @@ from model.commands.shared import DIRECTORY, notes_text
 from model.commands.table_options import TableOptions, read_named_table, reading_options
 from model.commands.train_output import ShowProgress, json_text, shown_progress, train_text
 from model.evaluation.thresholds import check_two_classes
-from model.hyperparameters import OPTIMIZERS, SCHEDULES, Hyperparameters
+from model.hyperparameters import INITS, OPTIMIZERS, SCHEDULES, Hyperparameters
 from model.hyperparameters import replace as replace_hyperparameters
-from model.network import INITS, Network, parameter_count
+from model.network import Network, parameter_count
 from model.tables.file_patterns import describe_paths, stem_of_paths
 from model.tables.table import Table
 from model.training.defaults import (

@@ -20,12 +20,12 @@ from model.tables.columns import (
     aligned_empty,
     count_inputs,
     encode,
-    fit_numeric,
 )
 from model.tables.date_columns import DateColumn, fit_date
 from model.tables.date_spelling import DateSpelling
 from model.tables.errors import TableError
 from model.tables.memory import available_memory, check_memory
+from model.tables.numeric_scaling import fit_numeric
 from model.tables.series_parsing import parse_series
 from model.tables.spelling import NumberSpelling
 from model.tables.text_categories import fit_categories

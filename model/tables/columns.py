@@ -16,7 +16,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from model.tables.date_columns import DateColumn, date_inputs
-from model.tables.moments import EDGE_SHARES, mean_and_deviation, quantiles
 from model.tables.rare_texts import is_packed
 from model.tables.spelling import PLAIN_NUMBER, PLAIN_NUMBERS, NumberSpelling
 
@@ -25,9 +24,6 @@ BEYOND_FLOAT32 = 2.0**128 - 2.0**103
 # Not all whole numbers beyond this one are in float64.
 EXACT_WHOLE_NUMBERS = 2**53
 FLOAT32_NUMBERS = "numbers within ±3.4e38"
-# Scaled numbers grow like a logarithm above this size.
-KNEE = 3.0
-_QUARTILES = np.array([0.25, 0.5, 0.75])
 # Rows that are encoded at a time: few enough to stay in the cache from one column to the next.
 BLOCK_ROWS = 4096
 
@@ -87,8 +83,14 @@ class NumericColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
         return self.knee * np.arcsinh(scaled / self.knee) if self.knee else scaled
 
     def unscale(self, scaled: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-        """The values of what the network sees, in float64: the inverse of `scaled` without a knee."""
-        return np.asarray(scaled, np.float64) * self.scale + self.center
+        """The values of what the network sees, in float64: the inverse of `scaled`."""
+        z = np.asarray(scaled, np.float64)
+        return (self.knee * np.sinh(z / self.knee) if self.knee else z) * self.scale + self.center
+
+    def unscaled_slope(self, scaled: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+        """The derivative of `unscale`, in float64."""
+        z = np.asarray(scaled, np.float64)
+        return np.cosh(z / self.knee) * self.scale if self.knee else np.full_like(z, self.scale)
 
 
 class CategoricalColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="category"):
@@ -237,82 +239,6 @@ def _fill(x: np.ndarray, column: ColumnSpec, values: np.ndarray) -> None:
         x[absent, 0] = 0.0
     if column.missing:
         x[:, 1] = absent
-
-
-def fit_numeric(values: Float[np.ndarray, " rows"], weights: Float[np.ndarray, " rows"] | None = None) -> NumericColumn:
-    """The center, the scale, the bins and the range of a column of numbers to learn from.
-
-    The median and the quartiles are those of Holzmüller et al. (NeurIPS 2024, 3), the bins those of Gorishniy et al.
-    (NeurIPS 2022, 3.2.1).
-
-    Args:
-        values: [rows] float64, NaN where a value is missing.
-        weights: [rows], how often each row counts, above 0; by default all count once.
-
-    Returns:
-        The column.
-
-    Raises:
-        ValueError: if float32 cannot hold one of the values.
-
-    Example:
-        >>> column = fit_numeric(np.array([1.0, 2.0, 3.0, 9.0, np.nan]))
-        >>> column.center, column.scale, column.minimum, column.maximum, column.missing
-        (2.0, 2.0, 1.0, 9.0, True)
-        >>> column.scaled(np.array([2.0, 3.0, 1e9])).round(3).tolist()
-        [0.0, 0.498, 60.961]
-    """
-    present, counts, column = _present(values, weights)
-    if not column.scale:
-        return column
-    low, center, high = (float(quartile) for quartile in quantiles(present, _QUARTILES, counts))
-    scale = high - low or mean_and_deviation(present, counts)[1]
-    column = msgspec.structs.replace(column, center=center, scale=scale, knee=KNEE)
-    edges = np.unique(column.scaled(quantiles(present, EDGE_SHARES, counts)).astype(np.float32))
-    return msgspec.structs.replace(column, edges=tuple(edges.tolist()))
-
-
-def fit_target_scaling(
-    values: Float[np.ndarray, " rows"], weights: Float[np.ndarray, " rows"] | None = None
-) -> NumericColumn:
-    """The mean, the standard deviation and the range of numbers to predict.
-
-    Args:
-        values: [rows] float64, NaN where a value is missing.
-        weights: [rows], how often each row counts, above 0; by default all count once.
-
-    Returns:
-        A column without a knee and without bins.
-
-    Raises:
-        ValueError: if float32 cannot hold one of the values.
-
-    Example:
-        >>> column = fit_target_scaling(np.array([1.0, 3.0]))
-        >>> column.center, column.scale
-        (2.0, 1.0)
-    """
-    present, counts, column = _present(values, weights)
-    if not column.scale:
-        return column
-    mean, deviation = mean_and_deviation(present, counts)
-    return msgspec.structs.replace(column, center=mean, scale=deviation)
-
-
-def _present(values: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None, NumericColumn]:
-    """The values that are not missing, their weights, and their column, whose scale is 0 if they are all the same."""
-    absent = np.isnan(values)
-    missing = bool(absent.any())
-    present = values[~absent] if missing else values
-    if not len(present):
-        return present, None, NumericColumn(missing=missing, scale=0.0)
-    minimum, maximum = float(present.min()), float(present.max())
-    if not fits_float32(np.array([minimum, maximum])).all():
-        raise ValueError(f"{FLOAT32_NUMBERS} were expected, and {minimum:g} to {maximum:g} was found")
-    scale = float(maximum > minimum)
-    counts = weights[~absent] if missing and weights is not None else weights
-    column = NumericColumn(center=minimum, scale=scale, minimum=minimum, maximum=maximum, missing=missing)
-    return present, counts, column
 
 
 def fits_float32(values: Float[np.ndarray, "*shape"]) -> Bool[np.ndarray, "*shape"]:

@@ -22,7 +22,7 @@ from model.tables.columns import ColumnSpec
 from model.tables.errors import TableError, naming_file
 from model.tables.file_patterns import Paths, describe_paths
 from model.tables.split_columns import NO_SPLIT_COLUMNS, SplitColumns, read_marks
-from model.tables.table import Table
+from model.tables.table import Table, with_target_scaling
 from model.tables.targets import fit_target, single_classes
 from model.tasks import TASKS
 
@@ -91,7 +91,7 @@ def read_table(
         ...     _ = file.write("size,color,price\n1,red,10\n2,blue,20\n3,red,35\n")
         ...     file.flush()
         ...     table = read_table(file.name, "price")
-        >>> table.columns, table.task, table.x.shape, table.target_scaling.mean
+        >>> table.columns, table.task, table.x.shape, table.target_scaling.center
         (('size', 'color'), 'regression', (3, 3), 21.666666666666668)
     """
     from model.tables.held_out_files import check_apart, hold_out_files
@@ -254,7 +254,7 @@ def _table_from_stored(
     if not names:
         raise TableError("a column beside the target", "none", "name a file with more, or other --columns")
     learned = learn_columns(frame, names, texts)
-    return Table(
+    table = Table(
         x=encode_frame(frame, learned.specs),
         y=fitted.y,
         columns=tuple(learned.specs),
@@ -271,3 +271,4 @@ def _table_from_stored(
         split_by=marks.split_by,
         time_style=marks.time_style,
     )
+    return with_target_scaling(table)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,9 +17,9 @@ from model.tables.columns import (
     ColumnSpecs,
     NumericColumn,
     encode,
-    fit_numeric,
-    fit_target_scaling,
 )
+from model.tables.numeric_scaling import fit_numeric
+from model.tables.target_scaling import choose_target_scaling, fit_target_scaling
 from model.tables.targets import Class
 from model.tasks import TASKS
 
@@ -225,7 +225,7 @@ def table_from_inputs(
     if not np.isfinite(values).all():
         raise ValueError("y must be finite numbers, and it has others")
     target_scaling = IDENTITY if classes else fit_target_scaling(values, weights)
-    return Table(
+    table = Table(
         x=x,
         y=(values if classes else target_scaling.scaled(values)).astype(np.float32),
         columns=tuple(specs),
@@ -238,3 +238,24 @@ def table_from_inputs(
         notes=notes,
         weights=None if weights is None else weights.astype(np.float32),
     )
+    return with_target_scaling(table)
+
+
+def with_target_scaling(table: Table) -> Table:
+    """The table with its target on the scale that `choose_target_scaling` chooses.
+
+    Args:
+        table: with a target that is not drawn together.
+
+    Returns:
+        The same table unless it is a regression whose target is drawn together.
+
+    Example:
+        >>> with_target_scaling(table_from_arrays(np.arange(4.0)[:, None], np.arange(4.0))).target_scaling.knee
+        0.0
+    """
+    if table.classes:
+        return table
+    values = table.target_scaling.unscale(table.y)
+    scaling = choose_target_scaling(table.x, values, table.target_scaling, table.weights)
+    return replace(table, y=scaling.scaled(values).astype(np.float32), target_scaling=scaling)

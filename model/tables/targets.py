@@ -10,10 +10,11 @@ import numpy as np
 from jaxtyping import Float
 
 from model.messages import quote
-from model.tables.columns import EXACT_WHOLE_NUMBERS, FLOAT32_NUMBERS, IDENTITY, NumericColumn, fit_target_scaling
+from model.tables.columns import EXACT_WHOLE_NUMBERS, FLOAT32_NUMBERS, IDENTITY, NumericColumn
 from model.tables.errors import TableError
 from model.tables.parsing import MISSING, ParseError, one_of
 from model.tables.series_parsing import bare_series, parse_series
+from model.tables.target_scaling import fit_target_scaling
 from model.tasks import TASKS
 
 if TYPE_CHECKING:

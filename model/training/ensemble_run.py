@@ -11,9 +11,9 @@ import optax
 from jaxtyping import Int, Key
 
 from model.arrays import Array
-from model.bins import make_bins
 from model.hyperparameters import Hyperparameters
 from model.network import Network
+from model.tables.bins import make_bins
 from model.tables.table import Table
 from model.training.run import Advanced, FullBatchRun, MinibatchRun, Share, Stretch
 from model.training.state import State
@@ -123,14 +123,28 @@ def make_shares(network: Network, table: Table, hyperparameters: Hyperparameters
 
 
 def best_losses(states: States) -> np.ndarray | None:
-    """[restarts], the smallest validation losses; None if no rows are held out."""
+    """The smallest validation loss of each restart.
+
+    Args:
+        states: where training stands.
+
+    Returns:
+        [restarts]; None if no rows are held out.
+    """
     if states[0].best is None:
         return None
     return np.concatenate([jax.device_get(state.best).loss for state in states])
 
 
 def best_epochs(states: States) -> np.ndarray | None:
-    """[restarts], after which epoch the validation losses were smallest; None if no rows are held out."""
+    """After which epoch the validation loss of each restart was smallest.
+
+    Args:
+        states: where training stands.
+
+    Returns:
+        [restarts], from 1, or 0 before the first epoch; None if no rows are held out.
+    """
     if states[0].best is None:
         return None
     return np.concatenate([jax.device_get(state.best).epoch for state in states])

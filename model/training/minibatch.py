@@ -11,7 +11,7 @@ import optax
 from jaxtyping import Float, Int, Key
 
 from model.arrays import Array
-from model.bins import bin_inputs
+from model.ensembles import bin_inputs
 from model.network import Network, loss
 from model.training.masking import mask
 from model.training.optimizers import apply_schedule, decay_weights

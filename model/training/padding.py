@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.bins import Bins
+from model.ensembles import Bins
 
 # Arrays of up to so many rows are padded, so that a few rows more or less need the same program.
 MAX_PADDED_ROWS = 100_000

@@ -13,13 +13,15 @@ from jaxtyping import Float
 
 from model.arrays import Array
 from model.checkpoint import Checkpoint, TrainingRecord
-from model.ensembles import Ensemble, predict_rows
+from model.ensembles import Ensemble
+from model.evaluation.batches import predict_rows
 from model.evaluation.evaluate import Evaluation, evaluate
 from model.evaluation.thresholds import Threshold
 from model.hyperparameters import Hyperparameters
 from model.metrics import Metrics, baseline_metrics
 from model.network import Network, Params, logits
 from model.tables.table import Table
+from model.tables.target_scaling import NO_RESIDUALS, Residuals, expected_values, fit_residuals
 from model.training.ensemble_run import EnsembleRun, States
 from model.training.selection import Selection, select
 from model.training.split_text import describe_split
@@ -71,6 +73,7 @@ class Result:
         evaluation: on the rows held out; if there are none, on at most 10,000 rows. Empty for a truth table.
         held_out: the indices of the rows held out, in ascending order.
         folds: how many splits of the rows there are.
+        residuals: what the errors on the rows held out tell about the predictions of a regression.
         predictions: [rows held out] or [rows held out, classes], what the networks that have not learned from a row
             predict for it, with the target as it is scaled.
         state: of every restart, to resume from.
@@ -88,6 +91,7 @@ class Result:
     evaluation: Evaluation
     held_out: np.ndarray
     folds: int
+    residuals: Residuals
     predictions: Float[np.ndarray, "held *classes"]
     state: States
     hyperparameters: Hyperparameters
@@ -159,7 +163,9 @@ class Progress:
         losses = np.full(self.restarts, np.nan, np.float32) if self.losses is None else self.losses
         selection = select(run, self.state, losses)
         ensemble = jax.device_put(selection.ensemble)
-        evaluation = Evaluation() if table.complete else _evaluation(selection, table, run.hyperparameters.threshold)
+        residuals = _residuals(selection, table)
+        rule = run.hyperparameters.threshold
+        evaluation = Evaluation() if table.complete else _evaluation(selection, table, residuals, rule)
         return Result(
             ensemble=ensemble,
             loss=float(losses[selection.kept[0]]),
@@ -172,6 +178,7 @@ class Progress:
             evaluation=evaluation,
             held_out=selection.rows,
             folds=len(run.folds),
+            residuals=residuals,
             predictions=selection.predictions,
             state=self.state,
             hyperparameters=run.hyperparameters,
@@ -235,6 +242,7 @@ def make_checkpoint(result: Result, table: Table, *, table_name: str, seed: int)
         training=record,
         column_specs=table.column_specs,
         target_scaling=table.target_scaling,
+        residuals=result.residuals,
         temperature=result.temperature,
         threshold=result.threshold,
         state=tuple(np.asarray(leaf) for leaf in jax.tree.leaves(result.state)),
@@ -257,13 +265,22 @@ def evenly_spaced(rows: int) -> np.ndarray:
     return np.linspace(0, rows - 1, min(rows, MAX_HELD_OUT)).round().astype(int)
 
 
-def _evaluation(selection: Selection, table: Table, threshold: Threshold) -> Evaluation:
+def _residuals(selection: Selection, table: Table) -> Residuals:
+    if table.classes:
+        return NO_RESIDUALS
+    return fit_residuals(table.target_scaling, table.y[selection.rows] - selection.predictions)
+
+
+def _evaluation(selection: Selection, table: Table, residuals: Residuals, threshold: Threshold) -> Evaluation:
     rows, mean = selection.rows, selection.predictions
     if not len(rows):
         rows = evenly_spaced(len(table.y))
         mean = np.asarray(predict_rows(selection.ensemble, table.x[rows], selection.temperature).mean)
     scaling, weights = table.target_scaling, row_weights(table, rows, rows, class_weights=False)
-    return evaluate(table.task, scaling.unscale(mean), scaling.unscale(table.y[rows]), weights, threshold)
+    y = table.y[rows]
+    if table.classes:
+        return evaluate(table.task, mean, y, weights, threshold)
+    return evaluate(table.task, expected_values(scaling, mean, residuals), scaling.unscale(y), weights, threshold)
 
 
 def _baseline(table: Table, held_out: np.ndarray) -> Metrics:

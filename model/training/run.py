@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from model.arrays import Array
-from model.bins import Bins, bin_inputs
+from model.ensembles import Bins, bin_inputs
 from model.hyperparameters import Hyperparameters
 from model.network import Network, Params
 from model.tables.table import Table

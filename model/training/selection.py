@@ -9,11 +9,12 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from model.arrays import Array
-from model.ensembles import Ensemble, Members, logits_of_rows, predict_from_logits
+from model.ensembles import Ensemble, Members, predict_from_logits
+from model.evaluation.batches import logits_of_rows
+from model.evaluation.temperature import fit_temperature
 from model.metrics import negative_log_likelihood
 from model.network import Layer, Params
 from model.tasks import TASKS
-from model.temperature import fit_temperature
 from model.training.ensemble_run import EnsembleRun, States
 from model.training.validation_split import Fold, row_weights
 
@@ -60,26 +61,30 @@ def select(run: EnsembleRun, states: States, losses: Float[np.ndarray, " restart
         The selection.
     """
     kept = _kept(run, losses)
-    candidates = [kept]
-    if len(run.parts) > 1 and len(run.held_out):
-        parts = _part_of(run, kept)
-        candidates += [kept[parts == part] for part in np.unique(parts)]
-    best: tuple[float, np.ndarray, list[_HeldOut]] | None = None
     trained = [part.trained_params(state) for part, state in zip(run.parts, states, strict=True)]
-    for candidate in candidates:
-        held_out = _held_out_logits(run, trained, candidate)
-        loss = _loss(held_out, run.table.task)
-        if best is None or loss < best[0]:
-            best = loss, candidate, held_out
-    assert best is not None
-    _, chosen, held_out = best
-    task = run.table.task
-    temperature = 1.0
+    chosen, held_out = _smallest_loss(run, trained, _candidates(run, kept))
+    task, temperature = run.table.task, 1.0
     if held_out:
         z, y, weights = zip(*held_out, strict=True)
         temperature = fit_temperature(z, y, task, weights)
     rows, predictions = _in_order(run.folds, held_out, task, temperature)
     return Selection(chosen, ensemble_of(run, trained, chosen), temperature, rows, predictions)
+
+
+def _candidates(run: EnsembleRun, kept: np.ndarray) -> list[np.ndarray]:
+    """All that are kept; and if rows are held out, those of each encoding."""
+    if len(run.parts) == 1 or not len(run.held_out):
+        return [kept]
+    parts = _part_of(run, kept)
+    return [kept, *(kept[parts == part] for part in np.unique(parts))]
+
+
+def _smallest_loss(
+    run: EnsembleRun, trained: Sequence[Params], candidates: list[np.ndarray]
+) -> tuple[np.ndarray, list[_HeldOut]]:
+    """The candidate with the smallest loss on the rows held out, and these rows."""
+    found = [(candidate, _held_out_logits(run, trained, candidate)) for candidate in candidates]
+    return min(found, key=lambda each: _loss(each[1], run.table.task))
 
 
 def _kept(run: EnsembleRun, losses: np.ndarray) -> np.ndarray:

@@ -12,7 +12,8 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Int, Key
 
 from model.arrays import Array
-from model.network import Network, Params, as_layers, init_params
+from model.network import Network, Params, as_layers
+from model.training.initial_params import init_params
 
 # Restarts in a chunk: its parameters, gradients and updates fit the first-level cache.
 CHUNK_RESTARTS = 64

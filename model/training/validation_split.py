@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int, Key, Num
 
 from model.arrays import Array
-from model.bins import Bins
+from model.ensembles import Bins
 from model.tables.table import Table
 from model.tasks import TASKS
 from model.training.held_out_rows import draw_groups, draw_rows, latest_rows

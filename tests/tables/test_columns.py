@@ -14,10 +14,10 @@ from model.tables.columns import (
     aligned_empty,
     count_inputs,
     encode,
-    fit_numeric,
-    fit_target_scaling,
     fits_float32,
 )
+from model.tables.numeric_scaling import fit_numeric
+from model.tables.target_scaling import fit_target_scaling
 
 COLORS = ("blue", "green", "red")
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model import encode, read_table
-from model.tables.columns import CategoricalColumn, NumericColumn, fit_numeric
+from model.tables.columns import CategoricalColumn, NumericColumn
 from model.tables.date_columns import DateColumn, fit_date
+from model.tables.numeric_scaling import fit_numeric
 from model.tables.parsing import ParseError, parse_text
 from model.tables.rare_texts import is_packed, pack_texts
 from model.tables.unseen import UnseenValues, closed
