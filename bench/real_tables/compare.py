@@ -16,10 +16,11 @@ DRAWS = 2000
 
 
 class Scored(NamedTuple):
-    """A file. name: the file's name. records: those of the folds that did not fail."""
+    """A file. name: the file's name. records: those of the folds that did not fail. failed: the others."""
 
     name: str
     records: dict[Key, Record]
+    failed: list[Record]
 
     def values(self, keys: Sequence[Key], field: str = "loss") -> float:
         """The mean of a field over folds."""
@@ -31,7 +32,8 @@ def compare(paths: Sequence[Path], chosen: Sequence[str] = HALVES) -> str:
     files = []
     for path in paths:
         records = read_run(path)["folds"]
-        files.append(Scored(path.stem, {key_of(each): each for each in records if "error" not in each}))
+        scored = {key_of(each): each for each in records if "error" not in each}
+        files.append(Scored(path.stem, scored, [each for each in records if "error" in each]))
     drawn = halves()
     parts = [part for half in chosen for part in half_parts(files, half, drawn[half])]
     return "\n".join(parts)
@@ -48,6 +50,7 @@ def half_parts(files: Sequence[Scored], half: str, names: Sequence[str]) -> list
     lines += [table_line(files, name, keys) for name, keys in shared.items() if keys]
     in_all = [keys for name, keys in shared.items() if keys and all(has_table(file, name) for file in files)]
     lines += ["", f"Of {len(names)} tables, all files have {len(in_all)}.", ""]
+    lines += [failure_line(file.name, each) for file in files for each in file.failed if each["table"] in names]
     lines += rank_lines(files, in_all) if in_all and len(files) > 1 else []
     return [*lines, *pair_lines(files, names), ""]
 
@@ -63,6 +66,10 @@ def shared_folds(files: Sequence[Scored], name: str) -> list[Key]:
     shared = set.intersection(*({key for key in file.records if key[0] == name} for file in files))
     most = max((rows for _, rows, _ in shared), default=0)
     return sorted(key for key in shared if key[1] == most)
+
+
+def failure_line(name: str, record: Record) -> str:
+    return f"{name} failed on fold {record['fold']} of {record['table']}: {record['error']}\n"
 
 
 def table_line(files: Sequence[Scored], name: str, keys: Sequence[Key]) -> str:
