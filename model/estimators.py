@@ -17,13 +17,14 @@ from sklearn.utils import validation as checks
 from sklearn.utils.multiclass import check_classification_targets
 
 from model.evaluation.batches import predict_rows
+from model.tables.chosen_categories import FROM_DTYPE, chosen_categories
 from model.tables.frame_columns import frame_columns, is_frame, polars_frame
 from model.tables.frames import pl
 from model.tables.from_columns import inputs_of_columns, table_from_columns
 from model.tables.further_rows import append_held_out
 from model.tables.pandas_columns import is_pandas
 from model.tables.table import Table
-from model.tables.target_scaling import expected_values
+from model.tables.target_scaling import expected_values, interval_of
 from model.tables.value_columns import column_of_objects, column_of_values
 from model.tasks import TASKS
 from model.training.defaults import FILE_DEFAULTS, FILE_HIDDEN, default_network
@@ -31,8 +32,6 @@ from model.training.fit import fit
 
 # The default for the number of rows.
 AUTO = "auto"
-# The columns of texts, truth values and categorical types are categories.
-FROM_DTYPE = "from_dtype"
 
 
 class _Rows(NamedTuple):
@@ -133,7 +132,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
             targets = checks.validate_data(self, y=y, y_numeric=is_numeric)
         if targets.dtype.kind == "O" and column_of_objects(targets.tolist()).null_count():
             raise ValueError(f"y{suffix} must have no missing values, and it has some; leave out these rows")
-        columns = self._columns(X, reset=not suffix)
+        columns = _columns(self, X, reset=not suffix)
         checks.check_consistent_length(columns[0], targets)
         codes = None if groups is None else _group_codes(groups, targets)
         if sample_weight is None:
@@ -146,23 +145,13 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         columns, codes = [each.filter(kept) for each in columns], None if codes is None else codes[kept]
         return _Rows(columns, targets[kept], None if np.ptp(weights[kept]) == 0 else weights[kept], codes)
 
-    def _columns(self, X: Any, *, reset: bool) -> list[pl.Series]:
-        if is_frame(X):
-            frame = X if is_pandas(X, "DataFrame") else polars_frame(X)
-            checks.validate_data(self, frame, skip_check_array=True, reset=reset)
-            return frame_columns(frame).read(lambda names, left_out: list(names))
-        x = checks.validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan")
-        return [pl.Series(f"x{index}", column) for index, column in enumerate(x.T)]
-
     def _encode(self, targets: np.ndarray) -> np.ndarray:
         """The targets as numbers. In a classifier, they become the indices of classes."""
         return np.asarray(targets, np.float64)
 
     def _fit(self, rows: _Rows, held_out: _Rows | None, classes: Sequence[Any] = ()) -> Self:
-        names, categories = (
-            [column.name for column in rows.columns],
-            _categories(rows.columns, self.categorical_features),
-        )
+        names = [column.name for column in rows.columns]
+        categories = chosen_categories(rows.columns, self.categorical_features)
         y = self._encode(rows.targets)
         table = table_from_columns(rows.columns, y, classes, categories=categories, weights=rows.weights)
         table = replace(table, groups=rows.groups, split_by="" if rows.groups is None else "groups")
@@ -188,8 +177,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         network = default_network(table, tuple(self.hidden), self.activation)
         result = fit(network, table, key=jax.random.key(seed), **options)
         self.target_scaling_, self.residuals_ = table.target_scaling, result.residuals
-        self.ensemble_ = jax.device_get(result.ensemble)
-        self.temperature_ = result.temperature
+        self.ensemble_, self.temperature_ = jax.device_get(result.ensemble), result.temperature
         self.metrics_ = result.metrics
         if table.classes:
             self.threshold_ = result.threshold
@@ -198,24 +186,18 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
 
     def _predict(self, X: Any) -> np.ndarray:
         checks.check_is_fitted(self)
-        inputs = self._inputs(self._columns(X, reset=False))
+        inputs = self._inputs(_columns(self, X, reset=False))
         mean = predict_rows(self.ensemble_, inputs, self.temperature_).mean
         return np.asarray(mean, np.float64)
 
 
-def _categories(columns: Sequence[pl.Series], chosen: Any) -> set[str]:
-    """The names of the columns that are categories, whatever they hold. chosen: as `categorical_features`."""
-    names = [column.name for column in columns]
-    if isinstance(chosen, str) and chosen == FROM_DTYPE:
-        return {column.name for column in columns if column.dtype in (pl.Categorical, pl.Enum)}
-    listed = [] if chosen is None else np.asarray(chosen).tolist()
-    if isinstance(listed, list) and listed and all(isinstance(each, bool) for each in listed):
-        if len(listed) == len(names):
-            return {name for name, is_chosen in zip(names, listed, strict=True) if is_chosen}
-    elif isinstance(listed, list) and all(each in names or each in range(len(names)) for each in listed):
-        return {each if isinstance(each, str) else names[each] for each in listed}
-    expected = f"{FROM_DTYPE!r}, or names, positions or a mask of the {len(names)} columns"
-    raise ValueError(f"categorical_features must be {expected}, not {chosen!r}")
+def _columns(estimator: _Estimator, X: Any, *, reset: bool) -> list[pl.Series]:
+    if is_frame(X):
+        frame = X if is_pandas(X, "DataFrame") else polars_frame(X)
+        checks.validate_data(estimator, frame, skip_check_array=True, reset=reset)
+        return frame_columns(frame).read(lambda names, left_out: list(names))
+    x = checks.validate_data(estimator, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan")
+    return [pl.Series(f"x{index}", column) for index, column in enumerate(x.T)]
 
 
 def _group_codes(groups: Any, targets: np.ndarray) -> np.ndarray:
@@ -241,7 +223,8 @@ class NudgeClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         random_state: a seed, or NumPy's RandomState.
 
     The other arguments are those of `model.hyperparameters.Hyperparameters`, with the defaults for a file. For
-    `batch_size` and `weight_decay`, "auto" is the default for the number of rows.
+    `batch_size` and `weight_decay`, "auto" is the default for the number of rows. With a number for `validation`, all
+    networks hold out the same rows, unless `folds` is given too.
 
     Example:
         >>> from sklearn.datasets import load_iris
@@ -275,7 +258,7 @@ class NudgeClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     def predict(self, X: Any) -> np.ndarray:
         """The label of each row of X, [rows]: the second of two from `threshold_` on, the likeliest of several."""
         mean = self._predict(X)
-        labels: np.ndarray = self.classes_[TASKS[self.network_.task].class_indices(mean, self.threshold_)]
+        labels: np.ndarray = self.classes_[TASKS[self.ensemble_[0].network.task].class_indices(mean, self.threshold_)]
         return labels
 
 
@@ -291,7 +274,8 @@ class NudgeRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
         random_state: a seed, or NumPy's RandomState.
 
     The other arguments are those of `model.hyperparameters.Hyperparameters`, with the defaults for a file. For
-    `batch_size` and `weight_decay`, "auto" is the default for the number of rows.
+    `batch_size` and `weight_decay`, "auto" is the default for the number of rows. With a number for `validation`, all
+    networks hold out the same rows, unless `folds` is given too.
 
     Example:
         >>> x = np.linspace(-1, 1, 200)[:, None]
@@ -301,6 +285,16 @@ class NudgeRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> np.ndarray:
         """The number for each row of X, [rows] float64."""
-        checks.check_is_fitted(self)
         numbers: np.ndarray = expected_values(self.target_scaling_, self._predict(X), self.residuals_)
         return numbers
+
+    def predict_interval(self, X: Any) -> np.ndarray:
+        """An interval for each row of X, [rows, 2] float64, that holds the target in nine rows of ten.
+
+        It is as wide as the errors on the rows held out. Raises ValueError if none was held out.
+        """
+        scaled = self._predict(X)
+        if not self.residuals_.margin:
+            raise ValueError("predict_interval needs rows held out in fit, and there are none; ask for folds=4")
+        ends: np.ndarray = interval_of(self.target_scaling_, scaled, self.residuals_)
+        return ends

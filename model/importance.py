@@ -120,7 +120,7 @@ def input_gradient_sizes(
 
 
 def _slopes_of_knees(checkpoint: Checkpoint, x: np.ndarray) -> np.ndarray:
-    """[rows, inputs], the derivative of each input by what it is before the knee: of k asinh(z / k), 1 / cosh(x / k)."""
+    """[rows, inputs], the derivative of each input x = k asinh(z / k) by z, which is 1 / cosh(x / k)."""
     slopes, first = np.ones(x.shape), 0
     for column in checkpoint.column_specs:
         if isinstance(column, NumericColumn) and column.knee:

@@ -14,18 +14,16 @@ from jaxtyping import Float
 from model.arrays import Array
 from model.checkpoint import Checkpoint, TrainingRecord
 from model.ensembles import Ensemble
-from model.evaluation.batches import predict_rows
-from model.evaluation.evaluate import Evaluation, evaluate
-from model.evaluation.thresholds import Threshold
+from model.evaluation.evaluate import Evaluation
 from model.hyperparameters import Hyperparameters
-from model.metrics import Metrics, baseline_metrics
+from model.metrics import Metrics
 from model.network import Network, Params, logits
 from model.tables.table import Table
-from model.tables.target_scaling import NO_RESIDUALS, Residuals, expected_values, fit_residuals
+from model.tables.target_scaling import Residuals
 from model.training.ensemble_run import EnsembleRun, States
-from model.training.selection import Selection, select
+from model.training.measuring import baseline_of, evaluate_selection, residuals_of
+from model.training.selection import select
 from model.training.split_text import describe_split
-from model.training.validation_split import MAX_HELD_OUT, row_weights
 
 
 class DivergedError(ArithmeticError):
@@ -163,9 +161,9 @@ class Progress:
         losses = np.full(self.restarts, np.nan, np.float32) if self.losses is None else self.losses
         selection = select(run, self.state, losses)
         ensemble = jax.device_put(selection.ensemble)
-        residuals = _residuals(selection, table)
+        residuals = residuals_of(selection, table)
         rule = run.hyperparameters.threshold
-        evaluation = Evaluation() if table.complete else _evaluation(selection, table, residuals, rule)
+        evaluation = Evaluation() if table.complete else evaluate_selection(selection, table, residuals, rule)
         return Result(
             ensemble=ensemble,
             loss=float(losses[selection.kept[0]]),
@@ -229,7 +227,7 @@ def make_checkpoint(result: Result, table: Table, *, table_name: str, seed: int)
         dropped=table.dropped,
         table_digest="" if table.complete else table.digest,
         metrics=result.metrics,
-        baseline=_baseline(table, result.held_out),
+        baseline=baseline_of(table, result.held_out),
         intervals=result.evaluation.intervals,
         confusion=result.evaluation.confusion,
         bins=result.evaluation.bins,
@@ -247,52 +245,6 @@ def make_checkpoint(result: Result, table: Table, *, table_name: str, seed: int)
         threshold=result.threshold,
         state=tuple(np.asarray(leaf) for leaf in jax.tree.leaves(result.state)),
     )
-
-
-def evenly_spaced(rows: int) -> np.ndarray:
-    """The indices of all rows, or of 10,000 of them at equal distances.
-
-    Args:
-        rows: how many there are, from 1.
-
-    Returns:
-        [at most 10,000] whole numbers in ascending order.
-
-    Example:
-        >>> evenly_spaced(3).tolist(), len(evenly_spaced(10**6))
-        ([0, 1, 2], 10000)
-    """
-    return np.linspace(0, rows - 1, min(rows, MAX_HELD_OUT)).round().astype(int)
-
-
-def _residuals(selection: Selection, table: Table) -> Residuals:
-    if table.classes:
-        return NO_RESIDUALS
-    return fit_residuals(table.target_scaling, table.y[selection.rows] - selection.predictions)
-
-
-def _evaluation(selection: Selection, table: Table, residuals: Residuals, threshold: Threshold) -> Evaluation:
-    rows, mean = selection.rows, selection.predictions
-    if not len(rows):
-        rows = evenly_spaced(len(table.y))
-        mean = np.asarray(predict_rows(selection.ensemble, table.x[rows], selection.temperature).mean)
-    scaling, weights = table.target_scaling, row_weights(table, rows, rows, class_weights=False)
-    y = table.y[rows]
-    if table.classes:
-        return evaluate(table.task, mean, y, weights, threshold)
-    return evaluate(table.task, expected_values(scaling, mean, residuals), scaling.unscale(y), weights, threshold)
-
-
-def _baseline(table: Table, held_out: np.ndarray) -> Metrics:
-    if table.complete:
-        return {}
-    y, weights = table.target_scaling.unscale(table.y), table.weights
-    measured = held_out if len(held_out) else evenly_spaced(len(y))
-    kept = np.delete(np.arange(len(y)), held_out) if len(held_out) < len(y) else np.arange(len(y))
-    learned_weights = None if weights is None else weights[kept]
-    measured_weights = None if weights is None else weights[measured]
-    class_count = len(table.classes)
-    return baseline_metrics(table.task, y[kept], y[measured], class_count, learned_weights, measured_weights)
 
 
 @jax.jit

@@ -11,7 +11,7 @@ from model import Network, Progress, fit, load, make_checkpoint, save, train, tr
 from model.evaluation.labels import confusion_matrix
 from model.evaluation.thresholds import choose_threshold
 from model.metrics import baseline_metrics, metrics
-from model.training.result import evenly_spaced
+from model.training.measuring import evenly_spaced
 from tests.conftest import Nudge
 from tests.examples import predictions_by_hand, same_bits
 from tests.training.examples import EARLY_STOPPING, KEY, NOISY_TABLE, TANH_NETWORK
