@@ -18,7 +18,7 @@ from model.checkpoint import SUFFIX, Checkpoint, check_path, load, save
 from model.commands.check import check_checkpoint
 from model.commands.column_table import MAX_LISTED_COLUMNS, table_text
 from model.commands.interrupts import interrupts
-from model.commands.option_types import LayerSizes, NumberList, ShareOrFile, ThresholdRule
+from model.commands.option_types import LayerSizes, NameList, NumberList, ShareOrFile, ThresholdRule
 from model.commands.shared import DIRECTORY, notes_text
 from model.commands.table_options import TableOptions, read_named_table, reading_options
 from model.commands.train_output import ShowProgress, json_text, shown_progress, train_text
@@ -29,6 +29,8 @@ from model.network import Network, parameter_count
 from model.tables.file_patterns import describe_paths, stem_of_paths
 from model.tables.table import Table
 from model.training.defaults import (
+    FAST_DEFAULTS,
+    FAST_HIDDEN,
     FILE_DEFAULTS,
     FILE_HIDDEN,
     TRUTH_TABLE_DEFAULTS,
@@ -64,7 +66,7 @@ def _hyperparameter(name: str, kind: Any, text: str = "") -> Callable[[Any], Any
 
 def _default_text(value: Any) -> str:
     if isinstance(value, tuple):
-        return ",".join(f"{each:g}" for each in value)
+        return ",".join(each if isinstance(each, str) else f"{each:g}" for each in value)
     return "all" if value is None else str(value)
 
 
@@ -73,12 +75,17 @@ def _sizes_text(sizes: tuple[int, ...]) -> str:
 
 
 _COUNT = click.IntRange(1)
+FAST_HELP = (
+    "Train a file in less time, with somewhat worse predictions: "
+    f"{FAST_DEFAULTS.ensemble} networks with {_sizes_text(FAST_HIDDEN)} units that see numbers without bins."
+)
 _HIDDEN_DEFAULT = f"{_sizes_text(TRUTH_TABLE_HIDDEN)}, for a file {_sizes_text(FILE_HIDDEN)}"
 
 
 @click.command()
 @click.argument("tables", metavar="[TABLE]...", nargs=-1)
 @reading_options
+@click.option("--fast", is_flag=True, help=FAST_HELP)
 @click.option("--hidden", type=LayerSizes(), help=f"Units of each hidden layer.  [default: {_HIDDEN_DEFAULT}]")
 @click.option("--activation", type=click.Choice(list(ACTIVATIONS)), default="relu", show_default=True)
 @_hyperparameter("epochs", _COUNT, "Passes over the rows, at most.")
@@ -91,6 +98,7 @@ _HIDDEN_DEFAULT = f"{_sizes_text(TRUTH_TABLE_HIDDEN)}, for a file {_sizes_text(F
     ShareOrFile(),
     "The share of rows held out, from 0 to 0.5; or a file with the same columns, or a pattern: its rows are held out.",
 )
+@_hyperparameter("folds", _COUNT, "Parts of the rows, each held out by some restarts; 1: all hold out the same share.")
 @_hyperparameter("patience", _COUNT, "A restart ends after so many epochs without a smaller validation loss.")
 @_hyperparameter("mask", float, "The share of the rows in a step in which one value is hidden.")
 @_hyperparameter("weight_decay", NumberList(), "How much weights shrink in a step; restarts take several in turn.")
@@ -99,6 +107,7 @@ _HIDDEN_DEFAULT = f"{_sizes_text(TRUTH_TABLE_HIDDEN)}, for a file {_sizes_text(F
 @_hyperparameter("init", click.Choice(INITS), "Of the weights.")
 @_hyperparameter("restarts", _COUNT, "Random starts.")
 @_hyperparameter("ensemble", _COUNT, "How many of them are kept, the best ones.")
+@_hyperparameter("encodings", NameList(), "How restarts see columns of numbers: some of numbers,bins.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @_hyperparameter("log_every", _COUNT, "Epochs between two lines.")
 @_hyperparameter("threshold", ThresholdRule(), THRESHOLD_HELP)
@@ -111,6 +120,7 @@ _HIDDEN_DEFAULT = f"{_sizes_text(TRUTH_TABLE_HIDDEN)}, for a file {_sizes_text(F
 def train(
     tables: tuple[str, ...],
     table_options: TableOptions,
+    fast: bool,
     hidden: tuple[int, ...] | None,
     activation: str,
     seed: int,
@@ -134,7 +144,7 @@ def train(
     if not (data.complete or as_json):
         click.echo(table_text(data, MAX_LISTED_COLUMNS))
         click.echo(f"{notes_text(data.notes)}\n" if data.notes else "")
-    network, hyperparameters = _settings(data, hidden, activation, options)
+    network, hyperparameters = _settings(data, fast, hidden, activation, options)
     job = TrainingJob(describe_paths([Path(each).name for each in tables]), data, network, hyperparameters, seed, out)
     interrupts.hold()
     start = job.resume_point() if resume else None
@@ -152,13 +162,15 @@ def train(
 
 
 def _settings(
-    data: Table, hidden: tuple[int, ...] | None, activation: str, options: dict[str, Any]
+    data: Table, fast: bool, hidden: tuple[int, ...] | None, activation: str, options: dict[str, Any]
 ) -> tuple[Network, Hyperparameters]:
     """The network and the hyperparameters that the options ask for. Raises click.UsageError if they cannot be."""
+    if fast and data.complete:
+        raise click.UsageError("--fast is for files, and this is a truth table; leave it out")
     try:
         named = {name: value for name, value in options.items() if value is not None}
-        hyperparameters = replace_hyperparameters(default_hyperparameters(data), **named)
-        network = default_network(data, hidden, activation)
+        hyperparameters = replace_hyperparameters(default_hyperparameters(data, fast=fast), **named)
+        network = default_network(data, hidden, activation, fast=fast)
         if "threshold" in named:
             check_two_classes(data.task, data.complete)
     except ValueError as error:
