@@ -66,6 +66,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         folds: int | str = AUTO,
         patience: int = FILE_DEFAULTS.patience,
         class_weights: bool = FILE_DEFAULTS.class_weights,
+        target_scale: str = FILE_DEFAULTS.target_scale,
         threshold: float | str = FILE_DEFAULTS.threshold,
         categorical_features: Any = FROM_DTYPE,
         random_state: Any = 0,
@@ -87,6 +88,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         self.folds = folds
         self.patience = patience
         self.class_weights = class_weights
+        self.target_scale = target_scale
         self.threshold = threshold
         self.categorical_features = categorical_features
         self.random_state = random_state
@@ -176,7 +178,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         network = default_network(table, tuple(self.hidden), self.activation)
         result = fit(network, table, key=jax.random.key(seed), **options)
-        self.target_scaling_, self.residuals_ = table.target_scaling, result.residuals
+        self.target_scaling_, self.residuals_ = result.target_scaling, result.residuals
         self.ensemble_, self.temperature_ = jax.device_get(result.ensemble), result.temperature
         self.metrics_ = result.metrics
         if table.classes:

@@ -17,6 +17,8 @@ SCHEDULES = ("constant", "cosine")
 OPTIMIZERS = ("sgd", "momentum", "adam")
 # How a network can see the columns of numbers and dates: one input for each, or one for each of its bins.
 ENCODINGS = ("numbers", "bins")
+# The scales of a target: as it is, with its long tail drawn together, or whichever predicts better.
+TARGET_SCALES = ("linear", "asinh", "auto")
 
 COUNT_LIMIT = 2**63
 LARGEST_VALIDATION = 0.5
@@ -56,6 +58,9 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         mask: the share of the rows of a minibatch in which one value is hidden at random, from 0 to 1. So the network
             learns to predict rows with an unknown value. Only values of columns that accept unknown values are hidden.
         class_weights: whether all classes count the same in the loss, however many rows each has.
+        target_scale: how the target of a regression is scaled: linear; asinh, which draws its long tail together; or
+            auto, which is linear unless the target is skewed and the squared error on the rows held out is smaller with
+            asinh.
         log_every: epochs between recorded losses, from 1.
         threshold: the probability from which a label is the second of two classes: a number from 0 to 1, or a rule by
             which it is chosen on the rows held out: "f1", or "cost:FP,FN", see `choose_threshold`. It changes no
@@ -86,6 +91,7 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     patience: int = 1
     mask: float = 0.0
     class_weights: bool = False
+    target_scale: str = "linear"
     log_every: int = 100
     threshold: Threshold = DEFAULT_THRESHOLD
 
@@ -107,7 +113,8 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
                 raise ValueError(f"{name} must be a whole number from 1 to 2^63 - 1, not {value!r:.40}")
 
     def _check_choices(self) -> None:
-        for name, allowed in (("init", INITS), ("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
+        choices = {"init": INITS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "target_scale": TARGET_SCALES}
+        for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"the {name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}")
 

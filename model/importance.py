@@ -14,7 +14,7 @@ from model.ensembles import Ensemble, predict_ensemble
 from model.evaluation.batches import predict_rows
 from model.metrics import metrics
 from model.tables.columns import NumericColumn, encode
-from model.tables.target_scaling import expected_values
+from model.tables.target_scaling import expected_slopes, expected_values
 from model.tasks import TASKS
 
 # How often each column is shuffled.
@@ -114,7 +114,7 @@ def input_gradient_sizes(
     for start in range(0, len(x), batch_rows):
         rows = x[start : start + batch_rows]
         predictions, gradients = _gradients(checkpoint.ensemble, rows, checkpoint.temperature)
-        slopes = checkpoint.target_scaling.unscaled_slope(predictions)
+        slopes = expected_slopes(checkpoint.target_scaling, np.asarray(predictions), checkpoint.residuals)
         total += (np.abs(gradients) * slopes[:, None] * _slopes_of_knees(checkpoint, rows)).sum(axis=0)
     return total / len(x)
 

@@ -15,7 +15,7 @@ from model.ensembles import Prediction, predict_ensemble, to_numpy
 from model.evaluation.batches import concatenate, padded_batches
 from model.network import MAX_FUSED_UNITS
 from model.tables.columns import count_inputs, encode
-from model.tables.target_scaling import expected_values, interval_of
+from model.tables.target_scaling import expected_slopes, expected_values, interval_of
 from model.tasks import TASKS
 
 Answer = dict[str, Any]
@@ -128,7 +128,7 @@ class Predictor:
         scaled = np.asarray(mean, np.float64)
         return Estimate(
             expected_values(scaling, scaled, residuals),
-            np.asarray(spread, np.float64) * scaling.unscaled_slope(scaled),
+            np.asarray(spread, np.float64) * expected_slopes(scaling, scaled, residuals),
             interval_of(scaling, scaled, residuals) if residuals.margin else None,
         )
 

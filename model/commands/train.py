@@ -23,7 +23,7 @@ from model.commands.shared import DIRECTORY, notes_text
 from model.commands.table_options import TableOptions, read_named_table, reading_options
 from model.commands.train_output import ShowProgress, json_text, shown_progress, train_text
 from model.evaluation.thresholds import check_two_classes
-from model.hyperparameters import INITS, OPTIMIZERS, SCHEDULES, Hyperparameters
+from model.hyperparameters import INITS, OPTIMIZERS, SCHEDULES, TARGET_SCALES, Hyperparameters
 from model.hyperparameters import replace as replace_hyperparameters
 from model.network import Network, parameter_count
 from model.tables.file_patterns import describe_paths, stem_of_paths
@@ -103,6 +103,7 @@ _HIDDEN_DEFAULT = f"{_sizes_text(TRUTH_TABLE_HIDDEN)}, for a file {_sizes_text(F
 @_hyperparameter("mask", float, "The share of the rows in a step in which one value is hidden.")
 @_hyperparameter("weight_decay", NumberList(), "How much weights shrink in a step; restarts take several in turn.")
 @_hyperparameter("clip", float, "The largest norm of a gradient; 0 for no limit.")
+@_hyperparameter("target_scale", click.Choice(TARGET_SCALES), "Of the numbers to predict.")
 @click.option("--class-weights", is_flag=True, default=None, help="Let all classes count the same.")
 @_hyperparameter("init", click.Choice(INITS), "Of the weights.")
 @_hyperparameter("restarts", _COUNT, "Random starts.")

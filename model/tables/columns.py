@@ -87,11 +87,6 @@ class NumericColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
         z = np.asarray(scaled, np.float64)
         return (self.knee * np.sinh(z / self.knee) if self.knee else z) * self.scale + self.center
 
-    def unscaled_slope(self, scaled: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-        """The derivative of `unscale`, in float64."""
-        z = np.asarray(scaled, np.float64)
-        return np.cosh(z / self.knee) * self.scale if self.knee else np.full_like(z, self.scale)
-
 
 class CategoricalColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="category"):
     """A column of texts. The network sees one input for each category: 1 for the category of the row, 0 for the others.

@@ -22,7 +22,7 @@ from model.tables.columns import ColumnSpec
 from model.tables.errors import TableError, naming_file
 from model.tables.file_patterns import Paths, describe_paths
 from model.tables.split_columns import NO_SPLIT_COLUMNS, SplitColumns, read_marks
-from model.tables.table import Table, with_target_scaling
+from model.tables.table import Table
 from model.tables.targets import fit_target, single_classes
 from model.tasks import TASKS
 
@@ -254,7 +254,7 @@ def _table_from_stored(
     if not names:
         raise TableError("a column beside the target", "none", "name a file with more, or other --columns")
     learned = learn_columns(frame, names, texts)
-    table = Table(
+    return Table(
         x=encode_frame(frame, learned.specs),
         y=fitted.y,
         columns=tuple(learned.specs),
@@ -271,4 +271,3 @@ def _table_from_stored(
         split_by=marks.split_by,
         time_style=marks.time_style,
     )
-    return with_target_scaling(table)

@@ -19,7 +19,7 @@ from model.tables.columns import (
     encode,
 )
 from model.tables.numeric_scaling import fit_numeric
-from model.tables.target_scaling import choose_target_scaling, fit_target_scaling
+from model.tables.target_scaling import fit_target_scaling
 from model.tables.targets import Class
 from model.tasks import TASKS
 
@@ -101,6 +101,25 @@ class Table:
                 digest.update(name.encode())
                 digest.update(np.ascontiguousarray(values).data)
         return digest.hexdigest()
+
+
+def rows_of(table: Table, rows: Int[np.ndarray, " chosen"]) -> Table:
+    """A table with some of the rows.
+
+    Args:
+        table: the table.
+        rows: the indices of the rows.
+
+    Returns:
+        The same columns and the same target.
+
+    Example:
+        >>> from model.tables.truth_tables import truth_table
+        >>> rows_of(truth_table("xor"), np.array([1, 3])).y.tolist()
+        [1.0, 0.0]
+    """
+    by_row = {name: getattr(table, name) for name in ("x", "y", "weights", "groups", "times", "held_out")}
+    return replace(table, **{name: None if values is None else values[rows] for name, values in by_row.items()})
 
 
 def check_weights(weights: Num[np.ndarray, "*shape"], rows: int) -> None:
@@ -225,7 +244,7 @@ def table_from_inputs(
     if not np.isfinite(values).all():
         raise ValueError("y must be finite numbers, and it has others")
     target_scaling = IDENTITY if classes else fit_target_scaling(values, weights)
-    table = Table(
+    return Table(
         x=x,
         y=(values if classes else target_scaling.scaled(values)).astype(np.float32),
         columns=tuple(specs),
@@ -238,24 +257,3 @@ def table_from_inputs(
         notes=notes,
         weights=None if weights is None else weights.astype(np.float32),
     )
-    return with_target_scaling(table)
-
-
-def with_target_scaling(table: Table) -> Table:
-    """The table with its target on the scale that `choose_target_scaling` chooses.
-
-    Args:
-        table: with a target that is not drawn together.
-
-    Returns:
-        The same table unless it is a regression whose target is drawn together.
-
-    Example:
-        >>> with_target_scaling(table_from_arrays(np.arange(4.0)[:, None], np.arange(4.0))).target_scaling.knee
-        0.0
-    """
-    if table.classes:
-        return table
-    values = table.target_scaling.unscale(table.y)
-    scaling = choose_target_scaling(table.x, values, table.target_scaling, table.weights)
-    return replace(table, y=scaling.scaled(values).astype(np.float32), target_scaling=scaling)

@@ -14,8 +14,6 @@ from model.tables.numeric_scaling import present_values
 
 # A target whose skewness is larger may be drawn together.
 LARGE_SKEWNESS = 1.0
-# Rows, folds and the share of the variance that is added in the ridge regression that chooses a scale.
-_RIDGE_ROWS, _RIDGE_FOLDS, _RIDGE_PENALTY = 1000, 4, 0.01
 # Residuals are represented by the middles of so many equal parts, so that a few outliers do not count.
 _RESIDUAL_PARTS = 64
 # The share of the intervals that hold the target.
@@ -66,74 +64,50 @@ def fit_target_scaling(
     return msgspec.structs.replace(column, center=mean, scale=deviation)
 
 
-def choose_target_scaling(
-    x: Float[np.ndarray, "rows inputs"],
-    values: Float[np.ndarray, " rows"],
-    scaling: NumericColumn,
-    weights: Float[np.ndarray, " rows"] | None = None,
-) -> NumericColumn:
-    """The scale on which a ridge regression predicts held-out rows better: as it is, or drawn together.
-
-    A target with a heavy tail is drawn together by asinh, which is like a logarithm for large values. Only a target
-    with a skewness above 1 or below -1 is tried. The squared errors are those of the target in its own unit.
+def has_long_tail(scaling: NumericColumn, scaled: Float[np.ndarray, " rows"]) -> bool:
+    """Whether a target is so skewed that another scale may be better.
 
     Args:
-        x: [rows, inputs], as the network sees them. Of more than 1,000 rows, as many at equal distances count.
-        values: [rows] finite numbers, the target.
-        scaling: of the target without a knee, as `fit_target_scaling` makes it.
+        scaling: of the target, without a knee.
+        scaled: [rows], the target as it is scaled.
+
+    Returns:
+        True if the skewness is above 1 or below -1.
+
+    Example:
+        >>> [
+        ...     has_long_tail(fit_target_scaling(y), y)
+        ...     for y in (np.array([-1.0, 1.0]), np.array([-0.5, -0.5, -0.5, 3.0]))
+        ... ]
+        [False, True]
+    """
+    return bool(scaling.scale) and abs(float(np.mean(scaled.astype(np.float64) ** 3))) > LARGE_SKEWNESS
+
+
+def draw_together(
+    values: Float[np.ndarray, " rows"], scaling: NumericColumn, weights: Float[np.ndarray, " rows"] | None = None
+) -> NumericColumn:
+    """A scale on which the long tail of a target is drawn together by asinh, which is a logarithm for large values.
+
+    Args:
+        values: [rows] finite numbers, not all the same.
+        scaling: of the target, without a knee.
         weights: [rows], how often each row counts, above 0; by default all count once.
 
     Returns:
-        The given scaling, or one with a knee.
+        The scaling with a knee where half of the values are nearer to the short end. The center is at that end: the
+        quantile of 1 %, or of 99 % if the long tail is on the left. The scaled values have a standard deviation of 1.
 
     Example:
-        >>> x = np.linspace(-3, 3, 200, dtype=np.float32)[:, None]
-        >>> [choose_target_scaling(x, y, fit_target_scaling(y)).knee > 0 for y in (np.exp(2 * x[:, 0]), 2.0 * x[:, 0])]
-        [True, False]
+        >>> column = draw_together(np.exp(np.linspace(0, 8, 99)), NumericColumn(center=400.0, scale=700.0))
+        >>> column.center, round(column.scale * column.knee), column.scaled(np.array([1e3, 1e6])).round(1).tolist()
+        (1.0, 54, [1.7, 4.7])
     """
-    if not scaling.scale or abs(_skewness(values, scaling, weights)) <= LARGE_SKEWNESS:
-        return scaling
-    drawn_together = _with_knee(values, scaling, weights)
-    rows = np.linspace(0, len(values) - 1, min(len(values), _RIDGE_ROWS)).round().astype(int)
-    y, counts = values[rows], None if weights is None else weights[rows]
-    candidates = (scaling, drawn_together)
-    targets = np.stack([each.scaled(y) for each in candidates], axis=1)
-    predictions = _ridge_out_of_fold(x[rows].astype(np.float64), targets)
-    losses = []
-    for each, predicted, target in zip(candidates, predictions.T, targets.T, strict=True):
-        expected = expected_values(each, predicted, fit_residuals(each, target - predicted))
-        losses.append(np.average((expected - y) ** 2, weights=counts))
-    return candidates[int(np.argmin(losses))]
-
-
-def _skewness(values: np.ndarray, scaling: NumericColumn, weights: np.ndarray | None) -> float:
-    return float(np.average(scaling.scaled(values) ** 3, weights=weights))
-
-
-def _with_knee(values: np.ndarray, scaling: NumericColumn, weights: np.ndarray | None) -> NumericColumn:
-    """Draw the long tail together: the knee is where half of the values lie nearer to the short end."""
-    end = 0.01 if _skewness(values, scaling, weights) > 0 else 0.99
+    end = 0.01 if np.average((values - scaling.center) ** 3, weights=weights) > 0 else 0.99
     center = float(quantiles(values, np.array([end]), weights)[0])
     half = float(quantiles(np.abs(values - center), np.array([0.5]), weights)[0]) or scaling.scale
     deviation = mean_and_deviation(np.arcsinh((values - center) / half), weights)[1]
     return msgspec.structs.replace(scaling, center=center, scale=half * deviation, knee=1 / deviation)
-
-
-def _ridge_out_of_fold(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """[rows, targets], the predictions of ridge regressions that have not seen the row (Hastie et al., ESL, 3.4.1)."""
-    x = x - x.mean(axis=0)
-    deviations = x.std(axis=0)
-    x = x[:, deviations > 0] / deviations[deviations > 0]
-    products = x @ x.T / max(x.shape[1], 1)
-    penalty = _RIDGE_PENALTY * len(x) / max(x.shape[1], 1)
-    folds, predictions = np.arange(len(x)) % _RIDGE_FOLDS, np.empty_like(y)
-    for fold in range(_RIDGE_FOLDS):
-        learn, held_out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        mean = y[learn].mean(axis=0)
-        kernel = products[np.ix_(learn, learn)] + penalty * np.eye(len(learn))
-        weights = np.linalg.solve(kernel, y[learn] - mean)
-        predictions[held_out] = products[np.ix_(held_out, learn)] @ weights + mean
-    return predictions
 
 
 def fit_residuals(scaling: NumericColumn, errors: Float[np.ndarray, " rows"]) -> Residuals:
@@ -190,6 +164,30 @@ def expected_values(
     u = _within_training(scaling, scaled) / scaling.knee
     mean = residuals.cosh * np.sinh(u) + residuals.sinh * np.cosh(u)
     return scaling.center + scaling.scale * scaling.knee * mean
+
+
+def expected_slopes(
+    scaling: NumericColumn, scaled: Float[np.ndarray, "*shape"], residuals: Residuals
+) -> Float[np.ndarray, "*shape"]:
+    """By how much `expected_values` grows with a prediction, of which those beyond the targets of training count alike.
+
+    Args:
+        scaling: of the target.
+        scaled: the predictions as the target is scaled.
+        residuals: as `fit_residuals` makes them.
+
+    Returns:
+        Of the same shape, in float64.
+
+    Example:
+        >>> expected_slopes(NumericColumn(center=5.0, scale=2.0), np.array([1.0]), NO_RESIDUALS).tolist()
+        [2.0]
+    """
+    if not scaling.knee:
+        return np.full(np.shape(scaled), scaling.scale)
+    u = _within_training(scaling, scaled) / scaling.knee
+    slopes: np.ndarray = scaling.scale * (residuals.cosh * np.cosh(u) + residuals.sinh * np.sinh(u))
+    return slopes
 
 
 def interval_of(

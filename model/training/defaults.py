@@ -27,6 +27,7 @@ FILE_DEFAULTS = Hyperparameters(
     validation=0.15,
     folds=4,
     patience=10,
+    target_scale="auto",
     log_every=10,
 )
 FILE_HIDDEN = (64, 64)
@@ -39,6 +40,7 @@ FAST_DEFAULTS = replace(
     schedule="constant",
     weight_decay=(3.0, 1.0),
     folds=1,
+    target_scale="linear",
 )
 FAST_HIDDEN = (100,)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import jax
+import msgspec
 import numpy as np
 import optax
 from jaxtyping import Key
@@ -17,10 +18,12 @@ from model.evaluation.thresholds import check_two_classes
 from model.hyperparameters import Hyperparameters
 from model.hyperparameters import replace as replace_hyperparameters
 from model.network import Network
-from model.tables.table import Table
+from model.tables.table import Table, rows_of
+from model.tables.target_scaling import draw_together, has_long_tail
 from model.tasks import DEFAULT_THRESHOLD, TASKS
 from model.training.defaults import default_hyperparameters
 from model.training.ensemble_run import EnsembleRun, States, best_epochs, best_losses
+from model.training.measuring import evenly_spaced
 from model.training.optimizers import make_optimizer
 from model.training.result import DivergedError, History, Progress, Result
 from model.training.run import Stretch
@@ -109,9 +112,41 @@ def train(
     leaves, epoch = resume or (None, 0)
     if resume and epoch >= hyperparameters.epochs:
         raise ValueError(f"epochs must be more than the {epoch:,} that are done, not {hyperparameters.epochs:,}")
+    table = _with_target_scale(network, table, hyperparameters, key)
     run = EnsembleRun(network, table, hyperparameters, optimizer, key)
     state = run.start() if leaves is None else run.restore(jax.tree.leaves(leaves))
     return _stretches(Progress(run, state, epoch), stretch_seconds)
+
+
+def _with_target_scale(network: Network, table: Table, hyperparameters: Hyperparameters, key: Key[Array, ""]) -> Table:
+    """The table with its target on the scale that the hyperparameters ask for."""
+    scale = hyperparameters.target_scale
+    is_regression = not TASKS[table.task].has_classes and not table.complete
+    if not is_regression or scale == "linear" or not table.target_scaling.scale:
+        return table
+    if scale == "auto":
+        if not has_long_tail(table.target_scaling, table.y):
+            return table
+        errors = [_error_with(network, table, hyperparameters, key, each) for each in ("linear", "asinh")]
+        if errors[0] <= errors[1]:
+            return table
+    values = table.target_scaling.unscale(table.y)
+    scaling = draw_together(values, table.target_scaling, table.weights)
+    return replace(table, y=scaling.scaled(values).astype(np.float32), target_scaling=scaling)
+
+
+def _error_with(
+    network: Network, table: Table, hyperparameters: Hyperparameters, key: Key[Array, ""], scale: str
+) -> float:
+    """The RMSE on the rows held out of networks that see numbers, one for each fold. Many rows are thinned out."""
+    h, rows = hyperparameters, evenly_spaced(len(table.y))
+    options = msgspec.structs.asdict(h) | {
+        "encodings": ("numbers",),
+        "restarts": h.folds,
+        "ensemble": h.folds,
+        "target_scale": scale,
+    }
+    return fit(network, rows_of(table, rows), key=key, **options).metrics["RMSE"]
 
 
 def _check_table(network: Network, table: Table, hyperparameters: Hyperparameters) -> None:

@@ -71,6 +71,7 @@ class Result:
         evaluation: on the rows held out; if there are none, on at most 10,000 rows. Empty for a truth table.
         held_out: the indices of the rows held out, in ascending order.
         folds: how many splits of the rows there are.
+        target_scaling: how the target of a regression was scaled.
         residuals: what the errors on the rows held out tell about the predictions of a regression.
         predictions: [rows held out] or [rows held out, classes], what the networks that have not learned from a row
             predict for it, with the target as it is scaled.
@@ -89,6 +90,7 @@ class Result:
     evaluation: Evaluation
     held_out: np.ndarray
     folds: int
+    target_scaling: NumericColumn
     residuals: Residuals
     predictions: Float[np.ndarray, "held *classes"]
     state: States
@@ -176,6 +178,7 @@ class Progress:
             evaluation=evaluation,
             held_out=selection.rows,
             folds=len(run.folds),
+            target_scaling=table.target_scaling,
             residuals=residuals,
             predictions=selection.predictions,
             state=self.state,
@@ -239,7 +242,7 @@ def make_checkpoint(result: Result, table: Table, *, table_name: str, seed: int)
         classes=table.classes,
         training=record,
         column_specs=table.column_specs,
-        target_scaling=table.target_scaling,
+        target_scaling=result.target_scaling,
         residuals=result.residuals,
         temperature=result.temperature,
         threshold=result.threshold,
