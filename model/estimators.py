@@ -175,9 +175,8 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
             for name, value in self.get_params().items()
             if name in fields and not (isinstance(value, str) and value == AUTO)
         }
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        network = default_network(table, tuple(self.hidden), self.activation)
-        result = fit(network, table, key=jax.random.key(seed), **options)
+        key = jax.random.key(int(check_random_state(self.random_state).randint(2**31 - 1)))
+        result = fit(default_network(table, tuple(self.hidden), self.activation), table, key=key, **options)
         self.target_scaling_, self.residuals_ = result.target_scaling, result.residuals
         self.ensemble_, self.temperature_ = jax.device_get(result.ensemble), result.temperature
         self.metrics_ = result.metrics

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Num
@@ -118,7 +119,9 @@ def rows_of(table: Table, rows: Int[np.ndarray, " chosen"]) -> Table:
         >>> rows_of(truth_table("xor"), np.array([1, 3])).y.tolist()
         [1.0, 0.0]
     """
-    by_row = {name: getattr(table, name) for name in ("x", "y", "weights", "groups", "times", "held_out")}
+    by_row: dict[str, Any] = {
+        name: getattr(table, name) for name in ("x", "y", "weights", "groups", "times", "held_out")
+    }
     return replace(table, **{name: None if values is None else values[rows] for name, values in by_row.items()})
 
 

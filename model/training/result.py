@@ -18,6 +18,7 @@ from model.evaluation.evaluate import Evaluation
 from model.hyperparameters import Hyperparameters
 from model.metrics import Metrics
 from model.network import Network, Params, logits
+from model.tables.columns import NumericColumn
 from model.tables.table import Table
 from model.tables.target_scaling import Residuals
 from model.training.ensemble_run import EnsembleRun, States
