@@ -44,7 +44,7 @@ class _Rows(NamedTuple):
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]
-    """What both estimators share: the hyperparameters, and learning from columns of numbers."""
+    """What both estimators share."""
 
     def __init__(
         self,
@@ -179,10 +179,9 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         result = fit(default_network(table, tuple(self.hidden), self.activation), table, key=key, **options)
         self.target_scaling_, self.residuals_ = result.target_scaling, result.residuals
         self.ensemble_, self.temperature_ = jax.device_get(result.ensemble), result.temperature
-        self.metrics_ = result.metrics
+        self.metrics_, self.n_iter_ = result.metrics, result.epoch
         if table.classes:
             self.threshold_ = result.threshold
-        self.n_iter_ = result.epoch
         return self
 
     def _predict(self, X: Any) -> np.ndarray:

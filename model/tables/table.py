@@ -119,10 +119,11 @@ def rows_of(table: Table, rows: Int[np.ndarray, " chosen"]) -> Table:
         >>> rows_of(truth_table("xor"), np.array([1, 3])).y.tolist()
         [1.0, 0.0]
     """
-    by_row: dict[str, Any] = {
-        name: getattr(table, name) for name in ("x", "y", "weights", "groups", "times", "held_out")
-    }
-    return replace(table, **{name: None if values is None else values[rows] for name, values in by_row.items()})
+    chosen: dict[str, Any] = {}
+    for name in ("x", "y", "weights", "groups", "times", "held_out"):
+        values = getattr(table, name)
+        chosen[name] = None if values is None else values[rows]
+    return replace(table, **chosen)
 
 
 def check_weights(weights: Num[np.ndarray, "*shape"], rows: int) -> None:
