@@ -16,7 +16,7 @@ from model.metrics import negative_log_likelihood
 from model.network import Layer, Params
 from model.tasks import TASKS
 from model.training.ensemble_run import EnsembleRun, States
-from model.training.validation_split import Fold, row_weights
+from model.training.validation_split import row_weights
 
 
 class Selection(NamedTuple):
@@ -41,6 +41,7 @@ class Selection(NamedTuple):
 class _HeldOut(NamedTuple):
     """The rows of a fold and the logits of some networks for them, [members, rows] or [members, rows, outputs]."""
 
+    rows: np.ndarray
     z: np.ndarray
     y: np.ndarray
     weights: np.ndarray
@@ -65,9 +66,9 @@ def select(run: EnsembleRun, states: States, losses: Float[np.ndarray, " restart
     chosen, held_out = _smallest_loss(run, trained, _candidates(run, kept))
     task, temperature = run.table.task, 1.0
     if held_out:
-        z, y, weights = zip(*held_out, strict=True)
+        _, z, y, weights = zip(*held_out, strict=True)
         temperature = fit_temperature(z, y, task, weights)
-    rows, predictions = _in_order(run.folds, held_out, task, temperature)
+    rows, predictions = _in_order(held_out, task, temperature)
     return Selection(chosen, ensemble_of(run, trained, chosen), temperature, rows, predictions)
 
 
@@ -150,27 +151,25 @@ def _held_out_logits(run: EnsembleRun, trained: Sequence[Params], restarts: np.n
         rows = fold.held_out
         weights = row_weights(run.table, rows, rows, class_weights=False)
         z = logits_of_rows(ensemble_of(run, trained, own), run.table.x[rows])
-        found.append(_HeldOut(z, run.table.y[rows], np.ones(len(rows)) if weights is None else weights))
+        found.append(_HeldOut(rows, z, run.table.y[rows], np.ones(len(rows)) if weights is None else weights))
     return found
 
 
 def _loss(held_out: Sequence[_HeldOut], task: str) -> float:
     """The mean loss of the mean predictions."""
     total = count = 0.0
-    for z, y, weights in held_out:
+    for _, z, y, weights in held_out:
         mean = np.asarray(predict_from_logits(z, task).mean, np.float64)
         by_row = negative_log_likelihood(mean, y) if TASKS[task].has_classes else (mean - y) ** 2
         total, count = total + float((by_row * weights).sum()), count + len(y)
     return total / max(count, 1.0)
 
 
-def _in_order(
-    folds: Sequence[Fold], held_out: Sequence[_HeldOut], task: str, temperature: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _in_order(held_out: Sequence[_HeldOut], task: str, temperature: float) -> tuple[np.ndarray, np.ndarray]:
     """The rows held out by some network in ascending order, and the predictions for them."""
     if not held_out:
         return np.zeros(0, int), np.zeros(0)
-    rows = np.concatenate([fold.held_out for fold in folds[: len(held_out)]])
-    predictions = np.concatenate([predict_from_logits(z, task, temperature).mean for z, *_ in held_out])
+    rows = np.concatenate([each.rows for each in held_out])
+    predictions = np.concatenate([predict_from_logits(each.z, task, temperature).mean for each in held_out])
     order = np.argsort(rows)
     return rows[order], predictions[order]
