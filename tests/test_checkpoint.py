@@ -25,7 +25,7 @@ import safetensors.numpy
 from model import Checkpoint, CheckpointError, Layer, Network, init_params, load, save
 from model.checkpoint import check_path, default_checkpoint, parse, read
 from tests.conftest import ROOT
-from tests.examples import same_bits
+from tests.examples import same_bits, with_params
 
 pytestmark = pytest.mark.core
 
@@ -38,7 +38,7 @@ def test_a_loaded_checkpoint_has_the_bits_that_were_saved(
     network = Network(sizes, activation)
     params = init_params(network, key=jax.random.key(1))
     columns = tuple(f'column "{index}" \\"digest\\":\\"é' for index in range(sizes[0]))
-    checkpoint = replace(solved, network=network, params=params, columns=columns, column_specs=())
+    checkpoint = replace(with_params(solved, params, network), columns=columns, column_specs=())
     saved = save(tmp_path / "x.safetensors", checkpoint)
     loaded = load(tmp_path / "x.safetensors")
     assert {leaf.dtype for leaf in jax.tree.leaves(loaded.params)} == {jnp.dtype(jnp.float32)}
@@ -53,6 +53,9 @@ def test_a_loaded_checkpoint_has_the_bits_that_were_saved(
         "target_scaling",
         "temperature",
         "threshold",
+        "residuals",
+        "task",
+        "member_count",
         "digest",
     ):
         assert getattr(loaded, name) == getattr(saved, name)
@@ -65,8 +68,10 @@ def test_the_file_is_safetensors_with_one_key_of_metadata(checkpoints: Path) -> 
         assert set(file.keys()) == {"params.0.weight", "params.0.bias", "params.1.weight", "params.1.bias"}
         assert list(file.metadata()) == ["nudge"]
         metadata = json.loads(file.metadata()["nudge"])
-    expected = {"format", "network", "columns", "target", "classes", "scaling", "training", "digest"}
-    assert expected | {"target_scaling", "temperature", "threshold", "members"} == set(metadata)
+    expected = {"format", "ensemble", "columns", "target", "classes", "scaling", "training", "digest"}
+    assert expected | {"target_scaling", "residuals", "temperature", "threshold"} == set(metadata)
+    network = {"sizes": [2, 2, 1], "activation": "relu", "task": "binary"}
+    assert metadata["ensemble"] == [{"network": network, "count": 1, "sees_bins": False}]
     assert metadata["training"]["epoch"] == 20_000
 
 
@@ -149,7 +154,7 @@ for _ in sys.stdin:
         while True:
             value += 1
             params = [Layer(np.full_like(w, value), np.full_like(b, value)) for w, b in old]
-            save(path, replace(checkpoint, params=params))
+            save(path, replace(checkpoint, ensemble=(checkpoint.ensemble[0]._replace(params=params),)))
     print(child, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
@@ -193,7 +198,7 @@ def test_parameters_that_are_not_finite_or_do_not_fit_are_not_saved(tmp_path: Pa
     }
     for message, params in changes.items():
         with pytest.raises(CheckpointError, match=message):
-            save(tmp_path / "x.safetensors", replace(solved, params=params))
+            save(tmp_path / "x.safetensors", with_params(solved, params))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -241,8 +246,8 @@ def rewrite(path: Path, change: Any) -> None:
         (lambda t, m: m.update(threshold=1.5), "expected a threshold from 0 to 1, found 1.5"),
         (lambda t, m: m.update(format=5, surprise=1), "expected format 4, found format 5"),
         (lambda t, m: m.update(surprise=1), "unknown field `surprise`"),
-        (lambda t, m: m["network"].update(activation="elu"), "activation must be one of"),
-        (lambda t, m: m["network"].update(sizes=[2, 3, 1]), r"expected the tensors .* found"),
+        (lambda t, m: m["ensemble"][0]["network"].update(activation="elu"), "activation must be one of"),
+        (lambda t, m: m["ensemble"][0]["network"].update(sizes=[2, 3, 1]), r"expected the tensors .* found"),
         (lambda t, m: t.update({"params.0.bias": t["params.0.bias"].astype(np.float16)}), "float32, found float16"),
         (
             lambda t, m: t.update({"params.0.bias": np.array([np.inf, 0], np.float32)}),

@@ -1,13 +1,28 @@
 """The importance of columns, against finite differences and against columns of known importance."""
 
+from dataclasses import replace
+
 import jax.numpy as jnp
+import msgspec
 import numpy as np
 import pytest
 
 from model import Checkpoint, Layer, Network, encode
 from model.ensembles import Members
 from model.importance import column_importances, input_gradient_sizes
-from tests.examples import COLUMN_SPECS, COLUMNS, INPUTS, RECORD, checkpoint_of, predictions_by_hand, values_of
+from model.tables.target_scaling import expected_values
+from tests.examples import (
+    COLUMN_SPECS,
+    COLUMNS,
+    INPUTS,
+    RECORD,
+    checkpoint_of,
+    members_by_hand,
+    predictions_by_hand,
+    values_of,
+    with_bins,
+    with_knee,
+)
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
@@ -27,6 +42,31 @@ def test_the_gradient_of_a_prediction_is_a_finite_difference(task: str) -> None:
         upper, lower = (mean_predictions(x.astype(np.float64) + each)[rows, likeliest] for each in (step, -step))
         expected.append(checkpoint.target_scaling.scale * np.abs((upper - lower) / 2e-5).mean())
     np.testing.assert_allclose(input_gradient_sizes(checkpoint, x, batch_rows=8), expected, rtol=1e-4)
+
+
+def test_the_gradient_is_per_interquartile_range_whatever_the_network_sees() -> None:
+    """Bins, numbers drawn together and a target drawn together: a small change of a value changes the prediction."""
+    checkpoint = with_knee(with_bins(checkpoint_of("regression")))
+    size, *others = checkpoint.column_specs
+    size = msgspec.structs.replace(size, knee=3.0)
+    checkpoint = replace(checkpoint, column_specs=(size, *others))
+    values = values_of(40)
+    values = values[~np.isnan(values[:, 0])]
+    scaling, residuals = checkpoint.target_scaling, checkpoint.residuals
+    ends = scaling.scaled(np.array([scaling.minimum, scaling.maximum]))
+
+    def expected(sizes: np.ndarray) -> np.ndarray:
+        x = np.array(encode(checkpoint.column_specs, list(values.T)), np.float64)
+        x[:, 0] = 3 * np.arcsinh((sizes - 10) / 4 / 3)
+        return expected_values(scaling, members_by_hand(checkpoint, x).mean(axis=0), residuals)
+
+    x = encode(checkpoint.column_specs, list(values.T))
+    inside = (lambda scaled: (scaled > ends[0]) & (scaled < ends[1]))(members_by_hand(checkpoint, x).mean(axis=0))
+    assert inside.sum() > 5
+    step = 1e-6
+    slopes = (expected(values[:, 0] + 4 * step) - expected(values[:, 0] - 4 * step)) / (2 * step)
+    found = input_gradient_sizes(checkpoint, x[inside])[0]
+    assert found == pytest.approx(np.abs(slopes[inside]).mean(), rel=1e-3)
 
 
 def linear_checkpoint(task: str) -> Checkpoint:

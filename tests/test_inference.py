@@ -14,7 +14,18 @@ from model import Checkpoint, Layer, Network, Predictor, encode
 from model.ensembles import Members
 from model.evaluation.batches import predict_rows
 from model.network import MAX_FUSED_UNITS
-from tests.examples import COLUMN_SPECS, RECORD, checkpoint_of, values_of
+from tests.examples import (
+    COLUMN_SPECS,
+    INPUTS,
+    RECORD,
+    checkpoint_of,
+    ensemble_of,
+    members_by_hand,
+    values_of,
+    with_bins,
+    with_knee,
+    with_params,
+)
 
 TASKS = ("binary", "multiclass", "regression")
 # Units of the hidden layer. NumPy computes a network of few units, and JAX one of more.
@@ -32,16 +43,67 @@ def test_the_predictor_predicts_the_encoded_rows_in_the_unit_of_the_target(task:
     expected = predict_rows(checkpoint.ensemble, x, checkpoint.temperature)
     scaling = checkpoint.target_scaling
     for rows in (1, 3, 4, 5, 11):
-        mean, spread = predictor.predict(values[:rows])
+        mean, spread, interval = predictor.predict(values[:rows])
+        assert interval is None
         np.testing.assert_allclose(mean, scaling.center + scaling.scale * expected.mean[:rows], rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(spread, scaling.scale * expected.spread[:rows], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("hidden", [FEW_UNITS, MANY_UNITS])
+@pytest.mark.parametrize("task", TASKS)
+def test_networks_that_see_bins_predict_beside_those_that_see_numbers(task: str, hidden: int) -> None:
+    checkpoint = with_bins(checkpoint_of(task, hidden=hidden))
+    values = values_of(11)
+    members = members_by_hand(checkpoint, encode(checkpoint.column_specs, list(values.T)))
+    assert len(members) == checkpoint.member_count == 4
+    scaling, mean = checkpoint.target_scaling, members.mean(axis=0)
+    spread = members.std(axis=0)
+    if task == "multiclass":
+        spread = spread[np.arange(11), mean.argmax(axis=1)]
+    for rows in (1, 4, 11):
+        found = Predictor(checkpoint, numpy_values=8, batch_sizes=(3, 4)).predict(values[:rows])
+        np.testing.assert_allclose(found.mean, scaling.center + scaling.scale * mean[:rows], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(found.spread, scaling.scale * spread[:rows], rtol=1e-4, atol=1e-6)
+
+
+def test_a_target_that_was_drawn_together_is_expected_over_its_errors() -> None:
+    """The spread is that of the members times the slope of the prediction, and the interval is drawn apart itself."""
+    checkpoint = with_knee(checkpoint_of("regression"))
+    values = values_of(30)
+    members = members_by_hand(checkpoint, encode(checkpoint.column_specs, list(values.T)))
+    ends = 0.8 * np.arcsinh((np.array([15.0, 250.0]) - 100) / 20 / 0.8)
+    scaled = np.clip(members.mean(axis=0), *ends)
+    assert 0 < (scaled == ends[0]).sum() < 30
+
+    def expected(scaled: np.ndarray) -> np.ndarray:
+        return 100 + 20 * 0.8 * (1.1 * np.sinh(scaled / 0.8) - 0.2 * np.cosh(scaled / 0.8))
+
+    slope = (expected(scaled + 1e-5) - expected(scaled - 1e-5)) / 2e-5
+    mean, spread, interval = Predictor(checkpoint).predict(values)
+    np.testing.assert_allclose(mean, expected(scaled), rtol=1e-5)
+    np.testing.assert_allclose(spread, members.std(axis=0) * slope, rtol=1e-4)
+    np.testing.assert_allclose(interval[:, 0], 100 + 16 * np.sinh((scaled - 0.5) / 0.8), rtol=1e-5)
+    np.testing.assert_allclose(interval[:, 1], 100 + 16 * np.sinh((scaled + 0.5) / 0.8), rtol=1e-5)
+    answers = Predictor(checkpoint).answers(values)
+    assert [list(answer) for answer in answers] == [["prediction", "spread", "interval"]] * 30
+    assert [answer["interval"] for answer in answers] == interval.tolist()
+
+
+def test_a_row_far_from_all_others_has_a_finite_answer() -> None:
+    """The sinh of a prediction far beyond the targets of training would be infinite."""
+    network = Network((INPUTS, 1), task="regression")
+    checkpoint = with_knee(with_params(checkpoint_of("regression"), ensemble_of(network, 2), network))
+    values = values_of(2)
+    values[0, 0], values[1, 0] = 1e6, -1e6
+    mean, spread, interval = Predictor(checkpoint).predict(values)
+    assert np.isfinite([mean, spread, *interval.T]).all()
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_an_answer_has_the_prediction_the_label_and_the_spread(task: str) -> None:
     predictor = Predictor(checkpoint_of(task))
     values = values_of(11)
-    mean, spread = predictor.predict(values)
+    mean, spread, _ = predictor.predict(values)
     for answer, row_mean, row_spread in zip(predictor.answers(values), mean.tolist(), spread.tolist(), strict=True):
         assert answer["spread"] == row_spread
         if task == "regression":
