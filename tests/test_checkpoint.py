@@ -25,7 +25,7 @@ import safetensors.numpy
 from model import Checkpoint, CheckpointError, Layer, Network, init_params, load, save
 from model.checkpoint import check_path, default_checkpoint, parse, read
 from tests.conftest import ROOT
-from tests.examples import same_bits, with_params
+from tests.examples import checkpoint_of, same_bits, with_bins, with_knee, with_params
 
 pytestmark = pytest.mark.core
 
@@ -73,6 +73,64 @@ def test_the_file_is_safetensors_with_one_key_of_metadata(checkpoints: Path) -> 
     network = {"sizes": [2, 2, 1], "activation": "relu", "task": "binary"}
     assert metadata["ensemble"] == [{"network": network, "count": 1, "sees_bins": False}]
     assert metadata["training"]["epoch"] == 20_000
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_networks_of_two_encodings_are_saved_and_loaded_with_the_same_bits(task: str, tmp_path: Path) -> None:
+    """The bins are not in the file: they follow from the edges of the columns."""
+    checkpoint = with_bins(checkpoint_of(task))
+    saved = save(tmp_path / "x.safetensors", checkpoint)
+    loaded = load(tmp_path / "x.safetensors")
+    assert same_bits(loaded.ensemble, checkpoint.ensemble)
+    assert [members.network for members in loaded.ensemble] == [members.network for members in checkpoint.ensemble]
+    assert [members.bins is None for members in loaded.ensemble] == [True, False]
+    assert (loaded.member_count, loaded.column_specs, loaded.digest) == (4, checkpoint.column_specs, saved.digest)
+    with safetensors.safe_open(tmp_path / "x.safetensors", "numpy") as file:
+        names = {f"{params}.{layer}.{leaf}" for params in ("params", "params2") for layer in "01" for leaf in WEIGHTS}
+        assert set(file.keys()) == names
+        assert np.array_equal(file.get_tensor("params2.1.bias"), checkpoint.ensemble[1].params[1].bias)
+        described = json.loads(file.metadata()["nudge"])["ensemble"]
+    assert [(each["count"], each["sees_bins"], each["network"]["sizes"][0]) for each in described] == [
+        (2, False, 6),
+        (2, True, 3 + 1 + 2 + 1 + 2),  # bins of the size and whether it is missing, colours, the constant, other bins
+    ]
+
+
+WEIGHTS = ("weight", "bias")
+
+
+def test_what_was_measured_on_rows_held_out_is_saved(tmp_path: Path) -> None:
+    checkpoint = with_knee(checkpoint_of("regression"))
+    save(tmp_path / "x.safetensors", checkpoint)
+    loaded = load(tmp_path / "x.safetensors")
+    assert (loaded.residuals, loaded.target_scaling) == (checkpoint.residuals, checkpoint.target_scaling)
+
+
+MISFITS: dict[str, tuple[Any, str]] = {
+    "no networks": (lambda t, m: m.update(ensemble=[]), "expected at least one network, found none"),
+    "a count of 0": (lambda t, m: m["ensemble"][0].update(count=0), "expected at least one network, found none"),
+    "a wrong count": (lambda t, m: m["ensemble"][1].update(count=3), r"expected the tensors .* found"),
+    "no bins": (lambda t, m: m["ensemble"][1].update(sees_bins=False), "expected columns of 9 inputs, found 6"),
+    "bins": (lambda t, m: m["ensemble"][0].update(sees_bins=True), "expected columns of 6 inputs, found 9"),
+    "other bins": (lambda t, m: m["scaling"][0].update(edges=[0, 1]), "expected columns of 9 inputs, found 7"),
+    "another task": (lambda t, m: m["ensemble"][1]["network"].update(task="regression"), "that all predict like"),
+    "a tensor too few": (lambda t, m: t.pop("params2.0.bias"), r"expected the tensors .* found"),
+    "a tensor too many": (lambda t, m: t.update({"params3.0.bias": np.zeros(3, np.float32)}), "expected the tensors"),
+    "no number": (
+        lambda t, m: t.update({"params2.1.bias": np.full((2, 1), np.nan, np.float32)}),
+        "finite numbers in params2.1.bias, found nan",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISFITS)
+def test_networks_that_do_not_fit_together_are_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "x.safetensors"
+    save(path, with_bins(checkpoint_of("binary")))
+    change, message = MISFITS[name]
+    rewrite(path, change)
+    with pytest.raises(CheckpointError, match=message):
+        load(path)
 
 
 def test_a_file_is_parsed_without_a_device(checkpoints: Path) -> None:
