@@ -25,6 +25,8 @@ EARLY_STOPPING: dict[str, Any] = {
     "epochs": 60,
     "restarts": 5,
     "ensemble": 3,
+    "encodings": ("numbers",),
+    "schedule": "constant",
     "optimizer": "adam",
     "learning_rate": 0.03,
     "weight_decay": (0.0,),

@@ -86,7 +86,8 @@ def train_by_hand(h: Hyperparameters, restart: int) -> tuple[list[np.ndarray], l
 )
 def test_training_in_minibatches_is_a_loop_in_numpy_over_the_same_rows(changes: dict[str, Any]) -> None:
     options = {"epochs": 3, "restarts": 2, "optimizer": "sgd", "learning_rate": 0.3, "log_every": 1}
-    options |= {"weight_decay": (0.0,), "clip": 0.0, "ensemble": 2, "init": "he"} | changes
+    options |= {"weight_decay": (0.0,), "clip": 0.0, "ensemble": 2, "encodings": ("numbers",), "init": "he"}
+    options |= {"schedule": "constant"} | changes
     result = fit(TANH_NETWORK, NOISY_TABLE, key=KEY, **options)
     for restart in range(2):
         leaves, training, validation = train_by_hand(Hyperparameters(**options), restart)
