@@ -1,5 +1,6 @@
 """From a file to the table that a network learns from."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ from model.tables.parsing import parse_text
 from model.tables.rare_texts import pack_texts
 from model.tables.series_parsing import parse_series
 from model.tables.unseen import closed
-from tests.tables.examples import write_table
+from tests.tables.examples import scaled_by_hand, write_table
 
 CONTENT = "size,color,wild,price\n1,red,true,10\n2,NA,false,20\n3,blue,true,\n?,red,true,60\n"
+
+# How a network sees a number that is one interquartile range above the median, in float32.
+SCALED_1 = float(np.float32(3 * math.asinh(1 / 3)))
 
 
 def test_a_file_becomes_scaled_and_encoded_columns(tmp_path: Path) -> None:
@@ -28,7 +32,7 @@ def test_a_file_becomes_scaled_and_encoded_columns(tmp_path: Path) -> None:
         (),
     )
     assert table.column_specs == (
-        NumericColumn(1.5, 0.5, 1.0, 2.0, missing=True, is_open=True),
+        NumericColumn(1.0, 1.0, 3.0, (0.0, SCALED_1), 1.0, 2.0, missing=True, is_open=True),
         CategoricalColumn(("red",), missing=True, is_open=True, frequencies=(2 / 3, 1 / 3)),
         CategoricalColumn(("false", "true"), boolean=True, is_open=True, frequencies=(1 / 3, 2 / 3)),
     )
@@ -36,8 +40,8 @@ def test_a_file_becomes_scaled_and_encoded_columns(tmp_path: Path) -> None:
     assert strict.column_specs == closed(table.column_specs)
     assert strict.x.tobytes() == table.x.tobytes()
     assert table.x.tolist() == [
-        [-1.0, 0.0, 1.0, 0.0, 0.0, 1.0],
-        [1.0, 0.0, 0.0, 1.0, 1.0, 0.0],
+        [0.0, 0.0, 1.0, 0.0, 0.0, 1.0],
+        [SCALED_1, 0.0, 0.0, 1.0, 1.0, 0.0],
         [0.0, 1.0, 1.0, 0.0, 0.0, 1.0],
     ]
     np.testing.assert_allclose(table.target_scaling.unscale(table.y), [10.0, 20.0, 60.0], rtol=1e-6)
@@ -55,7 +59,7 @@ def test_a_long_frame_is_encoded_in_parts() -> None:
     frame = pl.DataFrame({"a": rng.normal(size=40_000), "y": rng.integers(0, 2, 40_000)})
     table = table_from_frame(frame, "y")
     a = frame["a"].to_numpy()
-    np.testing.assert_allclose(table.x[:, 0], (a - a.mean()) / a.std(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(table.x[:, 0], scaled_by_hand(a, a), rtol=1e-5, atol=1e-6)
     assert table.y.tolist() == frame["y"].to_list()
 
 

@@ -22,7 +22,7 @@ from tests.tables.people_reading import write_case
 from tests.tables.people_tables import CASES, REPORTED
 
 KNOWN = list(CASES)
-QUICK_TRAINING = ("--hidden", "4", "--epochs", "3", "--restarts", "1", "--batch-size", "64")
+QUICK_TRAINING = ("--fast", "--hidden", "4", "--epochs", "3", "--restarts", "1", "--batch-size", "64")
 # Rows that are asked for in a query too.
 QUERIED = slice(0, None, 20)
 
@@ -85,7 +85,10 @@ def predictions_of(checkpoint: Checkpoint, table: Table) -> np.ndarray:
     """What a network predicts of the inputs that it is trained on; of classes, the largest probability."""
     mean = np.asarray(predict_ensemble(checkpoint.ensemble, table.x).mean, np.float64)
     if not checkpoint.classes:
-        return checkpoint.target_scaling.unscale(mean)
+        scaling = checkpoint.target_scaling
+        if scaling.knee:
+            mean = np.clip(mean, *scaling.scaled(np.array([scaling.minimum, scaling.maximum])))
+        return scaling.unscale(mean)
     return mean if mean.ndim == 1 else mean.max(axis=1)
 
 

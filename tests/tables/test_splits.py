@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from model import Table, TableError, read_table, table_from, table_from_arrays
+from tests.tables.examples import scaled_by_hand
 
 # Two patients have ids that differ as texts only, and one row has none.
 VISITS: dict[str, list[Any]] = {
@@ -91,9 +92,9 @@ def test_the_rows_of_another_file_are_held_out_and_change_nothing_else(visits: s
     np.testing.assert_array_equal(table.y, [*alone.y, 1, 0])
     assert table.held_out is not None
     assert table.held_out.tolist() == [False] * 8 + [True] * 2
-    size = alone.column_specs[alone.columns.index("size")]
     place = sum(column.input_count for column in alone.column_specs[: alone.columns.index("size")])
-    np.testing.assert_allclose(table.x[8:, place], (np.array([100, 2.5]) - size.mean) / size.scale, rtol=1e-5)
+    sizes = [float(size.replace(",", ".")) for size in VISITS["size"]]
+    np.testing.assert_allclose(table.x[8:, place], scaled_by_hand([100, 2.5], sizes), rtol=1e-5)
     assert table.dropped == 1
     assert f"in {path}: 1 row has a value of color that training never saw" in table.notes
     frame = pl.read_csv(path, separator=";", infer_schema=False)

@@ -64,22 +64,24 @@ def test_a_closed_column_refuses_what_an_open_one_takes() -> None:
                 assert parse_text(shut, text) == pytest.approx(parse_text(spec, text), nan_ok=True)
 
 
-def test_the_network_sees_the_average_row_of_training_for_an_unseen_value(tmp_path: Path) -> None:
+def test_the_network_sees_the_average_text_and_the_median_number_for_an_unseen_value(tmp_path: Path) -> None:
     colours = ["red"] * 6 + ["blue"] * 3 + ["green"]
     rows = "".join(f"{colour},{index},{index % 2}\n" for index, colour in enumerate(colours))
     (tmp_path / "table.csv").write_text(f"colour,x,y\n{rows}")
     table = read_table(tmp_path / "table.csv", "y")
-    x = encode(table.column_specs, [np.array([3.0, np.nan, 0.0]), np.array([4.5, np.nan, np.nan])])
-    averages = table.x.mean(axis=0)
-    np.testing.assert_allclose(x[:2], [averages, averages], atol=1e-6)
+    x = encode(table.column_specs, [np.array([3.0, np.nan, 0.0]), np.array([4.0, np.nan, np.nan])])
+    averages = table.x[:, :3].mean(axis=0)
+    np.testing.assert_allclose(averages, [0.3, 0.1, 0.6], atol=1e-6)
+    np.testing.assert_allclose(x[:2], [[*averages, 0], [*averages, 0]], atol=1e-6)
     np.testing.assert_allclose(x[2], [1, 0, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(table.x[4, 3], 0, atol=1e-6)
 
 
 def test_a_missing_date_has_no_inputs() -> None:
     seen = fit_date(np.array([0.0, 86_400.0 * 40]), "ymd")
     open_column = DateColumn(**{name: getattr(seen, name) for name in seen.__struct_fields__} | {"is_open": True})
     assert encode((open_column,), [np.array([np.nan])]).tolist() == [[0.0] * open_column.input_count]
-    assert encode((fit_numeric(np.array([1.0, 5.0])),), [np.array([3.0])]).tolist() == [[0.0]]
+    assert encode((fit_numeric(np.array([1.0, 5.0, 7.0])),), [np.array([5.0])]).tolist() == [[0.0]]
 
 
 @given(st.sets(st.text(max_size=6), max_size=40), st.text(max_size=6))
