@@ -228,7 +228,9 @@ class TrainingJob:
     def _check_same(self, before: Checkpoint) -> None:
         record, settings = before.training, msgspec.structs.asdict(self.hyperparameters)
         pairs = {name: (getattr(record, name), value) for name, value in settings.items() if name not in MAY_CHANGE}
-        pairs |= {"seed": (record.seed, self.seed), "network": (before.network, self.network)}
+        # A network that sees bins has more inputs than the table.
+        found = Network((self.network.sizes[0], *before.network.sizes[1:]), before.network.activation, before.task)
+        pairs |= {"seed": (record.seed, self.seed), "network": (found, self.network)}
         if self.hyperparameters.schedule != "constant":
             pairs["epochs"] = (record.epochs, self.hyperparameters.epochs)
         if self.table.complete:
