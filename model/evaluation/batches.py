@@ -8,8 +8,10 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from model.ensembles import Ensemble, Prediction, member_logits, predict_from_logits
+from model.ensembles import Ensemble, Prediction, member_logits, predict_from_logits, to_numpy
 
+# Rows that NumPy computes at a time.
+BLOCK_ROWS = 2_048
 # Rows in a batch of `predict_rows`: each size is a program to compile.
 BATCH_SIZES = (1_024, 2_048, 4_096, 8_192, 16_384)
 
@@ -85,7 +87,7 @@ def predict_rows(
 
 
 def logits_of_rows(ensemble: Ensemble, x: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, "members rows *rest"]:
-    """`member_logits` for any number of rows, in batches of few sizes.
+    """`member_logits` for any number of rows, by NumPy, so that no program is compiled.
 
     Args:
         ensemble: the networks.
@@ -99,7 +101,10 @@ def logits_of_rows(ensemble: Ensemble, x: Float[np.ndarray, "rows inputs"]) -> F
         >>> logits_of_rows((one,), np.array([[2.0], [3.0]])).tolist()
         [[2.0, 3.0]]
     """
-    return np.concatenate(list(_logits_in_batches(ensemble, x, BATCH_SIZES)), axis=1)
+    networks = to_numpy(ensemble)
+    with np.errstate(over="ignore", invalid="ignore"):  # like JAX, which does not warn
+        parts = [member_logits(networks, x[start : start + BLOCK_ROWS]) for start in range(0, len(x), BLOCK_ROWS)]
+    return np.concatenate(parts, axis=1)
 
 
 def _logits_in_batches(ensemble: Ensemble, x: np.ndarray, batch_sizes: Sequence[int]) -> Iterator[np.ndarray]:

@@ -39,8 +39,9 @@ class Selection(NamedTuple):
 
 
 class _HeldOut(NamedTuple):
-    """The rows of a fold and the logits of some networks for them, [members, rows] or [members, rows, outputs]."""
+    """The rows of a fold and the logits of some restarts for them, [restarts, rows] or [restarts, rows, outputs]."""
 
+    restarts: np.ndarray
     rows: np.ndarray
     z: np.ndarray
     y: np.ndarray
@@ -63,10 +64,12 @@ def select(run: EnsembleRun, states: States, losses: Float[np.ndarray, " restart
     """
     kept = _kept(run, losses)
     trained = [part.trained_params(state) for part, state in zip(run.parts, states, strict=True)]
-    chosen, held_out = _smallest_loss(run, trained, _candidates(run, kept))
     task, temperature = run.table.task, 1.0
+    everything = _held_out_logits(run, trained, kept)
+    found = [(candidate, _only(everything, candidate)) for candidate in _candidates(run, kept)]
+    chosen, held_out = min(found, key=lambda each: _loss(each[1], task))
     if held_out:
-        _, z, y, weights = zip(*held_out, strict=True)
+        *_, z, y, weights = zip(*held_out, strict=True)
         temperature = fit_temperature(z, y, task, weights)
     rows, predictions = _in_order(held_out, task, temperature)
     return Selection(chosen, ensemble_of(run, trained, chosen), temperature, rows, predictions)
@@ -78,14 +81,6 @@ def _candidates(run: EnsembleRun, kept: np.ndarray) -> list[np.ndarray]:
         return [kept]
     parts = _part_of(run, kept)
     return [kept, *(kept[parts == part] for part in np.unique(parts))]
-
-
-def _smallest_loss(
-    run: EnsembleRun, trained: Sequence[Params], candidates: list[np.ndarray]
-) -> tuple[np.ndarray, list[_HeldOut]]:
-    """The candidate with the smallest loss on the rows held out, and these rows."""
-    found = [(candidate, _held_out_logits(run, trained, candidate)) for candidate in candidates]
-    return min(found, key=lambda each: _loss(each[1], run.table.task))
 
 
 def _kept(run: EnsembleRun, losses: np.ndarray) -> np.ndarray:
@@ -145,20 +140,26 @@ def _held_out_logits(run: EnsembleRun, trained: Sequence[Params], restarts: np.n
     """The rows of each fold, with the logits of those restarts that hold them out."""
     found, folds = [], _fold_of(run, restarts)
     for index, fold in enumerate(run.folds):
-        own = restarts[folds == index]
+        own = np.sort(restarts[folds == index])  # in the order of the parts, as the members of an ensemble
         if not (len(own) and len(fold.held_out)):
             continue
         rows = fold.held_out
         weights = row_weights(run.table, rows, rows, class_weights=False)
         z = logits_of_rows(ensemble_of(run, trained, own), run.table.x[rows])
-        found.append(_HeldOut(rows, z, run.table.y[rows], np.ones(len(rows)) if weights is None else weights))
+        found.append(_HeldOut(own, rows, z, run.table.y[rows], np.ones(len(rows)) if weights is None else weights))
     return found
+
+
+def _only(held_out: Sequence[_HeldOut], restarts: np.ndarray) -> list[_HeldOut]:
+    """The same rows with the logits of fewer restarts, without the folds that none of them holds out."""
+    kept = [(each, np.isin(each.restarts, restarts)) for each in held_out]
+    return [each._replace(restarts=each.restarts[own], z=each.z[own]) for each, own in kept if own.any()]
 
 
 def _loss(held_out: Sequence[_HeldOut], task: str) -> float:
     """The mean loss of the mean predictions."""
     total = count = 0.0
-    for _, z, y, weights in held_out:
+    for *_, z, y, weights in held_out:
         mean = np.asarray(predict_from_logits(z, task).mean, np.float64)
         by_row = negative_log_likelihood(mean, y) if TASKS[task].has_classes else (mean - y) ** 2
         total, count = total + float((by_row * weights).sum()), count + len(y)
