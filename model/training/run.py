@@ -104,7 +104,8 @@ class TrainingRun(ABC):
         with ThreadPoolExecutor(1) as pool:
             compiled = pool.submit(self._compile, _zeros(self.state_shapes()))
             first, inputs = self.share.first, self.share.network.sizes[0]
-            state: State = initial_state(self._key, *self._state_arguments(), first=first, inputs=inputs)
+            draw: Any = initial_state
+            state: State = draw(self._key, *self._state_arguments(), first=first, inputs=inputs)
             compiled.result()
         return state
 

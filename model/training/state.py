@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from jaxtyping import Int, Key
 
 from model.arrays import Array
 from model.network import Network, Params, as_layers
+from model.training.compilation import quick_options
 from model.training.initial_params import init_params
 
 # Restarts in a chunk: its parameters, gradients and updates fit the first-level cache.
@@ -51,7 +53,6 @@ class State(NamedTuple):
     best: Best | None = None
 
 
-@partial(jax.jit, static_argnames=("optimizer", "restarts", "init", "uses_minibatches", "validates", "is_padded"))
 def initial_state(
     key: Key[Array, ""],
     network: Network,
@@ -81,6 +82,29 @@ def initial_state(
     Returns:
         The state. A last chunk that is not full is filled with further restarts.
     """
+    names = ("optimizer", "restarts", "init", "uses_minibatches", "validates", "is_padded")
+    arguments = (network, optimizer, restarts, init, uses_minibatches, validates, is_padded)
+    state: State = _compiled(names)(key, *arguments, first=first, inputs=inputs)
+    return state
+
+
+@cache
+def _compiled(static_names: tuple[str, ...]) -> Any:
+    return jax.jit(_initial_state, static_argnames=static_names, compiler_options=quick_options())
+
+
+def _initial_state(
+    key: Key[Array, ""],
+    network: Network,
+    optimizer: optax.GradientTransformation,
+    restarts: int,
+    init: str,
+    uses_minibatches: bool,
+    validates: bool,
+    is_padded: bool,
+    first: int | Int[Array, ""],
+    inputs: int | Int[Array, ""],
+) -> State:
     chunks = restarts if uses_minibatches else -(-restarts // CHUNK_RESTARTS)
     size = -(-restarts // chunks)
 
@@ -102,12 +126,14 @@ def state_shapes(*arguments: Any) -> State:
     """The shapes and dtypes of `initial_state`'s result, traced once for each set of arguments.
 
     Args:
-        arguments: those of `initial_state` after the key.
+        arguments: those of `initial_state` after the key, from the network on.
 
     Returns:
         A State whose leaves are `jax.ShapeDtypeStruct`s.
     """
-    shapes: State = jax.eval_shape(lambda: initial_state(jax.random.key(0), *arguments))
+    called = inspect.signature(initial_state).bind(jax.random.key(0), *arguments)
+    called.apply_defaults()
+    shapes: State = jax.eval_shape(lambda: _initial_state(*called.args))
     return shapes
 
 
