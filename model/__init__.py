@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from model.hyperparameters import Hyperparameters
     from model.inference import Predictor
     from model.network import Layer, Network, Params, logits, loss, predict
-    from model.tables.columns import CategoricalColumn, NumericColumn, encode
+    from model.tables.columns import CategoricalColumn, NumericColumn
+    from model.tables.encoding import encode
     from model.tables.errors import TableError
     from model.tables.from_file import read_table
     from model.tables.from_frame import table_from
@@ -32,6 +33,7 @@ else:
         "network",
         "tables.errors",
         "tables.columns",
+        "tables.encoding",
         "tables.table",
         "tables.truth_tables",
         "tables.from_file",

@@ -13,7 +13,8 @@ from model.checkpoint import Checkpoint
 from model.ensembles import Ensemble, predict_ensemble
 from model.evaluation.batches import predict_rows
 from model.metrics import metrics
-from model.tables.columns import NumericColumn, encode
+from model.tables.columns import NumericColumn
+from model.tables.encoding import encode
 from model.tables.target_scaling import expected_slopes, expected_values
 from model.tasks import TASKS
 

@@ -14,7 +14,8 @@ from model.checkpoint import Checkpoint
 from model.ensembles import Prediction, predict_ensemble, to_numpy
 from model.evaluation.batches import concatenate, padded_batches
 from model.network import MAX_FUSED_UNITS
-from model.tables.columns import count_inputs, encode
+from model.tables.columns import count_inputs
+from model.tables.encoding import Encoder
 from model.tables.target_scaling import expected_slopes, expected_values, interval_of
 from model.tasks import TASKS
 
@@ -82,6 +83,7 @@ class Predictor:
     ) -> None:
         self.checkpoint = checkpoint
         self.batch_sizes = batch_sizes
+        self._encoder = Encoder(checkpoint.column_specs)
         self._ensemble = to_numpy(checkpoint.ensemble)
         sizes = [members.network.sizes for members in checkpoint.ensemble]
         units = sum(members.size * sum(members.network.sizes[1:]) for members in checkpoint.ensemble)
@@ -115,7 +117,7 @@ class Predictor:
         checkpoint = self.checkpoint
         if len(shape_of("values", values)) != 2 or values.shape[1] != len(checkpoint.columns):
             raise ValueError(f"values must have {len(checkpoint.columns)} columns, not {list(values.shape)}")
-        x = encode(checkpoint.column_specs, list(values.T))
+        x = self._encoder.encode(values)
         largest = self.batch_sizes[-1]
         parts = [self._predict_inputs(x[start : start + largest]) for start in range(0, max(len(x), 1), largest)]
         mean, spread = parts[0] if len(parts) == 1 else concatenate(parts)

@@ -13,16 +13,10 @@ from jaxtyping import Float
 
 from model.messages import quote_names
 from model.tables.column_hints import number_hints
-from model.tables.columns import (
-    FLOAT32_NUMBERS,
-    ColumnSpec,
-    NumericColumn,
-    aligned_empty,
-    count_inputs,
-    encode,
-)
+from model.tables.columns import FLOAT32_NUMBERS, ColumnSpec, NumericColumn, count_inputs
 from model.tables.date_columns import DateColumn, fit_date
 from model.tables.date_spelling import DateSpelling
+from model.tables.encoding import aligned_empty, encode
 from model.tables.errors import TableError
 from model.tables.memory import available_memory, check_memory
 from model.tables.numeric_scaling import fit_numeric

@@ -9,13 +9,11 @@ share an input, such a text has that input. In a column of numbers or dates, all
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 import numpy as np
 from jaxtyping import Bool, Float
 
-from model.tables.date_columns import DateColumn, date_inputs
+from model.tables.date_columns import DateColumn
 from model.tables.rare_texts import is_packed
 from model.tables.spelling import PLAIN_NUMBER, PLAIN_NUMBERS, NumberSpelling
 
@@ -24,8 +22,6 @@ BEYOND_FLOAT32 = 2.0**128 - 2.0**103
 # Not all whole numbers beyond this one are in float64.
 EXACT_WHOLE_NUMBERS = 2**53
 FLOAT32_NUMBERS = "numbers within ±3.4e38"
-# Rows that are encoded at a time: few enough to stay in the cache from one column to the next.
-BLOCK_ROWS = 4096
 
 
 class NumericColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="number"):
@@ -158,82 +154,6 @@ def count_inputs(column_specs: ColumnSpecs) -> int:
         4
     """
     return sum(column.input_count for column in column_specs)
-
-
-def encode(
-    column_specs: ColumnSpecs, values: Sequence[Float[np.ndarray, " rows"]], block_rows: int = BLOCK_ROWS
-) -> Float[np.ndarray, "rows inputs"]:
-    """The inputs of the network.
-
-    Args:
-        column_specs: one for each column.
-        values: [rows] float64 for each column: numbers, the indices of categories or seconds since 1970, NaN where a
-            value is missing. A text that training never saw has the column's `unseen_index`.
-        block_rows: how many rows are encoded at a time.
-
-    Returns:
-        [rows, inputs] float32; infinite where a scaled number is too large for it.
-
-    Example:
-        >>> columns = (NumericColumn(center=2.0, scale=4.0), CategoricalColumn(("f", "m")))
-        >>> encode(columns, [np.array([6.0, 2.0]), np.array([1.0, 0.0])]).tolist()
-        [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
-    """
-    rows = len(values[0])
-    x = aligned_empty(rows, count_inputs(column_specs))
-    with np.errstate(over="ignore"):
-        for start in range(0, rows, block_rows):
-            block = x[start : start + block_rows]
-            first = 0
-            for column, column_values in zip(column_specs, values, strict=True):
-                _fill(block[:, first : first + column.input_count], column, column_values[start : start + block_rows])
-                first += column.input_count
-    return x
-
-
-def aligned_empty(rows: int, inputs: int) -> Float[np.ndarray, "rows inputs"]:
-    """An array to be filled. Its address is a multiple of 64 bytes, so that JAX uses it without a copy.
-
-    Args:
-        rows: how many, from 0.
-        inputs: how many, from 1.
-
-    Returns:
-        [rows, inputs] float32, not initialized.
-
-    Example:
-        >>> aligned_empty(3, 2).shape, aligned_empty(3, 2).ctypes.data % 64
-        ((3, 2), 0)
-    """
-    room = np.empty(rows * inputs + 16, np.float32)
-    first = -room.ctypes.data % 64 // room.itemsize
-    return room[first : first + rows * inputs].reshape(rows, inputs)
-
-
-def _fill(x: np.ndarray, column: ColumnSpec, values: np.ndarray) -> None:
-    if isinstance(column, CategoricalColumn):
-        count = len(column.categories)
-        x[:, :count] = values[:, None] == np.arange(count)
-        is_absent = np.isnan(values)
-        is_unknown = is_absent & (not column.missing)
-        if column.is_pooled:
-            x[:, count] = values >= count
-        else:
-            is_unknown |= values >= count
-        if column.missing:
-            x[:, -1] = is_absent
-        if column.is_open:
-            x[is_unknown] = column.unknown_inputs
-        return
-    if isinstance(column, DateColumn):
-        x[:] = date_inputs(column, values)
-        return
-    x[:, 0] = column.scaled(values)
-    if column.missing or column.is_open:
-        absent = np.isnan(values)
-        x[absent, 0] = 0.0
-    if column.missing:
-        x[:, 1] = absent
 
 
 def fits_float32(values: Float[np.ndarray, "*shape"]) -> Bool[np.ndarray, "*shape"]:

@@ -9,7 +9,8 @@ from jaxtyping import Float, Num
 
 from model.tables.column_fitting import encode_frame, learn_columns
 from model.tables.column_options import ColumnOptions
-from model.tables.columns import CategoricalColumn, ColumnSpec, encode
+from model.tables.columns import CategoricalColumn, ColumnSpec
+from model.tables.encoding import encode
 from model.tables.errors import TableError
 from model.tables.frames import pl
 from model.tables.parsing import ParseError

@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Float, Num
 
 from model.messages import join_names
-from model.tables.columns import ColumnSpec, aligned_empty
+from model.tables.columns import ColumnSpec
 from model.tables.date_columns import DateColumn
+from model.tables.encoding import aligned_empty
 from model.tables.errors import TableError
 from model.tables.memory import available_memory, check_memory
 from model.tables.parsing import ParseError

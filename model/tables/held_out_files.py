@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from model.tables.columns import encode
+from model.tables.encoding import encode
 from model.tables.errors import TableError, naming_file
 from model.tables.file_columns import sniff_files
 from model.tables.file_patterns import Paths, as_sequence, describe_paths, expand_paths

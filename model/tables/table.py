@@ -12,13 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Num
 
 from model.arrays import shape_of
-from model.tables.columns import (
-    IDENTITY,
-    ColumnSpec,
-    ColumnSpecs,
-    NumericColumn,
-    encode,
-)
+from model.tables.columns import IDENTITY, ColumnSpec, ColumnSpecs, NumericColumn
+from model.tables.encoding import encode
 from model.tables.numeric_scaling import fit_numeric
 from model.tables.target_scaling import fit_target_scaling
 from model.tables.targets import Class

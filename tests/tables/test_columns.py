@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.tables.columns import (
-    CategoricalColumn,
-    NumericColumn,
-    aligned_empty,
-    count_inputs,
-    encode,
-    fits_float32,
-)
+from model.tables.columns import CategoricalColumn, NumericColumn, count_inputs, fits_float32
+from model.tables.encoding import aligned_empty, encode
 from model.tables.numeric_scaling import fit_numeric
 from model.tables.target_scaling import fit_target_scaling
 

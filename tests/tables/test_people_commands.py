@@ -85,10 +85,7 @@ def predictions_of(checkpoint: Checkpoint, table: Table) -> np.ndarray:
     """What a network predicts of the inputs that it is trained on; of classes, the largest probability."""
     mean = np.asarray(predict_ensemble(checkpoint.ensemble, table.x).mean, np.float64)
     if not checkpoint.classes:
-        scaling = checkpoint.target_scaling
-        if scaling.knee:
-            mean = np.clip(mean, *scaling.scaled(np.array([scaling.minimum, scaling.maximum])))
-        return scaling.unscale(mean)
+        return checkpoint.target_scaling.unscale(mean)
     return mean if mean.ndim == 1 else mean.max(axis=1)
 
 

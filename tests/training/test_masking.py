@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from model import NumericColumn, fit
-from model.tables.columns import CategoricalColumn, encode
+from model.tables.columns import CategoricalColumn
+from model.tables.encoding import encode
 from model.training.masking import make_masking, mask
 from tests.examples import same_bits
 from tests.training.examples import EARLY_STOPPING, KEY, NOISY_TABLE, TANH_NETWORK
