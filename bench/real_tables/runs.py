@@ -95,13 +95,17 @@ def run(file: Run, names: Sequence[str], folds: int = FOLDS, max_rows: int = MAX
 def fit_fold(file: Run, data: Data, learn: np.ndarray, test: np.ndarray, *, is_first: bool) -> Record:
     """The score, the loss and the seconds of one fold.
 
-    The score is the log loss or R2. The loss is the log loss or 1 - R2. The warm seconds are those of a further fit, of
+    The score is the log loss or R2. The loss is the log loss or 1 - R2. The coverage is the share of the rows of the
+    test whose interval holds the target. The warm seconds are those of a further fit, of
     the first fold only, if the model compiles; they are the seconds if it does not.
     """
     learned = data.frame.iloc[learn], data.y[learn], data.task, file.options
     fitted, seconds = timed_fit(file.model, *learned)
     score = score_of(fitted, data, test)
     record = {"score": score, "loss": score if data.task == CLASSES else 1 - score, "seconds": seconds}
+    if hasattr(fitted.estimator, "predict_interval"):
+        low, high = fitted.estimator.predict_interval(fitted.prepare(data.frame.iloc[test])).T
+        record["coverage"] = float(np.mean((low <= data.y[test]) & (data.y[test] <= high)))
     if not MODELS[file.model].compiles:
         return record | {"warm_seconds": seconds}
     return record | {"warm_seconds": timed_fit(file.model, *learned)[1]} if is_first else record

@@ -91,14 +91,14 @@ def answer_one(estimator: Any, data: Data) -> Callable[[], Any]:
 
     record = TrainingRecord(table=data.name, epoch=estimator.n_iter_, loss=0.0, seed=0)
     checkpoint = Checkpoint(
-        estimator.network_,
-        estimator.params_,
+        estimator.ensemble_,
         tuple(estimator.columns_),
         "target",
         tuple(np.asarray(getattr(estimator, "classes_", ())).tolist()),
         record,
         column_specs=estimator.column_specs_,
         target_scaling=estimator.target_scaling_,
+        residuals=estimator.residuals_,
         temperature=estimator.temperature_,
     )
     row = {name: data.frame[name].iloc[0] for name in checkpoint.columns}
