@@ -80,9 +80,9 @@ def numbers() -> tuple[np.ndarray, np.ndarray]:
     return x, x[:, 0] * x[:, 1]
 
 
-def fitted_params(numbers: tuple[np.ndarray, np.ndarray], **options: Any) -> Any:
-    """The parameters that a quick regressor learns."""
-    return NudgeRegressor(**QUICK, **options).fit(*numbers).params_
+def fitted_networks(numbers: tuple[np.ndarray, np.ndarray], **options: Any) -> Any:
+    """The networks that a quick regressor learns."""
+    return NudgeRegressor(**QUICK, **options).fit(*numbers).ensemble_
 
 
 def test_auto_is_the_default_for_the_number_of_rows(numbers: tuple[np.ndarray, np.ndarray]) -> None:
@@ -90,15 +90,15 @@ def test_auto_is_the_default_for_the_number_of_rows(numbers: tuple[np.ndarray, n
     assert (parameters["batch_size"], parameters["weight_decay"]) == (AUTO, AUTO) == ("auto", "auto")
     defaults = file_hyperparameters(600)
     by_name = {"batch_size": defaults.batch_size, "weight_decay": defaults.weight_decay}
-    automatic = fitted_params(numbers)
-    assert same_bits(automatic, fitted_params(numbers, **by_name))
-    assert not same_bits(automatic, fitted_params(numbers, **(by_name | {"weight_decay": (9.0,)})))
+    automatic = fitted_networks(numbers)
+    assert same_bits(automatic, fitted_networks(numbers, **by_name))
+    assert not same_bits(automatic, fitted_networks(numbers, **(by_name | {"weight_decay": (9.0,)})))
 
 
 def test_a_batch_size_of_none_means_all_rows(numbers: tuple[np.ndarray, np.ndarray]) -> None:
-    all_rows = fitted_params(numbers, batch_size=None)
-    assert same_bits(all_rows, fitted_params(numbers, batch_size=600))
-    assert not same_bits(all_rows, fitted_params(numbers))
+    all_rows = fitted_networks(numbers, batch_size=None)
+    assert same_bits(all_rows, fitted_networks(numbers, batch_size=600))
+    assert not same_bits(all_rows, fitted_networks(numbers))
 
 
 @pytest.mark.parametrize(
@@ -106,13 +106,13 @@ def test_a_batch_size_of_none_means_all_rows(numbers: tuple[np.ndarray, np.ndarr
 )
 def test_any_other_text_is_refused(numbers: tuple[np.ndarray, np.ndarray], name: str, message: str) -> None:
     with pytest.raises((ValueError, TypeError), match=message):
-        fitted_params(numbers, **{name: "default"})
+        fitted_networks(numbers, **{name: "default"})
 
 
 def test_a_random_state_decides_the_result(numbers: tuple[np.ndarray, np.ndarray]) -> None:
-    first = fitted_params(numbers, random_state=1)
-    assert same_bits(first, fitted_params(numbers, random_state=1))
-    assert not same_bits(first, fitted_params(numbers, random_state=2))
+    first = fitted_networks(numbers, random_state=1)
+    assert same_bits(first, fitted_networks(numbers, random_state=1))
+    assert not same_bits(first, fitted_networks(numbers, random_state=2))
 
 
 def test_the_probabilities_of_the_classes_sum_to_1() -> None:
@@ -137,11 +137,11 @@ def test_an_estimator_predicts_only_after_fit(estimator: Any) -> None:
         estimator.predict(np.zeros((1, 1)))
 
 
-def params_of(table: Table) -> Any:
-    """The parameters that a quick estimator must learn from a table, without an estimator."""
+def networks_of(table: Table) -> Any:
+    """The networks that a quick estimator must learn from a table, without an estimator."""
     key = jax.random.key(int(np.random.RandomState(0).randint(2**31 - 1)))
     options = {name: value for name, value in QUICK.items() if name != "hidden"}
-    return fit(default_network(table, QUICK["hidden"]), table, key=key, **options).params
+    return fit(default_network(table, QUICK["hidden"]), table, key=key, **options).ensemble
 
 
 # Columns that no estimator of scikit-learn takes as they are: texts, dates, categories and missing values.
@@ -160,14 +160,16 @@ def test_a_frame_is_learned_from_as_a_file_is(carrier: str) -> None:
     frame = CARRIERS[carrier](MIXED)
     expected = table_from(MIXED | {"y": LABELS}, "y")
     classifier = NudgeClassifier(**QUICK).fit(frame, LABELS)
-    assert same_bits(classifier.params_, params_of(expected))
+    assert same_bits(classifier.ensemble_, networks_of(expected))
     assert (classifier.column_specs_, classifier.columns_) == (expected.column_specs, tuple(MIXED))
     assert classifier.notes_ == expected.notes != ()
     assert (classifier.n_features_in_, classifier.feature_names_in_.tolist()) == (5, list(MIXED))
     part = CARRIERS[carrier]({name: values[3:9] for name, values in MIXED.items()})
     assert same_bits(classifier.predict_proba(frame)[3:9], classifier.predict_proba(part))
     regressor = NudgeRegressor(**QUICK).fit(frame, np.arange(48.0))
-    assert same_bits(regressor.params_, params_of(table_from(MIXED | {"y": np.arange(48.0)}, "y", task="regression")))
+    assert same_bits(
+        regressor.ensemble_, networks_of(table_from(MIXED | {"y": np.arange(48.0)}, "y", task="regression"))
+    )
 
 
 def test_arrays_are_learned_from_as_before(numbers: tuple[np.ndarray, np.ndarray]) -> None:
@@ -175,10 +177,10 @@ def test_arrays_are_learned_from_as_before(numbers: tuple[np.ndarray, np.ndarray
     x, y = numbers
     with_missing = np.where(x > 1.5, np.nan, x)
     for values in (x, with_missing):
-        params = params_of(table_from_arrays(values, y))
+        expected = networks_of(table_from_arrays(values, y))
         for given in (values, values.tolist(), pd.DataFrame(values), pl.DataFrame(values)):
             regressor = NudgeRegressor(**QUICK).fit(given, y)
-            assert same_bits(regressor.params_, params)
+            assert same_bits(regressor.ensemble_, expected)
             assert np.isfinite(regressor.predict(given)).all()
     with pytest.raises(ValueError, match="infinity"):
         NudgeRegressor(**QUICK).fit(np.where(x > 1.5, np.inf, x), y)
@@ -199,7 +201,7 @@ def test_columns_of_numbers_can_be_categories(chosen: Any, form: Any) -> None:
     texts = pd.DataFrame({"room": ROOMS[:, 0].astype(int).astype(str), "size": ROOMS[:, 1]}).astype(
         {"room": "category"}
     )
-    assert same_bits(regressor.params_, NudgeRegressor(**QUICK).fit(texts, ROOMS[:, 1]).params_)
+    assert same_bits(regressor.ensemble_, NudgeRegressor(**QUICK).fit(texts, ROOMS[:, 1]).ensemble_)
     if form is not np.array:
         floats = form({"room": ROOMS[:, 0], "size": ROOMS[:, 1]})
         assert same_bits(regressor.predict(x), regressor.predict(floats))
@@ -296,7 +298,7 @@ def test_targets_of_all_types_are_learned(y: Any, classes: list[Any]) -> None:
     assert classifier.classes_.tolist() == classes
     assert set(classifier.predict(pd.DataFrame(MIXED)).tolist()) <= set(classes)
     codes = np.searchsorted(classes, np.asarray(y).astype(np.asarray(classes).dtype))
-    assert same_bits(classifier.params_, NudgeClassifier(**QUICK).fit(pd.DataFrame(MIXED), codes).params_)
+    assert same_bits(classifier.ensemble_, NudgeClassifier(**QUICK).fit(pd.DataFrame(MIXED), codes).ensemble_)
 
 
 @pytest.mark.parametrize(
@@ -308,7 +310,7 @@ def test_a_missing_target_is_refused(y: Any) -> None:
 
 
 # With all rows in a step and none held out, weights are mathematically the same as repeated rows.
-EXACT: dict[str, Any] = QUICK | {"epochs": 40, "validation": 0.0, "batch_size": None}
+EXACT: dict[str, Any] = QUICK | {"ensemble": 2, "epochs": 40, "validation": 0.0, "batch_size": None}
 
 
 @pytest.mark.parametrize("class_weights", [False, True])
@@ -321,10 +323,10 @@ def test_weights_are_the_same_as_repeated_rows(class_weights: bool) -> None:
         options = EXACT | {"class_weights": class_weights and estimator is NudgeClassifier}
         weighted = estimator(**options).fit(frame, y, sample_weight=weights)
         repeated = estimator(**options).fit(frame.loc[frame.index.repeat(weights)], y.repeat(weights))
-        for first, second in zip(*map(jax.tree.leaves, (weighted.params_, repeated.params_)), strict=True):
+        for first, second in zip(*map(jax.tree.leaves, (weighted.ensemble_, repeated.ensemble_)), strict=True):
             np.testing.assert_allclose(first, second, rtol=1e-3, atol=1e-4)
         unweighted = estimator(**options).fit(frame, y)
-        assert np.abs(unweighted.params_[0].weight - weighted.params_[0].weight).max() > 0.01
+        assert np.abs(unweighted.ensemble_[0].params[0].weight - weighted.ensemble_[0].params[0].weight).max() > 0.01
 
 
 def test_a_row_of_weight_0_is_left_out(numbers: tuple[np.ndarray, np.ndarray]) -> None:
@@ -333,7 +335,7 @@ def test_a_row_of_weight_0_is_left_out(numbers: tuple[np.ndarray, np.ndarray]) -
     for dtype in (np.float32, np.float64):
         weighted = NudgeRegressor(**QUICK).fit(x, y, weights.astype(dtype))
         left = weights > 0
-        assert same_bits(weighted.params_, NudgeRegressor(**QUICK).fit(x[left], y[left], weights[left]).params_)
+        assert same_bits(weighted.ensemble_, NudgeRegressor(**QUICK).fit(x[left], y[left], weights[left]).ensemble_)
     with_class = np.where(weights > 0, np.where(y > 0, "yes", "no"), "never")
     assert NudgeClassifier(**QUICK).fit(x, with_class, weights).classes_.tolist() == ["no", "yes"]
 
@@ -342,11 +344,11 @@ def test_only_the_ratios_of_weights_count(numbers: tuple[np.ndarray, np.ndarray]
     x, y = numbers
     unweighted = NudgeRegressor(**QUICK).fit(x, y)
     for weight in (1.0, 1e-300, 1e300):
-        assert same_bits(unweighted.params_, NudgeRegressor(**QUICK).fit(x, y, np.full(600, weight)).params_)
+        assert same_bits(unweighted.ensemble_, NudgeRegressor(**QUICK).fit(x, y, np.full(600, weight)).ensemble_)
     weights = 2.0 ** (np.arange(600) % 3)
     first, second = (NudgeRegressor(**QUICK).fit(x, y, factor * weights) for factor in (1.0, 1024.0))
-    assert same_bits(first.params_, second.params_)
-    assert not same_bits(first.params_, unweighted.params_)
+    assert same_bits(first.ensemble_, second.ensemble_)
+    assert not same_bits(first.ensemble_, unweighted.ensemble_)
 
 
 @pytest.mark.parametrize(
@@ -367,15 +369,15 @@ def test_rows_of_a_group_are_held_out_together(numbers: tuple[np.ndarray, np.nda
     """A group may have any name, and rows of weight 0 leave it."""
     x, y = numbers
     codes = np.arange(600) % 30
-    expected = params_of(replace(table_from_arrays(x, y), groups=codes))
+    expected = networks_of(replace(table_from_arrays(x, y), groups=codes))
     names = np.array([f"patient {code:02d}" for code in range(30)])[codes]
     for groups in (codes, codes * 10, names, names.tolist(), pd.Series(names), names.astype(object)):
-        assert same_bits(NudgeRegressor(**QUICK).fit(x, y, groups=groups).params_, expected)
-    assert not same_bits(NudgeRegressor(**QUICK).fit(x, y).params_, expected)
+        assert same_bits(NudgeRegressor(**QUICK).fit(x, y, groups=groups).ensemble_, expected)
+    assert not same_bits(NudgeRegressor(**QUICK).fit(x, y).ensemble_, expected)
     weights = (codes != 7).astype(float)
     left = codes != 7
     weighted = NudgeRegressor(**QUICK).fit(x, y, weights, codes)
-    assert same_bits(weighted.params_, NudgeRegressor(**QUICK).fit(x[left], y[left], groups=codes[left]).params_)
+    assert same_bits(weighted.ensemble_, NudgeRegressor(**QUICK).fit(x[left], y[left], groups=codes[left]).ensemble_)
 
 
 def test_further_rows_are_held_out_instead_of_a_share() -> None:
@@ -383,7 +385,7 @@ def test_further_rows_are_held_out_instead_of_a_share() -> None:
     held_out = frame.iloc[30:]
     classifier = NudgeClassifier(**QUICK).fit(frame[:30], LABELS[:30], X_val=held_out, y_val=LABELS[30:])
     table = table_from(MIXED_30 | {"y": LABELS[:30]}, "y", validation=held_out.assign(y=LABELS[30:]))
-    assert same_bits(classifier.params_, params_of(table))
+    assert same_bits(classifier.ensemble_, networks_of(table))
     regressor = NudgeRegressor(**QUICK).fit(frame[:30], np.arange(30.0), X_val=held_out, y_val=np.arange(18.0))
     weights = np.arange(1.0, 19.0)
     weighted = NudgeRegressor(**QUICK).fit(
@@ -454,7 +456,7 @@ def test_a_dear_mistake_moves_the_threshold_and_leaves_the_probabilities(
     fitted = [NudgeClassifier(**QUICK, threshold=each).fit(*rare_class) for each in ("cost:1,8", "cost:8,1")]
     assert fitted[0].threshold_ < fitted[1].threshold_
     assert fitted[0].metrics_["recall"] > fitted[1].metrics_["recall"]
-    assert same_bits(fitted[0].params_, fitted[1].params_)
+    assert same_bits(fitted[0].ensemble_, fitted[1].ensemble_)
 
 
 @pytest.mark.parametrize(

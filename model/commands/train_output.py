@@ -151,19 +151,29 @@ def _metrics_lines(checkpoint: Checkpoint) -> list[str]:
     held_out = f"{record.held_out:,} rows held out"
     measured = held_out if record.held_out else "rows that were learned from, none held out"
     dropped = f" {record.dropped:,} rows without a target to learn from were left out." if record.dropped else ""
-    kept = "the best one is" if checkpoint.member_count == 1 else f"the best {checkpoint.member_count} are"
     lines = [
         evaluation_text(checkpoint, task.baseline),
         "",
         f"On {measured}; {task.name}, {record.epoch:,} epochs.{dropped}",
         *([f"Held out: {escape_unprintable(record.split)}."] if record.held_out else []),
-        f"Of {record.restarts} starts {kept} kept.",
+        _kept_text(checkpoint),
     ]
     if not beats_baseline(record, task.score):
         lines.append(
             f"Warning: the network does not beat the {task.baseline}; the columns may not tell {checkpoint.target}."
         )
     return lines
+
+
+def _kept_text(checkpoint: Checkpoint) -> str:
+    """Which networks are kept."""
+    started, kept = checkpoint.training.restarts, checkpoint.member_count
+    if kept == started:
+        return "The network is kept." if kept == 1 else f"All {kept} networks are kept."
+    if len(checkpoint.training.encodings) > len(checkpoint.ensemble):
+        seen = "numbers" if checkpoint.ensemble[0].bins is None else "bins"
+        return f"Of {started} networks the {kept} that see {seen} are kept."
+    return f"Of {started} starts the best {'one is' if kept == 1 else f'{kept} are'} kept."
 
 
 def beats_baseline(record: TrainingRecord, score: str) -> bool:

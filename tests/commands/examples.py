@@ -11,7 +11,7 @@ import pytest
 from model.commands.cli import main
 
 # Options with which training on a file takes about a second.
-QUICK_TRAINING = ("--hidden", "8", "--restarts", "3", "--ensemble", "2", "--epochs", "30")
+QUICK_TRAINING = ("--fast", "--hidden", "8", "--restarts", "3", "--ensemble", "2", "--epochs", "30")
 HEADER = ("size, cm", "color", "wild", "constant", "kind")
 
 

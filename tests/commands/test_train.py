@@ -167,7 +167,7 @@ def test_training_on_a_file_prints_its_metrics_next_to_the_baseline(animals: Pat
 def test_a_network_that_does_not_beat_the_baseline_gets_a_warning(tmp_path: Path, nudge: Nudge) -> None:
     rng = np.random.default_rng(2)
     pl.DataFrame({"a": rng.normal(size=80), "y": rng.normal(size=80)}).write_csv(tmp_path / "noise.csv")
-    options = (*QUICK_TRAINING[:6], "--epochs", "3", "--learning-rate", "3", "--clip", "0")
+    options = (*QUICK_TRAINING[:7], "--epochs", "3", "--learning-rate", "3", "--clip", "0")
     run = nudge("train", "noise.csv", "--target", "y", *options)
     assert "Warning: the network does not beat the mean; the columns may not tell y." in run.stdout, run.stderr
 

@@ -1,12 +1,12 @@
 """Applications, requests and checkpoints that several tests of the service use."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from flask import Flask
 
 from model import Checkpoint
 from serve import create_app
+from tests.examples import with_params
 
 # Wrong queries of /predict to a model with the columns a and b, and what the answer says.
 BAD_QUERIES = {
@@ -43,4 +43,4 @@ def application(checkpoints: Path, **settings: str) -> Flask:
 def with_other_predictions(checkpoint: Checkpoint, shift: float) -> Checkpoint:
     """The checkpoint with another bias in the last layer, and so another version."""
     *hidden, last = checkpoint.params
-    return replace(checkpoint, params=[*hidden, last._replace(bias=last.bias + shift)])
+    return with_params(checkpoint, [*hidden, last._replace(bias=last.bias + shift)])

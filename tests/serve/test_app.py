@@ -19,6 +19,7 @@ from model.inference import BATCH_SIZES
 from serve import create_app
 from serve.registry import Registry
 from serve.settings import Settings
+from tests.examples import with_params
 from tests.serve.examples import BAD_QUERIES, QUERY, TENSORS, application
 
 pytestmark = pytest.mark.core
@@ -182,7 +183,7 @@ def check_answer(status: int, text: str) -> None:
 def test_no_request_compiles(compilations: list[float], tmp_path: Path, solved: Checkpoint) -> None:
     """The network is wide enough that XLA computes large batches."""
     wide = Network((2, 64, 1))
-    save(tmp_path / "wide.safetensors", replace(solved, network=wide, params=init_params(wide, key=jax.random.key(0))))
+    save(tmp_path / "wide.safetensors", with_params(solved, init_params(wide, key=jax.random.key(0)), wide))
     jax.clear_caches()
     client = application(tmp_path).test_client()
     assert len(compilations) >= len(BATCH_SIZES), "the listener is told of compilations"
@@ -207,7 +208,7 @@ def test_a_batch_larger_than_any_program_is_predicted_exactly(checkpoints: Path)
 def test_values_that_overflow_in_the_network_are_refused(tmp_path: Path, solved: Checkpoint) -> None:
     large = Layer(np.full((2, 2), 9, np.float32), np.zeros(2, np.float32))
     difference = Layer(np.array([[1], [-1]], np.float32), np.zeros(1, np.float32))
-    save(tmp_path / "xor.safetensors", replace(solved, params=[large, difference]))
+    save(tmp_path / "xor.safetensors", with_params(solved, [large, difference]))
     client = application(tmp_path).test_client()
     reply = client.get("/predict?a=3e38&b=3e38")
     assert reply.status_code == 400

@@ -85,7 +85,7 @@ def expected_of_ensemble(directory: Path, task: str) -> dict[str, np.ndarray]:
         likeliest = mean.argmax(axis=1)
         spread = members[:, np.arange(ROWS), likeliest].std(axis=0)
         return {"prediction": mean, "label": classes[likeliest], "spread": spread}
-    outputs = {"prediction": scaling.mean + scaling.scale * mean, "spread": scaling.scale * members.std(axis=0)}
+    outputs = {"prediction": scaling.center + scaling.scale * mean, "spread": scaling.scale * members.std(axis=0)}
     return outputs | ({"label": classes[(mean >= 0.5).astype(int)]} if task == "binary" else {})
 
 

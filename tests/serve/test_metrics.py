@@ -1,7 +1,6 @@
 """What /metrics counts, in one process."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -10,6 +9,7 @@ from flask.testing import FlaskClient
 
 from model import Checkpoint, Network, init_params, save
 from serve.registry import Registry
+from tests.examples import with_params
 from tests.serve.examples import QUERY, application
 
 pytestmark = pytest.mark.core
@@ -66,7 +66,7 @@ def test_loads_failures_and_compilations_are_counted(
         registry.scan()
     assert growth('nudge_reload_failures_total{model="m"}') == 1
     wide = Network((2, 61, 1))  # wide enough that XLA compiles programs for it
-    save(tmp_path / "m.safetensors", replace(solved, network=wide, params=init_params(wide, key=jax.random.key(1))))
+    save(tmp_path / "m.safetensors", with_params(solved, init_params(wide, key=jax.random.key(1)), wide))
     registry.scan()
     assert read_metrics(client)[f'nudge_model_workers{{model="m",version="{version}"}}'] == 0
     assert growth("nudge_compilations_total") >= 3

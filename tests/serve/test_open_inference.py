@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from model import CategoricalColumn, Checkpoint, Layer, Network, NumericColumn, init_params, load, predict, save
 from model.inference import BATCH_SIZES
 from serve.open_inference_codec import JSON_LENGTH
-from tests.examples import checkpoint_of, values_of
+from tests.examples import checkpoint_of, values_of, with_params
 from tests.serve.examples import application
 
 pytestmark = pytest.mark.core
@@ -30,7 +30,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory, solved: Checkpoint) -> P
     directory = tmp_path_factory.mktemp("models")
     save(directory / "xor.safetensors", solved)
     wide = Network((2, 64, 1))
-    save(directory / "wide.safetensors", replace(solved, network=wide, params=init_params(wide, key=jax.random.key(0))))
+    save(directory / "wide.safetensors", with_params(solved, init_params(wide, key=jax.random.key(0)), wide))
     for task in ("binary", "multiclass", "regression"):
         save(directory / f"{task}.safetensors", checkpoint_of(task))
     return directory
@@ -427,7 +427,7 @@ def test_a_column_may_have_the_name_input(tmp_path: Path, solved: Checkpoint) ->
     network = Network((2, 1))
     params = [Layer(jnp.array([[1.0], [0.0]]), jnp.zeros(1))]
     column_specs = (NumericColumn(), CategoricalColumn(("x",)))
-    checkpoint = replace(solved, network=network, params=params, columns=("input", "kind"), column_specs=column_specs)
+    checkpoint = replace(with_params(solved, params, network), columns=("input", "kind"), column_specs=column_specs)
     save(tmp_path / "xor.safetensors", checkpoint)
     client = application(tmp_path).test_client()
     tensors = [

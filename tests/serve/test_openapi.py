@@ -27,7 +27,7 @@ from schemathesis.engine import events, from_schema  # noqa: E402
 from schemathesis.openapi.checks import RejectedPositiveData  # noqa: E402
 
 COLUMNS: dict[str, ColumnSpec] = {
-    "size": NumericColumn(10.0, 4.0, -3.0, 30.0, missing=True),
+    "size": NumericColumn(10.0, 4.0, minimum=-3.0, maximum=30.0, missing=True),
     "mass & weight": NumericColumn(0.0, 2.0),
     "price": NumericColumn(1.0, 2.0, missing=True, spelling=NumberSpelling(".", ",", "€", "", ("tbd",))),
     "colour": CategoricalColumn(("blue", "red")),
@@ -131,7 +131,10 @@ DATED: dict[str, tuple[ColumnSpec, list[str | float]]] = {
     "month": (DateColumn("ym", 0.0, 86_400.0, 0.0, 86_400.0), ["Jan-24", "2024-01", "2024-01-31"]),
     "digits": (DateColumn("digits", 0.0, 86_400.0, 0.0, 86_400.0), [20240131, "20240131", "2024-01-31"]),
     "time": (DateColumn("time", 0.0, 86_400.0), ["9h07", "09:07:00"]),
-    "elapsed": (NumericColumn(0.0, 60.0, 0.0, 9.0, spelling=NumberSpelling(is_duration=True)), ["25:10:00", 90600]),
+    "elapsed": (
+        NumericColumn(0.0, 60.0, minimum=0.0, maximum=9.0, spelling=NumberSpelling(is_duration=True)),
+        ["25:10:00", 90600],
+    ),
 }
 
 
