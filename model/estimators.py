@@ -285,7 +285,8 @@ class NudgeRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> np.ndarray:
         """The number for each row of X, [rows] float64."""
-        numbers: np.ndarray = expected_values(self.target_scaling_, self._predict(X), self.residuals_)
+        scaled = self._predict(X)
+        numbers: np.ndarray = expected_values(self.target_scaling_, scaled, self.residuals_)
         return numbers
 
     def predict_interval(self, X: Any) -> np.ndarray:

@@ -82,7 +82,7 @@ def numbers() -> tuple[np.ndarray, np.ndarray]:
 
 def fitted_networks(numbers: tuple[np.ndarray, np.ndarray], **options: Any) -> Any:
     """The networks that a quick regressor learns."""
-    return NudgeRegressor(**QUICK, **options).fit(*numbers).ensemble_
+    return NudgeRegressor(**(QUICK | options)).fit(*numbers).ensemble_
 
 
 def test_auto_is_the_default_for_the_number_of_rows(numbers: tuple[np.ndarray, np.ndarray]) -> None:
@@ -441,7 +441,7 @@ def test_the_label_is_the_second_class_from_the_threshold_on(
     rare_class: tuple[np.ndarray, np.ndarray], threshold: float | str
 ) -> None:
     x, y = rare_class
-    fitted = NudgeClassifier(**QUICK, threshold=threshold).fit(x, y)
+    fitted = NudgeClassifier(**(QUICK | {"epochs": 30}), threshold=threshold).fit(x, y)
     assert fitted.get_params()["threshold"] == threshold
     assert fitted.threshold_ == threshold or isinstance(threshold, str)
     is_yes = fitted.predict_proba(x)[:, 1] >= fitted.threshold_
@@ -453,7 +453,8 @@ def test_the_label_is_the_second_class_from_the_threshold_on(
 def test_a_dear_mistake_moves_the_threshold_and_leaves_the_probabilities(
     rare_class: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    fitted = [NudgeClassifier(**QUICK, threshold=each).fit(*rare_class) for each in ("cost:1,8", "cost:8,1")]
+    options = QUICK | {"epochs": 30}
+    fitted = [NudgeClassifier(**options, threshold=each).fit(*rare_class) for each in ("cost:1,8", "cost:8,1")]
     assert fitted[0].threshold_ < fitted[1].threshold_
     assert fitted[0].metrics_["recall"] > fitted[1].metrics_["recall"]
     assert same_bits(fitted[0].ensemble_, fitted[1].ensemble_)
@@ -472,3 +473,32 @@ def test_a_threshold_that_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         estimator.fit(rare_class[0], y)
+
+
+def test_an_interval_holds_nine_targets_of_ten(numbers: tuple[np.ndarray, np.ndarray]) -> None:
+    """It is as wide as the errors on the rows held out, and all rows are held out once."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(1200, 2))
+    y = 5 * x[:, 0] + rng.normal(size=1200)
+    options = QUICK | {"epochs": 30, "restarts": 4, "ensemble": 4, "encodings": "numbers"}
+    regressor = NudgeRegressor(**options).fit(x[:600], y[:600])
+    lower, upper = regressor.predict_interval(x[600:]).T
+    assert 0.85 < np.mean((lower <= y[600:]) & (y[600:] <= upper)) < 0.95
+    np.testing.assert_allclose((lower + upper) / 2, regressor.predict(x[600:]), rtol=1e-6, atol=1e-6)
+    assert np.ptp(upper - lower) < 1e-6
+    without = NudgeRegressor(**QUICK, validation=0.0).fit(*numbers)
+    with pytest.raises(ValueError, match="predict_interval needs rows held out in fit, and there are none"):
+        without.predict_interval(x)
+    with pytest.raises(NotFittedError):
+        NudgeRegressor().predict_interval(x)
+
+
+def test_encodings_and_folds_decide_what_networks_see(numbers: tuple[np.ndarray, np.ndarray]) -> None:
+    for encoding, sees_bins in (("numbers", False), ("bins", True)):
+        (members,) = NudgeRegressor(**QUICK, encodings=(encoding,)).fit(*numbers).ensemble_
+        assert (members.bins is not None, members.size) == (sees_bins, 1)
+        assert (members.network.sizes[0] > 2) == sees_bins
+    first, second = (fitted_networks(numbers, folds=folds, restarts=4, ensemble=4) for folds in (2, 4))
+    assert not same_bits(first[0].params, second[0].params)
+    assert same_bits(fitted_networks(numbers, validation=0.15), fitted_networks(numbers, validation=0.15, folds=1))
+    assert not same_bits(fitted_networks(numbers, validation=0.15), fitted_networks(numbers))
