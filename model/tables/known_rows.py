@@ -104,8 +104,15 @@ def read_known_rows(paths: Paths, known: Known, sheet: str | None = None) -> Kno
             y.append(_targets(known, frame, batches.first, refusals, batches.path))
             values.append(values_of_frame(known.columns, known.column_specs, frame, batches.first))
     if not any((~np.isnan(part)).any() for part in y):
-        raise refusals[0] if refusals else TableError(
-            f"a value of {known.target} in some row", "none", "name a file with known targets", describe_paths(paths)
+        raise (
+            refusals[0]
+            if refusals
+            else TableError(
+                f"a value of {known.target} in some row",
+                "none",
+                "name a file with known targets",
+                describe_paths(paths),
+            )
         )
     parts = (part[~np.isnan(target)] for part, target in zip(values, y, strict=True))
     digest = digest_of_inputs(encode(known.column_specs, list(part.T)) for part in parts)
