@@ -114,7 +114,7 @@ def input_gradient_sizes(
     for start in range(0, len(x), batch_rows):
         rows = x[start : start + batch_rows]
         predictions, gradients = _gradients(checkpoint.ensemble, rows, checkpoint.temperature)
-        slopes = checkpoint.target_scaling.unscaled_slope(predictions)
+        slopes = checkpoint.target_scaling.unscaled_slope(np.asarray(predictions))
         total += (np.abs(gradients) * slopes[:, None] * _slopes_of_knees(checkpoint, rows)).sum(axis=0)
     return total / len(x)
 

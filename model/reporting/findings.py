@@ -131,4 +131,4 @@ def _measure(predictor: Predictor, values: np.ndarray, y: np.ndarray) -> tuple[M
     if estimate.interval is None:
         return measured, None
     inside = float(((estimate.interval[:, 0] <= y) & (y <= estimate.interval[:, 1])).mean())
-    return measured, (inside, wilson_interval(inside, len(y)))
+    return measured, (inside, wilson_interval(inside, float(len(y))))

@@ -99,7 +99,8 @@ def rows_sentence(findings: Findings, file_name: str) -> str:
     if findings.further is not None:
         return (
             f"Measured on {count_text(findings.further.rows, 'row')} of {file_name}, which is not the file of "
-            f"training. If it shares rows with that file, the metrics are too good{_suspicion(findings)}."
+            "training, or not all of it. If some of these rows were learned from, the metrics are too good"
+            f"{_suspicion(findings)}."
         )
     same = f"{file_name} holds the rows of training"
     if record.held_out:

@@ -104,10 +104,11 @@ def _training_section(checkpoint: Checkpoint, names: Names, notes: Sequence[str]
     for name, text in _training_facts(checkpoint, names):
         items += [element("dt", {}, name), element("dd", {}, text)]
     losses = checkpoint.training.losses
-    drawn = [loss_chart(losses)] if len(losses) > 1 else []
+    rarely = f"Training recorded the loss every {checkpoint.training.log_every:,} epochs, too rarely for a curve."
+    drawn = loss_chart(losses) if len(losses) > 1 else element("p", {}, rarely)
     told = [element("p", {"class": "soft"}, f"Note on {names.file}: {note}.") for note in notes]
     heading = element("h2", {}, PARTS["training"])
-    return element("section", {"id": "training"}, heading, element("dl", {}, *items), *drawn, *told)
+    return element("section", {"id": "training"}, heading, element("dl", {}, *items), drawn, *told)
 
 
 def _training_facts(checkpoint: Checkpoint, names: Names) -> list[tuple[str, str]]:

@@ -42,6 +42,7 @@ td { max-width: 24rem; overflow-wrap: break-word; }
 .number { text-align: right; white-space: nowrap; }
 th.number { white-space: normal; vertical-align: bottom; }
 td.share { text-align: right; padding: .35rem .7rem; border: 1px solid var(--line); }
+td.share + td.number:not(.share) { padding-left: .9rem; }
 td.right { font-weight: 700; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1rem 2rem; }
 figure { margin: 1rem 0; max-width: 36rem; break-inside: avoid; }
