@@ -15,6 +15,9 @@ from model.reporting.number_text import fixed_text, number_text
 WIDTH, HEIGHT = 400.0, 300.0
 LEFT, RIGHT, TOP, BOTTOM = 62.0, 12.0, 12.0, 46.0
 MAX_TICKS, LETTER_WIDTH = 6, 7.0
+TEXT_TICKS = 3
+# How large numbers are written beside an axis.
+LARGE_UNITS = {1e6: " M", 1e9: " bn"}
 # The steps between ticks, times a power of ten.
 STEPS = (1.0, 2.0, 5.0, 10.0)
 ROUNDING = 1e-9
@@ -28,7 +31,8 @@ class Axis:
         low: the number at its beginning.
         high: the number at its end, above low.
         label: what the numbers are.
-        text_of: how a tick is written; by default as a number.
+        text_of: how a tick is written; then the ticks are three places at equal distances. By default, they are round
+            numbers.
         first_tick: no tick is below it.
         whole: whether it counts something, so that ticks are whole numbers.
     """
@@ -46,11 +50,16 @@ class Axis:
 
     def ticks(self) -> list[tuple[float, str]]:
         """Round numbers on the axis, and their texts."""
+        if self.text_of is not None:
+            places = np.linspace(self.low, self.high, TEXT_TICKS).tolist()
+            return [(place, self.text_of(place)) for place in places]
         numbers = [each for each in round_numbers(self.low, self.high) if each >= self.first_tick]
         if self.whole:
             numbers = [each for each in numbers if math.isclose(each, round(each))]
-        if self.text_of is not None:
-            return [(number, self.text_of(number)) for number in numbers]
+        largest = max(map(abs, numbers), default=0.0)
+        for size, name in LARGE_UNITS.items():
+            if size <= largest < 1000 * size:
+                return [(number, f"{number / size:g}{name}") for number in numbers]
         step = numbers[1] - numbers[0] if len(numbers) > 1 else 1.0
         if not 1e-5 < abs(step) < 1e12:
             return [(number, number_text(number)) for number in numbers]
@@ -143,7 +152,9 @@ class Picture:
         (x1, y1), (x2, y2) = self.at(left, high), self.at(right, low)
         return element("rect", {"class": kind, "x": x1, "y": y1, "width": max(x2 - x1, 0.5), "height": y2 - y1})
 
-    def drawn(self, title: str, description: str, marks: Sequence[Node], legend: Sequence[Node] = ()) -> Node:
+    def drawn(
+        self, title: str, description: str, marks: Sequence[Node], legend: Sequence[Node] = (), caption: str = ""
+    ) -> Node:
         """The picture with its grid and axes.
 
         Args:
@@ -151,6 +162,7 @@ class Picture:
             description: what a reader who does not see it must know.
             marks: what is drawn.
             legend: what stands below it.
+            caption: what stands below that; by default the description.
 
         Returns:
             A figure of HTML.
@@ -164,8 +176,9 @@ class Picture:
             *marks,
             *self._labels(),
         )
-        caption = element("figcaption", {}, element("strong", {}, title + ". "), description)
-        return element("figure", {}, picture, *legend, caption)
+        title = title if title.endswith("?") else f"{title}."
+        below = element("figcaption", {}, element("strong", {}, f"{title} "), caption or description)
+        return element("figure", {}, picture, *legend, below)
 
     def _grid(self) -> list[Node]:
         """The ticks, and lines across the picture."""
@@ -176,7 +189,7 @@ class Picture:
             marks.append(element("text", {"x": LEFT - 6, "y": place + 4, "text-anchor": "end"}, text))
         ticks = self.x.ticks()
         room = (WIDTH - LEFT - RIGHT) / max(len(ticks), 1)
-        every = math.ceil(max((len(text) for _, text in ticks), default=1) * LETTER_WIDTH / room)
+        every = math.ceil(max((len(text) + 1 for _, text in ticks), default=1) * LETTER_WIDTH / room)
         for value, text in ticks[::every]:
             place = self.at(value, self.y.low)[0]
             marks.append(element("line", {"class": "grid", "x1": place, "y1": TOP, "x2": place, "y2": bottom}))

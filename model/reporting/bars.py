@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from model.reporting.elements import Node, element, table
 
-LENGTH, THICKNESS, GAP = 200.0, 10.0, 3.0
+LENGTH, THICKNESS, GAP = 200.0, 11.0, 4.0
 
 
 def bar_table(
@@ -14,7 +14,7 @@ def bar_table(
     header: Sequence[str],
     names: Sequence[str],
     values: Sequence[Sequence[float]],
-    texts: Sequence[Sequence[str]],
+    texts: Sequence[Sequence[Node]],
 ) -> Node:
     """A table with bars.
 
@@ -39,6 +39,24 @@ def bar_table(
     span = (high - low) or 1.0
     rows = [[name, _bars(row, low, span), *more] for name, row, more in zip(names, values, texts, strict=True)]
     return table(caption, header, rows, numeric=range(2, len(header)))
+
+
+def stacked(texts: Sequence[str]) -> Node:
+    """Several texts in a cell, each beside its bar.
+
+    Args:
+        texts: one for each bar.
+
+    Returns:
+        The texts, one below the other.
+
+    Example:
+        >>> from xml.etree.ElementTree import Element
+        >>> made = stacked(["1", "2"])
+        >>> isinstance(made, Element) and [line.text for line in made]
+        ['1', '2']
+    """
+    return element("span", {"class": "stack"}, *(element("span", {}, text) for text in texts))
 
 
 def _bars(values: Sequence[float], low: float, span: float) -> Node:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from model.evaluation.reliability import Bin, Pair
 from model.evaluation.training_record import LossPoint
 from model.reporting.axes import Axis, Picture, axis_around, histogram, legend
 from model.reporting.elements import Node
-from model.reporting.number_text import number_text
+from model.reporting.number_text import fixed_text, number_text
 from model.reporting.partial_dependence import Dependence
 from model.tables.columns import ColumnSpec
-from model.tables.date_columns import DateColumn
+from model.tables.date_columns import SECONDS_PER_DAY, DateColumn
 from model.tables.date_spelling import describe_date
 
+# The histogram below a curve takes this share of its height.
 RESIDUAL_BINS, HISTOGRAM_SHARE = 25, 0.2
+# Dates over so many days are written without a time.
+DAYS_WITHOUT_TIME = 5
 # The smallest and the largest radius of a dot that stands for several rows.
 SMALLEST_DOT, LARGEST_DOT = 2.5, 7.0
 
@@ -139,73 +141,98 @@ def dependence_chart(dependence: Dependence, spec: ColumnSpec, label: str, is_pr
         >>> isinstance(made, Element) and len(made.findall(".//polyline"))
         1
     """
-    points, means = dependence.points.tolist(), dependence.means
-    text_of = point_text(spec)
+    points = dependence.points.tolist()
+    text_of = point_text(spec, points[-1] - points[0])
     across = Axis(points[0], points[-1], dependence.name, text_of if isinstance(spec, DateColumn) else None)
-    up = axis_around(means.ravel().tolist(), label)
+    up = axis_around(dependence.means.ravel().tolist(), label)
     if is_probability:
         up = Axis(max(up.low, 0.0), min(up.high, 1.0), label)
-    # The histogram stands below the curves.
     floor = up.low - HISTOGRAM_SHARE * (up.high - up.low)
     picture = Picture(across, Axis(floor, up.high, label, first_tick=up.low))
-    width, most = (points[-1] - points[0]) / len(dependence.counts), max(dependence.counts.max(), 1)
-    marks = [
+    marks = _columns_below(picture, dependence.counts.tolist(), up.low)
+    marks += [picture.curve(f"series-{index}", points, each.tolist()) for index, each in enumerate(dependence.means.T)]
+    words = dependence_text(dependence, [text_of(point) for point in points], is_probability)
+    gray = "The gray columns at the bottom show how many rows have which value."
+    title = f"How predictions change with {dependence.name}"
+    if len(dependence.outputs) == 1:
+        return picture.drawn(title, f"{words} {gray}", marks)
+    return picture.drawn(title, f"{words} {gray}", marks, [legend(dependence.outputs)], caption=gray)
+
+
+def _columns_below(picture: Picture, counts: Sequence[int], top: float) -> list[Node]:
+    """A histogram between the bottom of a picture and a number of its vertical axis."""
+    low, floor, most = picture.x.low, picture.y.low, max(*counts, 1)
+    width, height = (picture.x.high - low) / len(counts), 0.9 * (top - floor)
+    return [
         picture.column(
-            "histogram",
-            points[0] + index * width,
-            points[0] + (index + 1) * width,
-            floor,
-            floor + (up.low - floor) * 0.9 * count / most,
+            "histogram", low + index * width, low + (index + 1) * width, floor, floor + height * count / most
         )
-        for index, count in enumerate(dependence.counts.tolist())
+        for index, count in enumerate(counts)
     ]
-    marks += [picture.curve(f"series-{index}", points, each.tolist()) for index, each in enumerate(means.T)]
-    description = dependence_text(dependence, [text_of(point) for point in points])
-    names = [legend(dependence.outputs)] if len(dependence.outputs) > 1 else []
-    gray = " The gray columns at the bottom show how many rows have which value."
-    return picture.drawn(f"How predictions change with {dependence.name}", description + gray, marks, names)
 
 
-def point_text(spec: ColumnSpec) -> Callable[[float], str]:
+def point_text(spec: ColumnSpec, span: float) -> Callable[[float], str]:
     """How the values of a column of numbers or dates are written.
 
     Args:
         spec: of the column.
+        span: between the first and the last of the values; of dates in seconds.
 
     Returns:
-        A function from a value to its text.
+        A function from a value to its text. In a span of several days, dates have no time.
 
     Example:
-        >>> point_text(DateColumn("ymd"))(86400.0)
-        '1970-01-02'
+        >>> point_text(DateColumn("ymd"), 1e7)(90000.0), point_text(DateColumn("ymd"), 1e4)(90000.0)
+        ('1970-01-02', '1970-01-02 01:00')
     """
-    return partial(describe_date, style=spec.style) if isinstance(spec, DateColumn) else number_text
+    if not isinstance(spec, DateColumn):
+        return number_text
+    unit = SECONDS_PER_DAY if span >= DAYS_WITHOUT_TIME * SECONDS_PER_DAY else 60
+    return lambda seconds: describe_date(seconds // unit * unit, spec.style)
 
 
-def dependence_text(dependence: Dependence, points: Sequence[str]) -> str:
+def dependence_text(dependence: Dependence, points: Sequence[str], is_probability: bool) -> str:
     """A partial dependence in words.
 
     Args:
         dependence: on a column.
         points: the text of each point.
+        is_probability: whether the means are probabilities.
 
     Returns:
-        For each curve where it begins and ends, and where it is lowest and highest.
+        For each curve where it is lowest and highest.
 
     Example:
         >>> import numpy as np
         >>> curve = Dependence("age", np.array([1.0, 2.0]), (), ("yes",), np.array([[0.2], [0.4]]), np.array([3, 1]))
-        >>> dependence_text(curve, ["1", "2"])
+        >>> dependence_text(curve, ["1", "2"], True)
         'Mean prediction of yes: lowest, 0.200, at 1; highest, 0.400, at 2.'
     """
     sentences = []
     for name, curve in zip(dependence.outputs, dependence.means.T, strict=True):
         low, high = int(curve.argmin()), int(curve.argmax())
+        ends = [mean_text(curve[index], is_probability) for index in (low, high)]
         sentences.append(
-            f"Mean prediction of {name}: lowest, {number_text(curve[low])}, at {points[low]}; "
-            f"highest, {number_text(curve[high])}, at {points[high]}."
+            f"Mean prediction of {name}: lowest, {ends[0]}, at {points[low]}; highest, {ends[1]}, at {points[high]}."
         )
     return " ".join(sentences)
+
+
+def mean_text(mean: float, is_probability: bool) -> str:
+    """A mean prediction.
+
+    Args:
+        mean: any number.
+        is_probability: whether it is a probability.
+
+    Returns:
+        A probability with three decimals, or a number with three digits.
+
+    Example:
+        >>> mean_text(0.01234, True), mean_text(0.01234, False)
+        ('0.012', '0.0123')
+    """
+    return fixed_text(mean, 3) if is_probability else number_text(mean)
 
 
 def loss_chart(losses: Sequence[LossPoint]) -> Node:
@@ -227,7 +254,7 @@ def loss_chart(losses: Sequence[LossPoint]) -> Node:
     training = [(float(each.epoch), each.training) for each in losses]
     curves = [training, held_out] if held_out else [training]
     up = axis_around([loss for curve in curves for _, loss in curve], "loss", from_zero=True)
-    picture = Picture(Axis(training[0][0], training[-1][0], "epoch"), up)
+    picture = Picture(Axis(training[0][0], training[-1][0], "epoch", whole=True), up)
     names = ["rows that are learned from", "rows held out"][: len(curves)]
     marks = [picture.curve(f"series-{index}", *zip(*curve, strict=True)) for index, curve in enumerate(curves)]
     ends = ", ".join(

@@ -8,11 +8,11 @@ import numpy as np
 
 from model.checkpoint import Checkpoint
 from model.reporting.axes import legend
-from model.reporting.bars import bar_table
-from model.reporting.charts import dependence_chart, dependence_text
+from model.reporting.bars import bar_table, stacked
+from model.reporting.charts import dependence_chart, dependence_text, mean_text
 from model.reporting.elements import Node, element, shorten, table
 from model.reporting.findings import Findings
-from model.reporting.number_text import count_text, fixed_text, number_text, percent_text
+from model.reporting.number_text import count_text, number_text, percent_text
 from model.reporting.partial_dependence import MAX_CLASSES, MAX_ROWS, Dependence
 from model.tasks import TASKS
 
@@ -121,18 +121,17 @@ def _dependence(checkpoint: Checkpoint, dependence: Dependence) -> Node:
     if not dependence.categories:
         spec = checkpoint.column_specs[checkpoint.columns.index(dependence.name)]
         return dependence_chart(dependence, spec, label, bool(checkpoint.classes))
-    means = dependence.means.tolist()
+    means, are_probabilities = dependence.means.tolist(), bool(checkpoint.classes)
     texts = [
-        [" / ".join(fixed_text(each, 3) if checkpoint.classes else number_text(each) for each in row), f"{count:,}"]
+        [stacked([mean_text(mean, are_probabilities) for mean in row]), f"{count:,}"]
         for row, count in zip(means, dependence.counts.tolist(), strict=True)
     ]
-    rest = f" {count_text(dependence.left_out, 'rarer text')} not shown." if dependence.left_out else ""
     names = [shorten(name, 30) for name in dependence.categories]
-    title = f"How predictions change with {dependence.name}"
-    bars = bar_table(
-        f"{label}, by {dependence.name}", [shorten(dependence.name, 30), "", "mean", "rows"], names, means, texts
-    )
+    header = [shorten(dependence.name, 30), "", "mean", "rows"]
+    bars = bar_table(f"{label}, by {dependence.name}", header, names, means, texts)
     below = [legend(dependence.outputs)] if len(dependence.outputs) > 1 else []
-    sentence = dependence_text(dependence, names) + rest
-    caption = element("figcaption", {}, element("strong", {}, title + ". "), sentence)
+    words = dependence_text(dependence, names, are_probabilities) if len(dependence.outputs) == 1 else ""
+    rest = f" {count_text(dependence.left_out, 'rarer text')} not shown." if dependence.left_out else ""
+    title = f"How predictions change with {dependence.name}."
+    caption = element("figcaption", {}, element("strong", {}, title), f" {words}{rest}")
     return element("figure", {}, bars, *below, caption)

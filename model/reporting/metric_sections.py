@@ -43,6 +43,8 @@ def verdict(findings: Findings) -> tuple[str, bool]:
     ends = measured.evaluation.intervals.get(score)
     interval = f" (90 % interval {_interval_text(ends, decimals)})" if ends else ""
     compared = f"its {score} is {value}{interval}, and that of the baseline is {other}"
+    if findings.rows.are_learned and not findings.checkpoint.training.held_out:
+        return f"On rows that the network has learned from, {compared}; nothing is known of other rows.", False
     if found >= baseline:
         return f"The network is not better than the baseline: {compared}.", False
     less = (

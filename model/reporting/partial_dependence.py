@@ -112,8 +112,9 @@ def dependence_on(predictor: Predictor, values: Float[np.ndarray, "rows columns"
     if len(points) < 2:
         return None
     means = partial_dependence(predictor, rows, column, points)
-    outputs, chosen = _outputs(checkpoint, means)
-    return Dependence(name, points, categories, outputs, chosen, counts, left_out)
+    outputs, chosen = _outputs(checkpoint, np.asarray(predictor.predict(rows).mean))
+    curves = means[:, chosen] if means.ndim > 1 else means[:, None]
+    return Dependence(name, points, categories, outputs, curves, counts, left_out)
 
 
 def evenly_spaced_rows(values: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "chosen columns"]:
@@ -167,12 +168,12 @@ def _category_text(spec: CategoricalColumn, point: float) -> str:
     return "(rare texts)" if spec.is_pooled and point == len(spec.categories) else "(never seen in training)"
 
 
-def _outputs(checkpoint: Checkpoint, means: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
-    """What the curves are of, and [points, outputs] their values."""
+def _outputs(checkpoint: Checkpoint, predictions: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+    """What the curves are of, and of several classes the indices of those that are likeliest on average."""
     if not TASKS[checkpoint.task].has_classes:
-        return (checkpoint.target,), means[:, None]
+        return (checkpoint.target,), np.zeros(0, int)
     names = tuple(map(str, checkpoint.classes))
-    if means.ndim == 1:
-        return names[1:], means[:, None]
-    likeliest = np.sort(np.argsort(-means.mean(axis=0), kind="stable")[:MAX_CLASSES])
-    return tuple(names[index] for index in likeliest), means[:, likeliest]
+    if predictions.ndim == 1:
+        return names[1:], np.zeros(0, int)
+    likeliest = np.sort(np.argsort(-predictions.mean(axis=0), kind="stable")[:MAX_CLASSES])
+    return tuple(names[index] for index in likeliest), likeliest

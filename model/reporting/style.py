@@ -69,6 +69,7 @@ svg .series-4 { stroke: var(--c4); stroke-dasharray: 1 3; }
 .figures table { width: 100%; }
 .figures .bars { width: clamp(4rem, 12vw, 9rem); }
 .figures th { max-width: 12rem; }
+.stack span { display: block; font-size: .8rem; line-height: 15px; }
 .swatch { width: 26px; height: 12px; margin-right: .4rem; vertical-align: middle; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.25rem; max-width: 52rem; }
 dt { color: var(--soft); }
