@@ -118,10 +118,15 @@ def _dependence(checkpoint: Checkpoint, dependence: Dependence) -> Node:
     label = f"mean {checkpoint.target}"
     if checkpoint.classes:
         label = f"mean probability of {dependence.outputs[0]}" if checkpoint.task == "binary" else "mean probability"
-    if not dependence.categories:
-        spec = checkpoint.column_specs[checkpoint.columns.index(dependence.name)]
-        return dependence_chart(dependence, spec, label, bool(checkpoint.classes))
-    means, are_probabilities = dependence.means.tolist(), bool(checkpoint.classes)
+    if dependence.categories:
+        return _category_bars(dependence, label, bool(checkpoint.classes))
+    spec = checkpoint.column_specs[checkpoint.columns.index(dependence.name)]
+    return dependence_chart(dependence, spec, label, bool(checkpoint.classes))
+
+
+def _category_bars(dependence: Dependence, label: str, are_probabilities: bool) -> Node:
+    """The partial dependence on a column of texts, as bars. label: what the means are of."""
+    means = dependence.means.tolist()
     texts = [
         [stacked([mean_text(mean, are_probabilities) for mean in row]), f"{count:,}"]
         for row, count in zip(means, dependence.counts.tolist(), strict=True)
@@ -129,9 +134,9 @@ def _dependence(checkpoint: Checkpoint, dependence: Dependence) -> Node:
     names = [shorten(name, 30) for name in dependence.categories]
     header = [shorten(dependence.name, 30), "", "mean", "rows"]
     bars = bar_table(f"{label}, by {dependence.name}", header, names, means, texts)
-    below = [legend(dependence.outputs)] if len(dependence.outputs) > 1 else []
-    words = dependence_text(dependence, names, are_probabilities) if len(dependence.outputs) == 1 else ""
+    is_single = len(dependence.outputs) == 1
+    words = dependence_text(dependence, names, are_probabilities) if is_single else ""
     rest = f" {count_text(dependence.left_out, 'rarer text')} not shown." if dependence.left_out else ""
-    title = f"How predictions change with {dependence.name}."
-    caption = element("figcaption", {}, element("strong", {}, title), f" {words}{rest}")
-    return element("figure", {}, bars, *below, caption)
+    title = element("strong", {}, f"How predictions change with {dependence.name}.")
+    below = [] if is_single else [legend(dependence.outputs)]
+    return element("figure", {}, bars, *below, element("figcaption", {}, title, f" {words}{rest}"))

@@ -238,6 +238,48 @@ def test_rows_that_training_left_out_or_kept_together_are_known_too(
     assert "of 9 values of patient" in page.text
 
 
+def write_passengers(path: Path, seed: int) -> pl.DataFrame:
+    """Two classes, of which each row's chance is known."""
+    rng = np.random.default_rng(seed)
+    age = rng.uniform(0, 80, 120)
+    survived = np.where(rng.uniform(size=120) < 1 / (1 + np.exp(age / 10 - 4)), "yes", "no")
+    frame = pl.DataFrame({"age": age, "deck": rng.choice(["A", "B"], 120), "survived": survived})
+    frame.write_csv(path)
+    return frame
+
+
+def test_two_classes_are_measured_with_the_threshold_of_the_checkpoint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_passengers(tmp_path / "t.csv", seed=0)
+    frame = write_passengers(tmp_path / "new.csv", seed=1)
+    checkpoint = train(tmp_path / "t.csv", "survived", tmp_path / "t.safetensors", threshold=0.3)
+    page = write_report(capsys, tmp_path / "t.safetensors", tmp_path / "new.csv", tmp_path / "report.html")
+    values = values_of_frame(checkpoint.columns, checkpoint.column_specs, frame)
+    probability = Predictor(checkpoint).predict(values).mean.astype(float)
+    is_one, label = frame["survived"].to_numpy() == "yes", probability >= 0.3
+    counts = [[int((label[is_one == row] == column).sum()) for column in (False, True)] for row in (False, True)]
+    confusion = page.table("survived ↓")
+    assert [[int(cell) for cell in row[:2]] for row in confusion.values()] == counts
+    log_loss = -np.log(np.where(is_one, probability, 1 - probability)).mean()
+    share = is_one.mean()
+    baseline = -(share * np.log(share) + (1 - share) * np.log(1 - share))
+    assert page.table("metric")["log loss"][0] == f"{log_loss:.3f}"
+    assert page.table("metric")["log loss"][2] == f"{baseline:.3f}"
+    assert "The network is better than the baseline: its log loss is " in page.text
+    assert f"it is {100 * (1 - log_loss / baseline):.0f} % smaller" in page.text
+    assert "The label is yes from a probability of 0.300 on." in page.text
+
+
+def test_rows_that_were_learned_from_prove_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_passengers(tmp_path / "t.csv", seed=0)
+    train(tmp_path / "t.csv", "survived", tmp_path / "t.safetensors", validation=0.0, folds=1)
+    page = write_report(capsys, tmp_path / "t.safetensors", tmp_path / "t.csv", tmp_path / "report.html")
+    assert "On rows that the network has learned from, its log loss is" in page.text
+    assert "none of them were held out" in page.text
+    assert "verdict good" not in [each.get("class") for each in page.attributes]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
