@@ -69,7 +69,7 @@ def importance_section(findings: Findings) -> Node:
         "the column no longer says anything; the mean of five shuffles, and ± their standard deviation. The gradient "
         "is the mean absolute change of the prediction for each interquartile range of a column of numbers."
     )
-    learned = " The networks have learned these rows; that changes the order of the columns little." * (
+    learned = " The networks have learned from most of these rows, so this says what they use." * (
         findings.rows.are_learned
     )
     bars = bar_table(
