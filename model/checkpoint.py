@@ -18,11 +18,11 @@ from model.checkpoint_format import (
     FormatError,
     MembersRecord,
     Metadata,
-    TrainingRecord,
     deserialize,
     serialize,
 )
 from model.ensembles import Ensemble
+from model.evaluation.training_record import TrainingRecord
 from model.messages import RefusalError, describe_error, join_names, refusal_sentence
 from model.network import Network, Params
 from model.tables.columns import IDENTITY, ColumnSpecs, NumericColumn

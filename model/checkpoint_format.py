@@ -16,11 +16,8 @@ import numpy as np
 import safetensors.numpy
 
 from model.ensembles import Ensemble, Members
-from model.evaluation.intervals import Interval
-from model.evaluation.reliability import Bin
-from model.hyperparameters import Hyperparameters
+from model.evaluation.training_record import TrainingRecord
 from model.messages import quote
-from model.metrics import Metrics
 from model.network import Layer, Network, Params
 from model.tables.bins import make_bins
 from model.tables.columns import CategoricalColumn, ColumnSpecs, NumericColumn, count_inputs
@@ -46,45 +43,6 @@ class FormatError(ValueError):
     def __init__(self, expected: str, found: str) -> None:
         super().__init__(f"expected {expected}, found {found}")
         self.expected, self.found = expected, found
-
-
-class TrainingRecord(Hyperparameters, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How the parameters came about: the hyperparameters, and what training with them led to.
-
-    Attributes:
-        table: the name of what the network was trained on.
-        epoch: how many epochs were done.
-        loss: of the best restart; the validation loss if rows were held out.
-        seed: of the random key.
-        solved: how many restarts predict every row of a truth table right.
-        rows: how many rows the table has, without those that were dropped.
-        held_out: how many of them were held out.
-        split: which rows were held out, in words; empty for a truth table.
-        dropped: how many rows had no target.
-        table_digest: SHA-256 of the table; empty for a truth table.
-        metrics: of the rows held out; if there are none, of at most 10,000 rows that were learned from.
-        baseline: the metrics of a guess that knows only the targets, on the same rows.
-        intervals: the 90 % intervals of metrics.
-        confusion: for each class the number of these rows with each label; empty without classes, or with more than
-            100.
-        bins: these rows by their predictions, next to what was true.
-    """
-
-    table: str
-    epoch: int
-    loss: float
-    seed: int
-    solved: int = 0
-    rows: int = 0
-    held_out: int = 0
-    split: str = ""
-    dropped: int = 0
-    table_digest: str = ""
-    metrics: Metrics = msgspec.field(default_factory=dict)
-    baseline: Metrics = msgspec.field(default_factory=dict)
-    intervals: dict[str, Interval] = msgspec.field(default_factory=dict)
-    confusion: tuple[tuple[int, ...], ...] = ()
-    bins: tuple[Bin, ...] = ()
 
 
 class _Version(msgspec.Struct):

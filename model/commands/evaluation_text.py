@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from model.checkpoint import Checkpoint
-from model.checkpoint_format import TrainingRecord
 from model.evaluation.thresholds import mistake_costs
+from model.evaluation.training_record import TrainingRecord
 from model.messages import align_columns
 
 # More classes than these make no table: the most frequent mistakes are listed instead.

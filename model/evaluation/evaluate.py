@@ -9,7 +9,7 @@ from jaxtyping import Float, Num
 
 from model.evaluation.intervals import Interval, metric_intervals
 from model.evaluation.labels import confusion_matrix
-from model.evaluation.reliability import Bin, reliability_bins
+from model.evaluation.reliability import Bin, Pair, reliability_bins, sample_pairs
 from model.evaluation.thresholds import Threshold, choose_threshold
 from model.metrics import metrics
 from model.tasks import DEFAULT_THRESHOLD, TASKS
@@ -25,6 +25,7 @@ class Evaluation:
         intervals: the 90 % intervals of metrics, see `metric_intervals`.
         confusion: for each class the number of its rows with each label; empty without classes, or with more than 100.
         bins: rows with similar predictions, see `reliability_bins`.
+        pairs: predictions of a regression next to what was true, see `sample_pairs`.
     """
 
     threshold: float = DEFAULT_THRESHOLD
@@ -32,6 +33,7 @@ class Evaluation:
     intervals: dict[str, Interval] = field(default_factory=dict)
     confusion: tuple[tuple[int, ...], ...] = ()
     bins: tuple[Bin, ...] = ()
+    pairs: tuple[Pair, ...] = ()
 
 
 def evaluate(
@@ -73,4 +75,5 @@ def evaluate(
         intervals={name: intervals[name] for name in measured if name in intervals},
         confusion=confusion,
         bins=reliability_bins(task, predictions, y, weights),
+        pairs=sample_pairs(task, predictions, y),
     )

@@ -14,6 +14,11 @@ from model.tasks import TASKS
 MAX_BINS = 10
 # A bin of a regression has at least so many rows, if there are as many.
 MIN_BIN_ROWS = 5
+# A plot of numbers against numbers shows at most so many rows.
+MAX_PAIRS = 300
+
+# A prediction and the target, both in the target's own unit.
+Pair = tuple[float, float]
 
 
 class Bin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,3 +86,27 @@ def _number_bin(predictions: np.ndarray, y: np.ndarray, weights: np.ndarray) -> 
     means: Sequence[float] = [float(np.average(each, weights=weights)) for each in (predictions, y)]
     ends = np.quantile(y, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], weights=weights, method="inverted_cdf")
     return Bin(len(y), *means, *ends.tolist())
+
+
+def sample_pairs(
+    task: str, predictions: Float[np.ndarray, "rows *classes"], y: Num[np.ndarray, " rows"]
+) -> tuple[Pair, ...]:
+    """Predictions of a regression next to what was true, of at most 300 rows at equal distances.
+
+    Args:
+        task: binary, multiclass or regression.
+        predictions: [rows] or [rows, classes], as `predict` returns them.
+        y: [rows], as `loss` takes it.
+
+    Returns:
+        The pairs; none with classes.
+
+    Example:
+        >>> sample_pairs("regression", np.array([1.5, 2.0]), np.array([1.0, 2.5]))
+        ((1.5, 1.0), (2.0, 2.5))
+    """
+    if TASKS[task].has_classes or not len(y):
+        return ()
+    rows = np.linspace(0, len(y) - 1, min(len(y), MAX_PAIRS)).round().astype(int)
+    predicted, actual = (np.asarray(each, np.float64)[rows].tolist() for each in (predictions, y))
+    return tuple(zip(predicted, actual, strict=True))

@@ -22,9 +22,9 @@ TRAIN_ALL_ROWS = ("train", "xor", "--restarts", "70", "--optimizer", "momentum")
 
 
 def assert_same_training(first: Path, second: Path) -> None:
-    """Check that two checkpoints have the same parameters and the same state, bit for bit."""
+    """Check that two checkpoints have the same networks and the same state, bit for bit."""
     one, other = load(first), load(second)
-    assert same_bits((one.params, one.state), (other.params, other.state))
+    assert same_bits((one.ensemble, one.state), (other.ensemble, other.state))
 
 
 @pytest.mark.slow

@@ -179,13 +179,23 @@ def test_a_regression_and_a_binary_target_are_learned_checked_and_served(tmp_pat
     pl.DataFrame({"a": a, "price": price, "sold": np.where(a > 0, "yes", "no")}).write_parquet(tmp_path / "t.parquet")
     answers = {}
     for target, drop in (("price", "sold"), ("sold", "price")):
-        options = ("--target", target, "--drop", drop, *QUICK_TRAINING, "--out", f"{target}.safetensors")
+        options = (
+            "--target",
+            target,
+            "--drop",
+            drop,
+            *QUICK_TRAINING,
+            "--epochs",
+            "200",
+            "--out",
+            f"{target}.safetensors",
+        )
         run = nudge("train", "t.parquet", *options)
         assert run.returncode == 0, run.stderr
         app = create_app({"NUDGE_CHECKPOINTS": str(tmp_path), "NUDGE_MODEL": target})
         answers[target] = app.test_client().get("/predict?a=1.5").get_json()
     assert answers["price"]["prediction"] == pytest.approx(1075, abs=15)
-    assert list(answers["price"]) == ["prediction", "spread", "model", "version"]
+    assert list(answers["price"]) == ["prediction", "spread", "interval", "model", "version"]
     assert answers["sold"]["label"] == "yes"
     assert 0.5 < answers["sold"]["prediction"] <= 1
     check = nudge("check", "price.safetensors")
