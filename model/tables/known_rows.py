@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from model.tables.columns import ColumnSpecs, NumericColumn, encode
+from model.tables.columns import ColumnSpecs, NumericColumn
+from model.tables.encoding import encode
 from model.tables.errors import TableError, naming_file
 from model.tables.file_patterns import Paths, describe_paths
 from model.tables.further_rows import check_kind, values_of_frame
