@@ -187,8 +187,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
     def _predict(self, X: Any) -> np.ndarray:
         checks.check_is_fitted(self)
         inputs = self._inputs(_columns(self, X, reset=False))
-        mean = predict_rows(self.ensemble_, inputs, self.temperature_).mean
-        return np.asarray(mean, np.float64)
+        return np.asarray(predict_rows(self.ensemble_, inputs, self.temperature_).mean, np.float64)
 
 
 def _columns(estimator: _Estimator, X: Any, *, reset: bool) -> list[pl.Series]:

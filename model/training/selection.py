@@ -64,15 +64,20 @@ def select(run: EnsembleRun, states: States, losses: Float[np.ndarray, " restart
     """
     kept = _kept(run, losses)
     trained = [part.trained_params(state) for part, state in zip(run.parts, states, strict=True)]
-    task, temperature = run.table.task, 1.0
+    task = run.table.task
     everything = _held_out_logits(run, trained, kept)
     found = [(candidate, _only(everything, candidate)) for candidate in _candidates(run, kept)]
     chosen, held_out = min(found, key=lambda each: _loss(each[1], task))
-    if held_out:
-        *_, z, y, weights = zip(*held_out, strict=True)
-        temperature = fit_temperature(z, y, task, weights)
+    temperature = _temperature(held_out, task)
     rows, predictions = _in_order(held_out, task, temperature)
     return Selection(chosen, ensemble_of(run, trained, chosen), temperature, rows, predictions)
+
+
+def _temperature(held_out: Sequence[_HeldOut], task: str) -> float:
+    if not held_out:
+        return 1.0
+    *_, z, y, weights = zip(*held_out, strict=True)
+    return fit_temperature(z, y, task, weights)
 
 
 def _candidates(run: EnsembleRun, kept: np.ndarray) -> list[np.ndarray]:
