@@ -23,7 +23,7 @@ OPTIONS = ("--categorical", "store", "--numeric", "dose", "--missing", "age=-999
 
 def test_the_options_are_kept_by_the_checkpoint_and_hold_in_all_ways_to_predict(tmp_path: Path, nudge: Nudge) -> None:
     (tmp_path / "table.csv").write_text(TEXT)
-    run = nudge("train", "table.csv", "--target", "y", *OPTIONS, "--epochs", "20", "--restarts", "2")
+    run = nudge("train", "table.csv", "--target", "y", *OPTIONS, "--fast", "--epochs", "20", "--restarts", "2")
     assert run.returncode == 0, run.stderr
     assert "Note: '-999' in age is read as missing, in 14 rows.\n" in run.stdout
     assert "Note: 'n.b.' in dose is read as missing, in 30 rows.\n" in run.stdout

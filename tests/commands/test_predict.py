@@ -188,7 +188,7 @@ def test_numbers_are_understood_as_the_file_of_training_wrote_them(tmp_path: Pat
     ]
     lines = "".join(f"{length};{price};{'Yes' if is_good else 'no'}\n" for length, price, is_good in rows)
     (tmp_path / "table.csv").write_text(f"Länge;Preis;gut\n{lines}", encoding="cp1252")
-    trained = nudge("train", "table.csv", "--target", "gut", "--epochs", "20")
+    trained = nudge("train", "table.csv", "--target", "gut", "--fast", "--epochs", "20")
     assert trained.returncode == 0, trained.stderr
     notes = (
         "\nNote: read as Windows-1252.\n"
@@ -219,7 +219,7 @@ def test_dates_are_understood_as_the_file_of_training_wrote_them(tmp_path: Path,
     days = [(f"{1 + index % 28}.{1 + index // 28}.2024", f"{index % 24}:30", index % 7 > 2) for index in range(80)]
     rows = "".join(f"{day},{time},{is_good}\n" for day, time, is_good in days)
     (tmp_path / "table.csv").write_text(f"day,time,good\n{rows}")
-    trained = nudge("train", "table.csv", "--target", "good", "--epochs", "20")
+    trained = nudge("train", "table.csv", "--target", "good", "--fast", "--epochs", "20")
     assert trained.returncode == 0, trained.stderr
     assert "Note: '1.1.2024' in day is read as 2024-01-01.\n" in trained.stdout
     (tmp_path / "new.csv").write_text("day,time\n28.2.2024,9:30\n2024-02-28,09:30 AM\n")
@@ -251,6 +251,6 @@ def test_importance_reads_a_target_as_training_did(tmp_path: Path, nudge: Nudge)
     )
     (tmp_path / "table.csv").write_text(f"x,price,good\n{rows}")
     for target in ("price", "good"):
-        assert nudge("train", "table.csv", "--target", target, "--epochs", "5").returncode == 0
+        assert nudge("train", "table.csv", "--target", target, "--fast", "--epochs", "5").returncode == 0
         found = nudge("importance", "checkpoints/table.safetensors", "table.csv")
         assert found.returncode == 0, found.stderr

@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
+from model import save
 from tests.conftest import Nudge
+from tests.examples import checkpoint_of, with_bins
 
 
 def test_show_prints_how_a_truth_table_was_learned(nudge: Nudge, checkpoints: Path) -> None:
@@ -16,9 +18,18 @@ def test_show_prints_how_a_truth_table_was_learned(nudge: Nudge, checkpoints: Pa
 def test_show_prints_the_columns_and_the_rows_of_a_file(animals_checkpoint: str, nudge: Nudge) -> None:
     printed = nudge("show", animals_checkpoint).stdout
     for line in (
-        r"size, cm +number +\S+ to \S+ +\(x - \S+\) / \S+ +2 +in training",
+        r"size, cm +number +\S+ to \S+ +3 asinh\(\(x - \S+\) / \S+\) +2 +in training",
         r"wild +boolean +false, true +one-hot +2 +answered with a note",
         r"constant +number +7 to 7 +constant, not used +1 +answered with a note",
         r"rows +\d+, of which \d+ were held out; \d+ had no target",
     ):
         assert re.search(f"^{line}$", printed, re.MULTILINE), line
+
+
+def test_show_prints_the_networks_of_each_encoding(nudge: Nudge, tmp_path: Path) -> None:
+    save(tmp_path / "x.safetensors", with_bins(checkpoint_of("binary")))
+    printed = nudge("show", "x.safetensors").stdout
+    assert re.findall(r"^network +(.*)$", printed, re.MULTILINE) == [
+        "6-3-1, tanh, binary, 25 parameters, 2 of them",
+        "9-3-1, tanh, binary, 34 parameters, sees bins, 2 of them",
+    ]

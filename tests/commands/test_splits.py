@@ -10,7 +10,7 @@ from model import load
 from tests.commands.examples import run_main
 from tests.conftest import Nudge
 
-QUICK = ("--target", "sick", "--hidden", "4", "--restarts", "2", "--ensemble", "1", "--epochs", "3")
+QUICK = ("--target", "sick", "--fast", "--hidden", "4", "--restarts", "2", "--ensemble", "1", "--epochs", "3")
 
 
 def rows(count: int, seed: int) -> str:

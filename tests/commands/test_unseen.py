@@ -37,7 +37,8 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("unseen")
     (folder / "table.csv").write_text(f"colour,x,day,y\n{ROWS}")
     table = read_table(folder / "table.csv", "y")
-    result = fit(default_network(table, (8,)), table, key=jax.random.key(0), epochs=20, restarts=2)
+    options = {"epochs": 20, "restarts": 2, "encodings": ("numbers",)}
+    result = fit(default_network(table, (8,)), table, key=jax.random.key(0), **options)
     (folder / "checkpoints").mkdir()
     save(folder / "checkpoints/table.safetensors", make_checkpoint(result, table, table_name="table.csv", seed=0))
     with (folder / "new.csv").open("w", newline="") as file:
@@ -104,7 +105,7 @@ def test_strict_training_and_strict_serving_refuse_them(
     message = "column colour: one of blue, green, red was expected, and 'violet' was found"
     settings = {"NUDGE_CHECKPOINTS": str(trained / "checkpoints"), "NUDGE_STRICT": "1"}
     assert create_app(settings).test_client().get("/predict", query_string=NEW[0]).get_json() == {"error": message}
-    nudge("train", "table.csv", "--target", "y", "--epochs", "2", "--restarts", "2", "--strict")
+    nudge("train", "table.csv", "--target", "y", "--fast", "--epochs", "2", "--restarts", "2", "--strict")
     del settings["NUDGE_STRICT"]
     client = create_app(settings).test_client()
     assert client.get("/predict", query_string=NEW[0]).get_json() == {"error": message}
@@ -129,5 +130,5 @@ def test_a_name_that_is_absent_stays_a_refusal(trained: Path) -> None:
 def test_added_columns_get_other_names_where_theirs_are_taken(trained: Path, nudge: Nudge) -> None:
     (trained / "new.csv").write_text("colour,x,day,notes,prediction\nred,1,2024-01-05,mine,0\n")
     run = nudge("predict", "checkpoints/table.safetensors", "new.csv")
-    assert run.stdout.splitlines()[0] == "colour,x,day,notes,prediction,prediction_2,spread,notes_2"
+    assert run.stdout.splitlines()[0] == "colour,x,day,notes,prediction,prediction_2,spread,lower,upper,notes_2"
     assert "Note: the added column notes is called notes_2, because the file has a column notes.\n" in run.stderr
