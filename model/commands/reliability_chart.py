@@ -33,11 +33,13 @@ def draw_reliability(checkpoint: Checkpoint) -> Figure:
     Example:
         >>> import numpy as np
         >>> from model.checkpoint import TrainingRecord
+        >>> from model.ensembles import Members
         >>> from model.network import Layer, Network
         >>> bins = (Bin(8, 0.2, 0.25, 0.1, 0.5), Bin(2, 0.9, 1.0, 0.4, 1.0))
         >>> record = TrainingRecord(table="ships.csv", epoch=1, loss=0.1, seed=0, rows=10, bins=bins)
         >>> params = [Layer(np.zeros((1, 1)), np.zeros(1))]
-        >>> figure = draw_reliability(Checkpoint(Network((1, 1)), params, ("age",), "survived", ("no", "yes"), record))
+        >>> ensemble = (Members(Network((1, 1)), params),)
+        >>> figure = draw_reliability(Checkpoint(ensemble, ("age",), "survived", ("no", "yes"), record))
         >>> [axes.get_ylabel() for axes in figure.axes]
         ['observed share of yes', 'rows']
     """

@@ -48,8 +48,8 @@ def table_from_columns(
 
     Example:
         >>> columns = [pl.Series("size", [1, 3]), pl.Series("room", [7, 8])]
-        >>> table_from_columns(columns, np.array([0, 1]), ("no", "yes"), categories={"room"}).x.tolist()
-        [[-1.0, 1.0, 0.0], [1.0, 0.0, 1.0]]
+        >>> table_from_columns(columns, np.array([0, 1]), ("no", "yes"), categories={"room"}).x.round(3).tolist()
+        [[0.0, 1.0, 0.0], [0.98..., 0.0, 1.0]]
     """
     read = [stored(columns.pop(0)) for _ in range(len(columns))]
     found = typed_frame(read, options=ColumnOptions(categorical=categories))

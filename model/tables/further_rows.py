@@ -109,8 +109,8 @@ def append_held_out(
         >>> from model.tables.table import table_from_arrays
         >>> table = table_from_arrays(np.array([[1.0], [3.0]]), np.array([10.0, 20.0]))
         >>> longer = append_held_out(table, np.array([[0.5]], np.float32), np.array([25.0]))
-        >>> longer.x[:, 0].tolist(), longer.y.tolist(), longer.held_out.tolist()
-        ([-1.0, 1.0, 0.5], [-1.0, 1.0, 2.0], [False, False, True])
+        >>> longer.x[:, 0].round(2).tolist(), longer.y.tolist(), longer.held_out.tolist()
+        ([0.0, 0.98..., 0.5], [-1.0, 1.0, 2.0], [False, False, True])
     """
     learned, rows = len(table.y), len(table.y) + len(y)
     inputs = table.x.shape[1]

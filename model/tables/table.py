@@ -195,7 +195,7 @@ def table_from_arrays(
     Example:
         >>> table = table_from_arrays(np.array([[1.0], [2.0], [3.0]]), np.array([0, 1, 1]), ("no", "yes"))
         >>> table.x.round(3).tolist(), table.columns, table.task
-        ([[-0.493...], [0.0], [0.493...]], ('x0',), 'binary')
+        ([[-0.49...], [0.0], [0.49...]], ('x0',), 'binary')
     """
     if task not in ("", *TASKS):
         raise ValueError(f"task must be one of {', '.join(TASKS)}, not {task!r}")

@@ -101,7 +101,7 @@ def draw_together(
     Example:
         >>> column = draw_together(np.exp(np.linspace(0, 8, 99)), NumericColumn(center=400.0, scale=700.0))
         >>> column.center, round(column.scale * column.knee), column.scaled(np.array([1e3, 1e6])).round(1).tolist()
-        (1.0, 54, [1.7, 4.7])
+        (1.0, 54, [2.4, 7.0])
     """
     end = 0.01 if np.average((values - scaling.center) ** 3, weights=weights) > 0 else 0.99
     center = float(quantiles(values, np.array([end]), weights)[0])
