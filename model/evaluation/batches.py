@@ -77,6 +77,8 @@ def predict_rows(
         A Prediction of NumPy arrays.
 
     Example:
+        >>> from model.ensembles import Members
+        >>> from model.network import Layer, Network
         >>> one = Members(Network((1, 1)), [Layer(np.zeros((1, 1)), np.zeros(1))])
         >>> predict_rows((one,), np.ones((3, 1))).mean.tolist()
         [0.5, 0.5, 0.5]
@@ -97,6 +99,8 @@ def logits_of_rows(ensemble: Ensemble, x: Float[np.ndarray, "rows inputs"]) -> F
         [members, rows] or [members, rows, outputs], a NumPy array.
 
     Example:
+        >>> from model.ensembles import Members
+        >>> from model.network import Layer, Network
         >>> one = Members(Network((1, 1)), [Layer(np.ones((1, 1)), np.zeros(1))])
         >>> logits_of_rows((one,), np.array([[2.0], [3.0]])).tolist()
         [[2.0, 3.0]]
