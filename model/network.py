@@ -197,6 +197,7 @@ def logits(params: Params, x: Num[Array, "rows columns"], network: Network) -> F
         ValueError: if params or x do not fit the network.
 
     Example:
+        >>> from model.training.initial_params import init_params
         >>> params = init_params(Network((2, 3, 1)), key=jax.random.key(0))
         >>> logits(params, jnp.zeros((4, 2)), Network((2, 3, 1))).shape
         (4,)
