@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import jax
@@ -26,6 +26,7 @@ from model.evaluation.thresholds import check_two_classes
 from model.hyperparameters import INITS, OPTIMIZERS, SCHEDULES, TARGET_SCALES, Hyperparameters
 from model.hyperparameters import replace as replace_hyperparameters
 from model.network import Network, parameter_count
+from model.tables.columns import NumericColumn
 from model.tables.file_patterns import describe_paths, stem_of_paths
 from model.tables.table import Table
 from model.training.defaults import (
@@ -183,6 +184,18 @@ def _settings(
     return network, hyperparameters
 
 
+class ResumePoint(NamedTuple):
+    """Where an earlier run stands: the arguments of `train` to go on from it.
+
+    Attributes:
+        resume: the leaves of its state, and its epoch.
+        target_scaling: of its target.
+    """
+
+    resume: tuple[tuple[np.ndarray, ...], int]
+    target_scaling: NumericColumn
+
+
 @dataclass(frozen=True)
 class TrainingJob:
     """What is trained on what, and where it is written.
@@ -203,16 +216,17 @@ class TrainingJob:
     seed: int
     out: Path
 
-    def train(self, resume: tuple[Any, int] | None) -> Iterator[Progress]:
+    def train(self, resume: ResumePoint | None) -> Iterator[Progress]:
         """The snapshots of training. Raises click.UsageError if it cannot be done."""
         options = msgspec.structs.asdict(self.hyperparameters)
         try:
-            return train_snapshots(self.network, self.table, key=jax.random.key(self.seed), resume=resume, **options)
+            before = {} if resume is None else resume._asdict()
+            return train_snapshots(self.network, self.table, key=jax.random.key(self.seed), **before, **options)
         except ValueError as error:
             raise click.UsageError(str(error)) from None
 
-    def resume_point(self) -> tuple[tuple[np.ndarray, ...], int] | None:
-        """The state and the epoch of the checkpoint that is there; None if there is none.
+    def resume_point(self) -> ResumePoint | None:
+        """Where the checkpoint that is there stands; None if there is none.
 
         Raises CheckpointError or click.UsageError if training cannot go on from it.
         """
@@ -223,7 +237,7 @@ class TrainingJob:
         epoch = before.training.epoch
         if epoch >= self.hyperparameters.epochs:
             raise click.UsageError(f"--resume: {self.out} has done {epoch:,} epochs; ask for more with --epochs")
-        return before.state, epoch
+        return ResumePoint((before.state, epoch), before.target_scaling)
 
     def _check_same(self, before: Checkpoint) -> None:
         record, settings = before.training, msgspec.structs.asdict(self.hyperparameters)
@@ -251,7 +265,7 @@ class TrainingJob:
 
 
 def _until_interrupted(
-    job: TrainingJob, start: tuple[Any, int] | None, show: ShowProgress, save_every: int | None
+    job: TrainingJob, start: ResumePoint | None, show: ShowProgress, save_every: int | None
 ) -> Result:
     """Train to the end, or to the end of the stretch in which Ctrl-C is pressed."""
     saved: int | None = None

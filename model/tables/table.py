@@ -99,6 +99,27 @@ class Table:
         return digest.hexdigest()
 
 
+def with_target_scaling(table: Table, scaling: NumericColumn) -> Table:
+    """A table with its target on another scale.
+
+    Args:
+        table: the table.
+        scaling: of the target.
+
+    Returns:
+        The same table if it has this scaling.
+
+    Example:
+        >>> table = table_from_arrays(np.zeros((2, 1)), np.array([1.0, 3.0]))
+        >>> with_target_scaling(table, NumericColumn(scale=2.0)).y.tolist()
+        [0.5, 1.5]
+    """
+    if scaling == table.target_scaling:
+        return table
+    values = table.target_scaling.unscale(table.y)
+    return replace(table, y=scaling.scaled(values).astype(np.float32), target_scaling=scaling)
+
+
 def rows_of(table: Table, rows: Int[np.ndarray, " chosen"]) -> Table:
     """A table with some of the rows.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +19,8 @@ from model.evaluation.thresholds import check_two_classes
 from model.hyperparameters import Hyperparameters
 from model.hyperparameters import replace as replace_hyperparameters
 from model.network import Network
-from model.tables.table import Table, rows_of
+from model.tables.columns import NumericColumn
+from model.tables.table import Table, rows_of, with_target_scaling
 from model.tables.target_scaling import draw_together, has_long_tail
 from model.tasks import DEFAULT_THRESHOLD, TASKS
 from model.training.defaults import default_hyperparameters
@@ -71,6 +73,7 @@ def train(
     key: Key[Array, ""],
     optimizer: str | optax.GradientTransformation | None = None,
     resume: tuple[Any, int] | None = None,
+    target_scaling: NumericColumn | None = None,
     stretch_seconds: float = STRETCH_SECONDS,
     **options: Any,
 ) -> Iterator[Progress]:
@@ -87,6 +90,7 @@ def train(
             learning rate and may ask for the value, the gradient and the function itself, as L-BFGS does.
         resume: where an earlier run with the same arguments stood: its progress's state, or the leaves of it, and its
             epoch. What follows has the same bits as if that run had gone on.
+        target_scaling: of the target in the run that is resumed; by default, it is chosen as in that run.
         stretch_seconds: about how long a stretch takes, above 0.
         options: fields of `Hyperparameters`; the others are the defaults for the table.
 
@@ -114,27 +118,29 @@ def train(
     leaves, epoch = resume or (None, 0)
     if resume and epoch >= hyperparameters.epochs:
         raise ValueError(f"epochs must be more than the {epoch:,} that are done, not {hyperparameters.epochs:,}")
-    table = _with_target_scale(network, table, hyperparameters, key)
+    if target_scaling is None:
+        target_scaling = _choose_scaling(network, table, hyperparameters, key)
+    table = with_target_scaling(table, target_scaling)
     run = EnsembleRun(network, table, hyperparameters, optimizer, key)
     state = run.start() if leaves is None else run.restore(jax.tree.leaves(leaves))
     return _stretches(Progress(run, state, epoch), stretch_seconds)
 
 
-def _with_target_scale(network: Network, table: Table, hyperparameters: Hyperparameters, key: Key[Array, ""]) -> Table:
-    """The table with its target on the scale that the hyperparameters ask for."""
-    scale = hyperparameters.target_scale
+def _choose_scaling(
+    network: Network, table: Table, hyperparameters: Hyperparameters, key: Key[Array, ""]
+) -> NumericColumn:
+    """The scaling of the target that the hyperparameters ask for."""
+    scale, scaling = hyperparameters.target_scale, table.target_scaling
     is_regression = not TASKS[table.task].has_classes and not table.complete
-    if not is_regression or scale == "linear" or not table.target_scaling.scale:
-        return table
+    if not is_regression or scale == "linear" or not scaling.scale:
+        return scaling
     if scale == "auto":
-        if not has_long_tail(table.target_scaling, table.y):
-            return table
+        if not has_long_tail(scaling, table.y):
+            return scaling
         errors = [_error_with(network, table, hyperparameters, key, each) for each in ("linear", "asinh")]
         if errors[0] <= errors[1]:
-            return table
-    values = table.target_scaling.unscale(table.y)
-    scaling = draw_together(values, table.target_scaling, table.weights)
-    return replace(table, y=scaling.scaled(values).astype(np.float32), target_scaling=scaling)
+            return scaling
+    return draw_together(scaling.unscale(table.y), scaling, table.weights)
 
 
 def _error_with(
@@ -148,7 +154,10 @@ def _error_with(
         "ensemble": min(h.folds, CHOICE_FOLDS),
         "target_scale": scale,
     }
-    return fit(network, rows_of(table, rows), key=key, **options).metrics["RMSE"]
+    try:
+        return fit(network, rows_of(table, rows), key=key, **options).metrics["RMSE"]
+    except DivergedError:
+        return math.inf
 
 
 def _check_table(network: Network, table: Table, hyperparameters: Hyperparameters) -> None:

@@ -71,8 +71,10 @@ def split_notes(table: Table, held_out: Int[np.ndarray, " held"], folds: int = 1
         >>> split_notes(table, np.array([0]))
         ("no row of class 'yes' is held out: it has only one row",)
     """
-    if not TASKS[table.task].has_classes or not len(held_out) or folds > 1:
+    if not TASKS[table.task].has_classes or not len(held_out):
         return ()
+    if folds > 1:
+        return _notes_on_folds(table)
     counts, held = (np.bincount(y.astype(int), minlength=len(table.classes)) for y in (table.y, table.y[held_out]))
     notes = []
     for is_single in (True, False):
@@ -87,6 +89,15 @@ def split_notes(table: Table, held_out: Int[np.ndarray, " held"], folds: int = 1
         rows = "all its rows are" if len(unlearned) == 1 else "all their rows are"
         notes.append(f"nothing is learned about {_classes_text(table, unlearned)}: {rows} held out")
     return tuple(notes)
+
+
+def _notes_on_folds(table: Table) -> tuple[str, ...]:
+    """A note on classes that the networks of some fold cannot learn about."""
+    single = np.flatnonzero(np.bincount(table.y.astype(int), minlength=len(table.classes)) == 1)
+    if not len(single):
+        return ()
+    has, them = ("has only one row", "it") if len(single) == 1 else ("have only one row each", "one")
+    return (f"{_classes_text(table, single)} {has}; networks that hold {them} out know nothing about the class",)
 
 
 def _why_none(table: Table) -> str:
