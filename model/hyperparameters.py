@@ -45,7 +45,7 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             Hutter, ICLR 2017, 3).
         weight_decay: from 0; each step, every weight shrinks by this times the learning rate times itself, biases do
             not (Loshchilov and Hutter, ICLR 2019, algorithm 2). One number, or several, which the restarts take in
-            turn, so that the validation loss chooses between them.
+            turn.
         clip: the largest norm of the gradient (Pascanu et al., ICML 2013, 3.2); 0 for no limit.
         batch_size: rows in a step, shuffled anew in each epoch; None for all rows.
         validation: the share of rows that is held out, from 0 to 0.5, at most 10,000 rows. If the table names the rows
@@ -151,7 +151,8 @@ def replace(hyperparameters: Hyperparameters, **changes: Any) -> Hyperparameters
     """Hyperparameters with some of them changed.
 
     If only one of restarts and ensemble is named, the other is changed to fit it. If a validation is named without
-    folds, there is one fold.
+    folds, there is one fold. Each encoding has a restart in each fold: if folds are named, there are at least so many
+    restarts; if restarts or an ensemble are named that are fewer, there are fewer folds, or one.
 
     Args:
         hyperparameters: the ones to start from.
@@ -174,4 +175,24 @@ def replace(hyperparameters: Hyperparameters, **changes: Any) -> Hyperparameters
         changes = {"restarts": max(hyperparameters.restarts, changes["ensemble"])} | changes
     if "validation" in changes:
         changes = {"folds": 1} | changes
-    return msgspec.structs.replace(hyperparameters, **changes)
+    return _with_fitting_folds(
+        msgspec.structs.replace(hyperparameters, **_with_restarts(hyperparameters, changes)), changes
+    )
+
+
+def _with_restarts(hyperparameters: Hyperparameters, changes: dict[str, Any]) -> dict[str, Any]:
+    """The changes, with enough restarts for folds that are named alone."""
+    encodings = np.atleast_1d(changes.get("encodings", hyperparameters.encodings))
+    if "folds" not in changes or "restarts" in changes or not is_count(changes["folds"], 2):
+        return changes
+    restarts = max(hyperparameters.restarts, changes["folds"] * len(encodings))
+    return {"ensemble": restarts} | changes | {"restarts": restarts}
+
+
+def _with_fitting_folds(hyperparameters: Hyperparameters, changes: dict[str, Any]) -> Hyperparameters:
+    """Fewer folds if there are not enough restarts, and one if fewer networks are kept than there are groups."""
+    h = hyperparameters
+    folds = min(h.folds, max(1, h.restarts // len(h.encodings)))
+    if "ensemble" in changes and h.ensemble < folds * len(h.encodings):
+        folds = 1
+    return h if folds == h.folds else msgspec.structs.replace(h, folds=folds)

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 from jaxtyping import Float
 
-from model.tables.moments import EDGE_SHARES, mean_and_deviation, quantiles
+from model.tables.moments import EDGE_SHARES, distinct_edges, mean_and_deviation, quantiles
 
 SECONDS_PER_DAY = 86_400
 # The parts of a date that repeat, and after how many units. Each becomes a sine and a cosine.
@@ -81,7 +81,7 @@ def fit_date(
     counts = None if weights is None else weights[~absent]
     mean, deviation = mean_and_deviation(present, counts) if high > low else (low, 0.0)
     scaled = (quantiles(present, EDGE_SHARES, counts) - mean) / (deviation or 1.0)
-    edges = tuple(np.unique(scaled.astype(np.float32)).tolist())
+    edges = distinct_edges(scaled)
     return DateColumn(style, mean, deviation, low, high, edges, parts, bool(absent.any()))
 
 

@@ -13,6 +13,7 @@ BLOCK_ROWS = 65_536
 QUANTILE_ROWS = 100_000
 # Bins of a column, at most: their edges are quantiles.
 BINS = 16
+SMALLEST_WIDTH = 1e-6
 EDGE_SHARES = np.linspace(0, 1, BINS + 1)
 
 
@@ -39,6 +40,29 @@ def mean_and_deviation(
     shares = weights.astype(np.float64) / weights.sum(dtype=np.float64)
     mean = float(shares @ values)
     return mean, float(shares @ (values - mean) ** 2) ** 0.5
+
+
+def distinct_edges(scaled: Float[np.ndarray, " edges"]) -> tuple[float, ...]:
+    """Edges of bins without those that float32 cannot tell apart.
+
+    Args:
+        scaled: [edges], in ascending order, as the network sees them.
+
+    Returns:
+        The edges, at distances of at least 1e-6 of their size or of 1. The first and the last are kept.
+
+    Example:
+        >>> distinct_edges(np.array([0.0, 1e-30, 0.5, 0.5, 2.0]))
+        (0.0, 0.5, 2.0)
+    """
+    edges = [float(edge) for edge in np.unique(scaled.astype(np.float32))]
+    kept = edges[:1]
+    for edge in edges[1:]:
+        if edge - kept[-1] > SMALLEST_WIDTH * max(1.0, abs(edge)):
+            kept.append(edge)
+    if len(kept) > 1:
+        kept[-1] = edges[-1]
+    return tuple(kept)
 
 
 def quantiles(

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from model.tables.columns import FLOAT32_NUMBERS, NumericColumn, fits_float32
-from model.tables.moments import EDGE_SHARES, mean_and_deviation, quantiles
+from model.tables.moments import EDGE_SHARES, distinct_edges, mean_and_deviation, quantiles
 
 # Scaled numbers grow like a logarithm above this size.
 KNEE = 3.0
@@ -43,8 +43,7 @@ def fit_numeric(values: Float[np.ndarray, " rows"], weights: Float[np.ndarray, "
     low, center, high = (float(quartile) for quartile in quantiles(present, _QUARTILES, counts))
     scale = high - low or mean_and_deviation(present, counts)[1]
     column = msgspec.structs.replace(column, center=center, scale=scale, knee=KNEE)
-    edges = np.unique(column.scaled(quantiles(present, EDGE_SHARES, counts)).astype(np.float32))
-    return msgspec.structs.replace(column, edges=tuple(edges.tolist()))
+    return msgspec.structs.replace(column, edges=distinct_edges(column.scaled(quantiles(present, EDGE_SHARES, counts))))
 
 
 def present_values(

@@ -161,7 +161,7 @@ def expected_values(
     """
     if not scaling.knee:
         return scaling.unscale(scaled)
-    u = _within_training(scaling, scaled) / scaling.knee
+    u = within_training(scaling, scaled) / scaling.knee
     mean = residuals.cosh * np.sinh(u) + residuals.sinh * np.cosh(u)
     return scaling.center + scaling.scale * scaling.knee * mean
 
@@ -185,7 +185,7 @@ def expected_slopes(
     """
     if not scaling.knee:
         return np.full(np.shape(scaled), scaling.scale)
-    u = _within_training(scaling, scaled) / scaling.knee
+    u = within_training(scaling, scaled) / scaling.knee
     slopes: np.ndarray = scaling.scale * (residuals.cosh * np.cosh(u) + residuals.sinh * np.sinh(u))
     return slopes
 
@@ -207,11 +207,24 @@ def interval_of(
         >>> interval_of(NumericColumn(scale=2.0), np.array([1.0]), Residuals(margin=0.5)).tolist()
         [[1.0, 3.0]]
     """
-    center = _within_training(scaling, scaled) if scaling.knee else np.asarray(scaled, np.float64)
+    center = within_training(scaling, scaled) if scaling.knee else np.asarray(scaled, np.float64)
     return scaling.unscale(np.stack([center - residuals.margin, center + residuals.margin], axis=-1))
 
 
-def _within_training(scaling: NumericColumn, scaled: np.ndarray) -> np.ndarray:
+def within_training(scaling: NumericColumn, scaled: np.ndarray) -> np.ndarray:
+    """Predictions within the targets of training.
+
+    Args:
+        scaling: of the target.
+        scaled: the predictions as the target is scaled.
+
+    Returns:
+        Of the same shape, in float64.
+
+    Example:
+        >>> within_training(NumericColumn(minimum=0.0, maximum=2.0), np.array([-1.0, 1.0, 9.0])).tolist()
+        [0.0, 1.0, 2.0]
+    """
     ends = scaling.scaled(np.array([scaling.minimum or 0.0, scaling.maximum or 0.0]))
     within: np.ndarray = np.clip(np.asarray(scaled, np.float64), *ends)
     return within

@@ -33,8 +33,6 @@ from model.training.state import RECORD_CAPACITY
 
 # Seconds that a stretch should take: between two, training can be watched and stopped.
 STRETCH_SECONDS = 0.1
-# Folds on which the scale of a target is chosen.
-CHOICE_FOLDS = 2
 # The least time that a stretch is taken to last, so that the next one does not grow without bound.
 SHORTEST_SECONDS = 1e-5
 
@@ -132,7 +130,8 @@ def _choose_scaling(
     """The scaling of the target that the hyperparameters ask for."""
     scale, scaling = hyperparameters.target_scale, table.target_scaling
     is_regression = not TASKS[table.task].has_classes and not table.complete
-    if not is_regression or scale == "linear" or not scaling.scale:
+    holds_out = hyperparameters.validation > 0 or hyperparameters.folds > 1
+    if not is_regression or scale == "linear" or not scaling.scale or (scale == "auto" and not holds_out):
         return scaling
     if scale == "auto":
         if not has_long_tail(scaling, table.y):
@@ -146,12 +145,15 @@ def _choose_scaling(
 def _error_with(
     network: Network, table: Table, hyperparameters: Hyperparameters, key: Key[Array, ""], scale: str
 ) -> float:
-    """The RMSE on the rows held out of two networks that see numbers. Of more than 10,000 rows, these are a part."""
+    """The RMSE of networks that see numbers, one for each fold, on the rows held out.
+
+    Of more than 10,000 rows, as many count.
+    """
     h, rows = hyperparameters, evenly_spaced(len(table.y))
     options = msgspec.structs.asdict(h) | {
         "encodings": ("numbers",),
-        "restarts": min(h.folds, CHOICE_FOLDS),
-        "ensemble": min(h.folds, CHOICE_FOLDS),
+        "restarts": h.folds,
+        "ensemble": h.folds,
         "target_scale": scale,
     }
     try:

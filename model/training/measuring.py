@@ -9,7 +9,7 @@ from model.evaluation.evaluate import Evaluation, evaluate
 from model.evaluation.thresholds import Threshold
 from model.metrics import Metrics, baseline_metrics
 from model.tables.table import Table
-from model.tables.target_scaling import NO_RESIDUALS, Residuals, expected_values, fit_residuals
+from model.tables.target_scaling import NO_RESIDUALS, Residuals, expected_values, fit_residuals, within_training
 from model.training.selection import Selection
 from model.training.validation_split import MAX_HELD_OUT, row_weights
 
@@ -42,7 +42,10 @@ def residuals_of(selection: Selection, table: Table) -> Residuals:
     """
     if table.classes:
         return NO_RESIDUALS
-    return fit_residuals(table.target_scaling, table.y[selection.rows] - selection.predictions)
+    scaling, predicted = table.target_scaling, selection.predictions
+    if scaling.knee:
+        predicted = within_training(scaling, predicted)
+    return fit_residuals(scaling, table.y[selection.rows] - predicted)
 
 
 def evaluate_selection(selection: Selection, table: Table, residuals: Residuals, threshold: Threshold) -> Evaluation:

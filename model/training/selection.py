@@ -51,8 +51,8 @@ class _HeldOut(NamedTuple):
 def select(run: EnsembleRun, states: States, losses: Float[np.ndarray, " restarts"]) -> Selection:
     """Keep the best restarts, of all encodings or of one, whichever has the smaller loss on the rows held out.
 
-    Restarts of one encoding and one fold have the same rows held out, so their losses can be compared. From each such
-    group, as many are kept as from the others.
+    Restarts of one fold have the same rows held out, so their losses can be compared. With several folds, the best of
+    each encoding and fold come first. Restarts whose loss is not finite are left out.
 
     Args:
         run: what was trained.
@@ -89,16 +89,17 @@ def _candidates(run: EnsembleRun, kept: np.ndarray) -> list[np.ndarray]:
 
 
 def _kept(run: EnsembleRun, losses: np.ndarray) -> np.ndarray:
-    """The numbers of the restarts that are kept, the best first."""
+    """The numbers of the restarts that are kept, the best first, without those whose loss is not finite."""
     finite = np.where(np.isfinite(losses), losses, np.inf)
     everyone = np.arange(len(losses))
-    groups = _part_of(run, everyone) * len(run.folds) + _fold_of(run, everyone)
+    groups = _part_of(run, everyone) * len(run.folds) + _fold_of(run, everyone) if len(run.folds) > 1 else everyone * 0
     ranks = np.zeros(len(losses), int)
     for group in np.unique(groups):
         own = np.flatnonzero(groups == group)
         ranks[own[np.argsort(finite[own], kind="stable")]] = np.arange(len(own))
     kept: np.ndarray = np.lexsort((everyone, finite, ranks))[: run.hyperparameters.ensemble]
-    return kept
+    are_finite = np.isfinite(finite[kept])
+    return kept[are_finite] if are_finite.any() else kept
 
 
 def _part_of(run: EnsembleRun, restarts: np.ndarray) -> np.ndarray:
@@ -168,7 +169,8 @@ def _loss(held_out: Sequence[_HeldOut], task: str) -> float:
         mean = np.asarray(predict_from_logits(z, task).mean, np.float64)
         by_row = negative_log_likelihood(mean, y) if TASKS[task].has_classes else (mean - y) ** 2
         total, count = total + float((by_row * weights).sum()), count + len(y)
-    return total / max(count, 1.0)
+    loss = total / max(count, 1.0)
+    return loss if np.isfinite(loss) else np.inf
 
 
 def _in_order(held_out: Sequence[_HeldOut], task: str, temperature: float) -> tuple[np.ndarray, np.ndarray]:
