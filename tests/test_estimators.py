@@ -498,7 +498,7 @@ def test_encodings_and_folds_decide_what_networks_see(numbers: tuple[np.ndarray,
         (members,) = NudgeRegressor(**QUICK, encodings=(encoding,)).fit(*numbers).ensemble_
         assert (members.bins is not None, members.size) == (sees_bins, 1)
         assert (members.network.sizes[0] > 2) == sees_bins
-    first, second = (fitted_networks(numbers, folds=folds, restarts=4, ensemble=4) for folds in (2, 4))
+    first, second = (fitted_networks(numbers, folds=folds, restarts=8, ensemble=8) for folds in (2, 4))
     assert not same_bits(first[0].params, second[0].params)
     assert same_bits(fitted_networks(numbers, validation=0.15), fitted_networks(numbers, validation=0.15, folds=1))
     assert not same_bits(fitted_networks(numbers, validation=0.15), fitted_networks(numbers))

@@ -57,7 +57,7 @@ def test_a_class_of_which_no_row_is_held_out_is_told(nudge: Nudge, folder: Path)
         "class 'yes' has only one row; networks that hold it out know nothing about the class",
     )
     assert f"\nNote: {once}.\n" in nudge("train", "rare.csv", *QUICK).stdout
-    shown = nudge("train", "rare.csv", *QUICK, "--folds", "2", "--json").stdout
+    shown = nudge("train", "rare.csv", *QUICK, "--folds", "2", "--ensemble", "2", "--json").stdout
     assert folds in json.loads(shown)["notes"]
 
 
