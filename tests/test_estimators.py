@@ -501,4 +501,5 @@ def test_encodings_and_folds_decide_what_networks_see(numbers: tuple[np.ndarray,
     first, second = (fitted_networks(numbers, folds=folds, restarts=8, ensemble=8) for folds in (2, 4))
     assert not same_bits(first[0].params, second[0].params)
     assert same_bits(fitted_networks(numbers, validation=0.15), fitted_networks(numbers, validation=0.15, folds=1))
-    assert not same_bits(fitted_networks(numbers, validation=0.15), fitted_networks(numbers))
+    several = {"restarts": 8, "ensemble": 8}
+    assert not same_bits(fitted_networks(numbers, validation=0.15, **several), fitted_networks(numbers, **several))
