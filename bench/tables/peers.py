@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from bench.real_tables.tables import CLASSES
+from bench.tables.tables import CLASSES
 
 MISSING, RARE = "(missing)", "(rare)"
 # A text with fewer characters is not a date.

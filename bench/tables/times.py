@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.real_tables.peers import MODELS, Fitted, make_estimator
-from bench.real_tables.runs import timed_fit
-from bench.real_tables.tables import MAX_ROWS, Data, load
+from bench.tables.peers import MODELS, Fitted, make_estimator
+from bench.tables.runs import timed_fit
+from bench.tables.tables import MAX_ROWS, Data, load
 
 ROOT = Path(__file__).resolve().parents[2]
 # The tables that are timed by default: few and many rows, classes and numbers, all in the half for choosing.
@@ -46,7 +46,7 @@ def show_times(models: Sequence[str], tables: Sequence[str], rounds: int) -> Non
 def measure_in_new_process(model: str, table: str) -> dict[str, float]:
     """What `measure` finds in a process that has done nothing else, without a cache of programs."""
     environment = {key: value for key, value in os.environ.items() if key != "JAX_COMPILATION_CACHE_DIR"}
-    command = [sys.executable, "-m", "bench.real_tables", "measure", model, table]
+    command = [sys.executable, "-m", "bench.tables", "measure", model, table]
     process = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     measured: dict[str, float] = json.loads(process.stdout.splitlines()[-1])
     return measured

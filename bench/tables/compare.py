@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.real_tables.runs import Key, Record, key_of, read_run
-from bench.real_tables.tables import CLASSES, HALVES, LISTED, halves
+from bench.tables.runs import Key, Record, key_of, read_run
+from bench.tables.tables import CLASSES, HALVES, LISTED, halves
 
 DRAWS = 2000
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import r2_score
 
-from bench.real_tables.peers import MODELS, Fitted
-from bench.real_tables.tables import CLASSES, FOLDS, MAX_ROWS, Data, half_of, load
+from bench.tables.peers import MODELS, Fitted
+from bench.tables.tables import CLASSES, FOLDS, MAX_ROWS, Data, half_of, load
 
 # As scikit-learn clips probabilities of float64.
 SMALLEST_PROBABILITY = 1e-15

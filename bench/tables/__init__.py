@@ -1,8 +1,8 @@
 """Forty real tables, in two halves, on which Nudge is compared with other models (its peers).
 
-    python -m bench.real_tables run --model nudge --half choosing --folds 2 --option restarts=4 --out tried.json
-    python -m bench.real_tables compare today.json tried.json
-    python -m bench.real_tables time --models nudge hist lightgbm catboost
+    python -m bench.tables run --model nudge --half choosing --folds 2 --option restarts=4 --out tried.json
+    python -m bench.tables compare today.json tried.json
+    python -m bench.tables time --models nudge hist lightgbm catboost
 
 `run` fits one model on one half of the tables, or on both. It writes the score and the seconds of every fold to a file.
 It skips folds that are in the file already, so a run that was stopped goes on where it was. An option is handed on to

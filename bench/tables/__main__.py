@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import bench.real_tables
-from bench.real_tables.compare import compare
-from bench.real_tables.peers import MODELS, why_left_out
-from bench.real_tables.runs import Run, run
-from bench.real_tables.tables import FOLDS, HALVES, LISTED, MAX_ROWS, halves
-from bench.real_tables.times import TIMED, measure, show_times
+import bench.tables
+from bench.tables.compare import compare
+from bench.tables.peers import MODELS, why_left_out
+from bench.tables.runs import Run, run
+from bench.tables.tables import FOLDS, HALVES, LISTED, MAX_ROWS, halves
+from bench.tables.times import TIMED, measure, show_times
 
 BOTH = "both"
 
@@ -26,8 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     whole = argparse.ArgumentParser(
-        prog="python -m bench.real_tables",
-        description=bench.real_tables.__doc__,
+        prog="python -m bench.tables",
+        description=bench.tables.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = whole.add_subparsers(required=True)

@@ -1,7 +1,7 @@
 """Five small tables, read from CSV and cross-validated: Nudge's default settings, compared to those of scikit-learn.
 
-    python -m bench.tables [--states 4] [--repeats 5]
-    python -m bench.tables --members
+    python -m bench.small_tables [--states 4] [--repeats 5]
+    python -m bench.small_tables --members
 
 The first command compares the scores with those of MLPClassifier and MLPRegressor behind a scaler, of a linear model,
 and of boosted trees. It prints which bars are met. The second command compares numbers of restarts and sizes of the
@@ -154,7 +154,7 @@ def seconds_of_fits(data: Data, name: str) -> float:
 def seconds_in_new_process(name: str) -> float:
     """The seconds of five fits of digits in a new process, without a cache of programs."""
     environment = {key: value for key, value in os.environ.items() if key != "JAX_COMPILATION_CACHE_DIR"}
-    command = [sys.executable, "-m", "bench.tables", "--worker", name]
+    command = [sys.executable, "-m", "bench.small_tables", "--worker", name]
     process = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return float(process.stdout.splitlines()[-1])
 
