@@ -5,8 +5,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
+import jax.monitoring
 import jaxtyping
 import pytest
 from hypothesis import settings
@@ -85,3 +87,17 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory, solved: "model.Checkpo
     directory = tmp_path_factory.mktemp("checkpoints")
     model.save(directory / "xor.safetensors", solved)
     return directory
+
+
+@pytest.fixture
+def compilations() -> Iterator[list[str]]:
+    """The programs that JAX compiles during a test, as an event for each."""
+    events: list[str] = []
+
+    def listen(event: str, seconds: float, **_: Any) -> None:
+        if event.endswith("backend_compile_duration"):
+            events.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    yield events
+    jax.monitoring.unregister_event_duration_listener(listen)

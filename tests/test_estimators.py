@@ -424,7 +424,7 @@ def test_wrong_rows_to_hold_out_are_refused(options: dict[str, Any], message: st
 
 def test_further_rows_need_a_validation_share_above_0() -> None:
     frame = pd.DataFrame(MIXED)
-    with pytest.raises(ValueError, match="validation must be above 0 for a table that names the rows to hold out"):
+    with pytest.raises(ValueError, match="validation must be above 0 for a table that says which rows are held out"):
         NudgeClassifier(**QUICK, validation=0.0).fit(frame, LABELS, X_val=frame, y_val=LABELS)
 
 

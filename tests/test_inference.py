@@ -1,11 +1,8 @@
 """The predictor: from rows of columns to answers."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import jax
-import jax.monitoring
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -133,20 +130,6 @@ def test_a_single_network_gives_no_spread() -> None:
     ensemble = checkpoint_of("binary")
     params = jax.tree.map(lambda leaf: leaf[0], ensemble.params)
     assert all("spread" not in answer for answer in Predictor(checkpoint_of("binary", params)).answers(values_of(3)))
-
-
-@pytest.fixture
-def compilations() -> Iterator[list[str]]:
-    """The programs that JAX compiles during a test, as an event for each."""
-    events: list[str] = []
-
-    def listen(event: str, seconds: float, **_: Any) -> None:
-        if event.endswith("backend_compile_duration"):
-            events.append(event)
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    yield events
-    jax.monitoring.unregister_event_duration_listener(listen)
 
 
 def test_a_compiled_predictor_compiles_nothing_more(compilations: list[str]) -> None:

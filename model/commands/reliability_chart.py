@@ -36,7 +36,7 @@ def draw_reliability(checkpoint: Checkpoint) -> Figure:
         >>> from model.ensembles import Members
         >>> from model.network import Layer, Network
         >>> bins = (Bin(8, 0.2, 0.25, 0.1, 0.5), Bin(2, 0.9, 1.0, 0.4, 1.0))
-        >>> record = TrainingRecord(table="ships.csv", epoch=1, loss=0.1, seed=0, rows=10, bins=bins)
+        >>> record = TrainingRecord(table="ships.csv", epoch=1, loss=0.1, seed=0, rows=10, reliability=bins)
         >>> params = [Layer(np.zeros((1, 1)), np.zeros(1))]
         >>> ensemble = (Members(Network((1, 1)), params),)
         >>> figure = draw_reliability(Checkpoint(ensemble, ("age",), "survived", ("no", "yes"), record))
@@ -45,25 +45,25 @@ def draw_reliability(checkpoint: Checkpoint) -> Figure:
     """
     record, task, target = checkpoint.training, checkpoint.task, _shorten(checkpoint.target)
     figure = Figure(figsize=NUMBERS_SIZE if task == "regression" else SHARES_SIZE, layout="constrained")
-    rows = sum(each.rows for each in record.bins)
+    rows = sum(each.rows for each in record.reliability)
     measured = (
         f"{rows:,} {'row' if rows == 1 else 'rows'} {'held out' if record.held_out else 'that were learned from'}"
     )
     title = f"{_shorten(record.table)}: are predictions of {target} right?\n{measured}"
     figure.suptitle(title, x=0.02, ha="left", color=INK, fontsize=11, parse_math=False)
     if task == "regression":
-        _draw_numbers(figure.subplots(), record.bins, target)
+        _draw_numbers(figure.subplots(), record.reliability, target)
         return figure
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
     if task == "binary":
         second = _shorten(str(checkpoint.classes[1]))
-        _draw_shares(upper, record.bins, f"observed share of {second}")
+        _draw_shares(upper, record.reliability, f"observed share of {second}")
         lower.axvline(checkpoint.threshold, color=INK, linestyle=":")
         described = f"predicted probability of {second}, which is the label from {checkpoint.threshold:.4g} (dotted)"
     else:
-        _draw_shares(upper, record.bins, "share of rows with the right label")
+        _draw_shares(upper, record.reliability, "share of rows with the right label")
         described = "predicted probability of the likeliest class"
-    _draw_counts(lower, record.bins)
+    _draw_counts(lower, record.reliability)
     lower.set_xlabel(described, color=INK, parse_math=False)
     return figure
 

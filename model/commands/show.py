@@ -32,7 +32,7 @@ def show(checkpoint: Path | None, plot: Path | None) -> None:
     """Show what is in a checkpoint."""
     check_figure_path(plot)
     path, loaded = load_or_default(checkpoint)
-    if plot is not None and not loaded.training.bins:
+    if plot is not None and not loaded.training.reliability:
         raise click.UsageError(f"--plot: expected a checkpoint of a file, found {path} of a truth table; name another")
     texts = [align_columns(_summary(path, loaded))]
     if loaded.training.table_digest:

@@ -24,7 +24,7 @@ class Evaluation:
         metrics: see `model.metrics.metrics`.
         intervals: the 90 % intervals of metrics, see `metric_intervals`.
         confusion: for each class the number of its rows with each label; empty without classes, or with more than 100.
-        bins: rows with similar predictions, see `reliability_bins`.
+        reliability: rows with similar predictions, see `reliability_bins`.
         pairs: predictions of a regression next to what was true, see `sample_pairs`.
     """
 
@@ -32,7 +32,7 @@ class Evaluation:
     metrics: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, Interval] = field(default_factory=dict)
     confusion: tuple[tuple[int, ...], ...] = ()
-    bins: tuple[Bin, ...] = ()
+    reliability: tuple[Bin, ...] = ()
     pairs: tuple[Pair, ...] = ()
 
 
@@ -74,6 +74,6 @@ def evaluate(
         metrics=measured,
         intervals={name: intervals[name] for name in measured if name in intervals},
         confusion=confusion,
-        bins=reliability_bins(task, predictions, y, weights),
+        reliability=reliability_bins(task, predictions, y, weights),
         pairs=sample_pairs(task, predictions, y),
     )

@@ -76,7 +76,7 @@ class TrainingRecord(Hyperparameters, frozen=True, forbid_unknown_fields=True, k
         intervals: the 90 % intervals of metrics.
         confusion: for each class the number of these rows with each label; empty without classes, or with more than
             100.
-        bins: these rows by their predictions, next to what was true.
+        reliability: these rows by their predictions, next to what was true.
         pairs: of a regression, the prediction and the target of at most 300 of these rows.
         losses: of the best restart, after some epochs.
         inputs_digest: SHA-256 of the inputs of the rows of the file, by which the file is known again. Rows of a file
@@ -97,7 +97,7 @@ class TrainingRecord(Hyperparameters, frozen=True, forbid_unknown_fields=True, k
     baseline: Metrics = msgspec.field(default_factory=dict)
     intervals: dict[str, Interval] = msgspec.field(default_factory=dict)
     confusion: tuple[tuple[int, ...], ...] = ()
-    bins: tuple[Bin, ...] = ()
+    reliability: tuple[Bin, ...] = ()
     pairs: tuple[Pair, ...] = ()
     losses: tuple[LossPoint, ...] = ()
     inputs_digest: str = ""

@@ -115,10 +115,10 @@ def recorded(checkpoint: Checkpoint) -> Measured:
         metrics=record.metrics,
         intervals=record.intervals,
         confusion=record.confusion,
-        bins=record.bins,
+        reliability=record.reliability,
         pairs=record.pairs,
     )
-    return Measured(sum(each.rows for each in record.bins), evaluation, record.baseline)
+    return Measured(sum(each.rows for each in record.reliability), evaluation, record.baseline)
 
 
 def _measure(predictor: Predictor, values: np.ndarray, y: np.ndarray) -> tuple[Measured, tuple[float, Interval] | None]:

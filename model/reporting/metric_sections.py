@@ -179,16 +179,16 @@ def outcome_section(findings: Findings) -> Node:
     parts = list[Node]()
     if checkpoint.classes:
         parts += [_confusion(checkpoint, evaluation)] if evaluation.confusion else []
-        if evaluation.bins:
+        if evaluation.reliability:
             second = shorten(str(checkpoint.classes[1]), 20)
             is_binary = checkpoint.task == "binary"
             predicted = f"predicted probability of {second}" if is_binary else "probability of the likeliest class"
             observed = f"observed share of {second}" if is_binary else "share of rows with this class"
-            figures.append(reliability_chart(evaluation.bins, predicted, observed))
+            figures.append(reliability_chart(evaluation.reliability, predicted, observed))
     else:
         parts.append(element("p", {}, _interval_sentence(findings)))
-        if evaluation.bins:
-            figures.append(pair_chart(evaluation.pairs, evaluation.bins, target, measured.rows))
+        if evaluation.reliability:
+            figures.append(pair_chart(evaluation.pairs, evaluation.reliability, target, measured.rows))
         if evaluation.pairs:
             figures.append(residual_chart(evaluation.pairs, target))
     return element(

@@ -75,8 +75,7 @@ class NumericColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
         """The values as the network sees them, in float64."""
         if not self.scale:
             return np.zeros_like(values)
-        scaled: np.ndarray = (values - self.center) / self.scale
-        return self.knee * np.arcsinh(scaled / self.knee) if self.knee else scaled
+        return bend((values - self.center) / self.scale, self.knee)
 
     def unscale(self, scaled: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """The values of what the network sees, in float64: the inverse of `scaled`."""
@@ -138,6 +137,26 @@ ColumnSpecs = tuple[ColumnSpec, ...]
 
 # A column of numbers that the network sees as they are.
 IDENTITY = NumericColumn()
+
+
+def bend(z: Float[np.ndarray, "*shape"], knee: float | Float[np.ndarray, " columns"]) -> Float[np.ndarray, "*shape"]:
+    """Knee · asinh(z / knee): about z below the knee, and a logarithm above it.
+
+    Args:
+        z: any numbers; with several knees, [rows, columns].
+        knee: of all numbers, or of each column; 0 leaves them as they are.
+
+    Returns:
+        Of the same shape.
+
+    Example:
+        >>> bend(np.array([[0.1, 1e6]]), np.array([3.0, 0.0])).round(3).tolist()
+        [[0.1, 1000000.0]]
+    """
+    if np.all(knee):
+        bent: np.ndarray = knee * np.arcsinh(z / knee)
+        return bent
+    return np.where(knee, bend(z, np.where(knee, knee, 1.0)), z) if np.any(knee) else z
 
 
 def count_inputs(column_specs: ColumnSpecs) -> int:

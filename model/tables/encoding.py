@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from model.tables.columns import CategoricalColumn, ColumnSpecs, NumericColumn, count_inputs
+from model.tables.columns import CategoricalColumn, ColumnSpecs, NumericColumn, bend, count_inputs
 from model.tables.date_columns import DateColumn, date_inputs
 
 # Rows that are encoded at a time: few enough to stay in the cache from one column to the next.
@@ -122,12 +122,7 @@ class _Numbers(NamedTuple):
 
     def fill(self, x: np.ndarray, values: np.ndarray) -> None:
         """Write the inputs of [rows, columns] values."""
-        scaled = (values - self.centers) / self.scales
-        if self.knees.all():
-            scaled = self.knees * np.arcsinh(scaled / self.knees)
-        elif self.knees.any():
-            bent = self.knees > 0
-            scaled[:, bent] = self.knees[bent] * np.arcsinh(scaled[:, bent] / self.knees[bent])
+        scaled = bend((values - self.centers) / self.scales, self.knees)
         if self.is_constant.any():
             scaled[:, self.is_constant] = 0.0
         absent = np.isnan(values)

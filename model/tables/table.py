@@ -80,6 +80,11 @@ class Table:
             check_weights(self.weights, len(self.y))
         check_split(self.groups, self.times, self.held_out, len(self.y))
 
+    @property
+    def has_own_split(self) -> bool:
+        """Whether it says how its rows are split: by groups, by times, or by naming those that are held out."""
+        return not (self.groups is None and self.times is None and self.held_out is None)
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 over the inputs, the target, the weights, what decides the split, and what they all stand for.

@@ -26,7 +26,7 @@ class Residuals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         cosh: the mean of cosh(error / knee); 1 without a knee.
         sinh: the mean of sinh(error / knee); 0 without a knee.
-        margin: nine errors of ten are within ± margin; 0 if no rows were held out.
+        margin: nine errors of ten are within ± margin; 0 if fewer than nine rows were held out.
     """
 
     cosh: float = 1.0
@@ -114,7 +114,7 @@ def fit_residuals(scaling: NumericColumn, errors: Float[np.ndarray, " rows"]) ->
     """What errors tell about other predictions.
 
     The margin is that of split conformal prediction (Angelopoulos and Bates, 2023, 1.1): the ⌈0.9 (rows + 1)⌉-th
-    smallest absolute error.
+    smallest absolute error. Fewer than nine errors have no such one.
 
     Args:
         scaling: of the target.
@@ -129,8 +129,8 @@ def fit_residuals(scaling: NumericColumn, errors: Float[np.ndarray, " rows"]) ->
     """
     if not len(errors):
         return NO_RESIDUALS
-    rank = min(math.ceil(COVERAGE * (len(errors) + 1)), len(errors))
-    margin = float(np.partition(np.abs(errors), rank - 1)[rank - 1])
+    rank = math.ceil(COVERAGE * (len(errors) + 1))
+    margin = float(np.partition(np.abs(errors), rank - 1)[rank - 1]) if rank <= len(errors) else 0.0
     if not scaling.knee:
         return Residuals(margin=margin)
     middles = (np.arange(_RESIDUAL_PARTS) + 0.5) / _RESIDUAL_PARTS

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any
 
 import jax
 
@@ -14,12 +16,38 @@ _QUICK_OPTIONS: dict[str, bool | str] = {
 }
 
 
-@cache
-def quick_options() -> dict[str, bool | str] | None:
-    """The options, as `jax.jit` takes them; None if this XLA does not know them or does not compile for the CPU.
+def jit_quickly(function: Callable[..., Any], *static_names: str) -> Callable[..., Any]:
+    """`jax.jit` with the quick options, which are looked up at the first call, so that importing starts no device.
+
+    Args:
+        function: what is compiled.
+        static_names: of its static arguments.
 
     Returns:
-        The names and values of the options, or None.
+        The compiled function.
+
+    Example:
+        >>> int(jit_quickly(lambda x, power: x**power, "power")(3, power=2))
+        9
+    """
+
+    @cache
+    def compiled() -> Any:
+        return jax.jit(function, static_argnames=static_names, compiler_options=quick_options())
+
+    @wraps(function)
+    def call(*arguments: Any, **named: Any) -> Any:
+        return compiled()(*arguments, **named)
+
+    return call
+
+
+@cache
+def quick_options() -> dict[str, bool | str] | None:
+    """The options, as `jax.jit` takes them.
+
+    Returns:
+        Their names and values; None if this XLA does not know them or does not compile for the CPU.
 
     Example:
         >>> (quick_options() or {}).get("xla_cpu_use_fusion_emitters") in (False, None)

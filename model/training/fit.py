@@ -167,8 +167,8 @@ def _check_table(network: Network, table: Table, hyperparameters: Hyperparameter
         raise ValueError("the table must have at least one row, and it has none")
     if network.task != table.task:
         raise ValueError(f"the network's task must be the table's, {table.task}, not {network.task}")
-    if table.held_out is not None and not hyperparameters.validation:
-        raise ValueError("validation must be above 0 for a table that names the rows to hold out")
+    if table.has_own_split and not hyperparameters.validation:
+        raise ValueError("validation must be above 0 for a table that says which rows are held out")
     if hyperparameters.class_weights and not TASKS[table.task].has_classes:
         raise ValueError("class_weights must be left out of a regression, which has no classes")
     if hyperparameters.threshold != DEFAULT_THRESHOLD:

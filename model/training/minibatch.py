@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +13,7 @@ from jaxtyping import Float, Int, Key
 from model.arrays import Array
 from model.ensembles import bin_inputs
 from model.network import Network, loss
-from model.training.compilation import QUICK_ROWS, quick_options
+from model.training.compilation import jit_quickly
 from model.training.masking import mask
 from model.training.optimizers import apply_schedule, decay_weights
 from model.training.shuffle import shuffle
@@ -73,7 +73,7 @@ class EpochCounts(NamedTuple):
     patience: int | Int[Array, ""]
 
 
-def train_minibatches(
+def train_in_minibatches(
     state: State,
     rows: Rows,
     restarts: Restarts,
@@ -98,26 +98,7 @@ def train_minibatches(
         the first num_epochs are filled. A training loss is the mean over the epoch's batches, each before its own
         step. NaN stands for the losses of a restart that had ended, and for validation if no rows are held out.
     """
-    program = _compiled(quickly=len(rows.y) <= QUICK_ROWS)
-    trained: tuple[State, jax.Array] = program(state, rows, restarts, settings, counts, num_epochs, key)
-    return trained
 
-
-@cache
-def _compiled(quickly: bool) -> Any:
-    options = quick_options() if quickly else None
-    return jax.jit(_train_minibatches, static_argnames="settings", compiler_options=options)
-
-
-def _train_minibatches(
-    state: State,
-    rows: Rows,
-    restarts: Restarts,
-    settings: MinibatchSettings,
-    counts: EpochCounts,
-    num_epochs: int | Int[Array, ""],
-    key: Key[Array, ""],
-) -> tuple[State, jax.Array]:
     def restart(arguments: tuple[State, Restarts]) -> tuple[State, jax.Array]:
         state, restart = arguments
         step_epoch = partial(_epoch, rows=rows, restart=restart, settings=settings, counts=counts, key=key)
@@ -140,6 +121,11 @@ def _train_minibatches(
     restarts = Restarts(*map(jnp.asarray, restarts))
     mapped: tuple[State, jax.Array] = jax.lax.map(restart, (state, restarts))
     return mapped
+
+
+# The same, compiled: so that it runs as fast as it can, and so that compiling takes less time.
+train_minibatches = jax.jit(train_in_minibatches, static_argnames="settings")
+train_minibatches_of_few_rows = jit_quickly(train_in_minibatches, "settings")
 
 
 def _epoch(

@@ -237,7 +237,7 @@ def make_checkpoint(result: Result, table: Table, *, table_name: str, seed: int)
         baseline=baseline_of(table, result.held_out),
         intervals=result.evaluation.intervals,
         confusion=result.evaluation.confusion,
-        bins=result.evaluation.bins,
+        reliability=result.evaluation.reliability,
         pairs=result.evaluation.pairs,
         losses=loss_points(history.epochs, history.losses[:, result.best], history.validation[:, result.best]),
         inputs_digest="" if table.complete else digest_of_inputs([table.x if held_out is None else table.x[~held_out]]),

@@ -16,8 +16,15 @@ from model.ensembles import Bins, bin_inputs
 from model.hyperparameters import Hyperparameters
 from model.network import Network, Params
 from model.tables.table import Table
+from model.training.compilation import QUICK_ROWS
 from model.training.full_batch import FullBatchSettings, train_full_batch
-from model.training.minibatch import EpochCounts, MinibatchSettings, Restarts, train_minibatches
+from model.training.minibatch import (
+    EpochCounts,
+    MinibatchSettings,
+    Restarts,
+    train_minibatches,
+    train_minibatches_of_few_rows,
+)
 from model.training.padding import padded_width
 from model.training.state import State, initial_state, state_shapes
 from model.training.validation_split import Fold, place_rows, row_weights, split_folds
@@ -104,8 +111,8 @@ class TrainingRun(ABC):
         with ThreadPoolExecutor(1) as pool:
             compiled = pool.submit(self._compile, _zeros(self.state_shapes()))
             first, inputs = self.share.first, self.share.network.sizes[0]
-            draw: Any = initial_state
-            state: State = draw(self._key, *self._state_arguments(), first=first, inputs=inputs)
+            known = inputs if self.hyperparameters.uses_minibatches else None  # the inputs of minibatches are padded
+            state: State = initial_state(self._key, *self._state_arguments(), first=first, inputs=known)
             compiled.result()
         return state
 
@@ -133,8 +140,7 @@ class TrainingRun(ABC):
     def _state_arguments(self) -> tuple[Any, ...]:
         h, network = self.hyperparameters, self._padded_network
         validates = len(self.folds[0].held_out) > 0
-        is_padded = network != self.share.network
-        return network, self._optimizer, self.share.size, h.init, h.uses_minibatches, validates, is_padded
+        return network, self._optimizer, self.share.size, h.init, h.uses_minibatches, validates
 
 
 class FullBatchRun(TrainingRun):
@@ -181,8 +187,10 @@ class MinibatchRun(TrainingRun):
         self.folds = split_folds(table, h.validation, h.folds, key=jax.random.fold_in(key, SPLIT_KEY))
         self._rows = place_rows(table, self.folds, h.class_weights, h.mask, share.bins)
         numbers = np.arange(share.size, dtype=np.int32)
-        decay = np.resize(np.asarray(h.weight_decay, np.float32), share.size) * np.float32(h.learning_rate)
-        self._restarts = Restarts(share.first + numbers, numbers % len(self.folds), decay)
+        rounds, folds = np.divmod(numbers, len(self.folds))
+        turns = (folds + rounds) % len(h.weight_decay)  # so that the restarts of a fold have different ones
+        decay = np.asarray(h.weight_decay, np.float32)[turns] * np.float32(h.learning_rate)
+        self._restarts = Restarts(share.first + numbers, folds, decay)
         self._shuffle_key = jax.random.fold_in(key, SHUFFLE_KEY)
         self._threads = thread_count(share.size)
         rows = min(len(fold.learn) for fold in self.folds)
@@ -214,7 +222,8 @@ class MinibatchRun(TrainingRun):
             state = jax.tree.map(lambda leaf: np.asarray(leaf)[share], state)
         restarts = Restarts(*(values[share] for values in self._restarts))
         counts = EpochCounts(epochs_done, min(h.epochs, MAX_COUNTED_EPOCHS), min(h.patience, MAX_COUNTED_EPOCHS))
-        trained: tuple[State, Array] = train_minibatches(
+        is_small = len(self._rows.y) <= QUICK_ROWS
+        trained: tuple[State, Array] = (train_minibatches_of_few_rows if is_small else train_minibatches)(
             state, self._rows, restarts, self._settings, counts, num_epochs, self._shuffle_key
         )
         jax.block_until_ready(trained[1])  # type: ignore[no-untyped-call]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -14,7 +13,7 @@ from jaxtyping import Int, Key
 
 from model.arrays import Array
 from model.network import Network, Params, as_layers
-from model.training.compilation import quick_options
+from model.training.compilation import jit_quickly
 from model.training.initial_params import init_params
 
 # Restarts in a chunk: its parameters, gradients and updates fit the first-level cache.
@@ -53,7 +52,7 @@ class State(NamedTuple):
     best: Best | None = None
 
 
-def initial_state(
+def draw_state(
     key: Key[Array, ""],
     network: Network,
     optimizer: optax.GradientTransformation,
@@ -61,9 +60,8 @@ def initial_state(
     init: str = "normal",
     uses_minibatches: bool = False,
     validates: bool = False,
-    is_padded: bool = False,
     first: int | Int[Array, ""] = 0,
-    inputs: int | Int[Array, ""] = 1,
+    inputs: int | Int[Array, ""] | None = None,
 ) -> State:
     """The state before the first epoch.
 
@@ -75,50 +73,28 @@ def initial_state(
         init: normal or he.
         uses_minibatches: whether every chunk has a single restart.
         validates: whether rows are held out.
-        is_padded: whether some of the network's inputs are padding, whose weights are 0.
         first: the number of the first restart.
-        inputs: how many inputs are not padding; only counts with `is_padded`.
+        inputs: how many of the network's inputs are not padding; None if all are. The weights of padding are 0.
 
     Returns:
         The state. A last chunk that is not full is filled with further restarts.
     """
-    names = ("optimizer", "restarts", "init", "uses_minibatches", "validates", "is_padded")
-    arguments = (network, optimizer, restarts, init, uses_minibatches, validates, is_padded)
-    state: State = _compiled(names)(key, *arguments, first=first, inputs=inputs)
-    return state
-
-
-@cache
-def _compiled(static_names: tuple[str, ...]) -> Any:
-    return jax.jit(_initial_state, static_argnames=static_names, compiler_options=quick_options())
-
-
-def _initial_state(
-    key: Key[Array, ""],
-    network: Network,
-    optimizer: optax.GradientTransformation,
-    restarts: int,
-    init: str,
-    uses_minibatches: bool,
-    validates: bool,
-    is_padded: bool,
-    first: int | Int[Array, ""],
-    inputs: int | Int[Array, ""],
-) -> State:
     chunks = restarts if uses_minibatches else -(-restarts // CHUNK_RESTARTS)
     size = -(-restarts // chunks)
 
     def draw(restart: jax.Array) -> jax.Array:
-        known = inputs if is_padded else None
-        return ravel_pytree(
-            init_params(network, key=jax.random.fold_in(key, first + restart), init=init, inputs=known)
-        )[0]
+        key_of_restart = jax.random.fold_in(key, first + restart)
+        return ravel_pytree(init_params(network, key=key_of_restart, init=init, inputs=inputs))[0]
 
     flat = jax.lax.map(draw, jnp.arange(chunks * size)).reshape(chunks, size, -1)
     by_chunk = flat[:, 0] if size == 1 else jnp.moveaxis(flat, 1, -1)
     params = jax.vmap(partial(as_layers, network=network))(by_chunk)
     best = Best(params, jnp.full(restarts, jnp.inf, jnp.float32), jnp.zeros(restarts, jnp.int32)) if validates else None
     return State(params, jax.vmap(map_restarts(optimizer.init, size > 1))(params), best)
+
+
+# The same program, compiled.
+initial_state = jit_quickly(draw_state, "optimizer", "restarts", "init", "uses_minibatches", "validates")
 
 
 @cache
@@ -131,9 +107,7 @@ def state_shapes(*arguments: Any) -> State:
     Returns:
         A State whose leaves are `jax.ShapeDtypeStruct`s.
     """
-    called = inspect.signature(initial_state).bind(jax.random.key(0), *arguments)
-    called.apply_defaults()
-    shapes: State = jax.eval_shape(lambda: _initial_state(*called.args))
+    shapes: State = jax.eval_shape(lambda: draw_state(jax.random.key(0), *arguments))
     return shapes
 
 

@@ -89,8 +89,7 @@ def split_folds(table: Table, share: float, folds: int, *, key: Key[jax.Array, "
     """
     rows = len(table.y)
     folds = min(folds, rows)
-    is_named = not (table.groups is None and table.times is None and table.held_out is None)
-    if folds == 1 or is_named:
+    if folds == 1 or table.has_own_split:
         return (Fold(*hold_out(table, share, key=key)),)
     shuffled = _random(key).permutation(rows)
     classes = table.y[shuffled] if TASKS[table.task].has_classes else np.zeros(rows)

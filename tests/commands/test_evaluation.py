@@ -51,7 +51,7 @@ def test_the_json_has_the_threshold_the_intervals_and_the_confusion_matrix(train
         assert lower <= trained["metrics"][name] <= upper, name
     assert trained["threshold_rule"] == "cost:1,8"
     assert 0 < trained["threshold"] < 0.5
-    assert sum(each["rows"] for each in trained["bins"]) == 45
+    assert sum(each["rows"] for each in trained["reliability"]) == 45
 
 
 def test_every_label_is_made_with_the_threshold(

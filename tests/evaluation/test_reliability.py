@@ -61,4 +61,4 @@ def test_an_evaluation_measures_with_the_threshold_that_it_chooses() -> None:
     assert sum(map(sum, tuned.confusion)) == 200
     for name in ("AUC", "average precision", "log loss", "Brier score", "calibration error"):
         assert tuned.metrics[name] == plain.metrics[name]
-    assert tuned.bins == plain.bins
+    assert tuned.reliability == plain.reliability

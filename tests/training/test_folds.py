@@ -144,21 +144,21 @@ def fit_loss(table: Table, network: Network, result: Result, part: int) -> float
 
 
 def test_an_ensemble_keeps_the_best_of_each_encoding_and_fold() -> None:
-    table = noisy_table("binary")
+    """All of these, or those of one encoding."""
     options = OPTIONS | {"restarts": 12, "ensemble": 6}
-    result = fit(Network((2, 4, 1), "tanh"), table, key=KEY, **options)
-    groups = [[first, first + FOLDS] for first in (0, 1, 2, 6, 7, 8)]
-    best = {min(group, key=lambda restart: result.losses[restart]) for group in groups}
-    sizes = [members.size for members in result.ensemble]
-    assert sizes in ([3, 3], [3])
-    assert result.best in best
-    kept = [np.asarray(members.params[0].weight) for members in result.ensemble]
-    first = result.state[0].best
-    assert first is not None
-    candidates = np.asarray(first.params[0].weight)[:, :2]
-    if result.ensemble[0].bins is None:
-        chosen = {index for index in range(6) if any(np.array_equal(candidates[index], each) for each in kept[0])}
-        assert chosen == {index for index in best if index < 6}
+    result = fit(Network((2, 4, 1), "tanh"), noisy_table("binary"), key=KEY, **options)
+    best: list[set[int]] = []
+    for encoding in (0, 6):
+        groups = [[encoding + fold, encoding + fold + FOLDS] for fold in range(FOLDS)]
+        best.append({min(group, key=lambda restart: result.losses[restart]) for group in groups})
+    kept: set[int] = set()
+    for members in result.ensemble:
+        state = result.state[int(members.bins is not None)].best
+        assert state is not None
+        weights = np.asarray(state.params[1].weight)
+        same = [np.flatnonzero((weights == weight).all(axis=(1, 2))) for weight in np.asarray(members.params[1].weight)]
+        kept |= {6 * (members.bins is not None) + int(restart) for (restart,) in same}
+    assert kept in (best[0] | best[1], best[0], best[1])
 
 
 def test_a_resumed_run_of_two_encodings_has_the_same_bits(trained: tuple[Table, Network, Result]) -> None:
@@ -179,3 +179,28 @@ def test_restarts_of_the_two_encodings_start_from_different_params() -> None:
     starts = [np.asarray(state.params[1].weight) for state in run.start()]
     weights = [each.tobytes() for start in starts for each in start]
     assert all(one != other for one, other in itertools.combinations(weights, 2))
+
+
+def test_restarts_of_one_fold_have_different_weight_decays() -> None:
+    """Strong decay makes weights small: with two rounds of three folds, each fold has a strong and a weak one."""
+    options = OPTIONS | {"restarts": 12, "ensemble": 12, "epochs": 3, "weight_decay": (300.0, 0.0), "clip": 1.0}
+    *_, progress = train(
+        Network((2, 4, 1), "tanh"), noisy_table("binary"), key=KEY, **(options | {"learning_rate": 1e-3})
+    )
+    for state in progress.state:
+        norms = np.linalg.norm(np.asarray(state.params[1].weight), axis=(1, 2))
+        is_strong = norms < np.median(norms)
+        assert is_strong.tolist() == [True, False, True, False, True, False]
+
+
+def test_a_network_with_a_few_inputs_more_needs_no_other_program(compilations: list[str]) -> None:
+    """So the folds of a cross-validation, which have other categories, compile once."""
+    rng = np.random.default_rng(0)
+    tables = [
+        table_from_arrays(rng.integers(0, 2, (90, columns)) * 1.0, np.arange(90) % 2, ("no", "yes"))
+        for columns in (9, 13, 16, 17)
+    ]
+    for table, expected in zip(tables, (True, False, False, True), strict=True):
+        compilations.clear()
+        fit(Network((table.x.shape[1], 5, 1)), table, key=KEY, **(OPTIONS | {"epochs": 1}))
+        assert bool(compilations) == expected

@@ -81,7 +81,7 @@ def test_a_rule_chooses_the_threshold_on_the_rows_held_out_and_changes_no_traini
     assert checkpoint.training.threshold == "cost:1,9"
     assert checkpoint.training.confusion == confusion_matrix(labels, y.astype(int), 2)
     assert checkpoint.training.intervals["accuracy"][0] < tuned.metrics["accuracy"] == np.mean(labels == y)
-    assert sum(each.rows for each in checkpoint.training.bins) == len(y)
+    assert sum(each.rows for each in checkpoint.training.reliability) == len(y)
 
 
 def test_metrics_count_rows_by_their_weights() -> None:
