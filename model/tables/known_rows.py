@@ -56,7 +56,7 @@ class KnownRows(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def digest_of_inputs(parts: Iterable[Float[np.ndarray, "rows inputs"]]) -> str:
+def digest_of_inputs(parts: Iterable[np.ndarray]) -> str:
     """What a file is known by again: SHA-256 of the inputs of its rows in order, whatever the kind of the file.
 
     The target is not part of it: where its scale was chosen on the rows, it is rounded in another way.
