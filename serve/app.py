@@ -14,14 +14,11 @@ from flask import Flask
 
 
 class Service(Flask):
-    """The application.
+    """The application."""
 
-    Attributes:
-        quick_requests: the beginnings of requests that take less time than to start a thread. The worker's loop answers
-            them itself.
-    """
-
-    quick_requests = (b"GET /predict", b"GET /models/", b"GET /v2/", b"POST /predict", b"POST /models/", b"POST /v2/")
+    def is_quick(self, method: str, path: str, body: bytes) -> bool:
+        """Whether a request takes less time than to start a thread."""
+        return path.startswith("/v2/health/") or path.endswith(("/predict", "/infer"))
 
 
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:

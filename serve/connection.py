@@ -1,42 +1,136 @@
-"""A client's connection while it is in the loop of gunicorn's worker."""
+"""A client's connection, while gunicorn's worker serves it."""
 
 from __future__ import annotations
 
 import socket
-from typing import Any
+import ssl
+from dataclasses import dataclass, field
 
-from gunicorn.http import get_parser
-from gunicorn.workers.gthread import TConn
+from gunicorn.config import Config
+
+from serve.http_request import Address, Head, IncomingRequest, find_head_end, parse_head
+
+READ_BYTES = 65_536
+# What a socket that never blocks raises if it must wait.
+WAITS = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-class Connection(TConn):
+@dataclass(eq=False, slots=True)
+class Connection:
     """A connection.
 
     Attributes:
-        received: the bytes of requests that are not answered yet.
-        unsent: the bytes of an answer that the client has not taken yet.
+        sock: the socket, which never blocks.
+        client: the client's address.
+        server: the address that it connected to.
+        deadline: when the connection is closed if nothing happens, in seconds of the monotonic clock.
+        received: what has arrived after the last request or head that was taken.
+        searched: how much of `received` has been looked through for the end of a head.
+        head_end: where the head in `received` ends; None if that is still to come.
+        head: the head before, which often differs from the next only in its first line.
+        incoming: the request whose head has arrived, until it is answered.
+        number: how many requests have arrived.
+        unsent: what the client has not taken yet.
+        held_bytes: the memory of all that, as the worker has counted it.
+        events: what the worker's loop listens to, a mask of `selectors`.
+        is_queued: whether the connection waits for its turn in the loop.
+        is_computing: whether a thread makes its answer, or will.
+        has_to_wait: whether no thread was free for its request.
+        has_ended: whether the client will send no more.
+        is_last: whether no other request is answered.
         is_finished: whether the last answer is sent, so that the client only has to close the connection.
-        timeout: when the connection is closed if nothing happens, in seconds of the monotonic clock.
     """
 
-    timeout: float
+    sock: socket.socket
+    client: Address
+    server: Address
+    deadline: float
+    received: bytearray = field(default_factory=bytearray)
+    searched: int = 0
+    head_end: int | None = None
+    head: Head | None = None
+    incoming: IncomingRequest | None = None
+    number: int = 0
+    unsent: memoryview = field(default_factory=lambda: memoryview(b""))
+    held_bytes: int = 0
+    events: int = 0
+    is_queued: bool = False
+    is_computing: bool = False
+    has_to_wait: bool = False
+    has_ended: bool = False
+    is_last: bool = False
+    is_finished: bool = False
 
-    def __init__(self, cfg: Any, client: socket.socket, address: Any, server_address: Any, timeout: float) -> None:
-        super().__init__(cfg, client, address, server_address)  # type: ignore[no-untyped-call]
-        self.parser: Any = get_parser(cfg, client, address)  # type: ignore[no-untyped-call]
-        self.initialized = self.data_ready = True
-        self.received = b""
-        self.unsent = b""
-        self.is_finished = False
-        self.timeout = timeout
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is the worker's turn, not the client's."""
+        return self.is_queued or self.is_computing
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to answer and nothing to send."""
+        return not (self.is_busy or self.incoming or self.received or self.unsent)
 
-class Outbox:
-    """Replaces a connection's socket while the loop makes an answer, and keeps what is sent."""
+    def count_bytes(self) -> int:
+        """The bytes that are held for the client."""
+        body = len(self.incoming.body) if self.incoming else 0
+        return len(self.received) + len(self.unsent) + body
 
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock, self.parts = sock, list[bytes]()
-        self.sendall = self.parts.append
+    def receive(self) -> bytes | None:
+        """What has arrived: b"" at the end of the stream, None if there is nothing yet."""
+        try:
+            data = self.sock.recv(READ_BYTES)
+            while isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():  # the loop does not see these bytes
+                data += self.sock.recv(READ_BYTES)
+        except WAITS:
+            return None
+        except OSError:
+            return b""
+        return data
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.sock, name)
+    def send(self) -> bool:
+        """Send what the client takes now, and return whether that was all. Raises OSError if the client is gone."""
+        try:
+            while self.unsent:
+                self.unsent = self.unsent[self.sock.send(self.unsent) :]
+        except WAITS:
+            return False
+        return True
+
+    def notice_end(self) -> None:
+        """Note whether the client has ended the connection while it waits for its answer."""
+        try:
+            self.has_ended = not socket.socket.recv(self.sock, 1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.has_ended = True
+
+    def has_arrived(self, limit_request_line: int, max_body_bytes: int) -> bool:
+        """Whether a whole head has arrived, or after it a whole body, or more of it than is allowed.
+
+        Raises ParseException if no head can become of what has arrived.
+        """
+        if self.incoming:
+            is_whole = self.incoming.find_end(self.received) is not None
+            return is_whole or self.has_ended or self.is_longer_than(max_body_bytes)
+        if self.head_end is None:
+            self.head_end = find_head_end(self.received, self.searched, limit_request_line)
+            self.searched = len(self.received)
+        return self.head_end is not None or self.has_ended
+
+    def is_longer_than(self, max_body_bytes: int) -> bool:
+        """Whether the body is longer. Chunks may double its bytes."""
+        size = self.incoming.size if self.incoming else 0
+        return max(size, len(self.received) // 2) > max_body_bytes
+
+    def take_head(self, config: Config) -> IncomingRequest | None:
+        """Parse the head that has arrived; None if the client has ended without one. Raises ParseException."""
+        if self.head_end is None:
+            return None
+        data = bytes(memoryview(self.received)[: self.head_end])
+        del self.received[: self.head_end]
+        self.head_end, self.searched, self.number = None, 0, self.number + 1
+        self.head = parse_head(config, data, self.client, self.number, self.head)
+        self.incoming = IncomingRequest(self.head)
+        return self.incoming

@@ -37,8 +37,8 @@ bind = "127.0.0.1:8000"
 preload_app = False
 workers = _whole_number("WEB_CONCURRENCY", "1")
 worker_class = "serve.worker.Worker"
-# Threads answer the requests that are not short. They are started when they are needed.
-threads = _whole_number("NUDGE_THREADS", "128")
+# Threads answer the requests that are not quick. They never wait for a client, and share the interpreter.
+threads = _whole_number("NUDGE_THREADS", "2")
 # Each connection needs a file descriptor, and the system limits their number.
 _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 _descriptors = min(_hard, 65_536) if _hard != resource.RLIM_INFINITY else 65_536
@@ -49,7 +49,7 @@ worker_connections = min(4096 + threads, max(_soft, _descriptors) - 100)
 # After SIGTERM, requests that were accepted have `graceful_timeout` to be answered.
 timeout = 60
 graceful_timeout = 10 + _whole_number("NUDGE_REQUEST_SECONDS", "30")
-keepalive = 5
+keepalive = 80  # longer than the load balancers of AWS and nginx keep a connection, which close it first
 
 # Workers share the cores: each computes in one thread by default. XLA, OpenBLAS and OpenMP read these variables when
 # they are loaded, which is after the fork.
@@ -61,8 +61,9 @@ for _name in ("NPROC", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 limit_request_line = 4094
 limit_request_fields = 64
 limit_request_field_size = 8190
-# No header of a client, such as SCRIPT_NAME, replaces what gunicorn itself says about a request.
+# No header of a client, such as SCRIPT_NAME or X-Forwarded-Proto, replaces what gunicorn itself says about a request.
 forwarder_headers = ""
+secure_scheme_headers: dict[str, str] = {}
 
 accesslog = None
 errorlog = "-"

@@ -8,6 +8,18 @@ from gunicorn.http import errors
 
 from serve.responses import encode_json
 
+
+class BodyTooLongError(Exception):
+    """A body that is longer than the application takes.
+
+    Args:
+        max_body_bytes: the longest body that it takes.
+    """
+
+    def __init__(self, max_body_bytes: int) -> None:
+        super().__init__(f"the body must be of at most {max_body_bytes:,} bytes, and a longer one was found")
+
+
 # The HTTP status of each error, and what was expected.
 REFUSALS: dict[type[Exception], tuple[int, str]] = {
     errors.LimitRequestLine: (414, "a shorter request line was expected"),
@@ -21,6 +33,7 @@ REFUSALS: dict[type[Exception], tuple[int, str]] = {
     errors.UnsupportedTransferCoding: (501, "the transfer coding chunked was expected"),
     errors.ExpectationFailed: (417, "100-continue was expected as the expectation"),
     errors.ParseException: (400, "a request of HTTP/1.1 was expected"),
+    errors.NoMoreData: (400, "a whole request was expected"),
 }
 
 
@@ -30,6 +43,8 @@ def refusal(error: Exception) -> bytes | None:
     >>> refusal(errors.InvalidHTTPVersion((9, 9))).splitlines()[0]
     b'HTTP/1.1 400 Bad Request'
     """
+    if isinstance(error, BodyTooLongError):
+        return _answer(413, str(error))
     for error_type in type(error).__mro__:
         if error_type in REFUSALS:
             status, expected = REFUSALS[error_type]
@@ -37,11 +52,12 @@ def refusal(error: Exception) -> bytes | None:
     return None
 
 
-def _answer(status: int, message: str) -> bytes:
+def _answer(status: int, message: str, *headers: str) -> bytes:
     body = encode_json({"error": message})
     lines = (
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
         "Connection: close",
+        *headers,
         "Content-Type: application/json",
         f"Content-Length: {len(body)}",
     )
@@ -50,3 +66,5 @@ def _answer(status: int, message: str) -> bytes:
 
 # The answer if the service itself fails.
 FAILURE = _answer(500, "the service failed to answer; its log says why")
+# The answer if too many requests wait for a thread.
+OVERLOADED = _answer(503, "fewer requests at a time were expected; try again later", "Retry-After: 1")

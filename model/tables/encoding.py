@@ -69,7 +69,7 @@ class Encoder:
         Returns:
             [rows, inputs] float32; infinite where a scaled number is too large for it.
         """
-        columns = list(values.T) if isinstance(values, np.ndarray) else values
+        columns = values.T if isinstance(values, np.ndarray) else values
         x = aligned_empty(len(columns[0]), self._width)
         with np.errstate(over="ignore"):
             for start in range(0, len(x), block_rows):
@@ -83,8 +83,11 @@ class Encoder:
         return x
 
 
-def _stack(columns: Sequence[np.ndarray], chosen: Sequence[int], block: slice) -> np.ndarray:
+def _stack(columns: Sequence[np.ndarray] | np.ndarray, chosen: Sequence[int], block: slice) -> np.ndarray:
     """The chosen columns side by side, [rows, chosen]."""
+    if isinstance(columns, np.ndarray):
+        rows: np.ndarray = columns.T[block, chosen]
+        return rows
     return np.stack([columns[index][block] for index in chosen], axis=1)
 
 
@@ -96,7 +99,9 @@ class _Numbers(NamedTuple):
     centers: np.ndarray
     scales: np.ndarray
     knees: np.ndarray
+    has_knees: bool
     is_constant: np.ndarray
+    has_constants: bool
     accepts_missing: np.ndarray
     indicated: np.ndarray
     indicators: np.ndarray
@@ -114,7 +119,9 @@ class _Numbers(NamedTuple):
             centers=np.array([column.center for column in specs]),
             scales=np.array([column.scale or 1.0 for column in specs]),
             knees=np.array([column.knee for column in specs]),
+            has_knees=any(column.knee for column in specs),
             is_constant=np.array([not column.scale for column in specs]),
+            has_constants=not all(column.scale for column in specs),
             accepts_missing=np.array([column.missing or column.is_open for column in specs]),
             indicated=np.array(indicated, int),
             indicators=np.array([placed[index][2] + 1 for index in indicated], int),
@@ -122,8 +129,10 @@ class _Numbers(NamedTuple):
 
     def fill(self, x: np.ndarray, values: np.ndarray) -> None:
         """Write the inputs of [rows, columns] values."""
-        scaled = bend((values - self.centers) / self.scales, self.knees)
-        if self.is_constant.any():
+        scaled = (values - self.centers) / self.scales
+        if self.has_knees:
+            scaled = bend(scaled, self.knees)
+        if self.has_constants:
             scaled[:, self.is_constant] = 0.0
         absent = np.isnan(values)
         if absent.any():

@@ -1,10 +1,12 @@
 """The service under gunicorn with our configuration: bodies, slow clients, signals and settings."""
 
+import contextlib
 import http.client
 import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,6 +76,38 @@ def test_a_body_that_is_too_long_or_incomplete_is_refused(
         assert send(port, HEAD + b"Content-Length: 1000001\r\n\r\n") == (413, {"error": too_long})
         incomplete = "a body of 100 bytes was expected, and 16 were found"
         assert send(port, HEAD + b'Content-Length: 100\r\n\r\n{"a": 1, "b": 0}') == (400, {"error": incomplete})
+
+
+def test_tls_is_served_like_plain_connections(environment: dict[str, str], checkpoints: Path, tmp_path: Path) -> None:
+    """Requests come in pieces and together. A client without TLS is turned away, and one that stalls delays nobody."""
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, *subject]
+    subprocess.run(make, check=True, capture_output=True)
+    context = ssl.create_default_context(cafile=certificate)
+    body = json.dumps([{"a": 1, "b": 0}] * 5000).encode()
+    requests = [
+        b"GET /predict?a=1&b=0 HTTP/1.1\r\nHost: x\r\n\r\n",
+        HEAD.replace(b"Connection: close\r\n", b"") + b"Content-Length: %d\r\n\r\n%s" % (len(body), body),
+        HEAD + b"Content-Length: 13\r\n\r\n" + b'{"a":1,"b":0}',
+    ]
+    options = ("--certfile", str(certificate), "--keyfile", str(key))
+    with (
+        serving(environment | {"NUDGE_CHECKPOINTS": str(checkpoints)}, tmp_path, *options) as (_, port),
+        socket.create_connection(("127.0.0.1", port)),
+        socket.create_connection(("127.0.0.1", port)) as plain,
+        socket.create_connection(("127.0.0.1", port)) as encrypted,
+    ):
+        plain.sendall(requests[0])
+        with contextlib.suppress(ConnectionResetError):
+            assert plain.recv(65536) == b""
+        with context.wrap_socket(encrypted, server_hostname="localhost") as tls:
+            data = b"".join(requests)
+            for start in range(0, len(data), 9999):
+                tls.sendall(data[start : start + 9999])
+            reply = b"".join(iter(lambda: tls.recv(65536), b""))
+    assert reply.count(b"HTTP/1.1 200 OK") == 3
+    assert reply.count(b'"label":1') == 5002
 
 
 def test_no_header_changes_the_path_of_a_request(service: Service) -> None:

@@ -1,0 +1,135 @@
+"""Calls the application: in the loop of the worker for quick requests, and in threads for all others."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from serve.connection import Connection
+from serve.gunicorn_errors import FAILURE, refusal
+from serve.http_request import IncomingRequest, open_answer
+
+# The bytes of an answer, and whether the connection may be used again.
+Answer = tuple[bytes, bool]
+
+# The most requests that wait for a thread.
+MAX_PENDING = 512
+# A quick request has no longer body.
+MAX_QUICK_BYTES = 32 * 1024
+# Requests with longer or compressed bodies are answered one at a time, because their rows take memory.
+LARGE_BODY_BYTES = 256 * 1024
+# The longest body for an application that does not say which it takes.
+DEFAULT_BODY_BYTES = 64 * 1024 * 1024
+
+
+class Calls:
+    """Calls of an application.
+
+    Args:
+        worker: gunicorn's worker, with its configuration, its log and the application.
+        wake: wakes the loop.
+
+    Attributes:
+        max_body_bytes: the longest body that the application takes.
+        finished: connections with their answers from threads; None where the client has not waited.
+        pending: how many requests threads have.
+    """
+
+    def __init__(self, worker: Any, wake: Callable[[], None]) -> None:
+        self.worker, self.application, self.wake = worker, worker.wsgi, wake
+        self.finished: deque[tuple[Connection, Future[Answer | None]]] = deque()
+        self.pending = 0
+        self.threads, self.large_thread = ThreadPoolExecutor(worker.cfg.threads), ThreadPoolExecutor(1)
+        # Other applications than ours have none of these.
+        self.max_body_bytes: int = getattr(self.application, "max_body_bytes", DEFAULT_BODY_BYTES)
+        self._is_quick = getattr(self.application, "is_quick", lambda method, path, body: False)
+        self._refuses = getattr(self.application, "refuses", lambda environ: False)
+        self.note_refusal: Callable[[int], None] = getattr(self.application, "note_refusal", lambda status: None)
+
+    def is_quick(self, incoming: IncomingRequest) -> bool:
+        """Whether a request takes less time than to start a thread."""
+        request, body = incoming.request, incoming.body
+        if len(body) > MAX_QUICK_BYTES or incoming.length is None or incoming.is_compressed:
+            return False
+        return bool(self._is_quick(request.method, request.path, body))
+
+    def is_refused(self, connection: Connection, incoming: IncomingRequest) -> bool:
+        """Whether the application refuses a request whatever its body is."""
+        _, environ, _ = open_answer(incoming.request, connection.client, connection.server, self.worker.cfg)
+        return bool(self._refuses(environ))
+
+    def start(self, connection: Connection, incoming: IncomingRequest) -> bool:
+        """Answer in a thread. Returns False if too many requests wait already."""
+        if self.pending >= MAX_PENDING:
+            return False
+        is_large = len(incoming.body) > LARGE_BODY_BYTES or incoming.is_compressed
+        connection.is_computing, connection.has_to_wait = True, is_large or self.pending >= self.worker.cfg.threads
+        self.pending += 1
+        future = (self.large_thread if is_large else self.threads).submit(self._answer_in_thread, connection, incoming)
+        future.add_done_callback(partial(self._tell, connection))
+        return True
+
+    def take_finished(self) -> tuple[Connection, Answer | None]:
+        """The next connection whose thread has finished, and the answer."""
+        connection, future = self.finished.popleft()
+        self.pending -= 1
+        connection.is_computing = False
+        return connection, future.result()
+
+    def answer(self, connection: Connection, incoming: IncomingRequest) -> Answer:
+        """Call the application."""
+        try:
+            incoming.decode_body()
+            return self._answer(connection, incoming)
+        except Exception as error:  # whatever the application raises, the client gets an answer
+            return self.refuse(error), False
+
+    def refuse(self, error: Exception) -> bytes:
+        """The answer to a request that cannot be read, or that the application fails to answer."""
+        answer = refusal(error)
+        if answer is None:
+            self.worker.log.error("A request was not answered", exc_info=error)
+            self.note_refusal(500)
+            return FAILURE
+        self.worker.log.debug("A request is refused: %s", error)
+        self.note_refusal(int(answer[9:12]))
+        return answer
+
+    def shut_down(self) -> None:
+        """End the threads, without waiting for them."""
+        for pool in (self.threads, self.large_thread):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _answer_in_thread(self, connection: Connection, incoming: IncomingRequest) -> Answer | None:
+        return None if connection.has_to_wait and connection.has_ended else self.answer(connection, incoming)
+
+    def _tell(self, connection: Connection, future: Future[Answer | None]) -> None:
+        self.finished.append((connection, future))
+        self.wake()
+
+    def _answer(self, connection: Connection, incoming: IncomingRequest) -> Answer:
+        worker, request, started = self.worker, incoming.request, datetime.now()
+        worker.cfg.pre_request(worker, request)
+        response, environ, outbox = open_answer(request, connection.client, connection.server, worker.cfg)
+        environ["wsgi.multithread"] = True
+        worker.nr += 1
+        if worker.nr >= worker.max_requests and worker.alive:
+            worker.log.info("Autorestarting worker after current request.")
+            worker.alive = False
+        if not worker.alive or not worker.cfg.keepalive:
+            response.force_close()
+        parts = self.application(environ, response.start_response)
+        try:
+            for part in parts:
+                response.write(part)
+            response.close()
+        finally:
+            if hasattr(parts, "close"):
+                parts.close()
+        worker.log.access(response, request, environ, datetime.now() - started)
+        worker.cfg.post_request(worker, request, environ, response)
+        return b"".join(outbox.parts), not response.should_close()
