@@ -25,7 +25,7 @@ class Service(Flask):
 
 
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:
-    """The application, with its models loaded and compiled, and its directory of checkpoints watched.
+    """The application, with its default model loaded. A thread loads the others, compiles, and watches the directory.
 
     Args:
         config: settings by the names of their variables, such as NUDGE_CHECKPOINTS. They override the environment,
@@ -48,13 +48,14 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     from serve.watcher import Watcher
 
     variables = {name: value for name, value in os.environ.items() if name.startswith("NUDGE_")}
-    registry = Registry(settings.read(variables | dict(config or {})), metrics.counting_listener())
+    registry = Registry(settings.read(variables | dict(config or {})), metrics.note_failure)
     registry.start()
-    watcher = Watcher(registry, metrics.count_notes)
+    publisher = metrics.Publisher(registry)
+    watcher = Watcher(registry, publisher.publish)
     watcher.start()
     app = Service(__name__)
     app.config.from_mapping(config or {}, MAX_CONTENT_LENGTH=registry.settings.max_body_bytes)
-    app.extensions |= {"nudge": registry, "nudge.watcher": watcher}
+    app.extensions |= {"nudge": registry, "nudge.watcher": watcher, "nudge.publisher": publisher}
     for part in (predict, open_inference, health, metrics, openapi):
         app.register_blueprint(part.blueprint)
     app.before_request(middleware.note_route)

@@ -32,7 +32,9 @@ class Settings:
         has_access_log: whether each request is logged.
         is_strict: whether values of a kind that training never saw are refused.
         poll_seconds: the time between two scans of the directory.
+        allowed_versions: the beginnings of the digests of versions that may be served; empty if all may.
         shared_directory: a directory that the workers of one service share; None if there is none.
+        is_replacement: whether other workers of this service have started before this one.
     """
 
     checkpoints: Path = Path("checkpoints")
@@ -44,7 +46,9 @@ class Settings:
     has_access_log: bool = False
     is_strict: bool = False
     poll_seconds: float = 0.5
+    allowed_versions: tuple[str, ...] = ()
     shared_directory: Path | None = None
+    is_replacement: bool = False
 
 
 def read(variables: Mapping[str, Any]) -> Settings:
@@ -114,6 +118,14 @@ def _origins(variable: str, text: str) -> tuple[str, ...]:
     return origins
 
 
+def _versions(variable: str, text: str) -> tuple[str, ...]:
+    versions = tuple(version.lower() for version in _list(variable, text))
+    for version in versions:
+        if not re.fullmatch(r"[0-9a-f]{12}|[0-9a-f]{64}", version):
+            raise _refusal(variable, "digests of 12 or 64 hexadecimal digits, separated by commas", repr(version))
+    return versions
+
+
 def _refusal(variable: str, expected: str, found: str) -> SettingError:
     return SettingError(f"{variable}: expected {expected}, found {found}; set it so, or leave it out")
 
@@ -129,5 +141,8 @@ _FIELDS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "NUDGE_ACCESS_LOG": ("has_access_log", _flag),
     "NUDGE_STRICT": ("is_strict", _flag),
     "NUDGE_POLL": ("poll_seconds", _seconds),
+    "NUDGE_ALLOWED_VERSIONS": ("allowed_versions", _versions),
+    # The configuration of gunicorn sets these two for its workers.
     "NUDGE_RUNTIME": ("shared_directory", _path),
+    "NUDGE_REPLACEMENT": ("is_replacement", _flag),
 }

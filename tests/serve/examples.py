@@ -6,6 +6,7 @@ from flask import Flask
 
 from model import Checkpoint
 from serve import create_app
+from serve.registry import Registry
 from tests.examples import with_params
 
 # Wrong queries of /predict to a model with the columns a and b, and what the answer says.
@@ -28,7 +29,9 @@ TENSORS = {"inputs": [{"name": "input", "shape": [1, 2], "datatype": "FP32", "da
 
 
 def application(checkpoints: Path, **settings: str) -> Flask:
-    """The application in this process. It scans its directory only if a test calls `scan`.
+    """The application in this process, with all models loaded and compiled.
+
+    It scans its directory only if a test calls `scan`.
 
     Args:
         checkpoints: the directory of models.
@@ -37,6 +40,10 @@ def application(checkpoints: Path, **settings: str) -> Flask:
     variables = {f"NUDGE_{name}": value for name, value in settings.items()}
     app = create_app({"NUDGE_CHECKPOINTS": str(checkpoints)} | variables)
     app.extensions["nudge.watcher"].stop()
+    registry: Registry = app.extensions["nudge"]
+    registry.scan()
+    while registry.compile_next():
+        pass
     return app
 
 
