@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -57,6 +60,50 @@ class OverflowingRowError(ValueError):
     def __init__(self, row: list[float]) -> None:
         super().__init__(f"values within the network's range were expected, and {row} overflows in it")
         self.row = row
+
+
+def keep_programs(fallback: Path | None = None) -> None:
+    """Let JAX keep compiled programs on disk, so that a process that starts later need not compile them.
+
+    JAX's own setting names the directory, which may be a URL; without it, it is in the user's cache directory. If that
+    cannot be written, the fallback is taken; without one, no programs are kept.
+
+    Args:
+        fallback: a directory that can be written.
+    """
+    setting = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+    is_url = bool(setting) and "://" in str(setting)
+    cache = setting if is_url else _first_writable(Path(setting) if setting else _user_cache(), fallback)
+    if cache is None:
+        return
+    settings = {
+        "jax_compilation_cache_dir": cache,
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+        "jax_persistent_cache_min_entry_size_bytes": 0,
+    }
+    for name, value in settings.items():
+        jax.config.update(name, value)  # type: ignore[no-untyped-call]
+    # A full disk or a damaged file costs a compilation, and is no reason to say so for every program.
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache")
+
+
+def _user_cache() -> Path | None:
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "nudge"
+    except RuntimeError:  # this user has no home
+        return None
+
+
+def _first_writable(*directories: Path | None) -> str | None:
+    for directory in directories:
+        try:
+            if directory:
+                directory.mkdir(parents=True, exist_ok=True)
+                if os.access(directory, os.W_OK | os.X_OK):
+                    return str(directory)
+        except OSError:
+            continue
+    return None
 
 
 class _Program:
@@ -223,7 +270,7 @@ class Predictor:
 
     def _predict_inputs(self, x: np.ndarray) -> Prediction:
         """The prediction for at most a block of the network's inputs."""
-        temperature = self.checkpoint.temperature
+        temperature = float(self.checkpoint.temperature)
         if len(x) > self._numpy_rows:
             ((batch, count),) = padded_batches(x, self.batch_sizes)
             if self._is_lazy or len(batch) in self._compiled:

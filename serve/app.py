@@ -43,6 +43,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         Traceback (most recent call last):
         model.checkpoint.CheckpointError: /nowhere: expected a checkpoint in it, found none; write one with ...
     """
+    from model.inference import keep_programs
     from serve import errors, fast_path, health, metrics, middleware, open_inference, openapi, predict, settings
     from serve.registry import Registry
     from serve.watcher import Watcher
@@ -50,6 +51,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     variables = {name: value for name, value in os.environ.items() if name.startswith("NUDGE_")}
     registry = Registry(settings.read(variables | dict(config or {})), metrics.note_failure)
     registry.start()
+    if registry.settings.shared_directory:  # a process of gunicorn's own; another one's cache is its own affair
+        keep_programs(registry.settings.shared_directory / "programs")
     publisher = metrics.Publisher(registry)
     watcher = Watcher(registry, publisher.publish)
     watcher.start()

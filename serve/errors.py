@@ -8,6 +8,9 @@ from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAll
 from model.messages import quote
 from serve.responses import json_response
 
+# Seconds after which a client may ask again for what cannot be answered now.
+RETRY_SECONDS = "1"
+
 
 class RequestError(Exception):
     """A request that cannot be answered.
@@ -37,7 +40,10 @@ def register(app: Flask) -> None:
 
 
 def _answer_request_error(error: RequestError) -> Response:
-    return json_response({"error": str(error)}, error.status)
+    response = json_response({"error": str(error)}, error.status)
+    if error.status == 503:
+        response.headers["Retry-After"] = RETRY_SECONDS
+    return response
 
 
 def _answer_http_exception(error: HTTPException) -> Response:
