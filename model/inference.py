@@ -74,8 +74,6 @@ def keep_programs(fallback: Path | None = None) -> None:
     setting = os.environ.get("JAX_COMPILATION_CACHE_DIR")
     is_url = bool(setting) and "://" in str(setting)
     cache = setting if is_url else _first_writable(Path(setting) if setting else _user_cache(), fallback)
-    if cache is None:
-        return
     settings = {
         "jax_compilation_cache_dir": cache,
         "jax_persistent_cache_min_compile_time_secs": 0.0,

@@ -79,21 +79,31 @@ os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
 def on_starting(server: Any) -> None:
     """Make the directory that the workers share, for their reports and the last good checkpoints."""
     from serve import heartbeat
+    from serve.reports import Reports
+    from serve.shared_directory import SharedDirectory
 
     heartbeat.install()
     os.environ.pop("NUDGE_RUNTIME", None)  # after SIGUSR2 it names the directory of the old master
+    directory = _make_directory(server)
+    if directory is None:
+        server.log.warning(
+            "No directory for temporary files can be written: each worker keeps its metrics to itself, and no copies "
+            "of checkpoints are kept; set TMPDIR to one that can be written"
+        )
+    else:
+        os.environ["NUDGE_RUNTIME"] = directory
+    server.reports = Reports(SharedDirectory(Path(directory) if directory else None, server.cfg.uid))
+
+
+def _make_directory(server: Any) -> str | None:
     for parent in (None, "/dev/shm"):
         try:
             directory = tempfile.mkdtemp(prefix="nudge-", dir=parent)
             os.chown(directory, server.cfg.uid, server.cfg.gid)
         except OSError:
             continue
-        os.environ["NUDGE_RUNTIME"] = directory
-        return
-    server.log.warning(
-        "No directory for temporary files can be written. Each worker keeps its own metrics, and no copies of "
-        "checkpoints are kept; set TMPDIR to one that can be written"
-    )
+        return directory
+    return None
 
 
 def post_fork(server: Any, worker: Any) -> None:
@@ -103,15 +113,10 @@ def post_fork(server: Any, worker: Any) -> None:
 
 def child_exit(server: Any, worker: Any) -> None:
     """Keep the counts of a worker that has ended. This runs in the master, which does not load JAX."""
-    from serve.reports import Reports
-    from serve.shared_directory import SharedDirectory
-
-    directory = os.environ.get("NUDGE_RUNTIME")
-    if directory:
-        try:
-            Reports(SharedDirectory(Path(directory), server.cfg.uid)).end(worker.pid)
-        except Exception:  # an exception here would end the service
-            server.log.exception("The counts of worker %s are lost", worker.pid)
+    try:
+        server.reports.end(worker.pid)
+    except Exception:  # an exception here would end the service
+        server.log.exception("The counts of worker %s are lost", worker.pid)
 
 
 def worker_exit(server: Any, worker: Any) -> None:
@@ -123,9 +128,10 @@ def worker_exit(server: Any, worker: Any) -> None:
         return
     error = sys.exception()
     code = error.code if isinstance(error, SystemExit) else 1
-    if worker.booted:
-        worker.wsgi.extensions["nudge.publisher"].publish()
-    elif code and _is_replacement(server, worker):
+    publisher = getattr(getattr(worker, "wsgi", None), "extensions", {}).get("nudge.publisher")
+    if publisher:
+        publisher.publish()
+    if code and not worker.booted and _is_replacement(server, worker):
         time.sleep(1)  # so that gunicorn does not start workers as fast as it can
         code = 1
     sys.stdout.flush()
