@@ -21,7 +21,9 @@ def test_each_setting_comes_from_its_variable() -> None:
             "NUDGE_CORS_ORIGINS": "*",
             "NUDGE_ACCESS_LOG": "1",
             "NUDGE_POLL": "0.1",
+            "NUDGE_ALLOWED_VERSIONS": "0123456789AB, " + 64 * "f",
             "NUDGE_RUNTIME": "/run/nudge",
+            "NUDGE_REPLACEMENT": "1",
             "NUDGE_THREADS": "2",
         }
     )
@@ -34,7 +36,9 @@ def test_each_setting_comes_from_its_variable() -> None:
         cors_origins=("*",),
         has_access_log=True,
         poll_seconds=0.1,
+        allowed_versions=("0123456789ab", 64 * "f"),
         shared_directory=Path("/run/nudge"),
+        is_replacement=True,
     )
 
 
@@ -63,6 +67,9 @@ def test_settings_of_an_application_may_be_numbers_booleans_and_paths() -> None:
         ("CORS_ORIGINS", ","),
         ("POLL", "0"),
         ("POLL", "soon"),
+        ("ALLOWED_VERSIONS", "1"),
+        ("ALLOWED_VERSIONS", "0123456789ag"),
+        ("ALLOWED_VERSIONS", "0123456789ab,0123456789"),
     ],
 )
 def test_a_wrong_value_is_refused_in_one_sentence(name: str, value: str) -> None:
