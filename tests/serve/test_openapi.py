@@ -185,7 +185,7 @@ def test_the_document_changes_with_the_models(tmp_path: Path, solved: Checkpoint
     (tmp_path / "mixed.safetensors").unlink()
     registry.scan()
     fewer = client.get("/openapi.json").json or {}
-    assert document["paths"].keys() - fewer["paths"].keys() == {"/predict"}, "that of the default model"
+    assert document["paths"].keys() - fewer["paths"].keys() == {"/models/mixed/predict", "/predict"}
     registry.models = {}
     empty = client.get("/openapi.json").json or {}
     check_document(empty)
