@@ -15,10 +15,10 @@ from serve.shared_directory import SharedDirectory
 
 SUFFIX = ".json"
 LIVE, ENDED, MERGED = "workers", "ended", "merged"
-# How often reports are read again if one of them was just moved.
-TURNS = 10
+# How often reports are read again if one of them was just moved, which each end of a worker does at most twice.
+TURNS = 1000
 # How many of the reports that were merged last are remembered, for readers that have read one of them just before.
-REMEMBERED = 100
+REMEMBERED = 1000
 
 Counts = dict[str, float]
 
