@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
@@ -97,6 +98,12 @@ class Predictor:
     def _compiles(self) -> bool:
         return self._numpy_rows < self.batch_sizes[-1]
 
+    @cached_property
+    def row_products(self) -> int:
+        """About how many products the prediction of a single row computes."""
+        params = sum(np.size(leaf) for leaf in jax.tree.leaves(self._ensemble))
+        return params * (1 if self._numpy_rows else self.batch_sizes[0])
+
     def compile(self) -> None:
         """Compile and run every program, so that no later prediction compiles anything."""
         for size in self.batch_sizes if self._compiles else ():
@@ -117,13 +124,11 @@ class Predictor:
         checkpoint = self.checkpoint
         if len(shape_of("values", values)) != 2 or values.shape[1] != len(checkpoint.columns):
             raise ValueError(f"values must have {len(checkpoint.columns)} columns, not {list(values.shape)}")
-        x = self._encoder.encode(values)
         largest = self.batch_sizes[-1]
-        parts = [self._predict_inputs(x[start : start + largest]) for start in range(0, max(len(x), 1), largest)]
+        parts = [
+            self._predict_batch(values[start : start + largest]) for start in range(0, max(len(values), 1), largest)
+        ]
         mean, spread = parts[0] if len(parts) == 1 else concatenate(parts)
-        if not (np.isfinite(x).all() and np.isfinite(mean).all()):
-            finite = np.isfinite(x).all(axis=1) & np.isfinite(mean).all(axis=tuple(range(1, mean.ndim)))
-            raise OverflowingRowError(values[int(np.argmin(finite))].tolist())
         if TASKS[checkpoint.task].has_classes:
             return Estimate(np.asarray(mean), np.asarray(spread))
         scaling, residuals = checkpoint.target_scaling, checkpoint.residuals
@@ -175,6 +180,15 @@ class Predictor:
             for answer, ends in zip(answers, interval.tolist(), strict=True):
                 answer["interval"] = ends
         return answers
+
+    def _predict_batch(self, values: np.ndarray) -> Prediction:
+        """The prediction for at most a batch of rows. Raises OverflowingRowError."""
+        x = self._encoder.encode(values)
+        mean, spread = self._predict_inputs(x)
+        if not (np.isfinite(x).all() and np.isfinite(mean).all()):
+            finite = np.isfinite(x).all(axis=1) & np.isfinite(mean).all(axis=tuple(range(1, mean.ndim)))
+            raise OverflowingRowError(values[int(np.argmin(finite))].tolist())
+        return Prediction(mean, spread)
 
     def _predict_inputs(self, x: np.ndarray) -> Prediction:
         """The prediction for at most a batch of the network's inputs."""

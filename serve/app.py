@@ -8,23 +8,72 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from flask import Flask
 
+from serve.routes import HEALTH_PREFIX, Routes
+
+if TYPE_CHECKING:
+    from serve.middleware import Middleware
+    from serve.registry import Registry
+
+# One row of a model with so many products takes less than a millisecond.
+MAX_QUICK_PRODUCTS = 250_000
+
 
 class Service(Flask):
-    """The application.
+    """The application. Its worker asks it how to treat a request before it calls it.
 
     Attributes:
-        quick_requests: the beginnings of requests that take less time than to start a thread. The worker's loop answers
-            them itself.
+        max_body_bytes: the largest size of a body.
     """
 
-    quick_requests = (b"GET /predict", b"GET /models/", b"GET /v2/", b"POST /predict", b"POST /models/", b"POST /v2/")
+    middleware: Middleware
+    registry: Registry
+
+    @property
+    def max_body_bytes(self) -> int:
+        """The largest size of a body."""
+        return self.registry.settings.max_body_bytes
+
+    def is_quick(self, method: str, path: str) -> bool:
+        """Whether a request takes so little time that the loop of a worker may answer it.
+
+        Args:
+            method: of the request.
+            path: as in the request line, without the query.
+
+        Returns:
+            True for health, and for a single row of a model with few parameters.
+        """
+        if method not in ("GET", "HEAD"):
+            return False
+        if path.startswith(HEALTH_PREFIX):
+            return True
+        if path == "/predict":
+            model = self.registry.default_model
+        elif path.startswith("/models/") and path.endswith("/predict"):
+            model = self.registry.models.get(unquote(path[len("/models/") : -len("/predict")]))
+        else:
+            return False
+        return model is not None and model.predictor.row_products <= MAX_QUICK_PRODUCTS
+
+    def refuses(self, environ: dict[str, Any]) -> bool:
+        """Whether the head of a request alone refuses it.
+
+        Args:
+            environ: the request. Its body is not read.
+
+        Returns:
+            True for a wrong API key, path, method, length or coding. Calling the application then gives that refusal.
+        """
+        return self.middleware.refuses(environ)
 
 
-def create_app(config: Mapping[str, Any] | None = None) -> Flask:
+def create_app(config: Mapping[str, Any] | None = None) -> Service:
     """The application, with its models loaded and compiled, and its directory of checkpoints watched.
 
     Args:
@@ -43,8 +92,9 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         Traceback (most recent call last):
         model.checkpoint.CheckpointError: /nowhere: expected a checkpoint in it, found none; write one with ...
     """
-    from serve import errors, fast_path, health, metrics, middleware, open_inference, openapi, predict, settings
+    from serve import errors, health, metrics, middleware, open_inference, openapi, predict, settings
     from serve.registry import Registry
+    from serve.statistics import Statistics
     from serve.watcher import Watcher
 
     variables = {name: value for name, value in os.environ.items() if name.startswith("NUDGE_")}
@@ -52,14 +102,25 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     registry.start()
     watcher = Watcher(registry, metrics.count_notes)
     watcher.start()
-    app = Service(__name__)
-    app.config.from_mapping(config or {}, MAX_CONTENT_LENGTH=registry.settings.max_body_bytes)
-    app.extensions |= {"nudge": registry, "nudge.watcher": watcher}
+    app = Service(__name__, static_folder=None)
+    app.config.from_mapping(config or {})
+    # No path is redirected: a redirect would go to whatever the client calls the host.
+    app.url_map.merge_slashes = app.url_map.redirect_defaults = False
     for part in (predict, open_inference, health, metrics, openapi):
         app.register_blueprint(part.blueprint)
-    app.before_request(middleware.note_route)
     errors.register(app)
-    app.wsgi_app = middleware.Middleware(  # type: ignore[method-assign]
-        app.wsgi_app, registry.settings, fast_path.FastPath(registry)
-    )
+    statistics = Statistics()
+    answers = {
+        "predict.predict": partial(predict.answer_rows, registry, statistics),
+        "open_inference.infer": partial(open_inference.answer_tensors, registry, statistics),
+    }
+    app.extensions |= {
+        "nudge": registry,
+        "nudge.watcher": watcher,
+        "nudge.answers": answers,
+        "nudge.statistics": statistics,
+    }
+    app.registry = registry
+    app.middleware = middleware.Middleware(app.wsgi_app, Routes(app.url_map), registry.settings, answers)
+    app.wsgi_app = app.middleware  # type: ignore[method-assign]
     return app

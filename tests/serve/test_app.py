@@ -90,7 +90,7 @@ BAD_BODIES = {
     '{"a": true, "b": 0}': "column a: a number was expected, and true was found",
     '{"a": null, "b": 0}': "column a: a number was expected, and null was found",
     '{"a": {}, "b": 0}': "column a: a number was expected, and an object was found",
-    '{"a": NaN, "b": 0}': "a finite number was expected, and NaN was found",
+    '{"a": NaN, "b": 0}': "column a: a number was expected, and null was found",
     '{"a": -Infinity, "b": 0}': "a finite number was expected, and -Infinity was found",
     '{"a": 1e39, "b": 0}': "column a: a finite number within ±3.4e38 was expected, and '1e+39' was found",
     '{"a": 1e999, "b": 0}': "column a: a finite number within ±3.4e38 was expected, and 'inf' was found",
@@ -130,7 +130,7 @@ def test_other_mistakes_have_their_own_status_and_the_same_shape(client: FlaskCl
         "no type": (415, {"error": f"{json_type} none was found"}),
         "form": (415, {"error": f"{json_type} 'application/x-www-form-urlencoded' was found"}),
         "bytes": (400, {"error": "a body in UTF-8 was expected, and other bytes were found"}),
-        "large": (413, {"error": "the body must be of at most 67,108,864 bytes, and a longer one was found"}),
+        "large": (413, {"error": "the body must be of at most 8,388,608 bytes, and a longer one was found"}),
         "health": (405, {"error": "'/v2/health/live' takes GET, not 'POST'"}),
     }
     assert "GET" in client.delete("/predict").headers["Allow"]
