@@ -85,6 +85,7 @@ class LineWriter:
             self._socket = socket.socket(fileno=os.dup(descriptor))
         elif not stat.S_ISREG(kind):
             self.descriptor = _open_without_waiting(descriptor)
+        self._is_opened = self.descriptor != descriptor
         self._poll = select.poll()
         self._poll.register(self.descriptor, select.POLLOUT)
 
@@ -99,6 +100,13 @@ class LineWriter:
             # What has begun must end, so that the next line is not appended to half of this one.
             self._rest = line[sent:] if sent else b""
             return sent > 0
+
+    def close(self) -> None:
+        """Close what was opened to write without waiting. The file that was given stays open."""
+        if self._socket is not None:
+            self._socket.close()
+        elif self._is_opened:
+            os.close(self.descriptor)
 
     def _send(self, data: bytes) -> int:
         """Write as much as is taken at once, and return how many bytes that were."""

@@ -35,7 +35,7 @@ class InferParameters(msgspec.Struct, gc=False):
     binary_data_output: bool | None = None
 
 
-class InferRequest(msgspec.Struct):
+class InferRequest(msgspec.Struct, gc=False):
     """The JSON of a request for predictions."""
 
     inputs: list[InputTensor]

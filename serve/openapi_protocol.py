@@ -79,7 +79,7 @@ def protocol_schemas() -> Schema:
     )
     schemas: Schema = dict(components)
     schemas["InputTensor"]["properties"]["datatype"] = {"enum": list(DATATYPES)}
-    schemas["InputTensor"]["properties"]["shape"]["items"]["minimum"] = 0
+    schemas["InputTensor"]["properties"]["shape"] = array_of(_LENGTH, maxItems=8)
     schemas["OutputTensor"]["properties"]["data"] = {"type": "array"}
     return schemas
 

@@ -55,7 +55,7 @@ def answer_rows(registry: Registry, statistics: Statistics, environ: dict[str, A
             rows, is_single = model.rows.from_query(environ["QUERY_STRING"]), True
         watch.end(INPUT)
         answers = _encode_answers(model, rows, watch)
-        return Answer(answers + b"\n" if is_single else b"[" + answers + b"]\n")
+        return Answer(b"".join([*answers, b"\n"] if is_single else [b"[", *answers, b"]\n"]))
 
 
 def _read_json(environ: dict[str, Any], max_bytes: int) -> bytes:
@@ -69,13 +69,13 @@ def _read_json(environ: dict[str, Any], max_bytes: int) -> bytes:
     return body
 
 
-def _encode_answers(model: Model, rows: DecodedRows, watch: Watch) -> bytes:
-    """Predict rows, some at a time, and encode the answers, separated by commas.
+def _encode_answers(model: Model, rows: DecodedRows, watch: Watch) -> list[bytes]:
+    """Predict rows, some at a time, and encode the answers with commas between them.
 
-    Each has the prediction, `notes` on values that training never saw if there are any, and the model's version.
+    Each answer has the prediction, `notes` on values that training never saw if there are any, and the model's version.
     """
     source = {"model": model.name, "version": model.version}
-    values, parts = rows.values, []
+    values, parts = rows.values, list[bytes]()
     unseen_counts: Counter[str] = Counter()
     for block in blocks_of(model, len(values)):
         try:
@@ -88,10 +88,12 @@ def _encode_answers(model: Model, rows: DecodedRows, watch: Watch) -> bytes:
             answers[row]["notes"] = notes
         for answer in answers:
             answer.update(source)
+        if parts:
+            parts.append(b",")
         parts.append(msgspec.json.encode(answers)[1:-1])
         if unseen.counts:
             unseen_counts.update(unseen.counts)
         watch.end(OUTPUT)
     watch.rows = len(values)
     note_rows(model.name, watch.rows, unseen_counts)
-    return b",".join(parts)
+    return parts

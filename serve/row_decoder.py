@@ -6,6 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import parse_qsl
@@ -26,8 +27,8 @@ Row = list[float]
 ValueParser = Callable[[ColumnSpec, Any], float]
 # The most values in the JSON of a row, unless the model has more columns. A row of more is not decoded.
 MAX_ITEM_VALUES = 100_000
-# How bytes that are not UTF-8 are decoded: as they are written in a URL, such as %FF. Werkzeug defines it.
-KEEP_QUOTED = "werkzeug.url_quote"
+# A query of more values than columns and these is not decoded.
+MAX_MORE_FIELDS = 100
 
 
 class DecodedRows(NamedTuple):
@@ -72,8 +73,11 @@ class RowDecoder:
             RequestError: if it is not one row of the columns.
         """
         if not query.isascii():
-            query = query.encode("latin-1").decode(errors=KEEP_QUOTED)
-        pairs = parse_qsl(query, keep_blank_values=True, errors=KEEP_QUOTED)
+            query = query.encode("latin-1").decode(errors="replace")
+        fields = query.count("&") + 1
+        if fields > len(self.columns) + MAX_MORE_FIELDS:
+            raise RequestError(f"the columns {self._listed} were expected, and {fields:,} values were found")
+        pairs = parse_qsl(query, keep_blank_values=True)
         texts = dict(pairs)
         if len(texts) < len(pairs):
             raise _repeated(pairs)
@@ -177,7 +181,8 @@ class RowDecoder:
         for row, item in enumerate(items):
             where = "" if is_single else f" in row {row}"
             values[row] = self._from_pairs(self._decode_item(item, where), parse_json, where)
-        return DecodedRows(values, lambda row, column: self._decode_item(items[row])[self.columns[column]]), is_single
+        item_of = lru_cache(maxsize=1)(lambda row: self._decode_item(items[row]))
+        return DecodedRows(values, lambda row, column: item_of(row)[self.columns[column]]), is_single
 
     def _decode_item(self, item: bytes | msgspec.Raw, where: str = "") -> Any:
         body, most = bytes(item), max(MAX_ITEM_VALUES, len(self.columns))

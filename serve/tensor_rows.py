@@ -14,7 +14,7 @@ from serve.errors import RequestError, check_rows
 from serve.loaded_model import Model
 from serve.row_decoder import DecodedRows
 from serve.size_limits import row_limit
-from serve.tensors import InputTensor, check_shape, decode_tensor
+from serve.tensors import InputTensor, decode_tensor, shape_of
 
 # The name of the tensor that holds all columns.
 ALL_COLUMNS = "input"
@@ -34,11 +34,14 @@ def decode_rows(
     Raises:
         RequestError: if the tensors do not fit the model, or hold too many rows.
     """
-    columns = model.checkpoint.columns
-    is_matrix = _is_matrix(tensors, len(columns))
-    rows = _count_rows(model, tensors, is_matrix)
+    columns, shapes = model.checkpoint.columns, _shapes_of(tensors, model.checkpoint.columns)
+    is_matrix = _is_matrix(tensors, shapes, len(columns))
+    rows = shapes[0][0] if is_matrix else _count_rows(model, tensors, shapes)
     check_rows(rows, row_limit(model, max_rows))
-    arrays = [decode_tensor(tensor, raw_tensors.get(index)) for index, tensor in enumerate(tensors)]
+    arrays = [
+        decode_tensor(tensor, shape, raw_tensors.get(index))
+        for index, (tensor, shape) in enumerate(zip(tensors, shapes, strict=True))
+    ]
     if is_matrix:
         by_column = dict(zip(columns, arrays[0].T, strict=True))
     else:
@@ -49,21 +52,28 @@ def decode_rows(
     return DecodedRows(values, lambda row, column: by_column[columns[column]][row])
 
 
-def _is_matrix(tensors: list[InputTensor], columns: int) -> bool:
-    """Whether a single tensor holds all columns. A single column may have the same name."""
-    return len(tensors) == 1 and tensors[0].name == ALL_COLUMNS and tensors[0].shape[1:] == [columns]
-
-
-def _count_rows(model: Model, tensors: list[InputTensor], is_matrix: bool) -> int:
-    """The rows that the shapes of tensors have."""
-    counts: dict[str, int] = {}
+def _shapes_of(tensors: list[InputTensor], columns: tuple[str, ...]) -> list[list[int]]:
+    """The shapes of tensors, each of which has its own name."""
+    shapes: dict[str, list[int]] = {}
     for tensor in tensors:
-        check_shape(tensor)
-        name, shape = quote(tensor.name), tensor.shape
-        if is_matrix:
-            return shape[0]
-        if tensor.name in counts:
-            raise RequestError(f"tensor {name} was expected once, and was found more often")
+        if tensor.name in shapes:
+            raise RequestError(f"tensor {quote(tensor.name)} was expected once, and was found more often")
+        shapes[tensor.name] = shape_of(tensor)
+        if len(shapes) > len(columns):
+            raise RequestError(f"at most {len(columns):,} tensors were expected, and {len(tensors):,} were found")
+    return list(shapes.values())
+
+
+def _is_matrix(tensors: list[InputTensor], shapes: list[list[int]], columns: int) -> bool:
+    """Whether a single tensor holds all columns. A single column may have the same name."""
+    return len(tensors) == 1 and tensors[0].name == ALL_COLUMNS and len(shapes[0]) == 2 and shapes[0][1] == columns
+
+
+def _count_rows(model: Model, tensors: list[InputTensor], shapes: list[list[int]]) -> int:
+    """The rows that the tensors of columns have."""
+    counts: dict[str, int] = {}
+    for tensor, shape in zip(tensors, shapes, strict=True):
+        name = quote(tensor.name)
         if tensor.name not in model.checkpoint.columns:
             expected = f"{ALL_COLUMNS} of the shape [rows, {len(model.checkpoint.columns)}], or a column's name,"
             raise RequestError(f"{expected} was expected as a tensor, and {name} of {shape} was found")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -35,8 +35,9 @@ NUMERIC: dict[str, np.dtype[Any]] = {
         "FP64": "<f8",
     }.items()
 }
-# The largest size in a shape that is compared with the limit of rows.
-MAX_SIZE = 2**40
+# The largest size in a shape, and the longest JSON of one with up to 8 of them.
+MAX_SIZE, MAX_SHAPE_BYTES = 2**40, 1000
+_SHAPE = msgspec.json.Decoder(Annotated[list[int], msgspec.Meta(max_length=8)])
 # Values that are encoded at a time. Other threads can run in between.
 BLOCK_VALUES = 2**16
 DATATYPES = (*NUMERIC, "BYTES")
@@ -48,11 +49,11 @@ class InputParameters(msgspec.Struct, gc=False):
     binary_data_size: int | None = None
 
 
-class InputTensor(msgspec.Struct):
+class InputTensor(msgspec.Struct, gc=False):
     """A tensor of a request. Its data are JSON, unless its bytes follow the JSON of the request."""
 
     name: str
-    shape: list[int]
+    shape: msgspec.Raw
     datatype: str
     parameters: InputParameters | None = None
     data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
@@ -74,22 +75,29 @@ class OutputTensor(msgspec.Struct, omit_defaults=True):
     data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-def check_shape(tensor: InputTensor) -> None:
-    """Raise RequestError if a tensor has an unknown datatype, or a shape that no tensor has."""
+def shape_of(tensor: InputTensor) -> list[int]:
+    """The shape of a tensor. Raises RequestError if it is none, or if the datatype is unknown."""
     name = quote(tensor.name)
     if tensor.datatype not in DATATYPES:
         found = quote(tensor.datatype)
         raise RequestError(f"tensor {name}: one of {', '.join(DATATYPES)} was expected as the datatype, not {found}")
-    if len(tensor.shape) > 8 or any(not 0 <= size <= MAX_SIZE for size in tensor.shape):
-        expected = f"up to 8 sizes from 0 to {MAX_SIZE:,} were expected as its shape"
-        raise RequestError(f"tensor {name}: {expected}, and others were found")
+    shape: list[int] | None
+    try:
+        shape = _SHAPE.decode(tensor.shape) if len(bytes(tensor.shape)) <= MAX_SHAPE_BYTES else None
+    except ValueError:
+        shape = None
+    if shape is None or not all(0 <= size <= MAX_SIZE for size in shape):
+        expected = f"a list of up to 8 sizes from 0 to {MAX_SIZE:,} was expected as its shape"
+        raise RequestError(f"tensor {name}: {expected}, and something else was found")
+    return list(shape)
 
 
-def decode_tensor(tensor: InputTensor, raw: memoryview | None) -> np.ndarray:
+def decode_tensor(tensor: InputTensor, shape: list[int], raw: memoryview | None) -> np.ndarray:
     """Decode a tensor of a request.
 
     Args:
-        tensor: the tensor as the JSON of the request describes it, after `check_shape`.
+        tensor: the tensor as the JSON of the request describes it.
+        shape: its shape.
         raw: the tensor's bytes after the JSON of the request; None if its data are in the JSON.
 
     Returns:
@@ -99,7 +107,7 @@ def decode_tensor(tensor: InputTensor, raw: memoryview | None) -> np.ndarray:
     Raises:
         RequestError: if shape, datatype and data do not agree.
     """
-    name, shape = quote(tensor.name), tensor.shape
+    name = quote(tensor.name)
     count = math.prod(shape)
     if raw is not None:
         if tensor.data is not msgspec.UNSET:

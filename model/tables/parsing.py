@@ -260,7 +260,8 @@ def category_name(column: CategoricalColumn, text: str) -> str:
     if column.boolean:
         return text.lower()
     if column.is_folded:
-        return next((name for name in column.categories if name.casefold() == text.casefold()), text)
+        folded = text.casefold()
+        return next((name for name in column.categories if name.casefold() == folded), text)
     return text
 
 

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from flask import Flask
-
 from model import Checkpoint
 from serve import create_app
+from serve.app import Service
 from tests.examples import with_params
 
 # Wrong queries of /predict to a model with the columns a and b, and what the answer says.
@@ -20,14 +19,14 @@ BAD_QUERIES = {
     "a=1&b=-inf": "column b: a number was expected, and '-inf' was found",
     "a=1e39&b=0": "column a: a finite number within ±3.4e38 was expected, and '1e39' was found",
     "a=1&b=1_0": "column b: a number was expected, and '1_0' was found",
-    "a=1&b=%FF": "column b: a number was expected, and '%FF' was found",
+    "a=1&b=%FF": "column b: a number was expected, and '\ufffd' was found",
 }
 QUERY = "/predict?a=1&b=0"
 # The same row as a request of the Open Inference Protocol.
 TENSORS = {"inputs": [{"name": "input", "shape": [1, 2], "datatype": "FP32", "data": [1, 0]}]}
 
 
-def application(checkpoints: Path, **settings: str) -> Flask:
+def application(checkpoints: Path, **settings: str) -> Service:
     """The application in this process. It scans its directory only if a test calls `scan`.
 
     Args:
