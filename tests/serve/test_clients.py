@@ -155,6 +155,19 @@ class TestTriton:
             for name in (*TASKS, "xor")
         ]
 
+    def test_the_configuration_and_the_statistics_of_models(self, client: Any) -> None:
+        config = client.get_model_config("xor")
+        assert (config["name"], config["max_batch_size"]) == ("xor", 5000)
+        client.infer("xor", [self.tensor(X)], model_version="1")
+        (statistics,) = client.get_inference_statistics("xor", "1")["model_stats"]
+        assert statistics["inference_count"] >= len(X)
+        assert len(client.get_inference_statistics()["model_stats"]) == len(TASKS) + 1
+
+    def test_models_are_loaded_by_their_files_only(self, client: Any) -> None:
+        for call in (client.load_model, client.unload_model):
+            with pytest.raises(InferenceServerException, match=r"a file xor\.safetensors in the directory of models"):
+                call("xor")
+
     @pytest.mark.parametrize("datatype", DATATYPES)
     @pytest.mark.parametrize("is_raw_input", [False, True])
     @pytest.mark.parametrize("is_raw_output", [False, True])
@@ -260,7 +273,7 @@ class TestTriton:
         for status, sentence, model, tensors, rest in (
             ("404", "one of binary, multiclass, regression, xor was expected as the model, and 'no' was found", "no",
              [ones], {}),
-            ("404", f"version {version} of xor was expected, and '1' was found", "xor", [ones], {"model_version": "1"}),
+            ("404", f"version {version} of xor was expected, and '2' was found", "xor", [ones], {"model_version": "2"}),
             ("400", "one of prediction, label was expected as an output, and 'chance' was found", "xor", [ones],
              {"outputs": other}),
             ("400", "column b: a number was expected, and 'x' was found in row 0", "xor", [texts], {}),
