@@ -100,8 +100,11 @@ def _labels(model: Model, mean: np.ndarray) -> np.ndarray:
 
 def _notes(model: Model, rows: DecodedRows) -> tuple[list[str], Counter[str]]:
     """Notes on values that training never saw, each once with its rows, and the number of such values by column."""
-    counts, others = Counter[str](), 0
+    counts: Counter[str] = Counter()
     places: dict[str, array[int]] = {}
+    if not model.rows.unseen.any_open:
+        return [], counts
+    others = 0
     for block in blocks_of(model, len(rows.values)):
         unseen = model.rows.unseen.find(*rows.of(block))
         counts.update(unseen.counts)

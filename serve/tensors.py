@@ -191,7 +191,7 @@ def _decode_json(name: str, data: bytes, datatype: str, shape: list[int]) -> np.
             except (ValueError, RecursionError):
                 continue
             for size in shape[1:] if depth > 1 else ():
-                if any(len(inner) != size for inner in values):
+                if not set(map(len, values)) <= {size}:
                     raise _wrong_nesting(name, shape)
                 values = list(chain.from_iterable(values))
             return _to_array(name, values, datatype)
@@ -237,6 +237,8 @@ def encode_raw(array: np.ndarray) -> bytes:
 def encode_json(array: np.ndarray) -> msgspec.Raw:
     """The values of an array in JSON, flat, row by row."""
     values = array.ravel()
+    if len(values) <= BLOCK_VALUES:
+        return msgspec.Raw(msgspec.json.encode(values.tolist()))
     blocks = (values[start : start + BLOCK_VALUES] for start in range(0, len(values), BLOCK_VALUES))
     return msgspec.Raw(b"[" + b",".join([msgspec.json.encode(block.tolist())[1:-1] for block in blocks]) + b"]")
 

@@ -40,6 +40,9 @@ class UnseenValues:
         columns: the columns' names.
         column_specs: of the same columns.
 
+    Attributes:
+        any_open: whether any column is open, so that there can be such values.
+
     Example:
         >>> colour = CategoricalColumn(("blue", "red"), is_open=True)
         >>> unseen = UnseenValues(("colour",), (colour,))
@@ -55,7 +58,7 @@ class UnseenValues:
         self._missing_notes = [
             f"{name}: the value is missing, and no value was missing in training" for name in columns
         ]
-        self._any = any(column.is_open for column in column_specs)
+        self.any_open = any(column.is_open for column in column_specs)
 
     def find(self, values: Float[np.ndarray, "rows columns"], written: Callable[[int, int], Any]) -> UnseenCells:
         """The values that training never saw, with notes on them.
@@ -67,7 +70,7 @@ class UnseenValues:
         Returns:
             The notes, and how many such values each column has.
         """
-        if not self._any:
+        if not self.any_open:
             return NOTHING_UNSEEN
         cells = np.argwhere((values >= self._first_unseen) | (np.isnan(values) & self._missing_unseen))
         notes: dict[int, list[str]] = {}
