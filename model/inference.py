@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 import jax
 import numpy as np
@@ -11,7 +17,7 @@ from jaxtyping import Float, Int
 
 from model.arrays import shape_of
 from model.checkpoint import Checkpoint
-from model.ensembles import Prediction, predict_ensemble, to_numpy
+from model.ensembles import Ensemble, Prediction, predict_ensemble, to_numpy
 from model.evaluation.batches import concatenate, padded_batches
 from model.network import MAX_FUSED_UNITS
 from model.tables.columns import count_inputs
@@ -41,6 +47,8 @@ class Estimate(NamedTuple):
 NUMPY_VALUES = 8192
 # Rows in a batch of a compiled program.
 BATCH_SIZES = (256, 1024, 4096)
+# Rows that NumPy computes at a time if all layers have few units.
+NUMPY_ROWS = 4096
 
 
 class OverflowingRowError(ValueError):
@@ -55,16 +63,83 @@ class OverflowingRowError(ValueError):
         self.row = row
 
 
+def keep_programs(fallback: Path | None = None) -> None:
+    """Let JAX keep compiled programs on disk, so that a process that starts later need not compile them.
+
+    JAX's own setting names the directory, which may be a URL; without it, it is in the user's cache directory. If that
+    cannot be written, the fallback is taken; without one, no programs are kept.
+
+    Args:
+        fallback: a directory that can be written.
+    """
+    setting = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+    is_url = bool(setting) and "://" in str(setting)
+    cache = setting if is_url else _first_writable(Path(setting) if setting else _user_cache(), fallback)
+    settings = {
+        "jax_compilation_cache_dir": cache,
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+        "jax_persistent_cache_min_entry_size_bytes": 0,
+    }
+    for name, value in settings.items():
+        jax.config.update(name, value)  # type: ignore[no-untyped-call]
+    # A full disk or a damaged file costs a compilation, and is no reason to say so for every program.
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache")
+
+
+def _user_cache() -> Path | None:
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "nudge"
+    except RuntimeError:  # this user has no home
+        return None
+
+
+def _first_writable(*directories: Path | None) -> str | None:
+    for directory in directories:
+        try:
+            if directory:
+                directory.mkdir(parents=True, exist_ok=True)
+                if os.access(directory, os.W_OK | os.X_OK):
+                    return str(directory)
+        except OSError:
+            continue
+    return None
+
+
+class _Program:
+    """`predict_ensemble` compiled for the shapes of an ensemble and for one number of rows."""
+
+    def __init__(self, ensemble: Ensemble, x: np.ndarray) -> None:
+        # JAX keeps what it has traced as long as the function is there. This one goes at once.
+        traced = jax.jit(lambda *arguments: predict_ensemble(*arguments)).lower(ensemble, x, 1.0)
+        self.call = traced.compile()
+        self.call(ensemble, x, 1.0)  # what only the first call does is done too
+
+
+# The programs that a predictor still uses. Ensembles of the same networks share theirs.
+_programs: WeakValueDictionary[Any, _Program] = WeakValueDictionary()
+
+
+def _program_for(ensemble: Ensemble, x: np.ndarray) -> _Program:
+    leaves, structure = jax.tree.flatten((ensemble, x))
+    key = structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves)
+    program = _programs.get(key)
+    if program is None:
+        program = _programs[key] = _Program(ensemble, x)
+    return program
+
+
 class Predictor:
     """A checkpoint that predicts.
 
-    NumPy predicts few rows. For more, JAX compiles a program for each batch size when it is first needed, or all of
-    them in `compile`.
+    NumPy predicts few rows. For more, JAX compiles a program for each batch size, when it is first needed or in
+    `compile`.
 
     Args:
         checkpoint: what predicts.
         numpy_values: up to so many rows × units NumPy predicts.
         batch_sizes: the rows of the compiled programs' batches, in ascending order.
+        is_lazy: whether a program is compiled when it is first needed. If not, no prediction waits for a compilation:
+            before `compile` has been called NumPy predicts any number of rows.
 
     Example:
         >>> from model.checkpoint import TrainingRecord
@@ -79,28 +154,61 @@ class Predictor:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, numpy_values: int = NUMPY_VALUES, batch_sizes: Sequence[int] = BATCH_SIZES
+        self,
+        checkpoint: Checkpoint,
+        numpy_values: int = NUMPY_VALUES,
+        batch_sizes: Sequence[int] = BATCH_SIZES,
+        *,
+        is_lazy: bool = True,
     ) -> None:
         self.checkpoint = checkpoint
         self.batch_sizes = batch_sizes
+        self._is_lazy = is_lazy
         self._encoder = Encoder(checkpoint.column_specs)
         self._ensemble = to_numpy(checkpoint.ensemble)
         sizes = [members.network.sizes for members in checkpoint.ensemble]
         units = sum(members.size * sum(members.network.sizes[1:]) for members in checkpoint.ensemble)
-        are_small = max(map(max, sizes)) <= MAX_FUSED_UNITS
-        self._numpy_rows = batch_sizes[-1] if are_small else numpy_values // units
-        # The parameters go to a device only if it computes: starting JAX's takes 30 MB.
-        self._device_ensemble = jax.device_put(checkpoint.ensemble) if self._compiles else None
+        self._compiles = max(map(max, sizes)) > MAX_FUSED_UNITS
+        self._numpy_rows = numpy_values // units if self._compiles else NUMPY_ROWS
+        self._block_rows = batch_sizes[-1] if self._compiles else NUMPY_ROWS
+        # The networks on the device, and a program for each batch size that is compiled.
+        self._device_ensemble: Ensemble | None = None
+        self._compiled: dict[int, _Program] = {}
         self._class_names = [str(name) for name in checkpoint.classes]
 
-    @property
-    def _compiles(self) -> bool:
-        return self._numpy_rows < self.batch_sizes[-1]
+    @cached_property
+    def row_products(self) -> int:
+        """How many products the networks compute for a row."""
+        return sum(np.size(leaf) for leaf in jax.tree.leaves(self._ensemble))
+
+    @cached_property
+    def row_work(self) -> int:
+        """How much work the answer to a single row is, in units of about a tenth of a nanosecond.
+
+        A product is one unit. A column costs 10,000 to decode, a layer 20,000, and an input or a class 1,000: NumPy and
+        Python take longer to begin an operation than to compute it.
+        """
+        layers = sum(len(members.params) for members in self.checkpoint.ensemble)
+        inputs = count_inputs(self.checkpoint.column_specs) + len(self.checkpoint.classes)
+        steps = 10 * len(self.checkpoint.columns) + 20 * layers + inputs
+        return self.row_products * (1 if self._numpy_rows else self.batch_sizes[0]) + 1000 * steps
 
     def compile(self) -> None:
         """Compile and run every program, so that no later prediction compiles anything."""
-        for size in self.batch_sizes if self._compiles else ():
-            self._predict_inputs(np.zeros((size, count_inputs(self.checkpoint.column_specs)), np.float32))
+        for size in self.batch_sizes if self._compiles and self._numpy_rows < self._block_rows else ():
+            self._program(np.zeros((size, count_inputs(self.checkpoint.column_specs)), np.float32))
+
+    def _program(self, batch: np.ndarray) -> _Program:
+        """The program for a batch, which is compiled if it is not there."""
+        if self._device_ensemble is None:  # starting JAX's device takes 30 MB, so it waits until one computes
+            self._device_ensemble = jax.device_put(self._ensemble)
+            # On a CPU these are the same bytes, so that the params are in memory once.
+            self._ensemble = to_numpy(self._device_ensemble)
+            self.checkpoint = replace(self.checkpoint, ensemble=self._ensemble)
+        program = self._compiled.get(len(batch))
+        if program is None:
+            program = self._compiled[len(batch)] = _program_for(self._device_ensemble, batch)
+        return program
 
     def predict(self, values: Float[np.ndarray, "rows columns"]) -> Estimate:
         """The prediction for rows of values, as `parse_text` and `parse_series` give them.
@@ -117,13 +225,9 @@ class Predictor:
         checkpoint = self.checkpoint
         if len(shape_of("values", values)) != 2 or values.shape[1] != len(checkpoint.columns):
             raise ValueError(f"values must have {len(checkpoint.columns)} columns, not {list(values.shape)}")
-        x = self._encoder.encode(values)
-        largest = self.batch_sizes[-1]
-        parts = [self._predict_inputs(x[start : start + largest]) for start in range(0, max(len(x), 1), largest)]
+        rows = self._block_rows
+        parts = [self._predict_batch(values[start : start + rows]) for start in range(0, max(len(values), 1), rows)]
         mean, spread = parts[0] if len(parts) == 1 else concatenate(parts)
-        if not (np.isfinite(x).all() and np.isfinite(mean).all()):
-            finite = np.isfinite(x).all(axis=1) & np.isfinite(mean).all(axis=tuple(range(1, mean.ndim)))
-            raise OverflowingRowError(values[int(np.argmin(finite))].tolist())
         if TASKS[checkpoint.task].has_classes:
             return Estimate(np.asarray(mean), np.asarray(spread))
         scaling, residuals = checkpoint.target_scaling, checkpoint.residuals
@@ -176,15 +280,21 @@ class Predictor:
                 answer["interval"] = ends
         return answers
 
+    def _predict_batch(self, values: np.ndarray) -> Prediction:
+        """The prediction for at most a batch of rows. Raises OverflowingRowError."""
+        x = self._encoder.encode(values)
+        mean, spread = self._predict_inputs(x)
+        if not (np.isfinite(x).all() and np.isfinite(mean).all()):
+            finite = np.isfinite(x).all(axis=1) & np.isfinite(mean).all(axis=tuple(range(1, mean.ndim)))
+            raise OverflowingRowError(values[int(np.argmin(finite))].tolist())
+        return Prediction(mean, spread)
+
     def _predict_inputs(self, x: np.ndarray) -> Prediction:
-        """The prediction for at most a batch of the network's inputs."""
-        checkpoint = self.checkpoint
-        if len(x) <= self._numpy_rows:
-            return predict_ensemble(self._ensemble, x, checkpoint.temperature)
-        ((batch, count),) = padded_batches(x, self.batch_sizes)
-        mean, spread = jax.device_get(_compiled_predict_ensemble(self._device_ensemble, batch, checkpoint.temperature))
-        return Prediction(mean[:count], spread[:count])
-
-
-# Compiled once for all ensembles of the same networks.
-_compiled_predict_ensemble = jax.jit(predict_ensemble)
+        """The prediction for at most a block of the network's inputs."""
+        temperature = float(self.checkpoint.temperature)
+        if len(x) > self._numpy_rows:
+            ((batch, count),) = padded_batches(x, self.batch_sizes)
+            if self._is_lazy or len(batch) in self._compiled:
+                mean, spread = jax.device_get(self._program(batch).call(self._device_ensemble, batch, temperature))
+                return Prediction(mean[:count], spread[:count])
+        return predict_ensemble(self._ensemble, x, temperature)

@@ -6,23 +6,96 @@ a worker.
 
 from __future__ import annotations
 
+import gc
 import os
+import re
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from flask import Flask
 
+from serve.routes import HEALTH_PREFIX, Routes
+
+if TYPE_CHECKING:
+    from serve.loaded_model import Model
+    from serve.middleware import Middleware
+    from serve.registry import Registry
+
+# Rows of a model with so much work together take a third of a millisecond on a core of an AMD EPYC.
+MAX_QUICK_WORK = 1_000_000
+# The longest body of a quick request: of numbers, and of texts and dates, which take longer to parse.
+MAX_PLAIN_BYTES, MAX_TEXT_BYTES = 32 * 1024, 1024
+_PREDICTIONS = re.compile(r"/models/([^/]+)/predict|/v2/models/([^/]+)/infer")
+
 
 class Service(Flask):
-    """The application."""
+    """The application. Its worker asks it how to treat a request before it calls it.
+
+    Attributes:
+        max_body_bytes: the largest size of a body.
+    """
+
+    middleware: Middleware
+    registry: Registry
+
+    @property
+    def max_body_bytes(self) -> int:
+        """The largest size of a body."""
+        return self.registry.settings.max_body_bytes
 
     def is_quick(self, method: str, path: str, body: bytes) -> bool:
-        """Whether a request takes less time than to start a thread."""
-        return path.startswith("/v2/health/") or path.endswith(("/predict", "/infer"))
+        """Whether a request takes so little time that the loop of a worker may answer it.
+
+        Args:
+            method: of the request.
+            path: as in the request line, without the query.
+            body: its whole body, which is not compressed.
+
+        Returns:
+            True for health, and for a few rows of a model with few parameters. Each row has at least one byte.
+        """
+        if path.startswith(HEALTH_PREFIX):
+            return True
+        model = self._find_model(path)
+        if model is None:
+            return False
+        is_plain = model.rows.is_plain and b"BYTES" not in body
+        work = model.predictor.row_work + len(body) * model.predictor.row_products
+        return len(body) <= (MAX_PLAIN_BYTES if is_plain else MAX_TEXT_BYTES) and work <= MAX_QUICK_WORK
+
+    def _find_model(self, path: str) -> Model | None:
+        """The model whose predictions a path asks for; None if it asks for none, or if there is no such model."""
+        if path == "/predict":
+            return self.registry.default_model
+        name = _PREDICTIONS.fullmatch(path)
+        return self.registry.models.get(unquote(name[1] or name[2])) if name else None
+
+    def refuses(self, environ: dict[str, Any]) -> bool:
+        """Whether the head of a request alone refuses it.
+
+        Args:
+            environ: the request. Its body is not read.
+
+        Returns:
+            True for a wrong API key, path, method, length or coding. Calling the application then gives that refusal.
+        """
+        return self.middleware.refuses(environ)
+
+    def note_refusal(self, status: int) -> None:
+        """Count a request that the worker has refused itself.
+
+        Args:
+            status: of the answer.
+        """
+        from serve.metrics import note_request
+
+        note_request("none", status, 0.0)
 
 
-def create_app(config: Mapping[str, Any] | None = None) -> Flask:
-    """The application, with its models loaded and compiled, and its directory of checkpoints watched.
+def create_app(config: Mapping[str, Any] | None = None) -> Service:
+    """The application, with its default model loaded. A thread loads the others, compiles, and watches the directory.
 
     Args:
         config: settings by the names of their variables, such as NUDGE_CHECKPOINTS. They override the environment,
@@ -40,23 +113,41 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         Traceback (most recent call last):
         model.checkpoint.CheckpointError: /nowhere: expected a checkpoint in it, found none; write one with ...
     """
-    from serve import errors, fast_path, health, metrics, middleware, open_inference, openapi, predict, settings
+    from model.inference import keep_programs
+    from serve import errors, health, metrics, middleware, open_inference, openapi, predict, settings
     from serve.registry import Registry
+    from serve.statistics import Statistics
     from serve.watcher import Watcher
 
     variables = {name: value for name, value in os.environ.items() if name.startswith("NUDGE_")}
-    registry = Registry(settings.read(variables | dict(config or {})), metrics.counting_listener())
+    registry = Registry(settings.read(variables | dict(config or {})), metrics.note_failure)
     registry.start()
-    watcher = Watcher(registry, metrics.count_notes)
+    if registry.settings.shared_directory:  # a process of gunicorn's own; another one's cache is its own affair
+        keep_programs(registry.settings.shared_directory / "programs")
+    publisher = metrics.Publisher(registry)
+    watcher = Watcher(registry, publisher.publish)
     watcher.start()
-    app = Service(__name__)
-    app.config.from_mapping(config or {}, MAX_CONTENT_LENGTH=registry.settings.max_body_bytes)
-    app.extensions |= {"nudge": registry, "nudge.watcher": watcher}
+    app = Service(__name__, static_folder=None)
+    app.config.from_mapping(config or {})
+    # No path is redirected: a redirect would go to whatever the client calls the host.
+    app.url_map.merge_slashes = app.url_map.redirect_defaults = False
     for part in (predict, open_inference, health, metrics, openapi):
         app.register_blueprint(part.blueprint)
-    app.before_request(middleware.note_route)
     errors.register(app)
-    app.wsgi_app = middleware.Middleware(  # type: ignore[method-assign]
-        app.wsgi_app, registry.settings, fast_path.FastPath(registry)
-    )
+    statistics = Statistics()
+    answers = {
+        "predict.predict": partial(predict.answer_rows, registry, statistics),
+        "open_inference.infer": partial(open_inference.answer_tensors, registry, statistics),
+    }
+    app.extensions |= {
+        "nudge": registry,
+        "nudge.watcher": watcher,
+        "nudge.publisher": publisher,
+        "nudge.answers": answers,
+        "nudge.statistics": statistics,
+    }
+    app.registry = registry
+    app.middleware = middleware.Middleware(app.wsgi_app, Routes(app.url_map), registry.settings, answers)
+    app.wsgi_app = app.middleware  # type: ignore[method-assign]
+    gc.freeze()  # what is loaded stays; looking for garbage in it takes a tenth of a second
     return app

@@ -18,8 +18,6 @@ Answer = tuple[bytes, bool]
 
 # The most requests that wait for a thread.
 MAX_PENDING = 512
-# A quick request has no longer body.
-MAX_QUICK_BYTES = 32 * 1024
 # Requests with longer or compressed bodies are answered one at a time, because their rows take memory.
 LARGE_BODY_BYTES = 256 * 1024
 # The longest body for an application that does not say which it takes.
@@ -44,6 +42,12 @@ class Calls:
         self.finished: deque[tuple[Connection, Future[Answer | None]]] = deque()
         self.pending = 0
         self.threads, self.large_thread = ThreadPoolExecutor(worker.cfg.threads), ThreadPoolExecutor(1)
+        # gunicorn's configuration takes a while to look anything up in.
+        self.keeps_alive, self.before, self.after = (
+            bool(worker.cfg.keepalive),
+            worker.cfg.pre_request,
+            worker.cfg.post_request,
+        )
         # Other applications than ours have none of these.
         self.max_body_bytes: int = getattr(self.application, "max_body_bytes", DEFAULT_BODY_BYTES)
         self._is_quick = getattr(self.application, "is_quick", lambda method, path, body: False)
@@ -52,10 +56,9 @@ class Calls:
 
     def is_quick(self, incoming: IncomingRequest) -> bool:
         """Whether a request takes less time than to start a thread."""
-        request, body = incoming.request, incoming.body
-        if len(body) > MAX_QUICK_BYTES or incoming.length is None or incoming.is_compressed:
+        if incoming.length is None or incoming.is_compressed:
             return False
-        return bool(self._is_quick(request.method, request.path, body))
+        return bool(self._is_quick(incoming.request.method, incoming.request.path, incoming.body))
 
     def is_refused(self, connection: Connection, incoming: IncomingRequest) -> bool:
         """Whether the application refuses a request whatever its body is."""
@@ -113,14 +116,14 @@ class Calls:
 
     def _answer(self, connection: Connection, incoming: IncomingRequest) -> Answer:
         worker, request, started = self.worker, incoming.request, datetime.now()
-        worker.cfg.pre_request(worker, request)
+        self.before(worker, request)
         response, environ, outbox = open_answer(request, connection.client, connection.server, worker.cfg)
         environ["wsgi.multithread"] = True
         worker.nr += 1
         if worker.nr >= worker.max_requests and worker.alive:
             worker.log.info("Autorestarting worker after current request.")
             worker.alive = False
-        if not worker.alive or not worker.cfg.keepalive:
+        if not worker.alive or not self.keeps_alive:
             response.force_close()
         parts = self.application(environ, response.start_response)
         try:
@@ -131,5 +134,5 @@ class Calls:
             if hasattr(parts, "close"):
                 parts.close()
         worker.log.access(response, request, environ, datetime.now() - started)
-        worker.cfg.post_request(worker, request, environ, response)
+        self.after(worker, request, environ, response)
         return b"".join(outbox.parts), not response.should_close()

@@ -20,7 +20,7 @@ REQUEST_SECONDS = int(os.environ.get("NUDGE_REQUEST_SECONDS") or 30)
 # Seconds that a client may take to close the connection after its last answer.
 GRACE_SECONDS = 2
 # The most connections that are accepted in one turn of the loop.
-MAX_ACCEPTS = 256
+MAX_ACCEPTS = 1024
 # The most bytes that are held for all clients together: requests that arrive, and answers that are not taken.
 MAX_HELD_BYTES = 64 * 1024 * 1024
 
@@ -175,19 +175,9 @@ class Clients:
             connection.deadline = now + REQUEST_SECONDS
             self.listen(connection, selectors.EVENT_WRITE)
         elif connection.is_last:
-            self.end(connection)
+            connection.deadline = now + GRACE_SECONDS
+            self.listen(connection, selectors.EVENT_READ) if connection.end() else self.close(connection)
         else:
             connection.deadline = now + (REQUEST_SECONDS if connection.received else self.config.keepalive)
         self.count(connection)
         return is_sent and not connection.is_last and connection in self.connections
-
-    def end(self, connection: Connection) -> None:
-        """Send no more and wait for the client to close, so that no answer is lost (RFC 9112, section 9.6)."""
-        connection.is_finished, connection.deadline = True, time.monotonic() + GRACE_SECONDS
-        connection.received.clear()
-        try:
-            connection.sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            self.close(connection)
-        else:
-            self.listen(connection, selectors.EVENT_READ)

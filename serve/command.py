@@ -26,10 +26,20 @@ def serve(host: str, port: int, gunicorn_options: tuple[str, ...]) -> None:
     bind: list[str] = []
     if _is_given("host", "port") and not _has_bind(gunicorn_options):
         bind = ["--bind", f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
+    _open_standard_streams()
     # Workers must be forked before JAX starts, and Ctrl-C is gunicorn's own: both need a fresh process. -P keeps the
     # current directory, where a model.py or a serve.py may be, off sys.path.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.execv(sys.executable, [sys.executable, "-P", "-m", "serve", *bind, *gunicorn_options])
+
+
+def _open_standard_streams() -> None:
+    """Open those that a supervisor has closed. Otherwise a socket takes their place, and gets what is printed."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest descriptor that is free
 
 
 def _is_given(*names: str) -> bool:

@@ -97,6 +97,19 @@ class Connection:
             return False
         return True
 
+    def end(self) -> bool:
+        """Send no more, so that the client closes the connection and loses no answer (RFC 9112, section 9.6).
+
+        Returns whether the client is still there.
+        """
+        self.is_finished = True
+        self.received.clear()
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            return False
+        return True
+
     def notice_end(self) -> None:
         """Note whether the client has ended the connection while it waits for its answer."""
         try:
@@ -114,7 +127,7 @@ class Connection:
         if self.incoming:
             is_whole = self.incoming.find_end(self.received) is not None
             return is_whole or self.has_ended or self.is_longer_than(max_body_bytes)
-        if self.head_end is None:
+        if self.head_end is None and self.received:
             self.head_end = find_head_end(self.received, self.searched, limit_request_line)
             self.searched = len(self.received)
         return self.head_end is not None or self.has_ended

@@ -15,6 +15,7 @@ import resource
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -72,31 +73,79 @@ loglevel = _setting("NUDGE_LOG_LEVEL", "info", LOG_LEVELS, f"one of {LOG_LEVELS.
 # gunicorn 27 would make a control socket under the home directory. Nothing here uses it.
 control_socket_disable = True
 
-_metrics_path = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-if _metrics_path and not Path(_metrics_path).is_dir():
-    sys.exit(
-        f"PROMETHEUS_MULTIPROC_DIR: expected a directory, found none at {_metrics_path!r}; make it, or leave it out"
-    )
+# prometheus_client would keep its counts in mapped files there, and a full disk would kill the worker that writes one.
+os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
 
 
 def on_starting(server: Any) -> None:
-    """Make the directory that the workers share, for their metrics and the last good checkpoints."""
-    # After SIGUSR2, the new master inherits the variables that the old master has set.
-    inherited = os.environ.get("NUDGE_RUNTIME")
-    directory = Path(tempfile.mkdtemp(prefix="nudge-"))
-    os.environ["NUDGE_RUNTIME"] = str(directory)
-    metrics = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    if not metrics or (inherited and metrics.startswith(inherited)):
-        (directory / "metrics").mkdir()
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory / "metrics")
+    """Make the directory that the workers share, for their reports and the last good checkpoints."""
+    from serve import heartbeat
+    from serve.reports import Reports
+    from serve.shared_directory import SharedDirectory
+
+    heartbeat.install()
+    os.environ.pop("NUDGE_RUNTIME", None)  # after SIGUSR2 it names the directory of the old master
+    directory = _make_directory(server)
+    if directory is None:
+        server.log.warning(
+            "No directory for temporary files can be written: each worker keeps its metrics to itself, and no copies "
+            "of checkpoints are kept; set TMPDIR to one that can be written"
+        )
+    else:
+        os.environ["NUDGE_RUNTIME"] = directory
+    server.reports = Reports(SharedDirectory(Path(directory) if directory else None, server.cfg.uid))
+
+
+def _make_directory(server: Any) -> str | None:
+    for parent in (None, "/dev/shm"):
+        try:
+            directory = tempfile.mkdtemp(prefix="nudge-", dir=parent)
+            os.chown(directory, server.cfg.uid, server.cfg.gid)
+        except OSError:
+            continue
+        return directory
+    return None
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Tell a worker whether others have started before it. Its start then fails for no reason that they could mind."""
+    os.environ["NUDGE_REPLACEMENT"] = str(int(_is_replacement(server, worker)))
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Remove the gauges of a worker that has ended. This runs in the master, which does not load JAX."""
-    for path in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob(f"gauge_live*_{worker.pid}.db"):
-        path.unlink(missing_ok=True)
+    """Keep the counts of a worker that has ended. This runs in the master, which does not load JAX."""
+    try:
+        server.reports.end(worker.pid)
+    except Exception:  # an exception here would end the service
+        server.log.exception("The counts of worker %s are lost", worker.pid)
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """End the process of a worker at once, even while XLA compiles in a thread, for which Python would wait or abort.
+
+    If a worker that replaces another one cannot start, it ends alone: gunicorn ends the service at its own status.
+    """
+    if worker.pid != os.getpid():
+        return
+    error = sys.exception()
+    code = error.code if isinstance(error, SystemExit) else 1
+    publisher = getattr(getattr(worker, "wsgi", None), "extensions", {}).get("nudge.publisher")
+    if publisher:
+        publisher.publish()
+    if code and not worker.booted and _is_replacement(server, worker):
+        time.sleep(1)  # so that gunicorn does not start workers as fast as it can
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else int(code is not None))
+
+
+def _is_replacement(server: Any, worker: Any) -> bool:
+    return bool(worker.age > server.cfg.workers)
 
 
 def on_exit(server: Any) -> None:
     """Remove the directory that the workers shared."""
-    shutil.rmtree(os.environ["NUDGE_RUNTIME"], ignore_errors=True)
+    directory = os.environ.get("NUDGE_RUNTIME")
+    if directory:
+        shutil.rmtree(directory, ignore_errors=True)

@@ -19,7 +19,7 @@ def live() -> dict[str, bool]:
 def ready() -> dict[str, bool]:
     """200 if the default model can answer, and otherwise 503 with the reason.
 
-    A worker accepts no connection before it has loaded and compiled its models.
+    A worker accepts no connection before it has loaded it. Each other model has its own readiness.
     """
     default_model()
     return {"live": True, "ready": True}

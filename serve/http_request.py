@@ -162,7 +162,12 @@ def parse_head(config: Config, data: bytes, client: Address, number: int, previo
         ParseException: if it is not HTTP as gunicorn or RFC 9112 allows it.
     """
     line, _, fields = data.partition(b"\r\n")
-    if previous and previous.fields == fields and previous.length == 0 and 0 < len(line) <= config.limit_request_line:
+    if (
+        previous
+        and previous.fields == fields
+        and previous.length is not None
+        and 0 < len(line) <= config.limit_request_line
+    ):
         known = copy(previous.request)
         known.parse_request_line(line)
         if known.version == previous.request.version:

@@ -1,60 +1,72 @@
-"""What every request passes through: API keys, request ids, headers, the access log and the counts."""
+"""What every request passes through: API keys, limits, request IDs, headers, the access log and the counts."""
 
 from __future__ import annotations
 
 import hmac
 import re
-import sys
 import time
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
 from random import getrandbits
 from typing import Any
 
-from flask import request
+from werkzeug.exceptions import HTTPException
 
-from serve.fast_path import JSON, ROUTE, Environ, FastPath, Headers
+from serve.access_log import AccessLog
+from serve.errors import RequestError, answer_error, path_of
 from serve.metrics import note_request
-from serve.open_inference_codec import JSON_LENGTH
-from serve.responses import encode_json
+from serve.open_inference_messages import JSON_LENGTH
+from serve.request_body import check_body_headers
+from serve.responses import Answer, Headers
+from serve.routes import HEALTH_PREFIX, Route, Routes
 from serve.settings import Settings
+from serve.trace_context import TRACE_HEADER, trace_of
 
+Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-# Paths below this one need no key.
-HEALTH_PREFIX = "/v2/health/"
-SECURITY_HEADERS: Headers = [
+# The key in environ of the pattern of the route, such as /models/<name>/predict, for the log and the counts.
+ROUTE = "nudge.route"
+SECURITY_HEADERS: Headers = (
     ("X-Content-Type-Options", "nosniff"),
     ("Cache-Control", "no-store"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
-]
-PREFLIGHT_HEADERS: Headers = [
+)
+ALLOWED_HEADERS = (
+    *("Authorization", "Content-Type", JSON_LENGTH, "X-API-Key", "X-Request-ID"),
+    *(TRACE_HEADER, "tracestate"),
+)
+PREFLIGHT_HEADERS: Headers = (
     ("Access-Control-Allow-Methods", "GET, POST"),
-    (
-        "Access-Control-Allow-Headers",
-        "Authorization, Content-Type, Inference-Header-Content-Length, X-API-Key, X-Request-ID",
-    ),
+    ("Access-Control-Allow-Headers", ", ".join(ALLOWED_HEADERS)),
     ("Access-Control-Max-Age", "600"),
-]
-EXPOSED_HEADERS = ("Access-Control-Expose-Headers", f"X-Request-ID, {JSON_LENGTH}")
+)
+EXPOSED_HEADERS = ("Access-Control-Expose-Headers", f"X-Request-ID, {TRACE_HEADER}, {JSON_LENGTH}")
+STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 _REQUEST_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
 
 
 class Middleware:
-    """A WSGI application around another one.
+    """A WSGI application around Flask's.
 
     Args:
-        application: answers the requests that are let through.
+        application: Flask's.
+        routes: all routes.
         settings: the settings of the service.
-        fast_path: is asked before the application; None for no fast path.
+        answers: for endpoints that need nothing of Flask, the functions that answer their requests.
     """
 
-    def __init__(self, application: Application, settings: Settings, fast_path: FastPath | None) -> None:
-        self.application = application
-        self.settings = settings
-        self.fast_path = fast_path
-        self.keys = [key.encode() for key in self.settings.api_keys]
+    def __init__(
+        self,
+        application: Application,
+        routes: Routes,
+        settings: Settings,
+        answers: Mapping[str, Callable[..., Answer]],
+    ) -> None:
+        self.application, self.routes, self.settings, self.answers = application, routes, settings, answers
+        self.keys = [key.encode() for key in settings.api_keys]
+        self.access_log = AccessLog(settings.trusted_proxies) if settings.has_access_log else None
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
@@ -62,39 +74,78 @@ class Middleware:
         sent_id = environ.get("HTTP_X_REQUEST_ID", "")
         # Unlike urandom, getrandbits does not release the interpreter's lock.
         request_id = sent_id if _REQUEST_ID.fullmatch(sent_id) else f"{getrandbits(64):016x}"
+        trace = trace_of(environ)
         added_headers = [*SECURITY_HEADERS, ("X-Request-ID", request_id)]
+        if trace:
+            added_headers.append((TRACE_HEADER, trace))
         if self.settings.cors_origins:
             added_headers += self._cors_headers(environ)
+        answer = self._answer(environ)
+        if answer is None:
+            status, body = self._ask_flask(environ, start_response, added_headers)
+        else:
+            status, body = answer.status, [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
+            length = [("Content-Length", str(len(answer.body)))] if status != HTTPStatus.NO_CONTENT else []
+            start_response(STATUS_LINES[status], [*answer.headers, *length, *added_headers])
+        seconds, route = time.perf_counter() - started, environ.get(ROUTE, "none")
+        note_request(route, status, seconds)
+        if self.access_log:
+            self.access_log.write(environ, request_id, trace, route, status, seconds)
+        return body
+
+    def refuses(self, environ: Environ) -> bool:
+        """Whether the head alone refuses a request. `__call__` then refuses it without reading the body."""
+        try:
+            if not self._is_preflight(environ):
+                self._check_head(environ)
+        except (RequestError, HTTPException):
+            return True
+        return False
+
+    def _answer(self, environ: Environ) -> Answer | None:
+        """The answer to a request; None if Flask must answer it."""
+        try:
+            if self._is_preflight(environ):
+                return Answer(b"", PREFLIGHT_HEADERS, HTTPStatus.NO_CONTENT)
+            route = self._check_head(environ)
+            answer = self.answers.get(route.endpoint)
+            if answer is None or environ["REQUEST_METHOD"] == "OPTIONS":
+                return None
+            return answer(environ, **route.arguments)
+        except Exception as error:
+            return answer_error(error, environ)
+
+    def _ask_flask(
+        self, environ: Environ, start_response: StartResponse, added_headers: list[tuple[str, str]]
+    ) -> tuple[int, Iterable[bytes]]:
+        """Let Flask answer a request. Returns the status and the body."""
         status_line = "500"
 
-        def start(status: str, headers: Headers, *rest: Any) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             nonlocal status_line
             status_line = status
             return start_response(status, headers + added_headers, *rest)
 
-        body = self._answer(environ, start)
-        seconds, status = time.perf_counter() - started, int(status_line[:3])
-        route = environ.get(ROUTE, "none")
-        note_request(route, status, seconds)
-        if self.settings.has_access_log:
-            _log(environ, request_id, route, status, seconds)
-        return body
+        body = self.application(environ, start)
+        return int(status_line[:3]), body
 
-    def _answer(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
-        path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
-        if self.settings.cors_origins and method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ:
-            start("204 No Content", PREFLIGHT_HEADERS)
-            return []
+    def _is_preflight(self, environ: Environ) -> bool:
+        return bool(
+            self.settings.cors_origins
+            and environ["REQUEST_METHOD"] == "OPTIONS"
+            and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+        )
+
+    def _check_head(self, environ: Environ) -> Route:
+        """The route of a request. Raises RequestError or HTTPException if its head alone shows that it is wrong."""
+        path = path_of(environ)
         if self.keys and not path.startswith(HEALTH_PREFIX) and not self._has_key(environ):
-            body = encode_json({"error": "an API key was expected, and none that is known was found; send X-API-Key"})
-            start("401 Unauthorized", [*JSON, ("Content-Length", str(len(body))), ("WWW-Authenticate", "Bearer")])
-            return [body]
-        answer = self.fast_path.answer(environ, path, method) if self.fast_path else None
-        if answer is None:
-            return self.application(environ, start)
-        body, headers = answer
-        start("200 OK", [*headers, ("Content-Length", str(len(body)))])
-        return [body]
+            message = "an API key was expected, and none that is known was found; send X-API-Key"
+            raise RequestError(message, 401, [("WWW-Authenticate", "Bearer")])
+        route = self.routes.find(path, environ["REQUEST_METHOD"])
+        environ[ROUTE] = route.rule
+        check_body_headers(environ, self.settings.max_body_bytes)
+        return route
 
     def _has_key(self, environ: Environ) -> bool:
         scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
@@ -109,27 +160,3 @@ class Middleware:
         if origin in allowed:
             return [("Access-Control-Allow-Origin", str(origin)), EXPOSED_HEADERS, ("Vary", "Origin")]
         return [("Vary", "Origin")]
-
-
-def note_route() -> None:
-    """Note the route that a request matched, for the log and the counts."""
-    if request.url_rule:
-        request.environ[ROUTE] = request.url_rule.rule
-
-
-def _log(environ: Environ, request_id: str, route: str, status: int, seconds: float) -> None:
-    line = {
-        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "id": request_id,
-        "client": environ.get("REMOTE_ADDR", ""),
-        "method": environ["REQUEST_METHOD"],
-        "path": environ["PATH_INFO"].encode("latin-1").decode(errors="replace"),
-        "route": route,
-        "status": status,
-        "milliseconds": round(seconds * 1000, 3),
-    }
-    try:
-        sys.stdout.buffer.write(encode_json(line))
-        sys.stdout.buffer.flush()
-    except OSError:  # nobody reads the log; the answer matters more
-        return

@@ -13,6 +13,7 @@ from serve.openapi_parts import REFUSAL, Schema, component_name, content, refere
 from serve.openapi_protocol import model_paths, protocol_schemas, service_paths
 from serve.registry import Registry
 from serve.responses import json_response
+from serve.size_limits import row_limit
 
 blueprint = Blueprint("openapi", __name__)
 
@@ -30,17 +31,18 @@ def openapi() -> Response:
 
 def document(registry: Registry) -> Schema:
     """The OpenAPI document of the service with the models of a registry."""
-    is_secured, max_rows = bool(registry.settings.api_keys), registry.settings.max_rows
+    is_secured = bool(registry.settings.api_keys)
     schemas = protocol_schemas()
     paths: Schema = {}
     for model in registry.models.values():
-        name = component_name(model)
+        name, max_rows = component_name(model), row_limit(model, registry.settings.max_rows)
         schemas |= model_schemas(model, name)
         path = f"/models/{quote(model.name, safe='')}/predict"
         paths[path] = predict_operations(model, name, f"predict_{name}", max_rows, (400, 404))
     if registry.default_model:
-        name = component_name(registry.default_model)
-        paths["/predict"] = predict_operations(registry.default_model, name, "predict", max_rows, (400,))
+        model = registry.default_model
+        name, max_rows = component_name(model), row_limit(model, registry.settings.max_rows)
+        paths["/predict"] = predict_operations(model, name, "predict", max_rows, (400,))
     paths |= service_paths() | model_paths(list(registry.models.values()))
     if is_secured:
         _secure(paths)

@@ -8,12 +8,16 @@ from typing import Any
 from serve.loaded_model import Model
 
 Schema = dict[str, Any]
-TEXT, BOOLEAN, INTEGER = {"type": "string"}, {"type": "boolean"}, {"type": "integer"}
-REQUEST_ID = {
+TEXT, INTEGER = {"type": "string"}, {"type": "integer"}
+COMMON_HEADERS = {
     "X-Request-ID": {
         "description": "The ID of the request if it is valid, and otherwise a new one.",
         "schema": {"type": "string", "pattern": r"^[A-Za-z0-9_.:/+=@-]{1,128}$"},
-    }
+    },
+    "traceparent": {
+        "description": "The traceparent of the request, if that has a valid one (W3C Trace Context).",
+        "schema": {"type": "string", "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"},
+    },
 }
 REFUSAL: Schema = {"$ref": "#/components/responses/Error"}
 
@@ -31,7 +35,7 @@ def reference(name: str) -> Schema:
 
 def content(description: str, schema: Schema, mimetype: str = "application/json") -> Schema:
     """An answer with a body of the schema."""
-    return {"description": description, "headers": dict(REQUEST_ID), "content": {mimetype: {"schema": schema}}}
+    return {"description": description, "headers": dict(COMMON_HEADERS), "content": {mimetype: {"schema": schema}}}
 
 
 def object_of(**properties: Schema) -> Schema:

@@ -8,9 +8,10 @@ from model.tables.columns import ColumnSpec, NumericColumn
 from model.tables.date_columns import DateColumn
 from model.tables.date_spelling import describe_date
 from serve.loaded_model import Model
-from serve.open_inference_codec import JSON_LENGTH, InferRequest, InferResponse, metadata_of
+from serve.model_description import metadata_of
+from serve.model_lookup import CURRENT_VERSION
+from serve.open_inference_messages import JSON_LENGTH, InferRequest, InferResponse
 from serve.openapi_parts import (
-    BOOLEAN,
     INTEGER,
     TEXT,
     Schema,
@@ -36,7 +37,7 @@ class Error(msgspec.Struct):
 def service_paths() -> Schema:
     """The paths that do not contain the name of a model."""
     states = object_of(name=TEXT, version=TEXT, state={"enum": ["READY", "UNAVAILABLE"]}, reason=TEXT)
-    ready = {"type": "object", "properties": {"ready": BOOLEAN}}
+    ready = {"type": "object", "properties": {"ready": {"type": ["boolean", "null"]}}}
     server = object_of(name=TEXT, version=TEXT, extensions=array_of(TEXT))
     live, readiness = object_of(live={"const": True}), object_of(live={"const": True}, ready={"const": True})
     document = object_of(openapi=TEXT, info={"type": "object"}, paths={"type": "object"})
@@ -53,9 +54,22 @@ def service_paths() -> Schema:
                 requestBody={"content": {"application/json": {"schema": ready}}},
             )
         },
+        "/v2/models/stats": {"get": operation("all_stats", "Statistics.", content("Of all models.", statistics()))},
         "/metrics": {"get": operation("metrics", "Metrics.", content("For Prometheus.", TEXT, "text/plain"))},
         "/openapi.json": {"get": operation("openapi", "This document.", content("The document.", document))},
     }
+
+
+def statistics() -> Schema:
+    """The schema of Triton's statistics of models, which one worker keeps."""
+    duration = object_of(count=_LENGTH, ns=_LENGTH)
+    names = ("success", "fail", "queue", "compute_input", "compute_infer", "compute_output", "cache_hit", "cache_miss")
+    counts = ("last_inference", "inference_count", "execution_count")
+    model = object_of(
+        **{"name": TEXT, "version": TEXT, "inference_stats": object_of(**dict.fromkeys(names, duration))},
+        **dict.fromkeys(counts, _LENGTH),
+    )
+    return object_of(model_stats=array_of(model))
 
 
 def protocol_schemas() -> Schema:
@@ -65,7 +79,8 @@ def protocol_schemas() -> Schema:
     )
     schemas: Schema = dict(components)
     schemas["InputTensor"]["properties"]["datatype"] = {"enum": list(DATATYPES)}
-    schemas["InputTensor"]["properties"]["shape"]["items"]["minimum"] = 0
+    schemas["InputTensor"]["properties"]["shape"] = array_of(_LENGTH, maxItems=8)
+    schemas["OutputTensor"]["properties"]["data"] = {"type": "array"}
     return schemas
 
 
@@ -94,7 +109,7 @@ def _example(model: Model) -> Schema:
 def model_paths(models: list[Model]) -> Schema:
     """The paths of the protocol that contain the name of a model, without and with its version."""
     names = sorted(model.name for model in models)
-    versions = sorted({model.version for model in models})
+    versions = [CURRENT_VERSION, *sorted({model.version for model in models})] if models else []
     name, version = _path_parameter("name", names), _path_parameter("version", versions)
     return _paths("", "", models, [name]) | _paths("/versions/{version}", "_version", models, [name, version])
 
@@ -108,6 +123,8 @@ def _paths(suffix: str, operation_suffix: str, models: list[Model], parameters: 
     tensors = array_of(object_of(name=TEXT, datatype={"enum": list(DATATYPES)}, shape=array_of(INTEGER)))
     metadata = object_of(name=TEXT, versions=array_of(TEXT), platform=TEXT, inputs=tensors, outputs=tensors)
     readiness = object_of(name=TEXT, ready={"const": True})
+    configured = array_of(object_of(name=TEXT, data_type=TEXT, dims=array_of(_LENGTH)))
+    configuration = object_of(name=TEXT, platform=TEXT, max_batch_size=INTEGER, input=configured, output=configured)
     return {
         base: {
             "get": operation(
@@ -123,6 +140,24 @@ def _paths(suffix: str, operation_suffix: str, models: list[Model], parameters: 
                 f"model_ready{operation_suffix}",
                 "Whether a model can answer.",
                 content("It can.", readiness),
+                (404,),
+                parameters=parameters,
+            )
+        },
+        f"{base}/config": {
+            "get": operation(
+                f"model_config{operation_suffix}",
+                "Triton's configuration of a model.",
+                content("Its configuration.", configuration),
+                (404,),
+                parameters=parameters,
+            )
+        },
+        f"{base}/stats": {
+            "get": operation(
+                f"model_stats{operation_suffix}",
+                "Statistics of a model, since this worker has loaded it.",
+                content("Its statistics.", statistics()),
                 (404,),
                 parameters=parameters,
             )

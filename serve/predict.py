@@ -2,92 +2,98 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
-from flask import Blueprint, Response, request
+import msgspec
+from flask import Blueprint, Response, current_app, request
 
+from model.inference import OverflowingRowError
 from model.messages import quote
-from serve.errors import RequestError, check_rows
+from serve.errors import RequestError
 from serve.loaded_model import Model
 from serve.metrics import note_rows
-from serve.model_lookup import current_settings, default_model, find_model
+from serve.model_lookup import default_model, find_model
+from serve.registry import Registry
 from serve.request_body import read_body
-from serve.responses import json_response
+from serve.responses import Answer, to_response
 from serve.row_decoder import DecodedRows
+from serve.size_limits import blocks_of, row_limit
+from serve.statistics import INPUT, OUTPUT, PREDICTION, Statistics, Watch
 
 blueprint = Blueprint("predict", __name__)
 
 
-@blueprint.get("/predict")
-def predict_query() -> Response:
-    """GET /predict?a=1&b=0: the columns by name, each once.
+@blueprint.route("/predict", methods=("GET", "POST"), defaults={"name": None})
+@blueprint.route("/models/<name>/predict", methods=("GET", "POST"))
+def predict(**arguments: Any) -> Response:
+    """GET /predict?a=1&b=0: the columns by name, each once. A column with missing values in training may be left out.
 
-    A column that had missing values in training may be left out.
+    POST /predict: a JSON object with the columns, or an array of such objects. The answer is one likewise.
     """
-    return _answer_query(default_model())
+    return to_response(current_app.extensions["nudge.answers"][request.endpoint](request.environ, **arguments))
 
 
-@blueprint.post("/predict")
-def predict_body() -> Response:
-    """POST /predict: a JSON object with the columns, or an array of such objects.
-
-    The answer is an object or an array likewise.
-    """
-    return _answer_body(default_model())
-
-
-@blueprint.get("/models/<name>/predict")
-def model_query(name: str) -> Response:
-    """The same for any model."""
-    return _answer_query(find_model(name))
-
-
-@blueprint.post("/models/<name>/predict")
-def model_body(name: str) -> Response:
-    """The same for any model."""
-    return _answer_body(find_model(name))
-
-
-def _answer_query(model: Model) -> Response:
-    for name, values in request.args.lists():
-        if len(values) > 1:
-            raise RequestError(f"column {quote(name)} was expected once, and was found {len(values)} times")
-    return json_response(make_answers(model, model.rows.from_texts(request.args.to_dict()))[0])
-
-
-def _answer_body(model: Model) -> Response:
-    if request.mimetype != "application/json":
-        found = quote(request.mimetype) if request.mimetype else "none"
-        raise RequestError(f"the content type application/json was expected, and {found} was found", 415)
-    body = read_body()
-    if not body:
-        raise RequestError("a JSON object or array was expected, and an empty body was found")
-    rows, is_single = model.rows.from_json(body)
-    check_rows(len(rows.values), current_settings().max_rows)
-    answers = make_answers(model, rows)
-    return json_response(answers[0] if is_single else answers)
-
-
-def make_answers(model: Model, rows: DecodedRows) -> list[dict[str, Any]]:
-    """Predict rows.
+def answer_rows(registry: Registry, statistics: Statistics, environ: dict[str, Any], name: str | None) -> Answer:
+    """Answer a request for predictions of the row in a query, or of the rows in a JSON body.
 
     Args:
-        model: the model that predicts.
-        rows: the rows.
-
-    Returns:
-        One answer per row: the prediction, the name of the model, its version, and `notes` on values that training
-        never saw, if there are any.
+        registry: the models.
+        statistics: where the request is counted.
+        environ: the request.
+        name: the name of the model; None for the default model.
 
     Raises:
-        RequestError: if a value overflows in the network.
+        RequestError: if the request does not fit the model, or if the model cannot answer.
+    """
+    model = default_model(registry) if name is None else find_model(name, registry=registry)
+    with Watch(statistics, model) as watch:
+        if environ["REQUEST_METHOD"] == "POST":
+            body = _read_json(environ, registry.settings.max_body_bytes)
+            rows, is_single = model.rows.from_json(body, row_limit(model, registry.settings.max_rows))
+        else:
+            rows, is_single = model.rows.from_query(environ["QUERY_STRING"]), True
+        watch.end(INPUT)
+        answers = _encode_answers(model, rows, watch)
+        return Answer(b"".join([*answers, b"\n"] if is_single else [b"[", *answers, b"]\n"]))
+
+
+def _read_json(environ: dict[str, Any], max_bytes: int) -> bytes:
+    mimetype = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+    if mimetype != "application/json":
+        found = quote(mimetype) if mimetype else "none"
+        raise RequestError(f"the content type application/json was expected, and {found} was found", 415)
+    body = read_body(environ, max_bytes)
+    if not body:
+        raise RequestError("a JSON object or array was expected, and an empty body was found")
+    return body
+
+
+def _encode_answers(model: Model, rows: DecodedRows, watch: Watch) -> list[bytes]:
+    """Predict rows, some at a time, and encode the answers with commas between them.
+
+    Each answer has the prediction, `notes` on values that training never saw if there are any, and the model's version.
     """
     source = {"model": model.name, "version": model.version}
-    try:
-        answers = model.predictor.answers(rows.values)
-    except ValueError as error:
-        raise RequestError(str(error)) from None
-    note_rows(model.name, len(rows.values), rows.unseen.counts)
-    for row, notes in rows.unseen.notes.items():
-        answers[row]["notes"] = notes
-    return [prediction | source for prediction in answers]
+    values, parts = rows.values, list[bytes]()
+    unseen_counts: Counter[str] = Counter()
+    for block in blocks_of(model, len(values)):
+        try:
+            answers = model.predictor.answers(values[block])
+        except OverflowingRowError as error:
+            raise RequestError(str(error)) from None
+        watch.end(PREDICTION)
+        unseen = model.rows.unseen.find(*rows.of(block))
+        for row, notes in unseen.notes.items():
+            answers[row]["notes"] = notes
+        for answer in answers:
+            answer.update(source)
+        if parts:
+            parts.append(b",")
+        parts.append(msgspec.json.encode(answers)[1:-1])
+        if unseen.counts:
+            unseen_counts.update(unseen.counts)
+        watch.end(OUTPUT)
+    watch.rows = len(values)
+    note_rows(model.name, watch.rows, unseen_counts)
+    return parts

@@ -3,81 +3,61 @@
 from __future__ import annotations
 
 import logging
-import os
-import stat
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from model.checkpoint import SUFFIX, CheckpointError, default_checkpoint
-from model.messages import describe_error, quote
+from model.messages import quote
+from serve.checkpoint_directory import UNREADABLE, CheckpointDirectory, Signature, is_model_file
+from serve.compilation import CompilationQueue
+from serve.copies import Copies
 from serve.loaded_model import Model, load_model
 from serve.settings import Settings
-from serve.shared_files import SharedFiles
+from serve.shared_directory import SharedDirectory
 
 log = logging.getLogger("gunicorn.error")
 
-# What distinguishes a file from another one of the same name: its time of change, its size and its inode.
-Signature = tuple[int, int, int]
-UNREADABLE: Signature = (0, 0, 0)
-
-
-@dataclass
-class Listener:
-    """What is called when the models change.
-
-    Attributes:
-        on_load: after a model is loaded or replaced, with the new model.
-        on_retire: after a model is replaced or retired, with the old model.
-        on_failure: after a checkpoint turns out to be broken, with its name.
-    """
-
-    on_load: Callable[[Model], None] = lambda model: None
-    on_retire: Callable[[Model], None] = lambda model: None
-    on_failure: Callable[[str], None] = lambda name: None
-
-
-@dataclass
-class Files:
-    """What is known about the files in the directory.
-
-    Attributes:
-        seen: the signature of each file that was loaded or refused.
-        suspected: the signature of each file that was broken in the last scan.
-        is_unreadable: whether the directory could not be read in the last scan.
-    """
-
-    seen: dict[str, Signature] = field(default_factory=dict)
-    suspected: dict[str, Signature] = field(default_factory=dict)
-    is_unreadable: bool = False
-
-    def forget(self, name: str) -> None:
-        """Forget a file that is gone."""
-        self.seen.pop(name, None)
-        self.suspected.pop(name, None)
+LOADING = "it is being loaded"
+# Seconds in which a worker that replaces another one loads models before it accepts requests, which others answer.
+REPLACEMENT_SECONDS = 5.0
 
 
 class Registry:
     """The models of a directory.
 
-    A change never alters a mapping, but replaces it. So a request can use one without a lock.
+    One thread at a time changes it. A change never alters a mapping, but replaces it. So a request can use one without
+    a lock.
+
+    Args:
+        settings: the settings of the service.
+        on_failure: is called with the name of each checkpoint that turns out to be broken.
 
     Attributes:
         settings: the settings of the service.
-        default_name: the name of the model of /predict; None before `start`.
+        directory: the directory of checkpoints.
+        shared: the directory that the workers share.
+        copies: the last good checkpoints, for workers that start later.
+        default_name: the name of the model of /predict; None if none could be chosen.
         models: the loaded models by name.
-        failures: why a file cannot be loaded, by the model's name. The directory is left out.
-        listener: what is called when the models change.
+        failures: why a model's file is not what is served, by its name: it is broken, or not loaded yet.
+        keeps_all: whether the directory is gone or empty, so that its models are kept.
     """
 
-    def __init__(self, settings: Settings, listener: Listener | None = None) -> None:
+    def __init__(self, settings: Settings, on_failure: Callable[[str], None] = lambda name: None) -> None:
         self.settings = settings
+        self.on_failure = on_failure
+        self.directory = CheckpointDirectory(settings.checkpoints)
+        self.shared = SharedDirectory(settings.shared_directory)
+        self.copies = Copies(self.shared)
         self.default_name: str | None = None
         self.models: Mapping[str, Model] = {}
         self.failures: Mapping[str, str] = {}
-        self.listener = listener or Listener()
-        self._shared = SharedFiles(settings.shared_directory)
-        self._files = Files()
+        self.keeps_all = False
+        self.has_unserved_copies = True  # perhaps, of workers that have ended
+        self._seen: dict[str, Signature] = {}  # of files that were loaded or refused
+        self._suspected: dict[str, Signature] = {}  # of files that were broken when they were first read
+        self._to_load: dict[str, Signature] = {}
+        self._compilations = CompilationQueue()
 
     @property
     def default_model(self) -> Model | None:
@@ -87,143 +67,144 @@ class Registry:
     @property
     def default_failure(self) -> str:
         """Why the default model cannot answer."""
-        return self.failures.get(self.default_name or "", f"there is no checkpoint {self.default_name}{SUFFIX}")
+        if self.default_name is None:
+            return "none could be chosen when this worker started"
+        return self.failures.get(self.default_name, f"there is no checkpoint {self.default_name}{SUFFIX}")
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether there are files that have not been loaded yet."""
+        return bool(self._to_load)
 
     def start(self) -> None:
-        """Load all models for the first time.
+        """Load the default model. The others are loaded behind it, see `load_next`.
 
         Raises CheckpointError if the default model is missing or broken. But if another worker of this service has
-        started before, this one serves what it can.
+        started before, this one serves what it can, and ends no other.
         """
-        shared_name = self._shared.read_default()
-        if shared_name is not None:
-            self.default_name = shared_name or None
-            self.scan()
+        self.default_name = self.copies.read_default()
+        if self.default_name is None and not self.settings.is_replacement:
+            name = self.default_name = _choose_default(self.settings)
+            self._seen[name] = self.directory.signature(name) or UNREADABLE
+            self._set(*load_model(self.directory.file(name), self.settings))
+            self.copies.write_default(name)
+            self.look()
             return
-        self.default_name = self._choose_default()
-        path = self._path(self.default_name)
-        signature = _signature(path)
-        self._set(*load_model(path, self.settings.is_strict))
-        if signature:
-            self._files.seen[self.default_name] = signature
-        self.scan()
-        self._shared.write_default(self.default_name)
-
-    def _choose_default(self) -> str:
-        directory = self.settings.checkpoints
-        named = (self.settings.default_model or "").removesuffix(SUFFIX)
-        name = named or default_checkpoint(directory, "name the default one with NUDGE_MODEL").stem
-        if "/" in name or not _is_model_file(name + SUFFIX):
-            raise CheckpointError(
-                f"NUDGE_MODEL: expected the name of a checkpoint in {directory}, found {quote(name)}; "
-                "set NUDGE_CHECKPOINTS to its directory"
-            )
-        return name
+        self.look()
+        deadline = time.monotonic() + REPLACEMENT_SECONDS
+        while self.load_next() and time.monotonic() < deadline:
+            pass
 
     def scan(self) -> None:
-        """Load what is new or has changed in the directory, and retire what is gone.
+        """Look at the directory, and load what is new or has changed."""
+        self.look()
+        while self.load_next():
+            pass
 
-        A file whose name is not printable is ignored, because answers contain the names of models. If the directory
-        cannot be read, nothing is retired.
+    def look(self) -> None:
+        """Note what is new or has changed in the directory, and retire what is gone.
+
+        While the directory is gone or has no checkpoint in it, nothing is retired: perhaps its volume was unmounted.
         """
-        names = self._list_models()
-        if names is None:
-            for name in self._shared.copied_models():
+        found = self.directory.look()
+        if not found and (self.models or self.copies.names()):
+            if not self.keeps_all:
+                log.error("%s %s; the models are kept until it has one", self.directory.path, self.directory.fault)
+            self.keeps_all, self._to_load = True, {}
+            for name in self.copies.names():
                 if name not in self.models:
                     self._restore(name)
             return
-        signatures = {name: signature for name in names if (signature := _signature(self._path(name)))}
-        for name in {*self.models, *self.failures, *self._files.seen} - {*signatures}:
+        if self.keeps_all:
+            log.info("%s has checkpoints again", self.directory.path)
+        self.keeps_all = False
+        for name in {*self.models, *self.failures, *self._seen} - {*found}:
             self._retire(name)
-        for name, signature in signatures.items():
-            if self._files.seen.get(name) != signature:
-                self._load(name, signature)
+        self._to_load = {name: signature for name, signature in found.items() if self._seen.get(name) != signature}
+        new = [name for name in self._to_load if name not in self.models and name not in self.failures]
+        self.failures = {**self.failures, **dict.fromkeys(new, LOADING)}
+        if self.default_name is None:
+            try:
+                self.default_name = _choose_default(self.settings)
+            except CheckpointError as error:
+                log.debug("There is no default model: %s", error)
+        digests = {name: model.checkpoint.digest for name, model in self.models.items()}
+        self.copies.renew(self.default_name, digests, self.directory)
 
-    def _list_models(self) -> list[str] | None:
-        """The names of all models in the directory; None if it cannot be read, which is logged once."""
-        directory = self.settings.checkpoints
-        try:
-            names = [name.removesuffix(SUFFIX) for name in sorted(os.listdir(directory)) if _is_model_file(name)]
-        except OSError as error:
-            if not self._files.is_unreadable:
-                reason = describe_error(error)
-                log.error("%s cannot be read (%s); its models are kept until it can", directory, reason)
-            self._files.is_unreadable = True
-            return None
-        self._files.is_unreadable = False
-        return names
+    def load_next(self) -> bool:
+        """Load one of the files that are new or have changed, the default model first. False if there is none."""
+        if not self._to_load:
+            return False
+        name = self.default_name if self.default_name in self._to_load else next(iter(self._to_load))
+        assert name is not None
+        self._load(name, self._to_load.pop(name))
+        return True
 
     def _load(self, name: str, signature: Signature) -> None:
-        path = self._path(name)
         try:
-            model, data = load_model(path, self.settings.is_strict)
-        except CheckpointError as error:
+            model, data = load_model(self.directory.file(name), self.settings)
+        except Exception as error:
             if name not in self.models:
                 self._restore(name)
-            # A file that is just being written looks broken too. So a file counts as broken after two scans.
-            if self._files.suspected.get(name) != signature:
-                self._files.suspected[name] = signature
+            # A file that is just being written looks broken too. So a file counts as broken after two looks.
+            if self._suspected.get(name) != signature:
+                self._suspected[name] = signature
                 return
-            self._files.seen[name] = signature
-            self._fail(name, str(error), path.parent)
+            self._seen[name] = signature
+            self._fail(name, error)
             return
-        self._files.seen[name] = signature
+        self._seen[name] = signature
         current = self.models.get(name)
         if current is None or current.checkpoint.digest != model.checkpoint.digest:
             self._set(model, data)
         self.failures = _without(self.failures, name)
 
     def _set(self, model: Model, data: bytes) -> None:
-        old = self.models.get(model.name)
         self.models = {**self.models, model.name: model}
-        self._shared.keep_copy(model.name, data)
-        if old:
-            self.listener.on_retire(old)
-        self.listener.on_load(model)
+        self._compilations.add(model)
+        self.copies.keep(model.name, data)
         log.info("Model %s: version %s, loaded in %.2f s", model.name, model.version, model.load_seconds)
 
-    def _fail(self, name: str, message: str, directory: Path) -> None:
-        self.failures = {**self.failures, name: message.replace(f"{directory}/", "")}
-        self.listener.on_failure(name)
-        log.error("Model %s cannot be loaded: %s", name, message)
+    def compile_next(self) -> bool:
+        """Compile the programs of one loaded model, the default one first. False if there is none."""
+        return self._compilations.compile_next(self.default_model)
+
+    def _fail(self, name: str, error: Exception) -> None:
+        is_ours = isinstance(error, CheckpointError)
+        reason = str(error) if is_ours else f"{type(error).__name__}; the log of the service says more"
+        self.failures = {**self.failures, name: reason.replace(f"{self.directory.path}/", "")}
+        self.on_failure(name)
+        log.error("Model %s cannot be loaded: %s", name, reason, exc_info=None if is_ours else error)
 
     def _retire(self, name: str) -> None:
-        self._files.forget(name)
+        self._seen.pop(name, None)
+        self._suspected.pop(name, None)
         self.failures = _without(self.failures, name)
-        self._shared.remove_copy(name)
-        old = self.models.get(name)
-        if old:
+        self._compilations.remove(name)
+        if name in self.models:
             self.models = {other: model for other, model in self.models.items() if other != name}
-            self.listener.on_retire(old)
+            self.has_unserved_copies = True  # others may still serve it, so that it cannot be removed yet
             log.info("Model %s is gone", name)
 
     def _restore(self, name: str) -> None:
-        """Load the copy of the last good version, which another worker has kept."""
-        copy = self._shared.copy_of(name)
-        if copy:
-            try:
-                self._set(*load_model(copy, self.settings.is_strict))
-            except CheckpointError as error:
-                log.error("The copy of model %s cannot be used: %s", name, error)
+        """Load the copy of the last good version, which a worker has kept."""
+        loaded = self.copies.load(name, self.settings)
+        if loaded:
+            self._set(*loaded)
 
-    def _path(self, name: str) -> Path:
-        return self.settings.checkpoints / f"{name}{SUFFIX}"
+
+def _choose_default(settings: Settings) -> str:
+    """The name of the default model. Raises CheckpointError if none can be chosen."""
+    directory = settings.checkpoints
+    named = (settings.default_model or "").removesuffix(SUFFIX)
+    name = named or default_checkpoint(directory, "name the default one with NUDGE_MODEL").stem
+    if "/" in name or not is_model_file(name + SUFFIX):
+        raise CheckpointError(
+            f"NUDGE_MODEL: expected the name of a checkpoint in {directory}, found {quote(name)}; "
+            "set NUDGE_CHECKPOINTS to its directory"
+        )
+    return name
 
 
 def _without(failures: Mapping[str, str], name: str) -> Mapping[str, str]:
     return {other: reason for other, reason in failures.items() if other != name}
-
-
-def _is_model_file(name: str) -> bool:
-    return name.endswith(SUFFIX) and not name.startswith(".") and name.isprintable()
-
-
-def _signature(path: Path) -> Signature | None:
-    """The signature of a file; None if there is no such file."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError):
-        return UNREADABLE
-    return (status.st_mtime_ns, status.st_size, status.st_ino) if stat.S_ISREG(status.st_mode) else None

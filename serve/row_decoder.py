@@ -6,6 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import parse_qsl
@@ -18,10 +19,16 @@ from model.tables.columns import CategoricalColumn, ColumnSpec, ColumnSpecs, Num
 from model.tables.json_values import describe_json
 from model.tables.parsing import parse_json, parse_text
 from model.tables.spelling import PLAIN_NUMBERS
-from model.tables.unseen import UnseenCells, UnseenValues
-from serve.errors import RequestError
+from model.tables.unseen import UnseenValues
+from serve.errors import RequestError, check_rows
+from serve.json_bytes import UNCOUNTED_BYTES, count_items, count_mark, nan_to_null, without_mark
 
 Row = list[float]
+ValueParser = Callable[[ColumnSpec, Any], float]
+# The most values in the JSON of a row, unless the model has more columns. A row of more is not decoded.
+MAX_ITEM_VALUES = 100_000
+# A query of more values than columns and these is not decoded.
+MAX_MORE_FIELDS = 100
 
 
 class DecodedRows(NamedTuple):
@@ -29,14 +36,15 @@ class DecodedRows(NamedTuple):
 
     Attributes:
         values: [rows, columns] float64, NaN where a value is missing.
-        unseen: the values that training never saw.
+        written: a function from the indices of a row and a column to the value as it was written.
     """
 
     values: np.ndarray
-    unseen: UnseenCells
+    written: Callable[[int, int], Any]
 
-
-ValueParser = Callable[[ColumnSpec, Any], float]
+    def of(self, block: slice) -> DecodedRows:
+        """Some of the rows."""
+        return DecodedRows(self.values[block], lambda row, column: self.written(block.start + row, column))
 
 
 class RowDecoder:
@@ -45,30 +53,40 @@ class RowDecoder:
     Args:
         columns: the names of the model's columns, in its order.
         column_specs: the specs of the same columns.
+
+    Attributes:
+        is_plain: whether all columns are numbers that are written as usual.
     """
 
     def __init__(self, columns: Sequence[str], column_specs: ColumnSpecs) -> None:
         self.columns, self.column_specs = tuple(columns), column_specs
+        self.is_plain = all(_is_plain(column) for column in column_specs)
         self.unseen = UnseenValues(columns, column_specs)
+        self._names, self._listed = frozenset(columns), join_names(self.columns)
         self._row_type = _row_type(self.columns, column_specs)
         self._decoder = msgspec.json.Decoder(list[self._row_type] | self._row_type) if self._row_type else None  # type: ignore[name-defined]
         self._fields = attrgetter(*(f"c{index}" for index in range(len(columns))))
 
     def from_query(self, query: str) -> DecodedRows:
-        """The row of a query such as a=1&b=0.
+        """The row of a query.
 
-        Raises RequestError or ValueError if it is not one plain row. `from_pairs` then says what is wrong with it.
+        Args:
+            query: such as a=1&b=0. WSGI has its bytes as Latin-1.
+
+        Raises:
+            RequestError: if it is not one row of the columns.
         """
-        pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
-        values = dict(pairs)
-        if len(values) < len(pairs):
-            raise ValueError(query)
-        return self.from_texts(values)
-
-    def from_texts(self, texts: Mapping[str, str]) -> DecodedRows:
-        """The row of names and texts. Raises RequestError if they do not fit the columns."""
+        if not query.isascii():
+            query = query.encode("latin-1").decode(errors="replace")
+        fields = query.count("&") + 1
+        if fields > len(self.columns) + MAX_MORE_FIELDS:
+            raise RequestError(f"the columns {self._listed} were expected, and {fields:,} values were found")
+        pairs = parse_qsl(query, keep_blank_values=True)
+        texts = dict(pairs)
+        if len(texts) < len(pairs):
+            raise _repeated(pairs)
         values = np.array([self._from_pairs(texts, parse_text)])
-        return DecodedRows(values, self.unseen.find(values, lambda _, column: texts[self.columns[column]]))
+        return DecodedRows(values, lambda _, column: texts[self.columns[column]])
 
     def _from_pairs(self, values: Any, parse: ValueParser, where: str = "") -> Row:
         """The row of an object of names and values.
@@ -84,11 +102,11 @@ class RowDecoder:
         Raises:
             RequestError: if the object does not fit the columns.
         """
-        expected = join_names(self.columns)
+        expected = self._listed
         if not isinstance(values, Mapping):
             raise RequestError(f"an object with {expected} was expected{where}, and {describe_json(values)} was found")
         for name in values:
-            if name not in self.columns:
+            if name not in self._names:
                 raise RequestError(f"the columns {expected} were expected{where}, and {quote(name)} was found")
         row = []
         for name, column in zip(self.columns, self.column_specs, strict=True):
@@ -102,22 +120,31 @@ class RowDecoder:
                 raise RequestError(f"column {name}: {error}{where}") from None
         return row
 
-    def from_json(self, body: bytes) -> tuple[DecodedRows, bool]:
+    def from_json(self, body: bytes, max_rows: int) -> tuple[DecodedRows, bool]:
         """The rows of a JSON object, or of an array of objects.
 
         Args:
             body: the bytes of the JSON.
+            max_rows: the most rows that it may have.
 
         Returns:
             The rows, and whether it was a single object.
 
         Raises:
-            RequestError: if the JSON is wrong or does not fit the columns.
+            RequestError: if the JSON is wrong or does not fit the columns, or has too many rows.
         """
+        body = without_mark(body)
+        if len(body) > UNCOUNTED_BYTES:
+            check_rows(count_mark(body, b"{", max_rows), max_rows)
         try:
-            return self.from_json_fast(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError):
-            return self.from_json_carefully(body)
+            rows, is_single = self.from_json_fast(body)
+        except (ValueError, RecursionError):
+            with_null = nan_to_null(body)
+            if with_null != body:
+                return self.from_json(with_null, max_rows)
+            rows, is_single = self.from_json_carefully(body, max_rows)
+        check_rows(len(rows.values), max_rows)
+        return rows, is_single
 
     def from_json_fast(self, body: bytes) -> tuple[DecodedRows, bool]:
         """As `from_json`, by msgspec. Any exception means that `from_json_carefully` must decode the body."""
@@ -135,14 +162,13 @@ class RowDecoder:
             raise ValueError("a column may have two values")
         if count < len(by_row) * len(self.columns):
             by_row = [tuple(None if value is msgspec.UNSET else value for value in row) for row in by_row]
-        values = self._convert(by_row)
-        return DecodedRows(values, self.unseen.find(values, lambda row, column: by_row[row][column])), is_single
+        return DecodedRows(self._convert(by_row), lambda row, column: by_row[row][column]), is_single
 
     def _convert(self, rows: list[Any]) -> np.ndarray:
         """The numbers of JSON values, where None is missing. Raises ValueError if a value does not fit its column."""
         values = np.empty((len(rows), len(self.columns)))
         for index, (column, column_values) in enumerate(zip(self.column_specs, zip(*rows, strict=True), strict=False)):
-            if not isinstance(column, NumericColumn) or column.spelling != PLAIN_NUMBERS:
+            if not _is_plain(column):
                 values[:, index] = [parse_json(column, value) for value in column_values]
             else:
                 values[:, index] = column_values  # None becomes NaN
@@ -151,18 +177,27 @@ class RowDecoder:
             raise ValueError("float32 cannot hold a value")
         return values
 
-    def from_json_carefully(self, body: bytes) -> tuple[DecodedRows, bool]:
-        """As `from_json`, by Python's json, value by value: slow, but it finds what is wrong and where."""
-        decoded = _decode_json(body)
-        is_single = not isinstance(decoded, list)
-        objects = [decoded] if is_single else decoded
-        rows = [
-            self._from_pairs(item, parse_json, "" if is_single else f" in row {index}")
-            for index, item in enumerate(objects)
-        ]
-        values = np.array(rows, np.float64).reshape(len(rows), len(self.columns))
-        unseen = self.unseen.find(values, lambda row, column: objects[row][self.columns[column]])
-        return DecodedRows(values, unseen), is_single
+    def from_json_carefully(self, body: bytes, max_rows: int) -> tuple[DecodedRows, bool]:
+        """As `from_json`, by Python's json, row by row: slow, but it finds what is wrong and where."""
+        is_single = not body.lstrip().startswith(b"[")
+        items = [body] if is_single else _split(body, max_rows)
+        values = np.empty((len(items), len(self.columns)))
+        for row, item in enumerate(items):
+            where = "" if is_single else f" in row {row}"
+            values[row] = self._from_pairs(self._decode_item(item, where), parse_json, where)
+        item_of = lru_cache(maxsize=1)(lambda row: self._decode_item(items[row]))
+        return DecodedRows(values, lambda row, column: item_of(row)[self.columns[column]]), is_single
+
+    def _decode_item(self, item: bytes | msgspec.Raw, where: str = "") -> Any:
+        body, most = bytes(item), max(MAX_ITEM_VALUES, len(self.columns))
+        if len(body) > UNCOUNTED_BYTES and count_mark(body, b",", most) > most:
+            expected = f"an object with {self._listed} was expected{where}"
+            raise RequestError(f"{expected}, and one with more than {most:,} values was found")
+        return _decode_json(body)
+
+
+def _is_plain(column: ColumnSpec) -> bool:
+    return isinstance(column, NumericColumn) and column.spelling == PLAIN_NUMBERS
 
 
 def _row_type(columns: tuple[str, ...], column_specs: ColumnSpecs) -> Any:
@@ -187,18 +222,37 @@ def _row_type(columns: tuple[str, ...], column_specs: ColumnSpecs) -> Any:
         return None
 
 
-def _decode_json(data: bytes) -> Any:
+_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def _split(body: bytes, max_rows: int) -> list[msgspec.Raw]:
+    """The JSON of each item of an array."""
+    if len(body) > UNCOUNTED_BYTES:
+        check_rows(count_items(body, max_rows), max_rows)
     try:
-        return json.loads(
-            data.decode(), parse_int=float, parse_constant=_refuse_constant, object_pairs_hook=_unique_names
-        )
+        return _ITEMS.decode(body)
+    except RecursionError:
+        raise _too_deep() from None
+    except msgspec.MsgspecError as error:
+        message = str(error)[0].lower() + str(error)[1:]
+        raise RequestError(f"valid JSON was expected, and was not found: {message}") from None
+
+
+def _decode_json(data: bytes) -> Any:
+    """The value of JSON, with every number as a float."""
+    try:
+        return _DECODER.decode(data.decode())
     except UnicodeDecodeError:
         raise RequestError("a body in UTF-8 was expected, and other bytes were found") from None
     except RecursionError:
-        raise RequestError("a JSON object or array was expected, and one nested too deeply was found") from None
+        raise _too_deep() from None
     except json.JSONDecodeError as error:
         message = error.msg[0].lower() + error.msg[1:]
         raise RequestError(f"valid JSON was expected, and at character {error.pos} was found: {message}") from None
+
+
+def _too_deep() -> RequestError:
+    return RequestError("a JSON object or array was expected, and one nested too deeply was found")
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -206,8 +260,15 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    counts = Counter(name for name, _ in pairs)
-    if len(counts) < len(pairs):
-        name, count = next((name, count) for name, count in counts.items() if count > 1)
-        raise RequestError(f"column {quote(name)} was expected once, and was found {count} times")
-    return dict(pairs)
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise _repeated(pairs)
+    return values
+
+
+def _repeated(pairs: list[tuple[str, Any]]) -> RequestError:
+    name, count = Counter(name for name, _ in pairs).most_common(1)[0]
+    return RequestError(f"column {quote(name)} was expected once, and was found {count} times")
+
+
+_DECODER = json.JSONDecoder(parse_int=float, parse_constant=_refuse_constant, object_pairs_hook=_unique_names)

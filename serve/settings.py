@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -29,22 +30,28 @@ class Settings:
         max_body_bytes: the largest size of a request's body, before and after it is decompressed.
         api_keys: a request must send one of these keys; empty if it needs none.
         cors_origins: the origins whose pages may call the service; `*` is any.
+        trusted_proxies: the networks of proxies whose X-Forwarded-For is believed in the access log.
         has_access_log: whether each request is logged.
         is_strict: whether values of a kind that training never saw are refused.
         poll_seconds: the time between two scans of the directory.
+        allowed_versions: the beginnings of the digests of versions that may be served; empty if all may.
         shared_directory: a directory that the workers of one service share; None if there is none.
+        is_replacement: whether other workers of this service have started before this one.
     """
 
     checkpoints: Path = Path("checkpoints")
     default_model: str | None = None
     max_rows: int = 100_000
-    max_body_bytes: int = 64 * MEBIBYTE
+    max_body_bytes: int = 8 * MEBIBYTE
     api_keys: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     has_access_log: bool = False
     is_strict: bool = False
     poll_seconds: float = 0.5
+    allowed_versions: tuple[str, ...] = ()
     shared_directory: Path | None = None
+    is_replacement: bool = False
 
 
 def read(variables: Mapping[str, Any]) -> Settings:
@@ -114,6 +121,24 @@ def _origins(variable: str, text: str) -> tuple[str, ...]:
     return origins
 
 
+def _versions(variable: str, text: str) -> tuple[str, ...]:
+    versions = tuple(version.lower() for version in _list(variable, text))
+    for version in versions:
+        if not re.fullmatch(r"[0-9a-f]{12}|[0-9a-f]{64}", version):
+            raise _refusal(variable, "digests of 12 or 64 hexadecimal digits, separated by commas", repr(version))
+    return versions
+
+
+def _networks(variable: str, text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(item) for item in _list(variable, text))
+    except ValueError as error:
+        if isinstance(error, SettingError):
+            raise
+        expected = "addresses or networks such as 10.0.0.0/8, separated by commas"
+        raise _refusal(variable, expected, repr(text)) from None
+
+
 def _refusal(variable: str, expected: str, found: str) -> SettingError:
     return SettingError(f"{variable}: expected {expected}, found {found}; set it so, or leave it out")
 
@@ -126,8 +151,12 @@ _FIELDS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "NUDGE_MAX_BODY": ("max_body_bytes", partial(_whole_number, maximum=1 << 40)),
     "NUDGE_API_KEYS": ("api_keys", _api_keys),
     "NUDGE_CORS_ORIGINS": ("cors_origins", _origins),
+    "NUDGE_TRUSTED_PROXIES": ("trusted_proxies", _networks),
     "NUDGE_ACCESS_LOG": ("has_access_log", _flag),
     "NUDGE_STRICT": ("is_strict", _flag),
     "NUDGE_POLL": ("poll_seconds", _seconds),
+    "NUDGE_ALLOWED_VERSIONS": ("allowed_versions", _versions),
+    # The configuration of gunicorn sets these two for its workers.
     "NUDGE_RUNTIME": ("shared_directory", _path),
+    "NUDGE_REPLACEMENT": ("is_replacement", _flag),
 }

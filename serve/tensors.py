@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
 
 from model.messages import quote
 from serve.errors import RequestError
+from serve.json_bytes import UNCOUNTED_BYTES, count_mark
 
 # NumPy's type of each datatype of the protocol. BYTES holds texts of any length, and has none.
 NUMERIC: dict[str, np.dtype[Any]] = {
@@ -34,19 +35,34 @@ NUMERIC: dict[str, np.dtype[Any]] = {
         "FP64": "<f8",
     }.items()
 }
-# No tensor that fits into memory has so many values. NumPy counts no further than 2**63.
-MAX_TENSOR_VALUES = 2**40
+# The largest size in a shape, and the longest JSON of one with up to 8 of them.
+MAX_SIZE, MAX_SHAPE_BYTES = 2**40, 1000
+_SHAPE = msgspec.json.Decoder(Annotated[list[int], msgspec.Meta(max_length=8)])
+# Values that are encoded at a time. Other threads can run in between.
+BLOCK_VALUES = 2**16
 DATATYPES = (*NUMERIC, "BYTES")
 
 
-class InputTensor(msgspec.Struct):
+class InputParameters(msgspec.Struct, gc=False):
+    """What is read of a tensor's parameters. msgspec skips the others."""
+
+    binary_data_size: int | None = None
+
+
+class InputTensor(msgspec.Struct, gc=False):
     """A tensor of a request. Its data are JSON, unless its bytes follow the JSON of the request."""
 
     name: str
-    shape: list[int]
+    shape: msgspec.Raw
     datatype: str
-    parameters: dict[str, Any] = {}
+    parameters: InputParameters | None = None
     data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class OutputParameters(msgspec.Struct):
+    """The parameters of a tensor of an answer."""
+
+    binary_data_size: int
 
 
 class OutputTensor(msgspec.Struct, omit_defaults=True):
@@ -55,15 +71,33 @@ class OutputTensor(msgspec.Struct, omit_defaults=True):
     name: str
     datatype: str
     shape: list[int]
-    parameters: dict[str, Any] = {}
-    data: list[Any] | msgspec.UnsetType = msgspec.UNSET
+    parameters: OutputParameters | None = None
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-def decode_tensor(tensor: InputTensor, raw: memoryview | None) -> np.ndarray:
+def shape_of(tensor: InputTensor) -> list[int]:
+    """The shape of a tensor. Raises RequestError if it is none, or if the datatype is unknown."""
+    name = quote(tensor.name)
+    if tensor.datatype not in DATATYPES:
+        found = quote(tensor.datatype)
+        raise RequestError(f"tensor {name}: one of {', '.join(DATATYPES)} was expected as the datatype, not {found}")
+    shape: list[int] | None
+    try:
+        shape = _SHAPE.decode(tensor.shape) if len(bytes(tensor.shape)) <= MAX_SHAPE_BYTES else None
+    except ValueError:
+        shape = None
+    if shape is None or not all(0 <= size <= MAX_SIZE for size in shape):
+        expected = f"a list of up to 8 sizes from 0 to {MAX_SIZE:,} was expected as its shape"
+        raise RequestError(f"tensor {name}: {expected}, and something else was found")
+    return list(shape)
+
+
+def decode_tensor(tensor: InputTensor, shape: list[int], raw: memoryview | None) -> np.ndarray:
     """Decode a tensor of a request.
 
     Args:
         tensor: the tensor as the JSON of the request describes it.
+        shape: its shape.
         raw: the tensor's bytes after the JSON of the request; None if its data are in the JSON.
 
     Returns:
@@ -73,34 +107,28 @@ def decode_tensor(tensor: InputTensor, raw: memoryview | None) -> np.ndarray:
     Raises:
         RequestError: if shape, datatype and data do not agree.
     """
-    name, shape = quote(tensor.name), tensor.shape
-    if tensor.datatype not in DATATYPES:
-        found = quote(tensor.datatype)
-        raise RequestError(f"tensor {name}: one of {', '.join(DATATYPES)} was expected as the datatype, not {found}")
-    if len(shape) > 8 or any(size < 0 for size in shape):
-        raise RequestError(
-            f"tensor {name}: up to 8 sizes of at least 0 were expected as its shape, and others were found"
-        )
+    name = quote(tensor.name)
     count = math.prod(shape)
-    if math.prod(max(size, 1) for size in shape) > MAX_TENSOR_VALUES:
-        raise RequestError(
-            f"tensor {name}: a shape of at most {MAX_TENSOR_VALUES:,} values was expected, and a larger one was found"
-        )
     if raw is not None:
         if tensor.data is not msgspec.UNSET:
             raise RequestError(f"tensor {name}: data or binary_data_size was expected, and both were found")
         array = (
-            _decode_texts(name, raw)
+            _decode_texts(name, raw, count)
             if tensor.datatype == "BYTES"
             else _decode_numbers(name, raw, tensor.datatype, count)
         )
     elif tensor.data is msgspec.UNSET:
         raise RequestError(f"tensor {name}: data or binary_data_size was expected, and neither was found")
     else:
-        array = _decode_json(name, tensor.data, tensor.datatype, shape)
+        array = _decode_json(name, bytes(tensor.data), tensor.datatype, shape)
     if len(array) != count:
-        raise RequestError(f"tensor {name}: {count:,} values were expected in the shape {shape}, not {len(array):,}")
+        raise _wrong_count(name, shape, len(array))
     return array.reshape(shape)
+
+
+def _wrong_count(name: str, shape: list[int], found: int) -> RequestError:
+    expected = f"{math.prod(shape):,} values were expected in the shape {shape}"
+    return RequestError(f"tensor {name}: {expected}, not {found:,}")
 
 
 def _decode_numbers(name: str, raw: memoryview, datatype: str, count: int) -> np.ndarray:
@@ -114,11 +142,11 @@ def _decode_numbers(name: str, raw: memoryview, datatype: str, count: int) -> np
     return np.frombuffer(raw, dtype)
 
 
-def _decode_texts(name: str, raw: memoryview) -> np.ndarray:
-    """Decode texts. Each is its length in 4 bytes, and that many bytes."""
+def _decode_texts(name: str, raw: memoryview, count: int) -> np.ndarray:
+    """Decode texts, at most one more than `count`. Each is its length in 4 bytes, and that many bytes."""
     texts: list[Any] = []
     start = 0
-    while start < len(raw):
+    while start < len(raw) and len(texts) <= count:
         first = start + 4
         end = first + int.from_bytes(raw[start:first], "little")
         if first > len(raw) or end > len(raw):
@@ -148,8 +176,10 @@ _DECODERS = {
 }
 
 
-def _decode_json(name: str, data: msgspec.Raw, datatype: str, shape: list[int]) -> np.ndarray:
+def _decode_json(name: str, data: bytes, datatype: str, shape: list[int]) -> np.ndarray:
     """Decode values in JSON, flat or nested as the shape is."""
+    if len(data) > UNCOUNTED_BYTES:
+        _check_counts(name, data, shape)
     kind = NUMERIC[datatype].kind if datatype in NUMERIC else "O"
     for nullable in (False, True) if kind in "fO" else (False,):
         for depth in dict.fromkeys((1, len(shape))):
@@ -158,14 +188,28 @@ def _decode_json(name: str, data: msgspec.Raw, datatype: str, shape: list[int]) 
                 continue
             try:
                 values = decoder.decode(data)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
+            except (ValueError, RecursionError):
                 continue
             for size in shape[1:] if depth > 1 else ():
-                if any(len(inner) != size for inner in values):
-                    raise RequestError(f"tensor {name}: data nested as the shape {shape} was expected, and other found")
+                if not set(map(len, values)) <= {size}:
+                    raise _wrong_nesting(name, shape)
                 values = list(chain.from_iterable(values))
             return _to_array(name, values, datatype)
     raise RequestError(f"tensor {name}: data of {datatype} was expected, flat or as {shape}, and something else found")
+
+
+def _check_counts(name: str, data: bytes, shape: list[int]) -> None:
+    """Raise RequestError if there are more values or lists in JSON than a shape has."""
+    commas = count_mark(data, b",", limit=math.prod(shape))
+    if commas > math.prod(shape):
+        raise _wrong_count(name, shape, commas + 1)
+    lists = 1 + sum(math.prod(shape[:depth]) for depth in range(1, len(shape)))
+    if count_mark(data, b"[", limit=lists) > lists:
+        raise _wrong_nesting(name, shape)
+
+
+def _wrong_nesting(name: str, shape: list[int]) -> RequestError:
+    return RequestError(f"tensor {name}: data nested as the shape {shape} was expected, and other found")
 
 
 def _to_array(name: str, values: list[Any], datatype: str) -> np.ndarray:
@@ -182,12 +226,21 @@ def _to_array(name: str, values: list[Any], datatype: str) -> np.ndarray:
     return array
 
 
-def encode_tensor(array: np.ndarray) -> bytes:
+def encode_raw(array: np.ndarray) -> bytes:
     """The bytes of an array in the binary tensor extension: little-endian numbers, or texts, each after its length."""
     if array.dtype == object:
         texts = [str(text).encode() for text in array.ravel()]
         return b"".join(len(text).to_bytes(4, "little") + text for text in texts)
     return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+def encode_json(array: np.ndarray) -> msgspec.Raw:
+    """The values of an array in JSON, flat, row by row."""
+    values = array.ravel()
+    if len(values) <= BLOCK_VALUES:
+        return msgspec.Raw(msgspec.json.encode(values.tolist()))
+    blocks = (values[start : start + BLOCK_VALUES] for start in range(0, len(values), BLOCK_VALUES))
+    return msgspec.Raw(b"[" + b",".join([msgspec.json.encode(block.tolist())[1:-1] for block in blocks]) + b"]")
 
 
 def datatype_of(array: np.ndarray) -> str:

@@ -1,15 +1,23 @@
 """The predictor: from rows of columns to answers."""
 
+import gc
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.experimental.compilation_cache.compilation_cache import reset_cache
 
 from model import Checkpoint, Layer, Network, Predictor, encode
 from model.ensembles import Members
 from model.evaluation.batches import predict_rows
+from model.inference import _programs, keep_programs
 from model.network import MAX_FUSED_UNITS
 from tests.examples import (
     COLUMN_SPECS,
@@ -140,6 +148,97 @@ def test_a_compiled_predictor_compiles_nothing_more(compilations: list[str]) -> 
     compilations.clear()
     assert [len(predictor.answers(values_of(rows))) for rows in (6, 12)] == [6, 12]
     assert compilations == []
+
+
+def test_predictors_of_the_same_shapes_share_their_programs_and_free_them(compilations: list[str]) -> None:
+    checkpoint = checkpoint_of("binary", hidden=MANY_UNITS + 1)
+    other = with_params(checkpoint, ensemble_of(checkpoint.network, 2))
+    values = values_of(9)
+    before = len(_programs)
+    predictors = [Predictor(each, numpy_values=8, batch_sizes=(11,), is_lazy=False) for each in (checkpoint, other)]
+    compilations.clear()
+    by_numpy = [predictor.predict(values).mean for predictor in predictors]
+    assert compilations == []
+    predictors[0].compile()
+    first = len(compilations)
+    assert first >= 1
+    predictors[1].compile()
+    assert len(compilations) == first
+    assert len(_programs) == before + 1
+    for predictor, expected in zip(predictors, by_numpy, strict=True):
+        np.testing.assert_allclose(predictor.predict(values).mean, expected, rtol=1e-5)
+    del predictors, predictor
+    gc.collect()
+    assert len(_programs) == before
+
+
+def test_the_params_are_in_memory_once() -> None:
+    predictor = Predictor(checkpoint_of("binary", hidden=MANY_UNITS), numpy_values=8, batch_sizes=(11,))
+    predictor.compile()
+    on_device = jax.tree.leaves(predictor._device_ensemble)
+    for leaf, by_numpy, kept in zip(
+        on_device, jax.tree.leaves(predictor._ensemble), jax.tree.leaves(predictor.checkpoint.ensemble), strict=True
+    ):
+        assert np.shares_memory(np.asarray(leaf), by_numpy)
+        assert np.shares_memory(by_numpy, kept)
+
+
+def test_a_cache_of_programs_that_cannot_be_used_costs_a_compilation(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, compilations: list[str]
+) -> None:
+    """First the files in it are cut off, as on a full disk; then it is gone."""
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "cache"))
+    names = ("dir", "min_compile_time_secs", "min_entry_size_bytes")
+    settings = {name: jax.config._read(name) for name in map("jax_persistent_cache_{}".format, names[1:])}
+    settings |= {"jax_compilation_cache_dir": jax.config._read("jax_compilation_cache_dir")}
+    try:
+        keep_programs()
+        reset_cache()
+        for turn in range(3):
+            predictor = Predictor(checkpoint_of("binary", hidden=MANY_UNITS + 2), numpy_values=8, batch_sizes=(13,))
+            predictor.compile()
+            assert len(predictor.answers(values_of(9))) == 9
+            for path in (tmp_path / "cache").iterdir() if turn == 0 else ():
+                path.write_bytes(path.read_bytes()[:20])
+            if turn == 1:
+                shutil.rmtree(tmp_path / "cache")
+            del predictor
+            gc.collect()
+    finally:
+        for name, value in settings.items():
+            jax.config.update(name, value)
+        reset_cache()
+
+
+@pytest.mark.parametrize("setting", ["", "{}/file/cache"])
+def test_a_process_without_a_cache_directory_takes_the_fallback_or_none(
+    nudge_python: Callable[..., str], tmp_path: Path, setting: str
+) -> None:
+    (tmp_path / "file").write_text("no directory")
+    program = (
+        "import jax; from pathlib import Path; from model.inference import keep_programs; "
+        "keep_programs({}); print(jax.config.jax_compilation_cache_dir)"
+    )
+    variables = {"XDG_CACHE_HOME": str(tmp_path / "file"), "JAX_COMPILATION_CACHE_DIR": setting.format(tmp_path)}
+    assert nudge_python(program.format(""), **variables) == "None"
+    assert nudge_python(program.format(f"Path({str(tmp_path / 'own')!r})"), **variables) == str(tmp_path / "own")
+
+
+@pytest.fixture
+def nudge_python(environment: dict[str, str]) -> Callable[..., str]:
+    """A function that runs a program in its own process, and returns what it prints."""
+
+    def run(program: str, **variables: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-c", program],
+            env=environment | variables,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        ).stdout.strip()
+
+    return run
 
 
 def test_no_rows_have_no_answers() -> None:

@@ -48,12 +48,15 @@ def questions() -> list[Question]:
     return _one_row_questions() + _json_questions() + _binary_questions()
 
 
+_CONSTANT = (("gthread", "computing nothing, gunicorn's gthread"), ("worker", "computing nothing, our worker"))
+
+
 def _one_row_questions() -> list[Question]:
     query = _get_request(f"/predict?a={PLACEHOLDER}&b={PLACEHOLDER}")
     row = [[PLACEHOLDER, PLACEHOLDER]]
     body = _encode_json({"a": PLACEHOLDER, "b": PLACEHOLDER})
     requests = [
-        ("constant", "constant route, GET /predict", query, _read_constant),
+        *((server, title, query, _read_constant) for server, title in _CONSTANT),
         ("nudge", "Nudge, GET /predict", query, _read_prediction),
         ("nudge", "Nudge, POST /predict", _post_request("/predict", body), _read_prediction),
         ("nudge", "Nudge, V2", _post_request(INFER_PATH, _tensor_body(row)), _read_v2),
@@ -77,6 +80,7 @@ def _binary_questions() -> list[Question]:
     raw = RANDOM_ROWS.tobytes()
     requests = [
         ("nudge", "Nudge, V2 with binary tensors", _binary_request(raw), _read_v2_binary),
+        *((server, title, _post_request("/read", raw), _read_nothing) for server, title in _CONSTANT),
         ("mlserver", "MLServer, V2 with base64", _post_request(INFER_PATH, _base64_body(raw)), _read_v2_base64),
         ("mlserver", "MLServer, gRPC with raw tensors", b"", _read_list),
     ]
@@ -135,6 +139,10 @@ def _binary_request(raw: bytes) -> bytes:
     head = _encode_json({"inputs": [tensor], "parameters": {"binary_data_output": True}})
     json_length = f"Inference-Header-Content-Length: {len(head)}\r\n"
     return _post_request(INFER_PATH, head + raw, "application/octet-stream", json_length)
+
+
+def _read_nothing(headers: Mapping[str, str], body: bytes) -> np.ndarray:
+    return np.zeros(0)
 
 
 def _read_constant(headers: Mapping[str, str], body: bytes) -> np.ndarray:

@@ -20,6 +20,8 @@ from bench.serving.questions import Question, fill_placeholders
 
 ROOT = Path(__file__).parents[2]
 PEERS = ("mlserver", "litserve", "bentoml", "mlflow", "ray")
+# The servers that compute nothing: under the worker of Nudge, and under gunicorn's own.
+CONSTANT = ("worker", "gthread")
 START_SECONDS, STOP_SECONDS, ANSWER_SECONDS = 90, 20, 10
 TOLERANCE = 1e-5
 
@@ -72,11 +74,15 @@ class Server:
             )
 
     def command(self) -> list[str]:
-        applications = {"nudge": "serve:create_app()", "constant": "bench.serving.peer_constant:app"}
-        if self.name not in applications:
+        configured = ["-c", "serve/gunicorn_conf.py"]
+        options = {
+            "nudge": [*configured, "serve:create_app()"],
+            "worker": [*configured, "bench.serving.peer_constant:app"],
+            "gthread": ["-k", "gthread", "--threads", "4", "--keep-alive", "80", "bench.serving.peer_constant:app"],
+        }
+        if self.name not in options:
             return [self.python, "-m", f"bench.serving.peer_{self.name}"]
-        options = ["-c", "serve/gunicorn_conf.py", "-b", f"127.0.0.1:{self.port}"]
-        return [self.python, "-m", "gunicorn", *options, applications[self.name]]
+        return [self.python, "-m", "gunicorn", "-b", f"127.0.0.1:{self.port}", *options[self.name]]
 
     def wait(self, question: Question, forward: Forward) -> None:
         """Wait until the server gives the right answer. Raises WrongAnswer if it gives none in START_SECONDS."""
@@ -102,7 +108,7 @@ class Server:
             if process.returncode:
                 raise WrongAnswer(f"gRPC failed: {process.stderr.strip().splitlines()[-1:]}")
             predictions = np.load(answer)
-        if self.name == "constant":
+        if self.name in CONSTANT:
             return
         expected = forward(question.rows)
         if predictions.shape != expected.shape or not np.max(np.abs(predictions - expected)) <= TOLERANCE:

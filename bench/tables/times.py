@@ -103,7 +103,7 @@ def answer_one(estimator: Any, data: Data) -> Callable[[], Any]:
     )
     row = {name: data.frame[name].iloc[0] for name in checkpoint.columns}
     body = json.dumps({name: None if pd.isna(value) else value for name, value in row.items()}, default=np.generic.item)
-    values = RowDecoder(checkpoint.columns, checkpoint.column_specs).from_json(body.encode())[0].values
+    values = RowDecoder(checkpoint.columns, checkpoint.column_specs).from_json(body.encode(), 1)[0].values
     predictor = Predictor(checkpoint)
     predictor.compile()
     return lambda: predictor.answers(values)

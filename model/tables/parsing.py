@@ -27,6 +27,7 @@ MISSING = (
     *("1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN", "?", "NaT"),
     *SPREADSHEET_ERRORS,
 )
+_MISSING = frozenset(MISSING)
 
 
 class ParseError(ValueError):
@@ -73,12 +74,12 @@ def parse_text(column: ColumnSpec, text: str) -> float:
     """
     bare = bare_text(text)
     if isinstance(column, CategoricalColumn):
-        is_missing = (bare in MISSING or bare in column.absent) and bare not in column.categories
+        is_missing = (bare in _MISSING or bare in column.absent) and bare not in column.categories
         return _missing(column, quote(text)) if is_missing else _category_index(column, bare)
     if isinstance(column, DateColumn):
-        is_missing = bare in MISSING or bare in column.absent
+        is_missing = bare in _MISSING or bare in column.absent
         return _missing(column, quote(text)) if is_missing else _date(column, bare)
-    if bare in MISSING or bare in column.spelling.absent or bare.lower().lstrip("+-") == "nan":
+    if bare in _MISSING or bare in column.spelling.absent or bare.lower().lstrip("+-") == "nan":
         return _missing(column, quote(text))
     return _unless_sentinel(column, spelled_number(column, bare), text)
 
@@ -259,7 +260,8 @@ def category_name(column: CategoricalColumn, text: str) -> str:
     if column.boolean:
         return text.lower()
     if column.is_folded:
-        return next((name for name in column.categories if name.casefold() == text.casefold()), text)
+        folded = text.casefold()
+        return next((name for name in column.categories if name.casefold() == folded), text)
     return text
 
 

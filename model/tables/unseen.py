@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -39,6 +40,9 @@ class UnseenValues:
         columns: the columns' names.
         column_specs: of the same columns.
 
+    Attributes:
+        any_open: whether any column is open, so that there can be such values.
+
     Example:
         >>> colour = CategoricalColumn(("blue", "red"), is_open=True)
         >>> unseen = UnseenValues(("colour",), (colour,))
@@ -51,7 +55,10 @@ class UnseenValues:
         self.columns, self.column_specs = tuple(columns), column_specs
         self._first_unseen = np.array([_first_unseen(column) for column in column_specs])
         self._missing_unseen = np.array([column.is_open and not column.missing for column in column_specs])
-        self._any = any(column.is_open for column in column_specs)
+        self._missing_notes = [
+            f"{name}: the value is missing, and no value was missing in training" for name in columns
+        ]
+        self.any_open = any(column.is_open for column in column_specs)
 
     def find(self, values: Float[np.ndarray, "rows columns"], written: Callable[[int, int], Any]) -> UnseenCells:
         """The values that training never saw, with notes on them.
@@ -63,18 +70,19 @@ class UnseenValues:
         Returns:
             The notes, and how many such values each column has.
         """
-        if not self._any:
+        if not self.any_open:
             return NOTHING_UNSEEN
         cells = np.argwhere((values >= self._first_unseen) | (np.isnan(values) & self._missing_unseen))
         notes: dict[int, list[str]] = {}
-        for row, column in cells.tolist():
-            notes.setdefault(row, []).append(self._note(column, values[row, column], written(row, column)))
+        note_of = lru_cache(maxsize=1000)(self._note)  # the same values often come again
+        is_missing = np.isnan(values[cells[:, 0], cells[:, 1]]).tolist()
+        for (row, column), missing in zip(cells.tolist(), is_missing, strict=True):
+            note = self._missing_notes[column] if missing else note_of(column, written(row, column))
+            notes.setdefault(row, []).append(note)
         return UnseenCells(notes, dict(Counter(self.columns[column] for column in cells[:, 1].tolist())))
 
-    def _note(self, column: int, value: float, written: Any) -> str:
+    def _note(self, column: int, written: Any) -> str:
         name = self.columns[column]
-        if math.isnan(value):
-            return f"{name}: the value is missing, and no value was missing in training"
         text = quote((number_text(written) if isinstance(written, float) else str(written)).strip())
         return f"{name}: {text} was not seen in training"
 

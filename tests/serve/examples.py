@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from flask import Flask
-
 from model import Checkpoint
 from serve import create_app
+from serve.app import Service
+from serve.registry import Registry
 from tests.examples import with_params
 
 # Wrong queries of /predict to a model with the columns a and b, and what the answer says.
@@ -20,15 +20,17 @@ BAD_QUERIES = {
     "a=1&b=-inf": "column b: a number was expected, and '-inf' was found",
     "a=1e39&b=0": "column a: a finite number within ±3.4e38 was expected, and '1e39' was found",
     "a=1&b=1_0": "column b: a number was expected, and '1_0' was found",
-    "a=1&b=%FF": "column b: a number was expected, and '%FF' was found",
+    "a=1&b=%FF": "column b: a number was expected, and '\ufffd' was found",
 }
 QUERY = "/predict?a=1&b=0"
 # The same row as a request of the Open Inference Protocol.
 TENSORS = {"inputs": [{"name": "input", "shape": [1, 2], "datatype": "FP32", "data": [1, 0]}]}
 
 
-def application(checkpoints: Path, **settings: str) -> Flask:
-    """The application in this process. It scans its directory only if a test calls `scan`.
+def application(checkpoints: Path, **settings: str) -> Service:
+    """The application in this process, with all models loaded and compiled.
+
+    It scans its directory only if a test calls `scan`.
 
     Args:
         checkpoints: the directory of models.
@@ -37,6 +39,10 @@ def application(checkpoints: Path, **settings: str) -> Flask:
     variables = {f"NUDGE_{name}": value for name, value in settings.items()}
     app = create_app({"NUDGE_CHECKPOINTS": str(checkpoints)} | variables)
     app.extensions["nudge.watcher"].stop()
+    registry: Registry = app.extensions["nudge"]
+    registry.scan()
+    while registry.compile_next():
+        pass
     return app
 
 

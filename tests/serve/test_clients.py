@@ -10,7 +10,7 @@ import pytest
 
 from model import Checkpoint, encode, load, predict, save
 from tests.examples import checkpoint_of, predictions_by_hand, values_of
-from tests.serve.serving import serving
+from tests.serve.serving import get, serving, wait_until
 
 triton = pytest.importorskip("tritonclient.http")
 kserve = pytest.importorskip("kserve")
@@ -54,6 +54,8 @@ def port(environment: dict[str, str], directory: Path, tmp_path_factory: pytest.
     """The port of a service. At its end, the service must not have logged a traceback."""
     settings = {"NUDGE_CHECKPOINTS": str(directory), "NUDGE_MAX_ROWS": "5000"}
     with serving(environment | settings, tmp_path_factory.mktemp("service")) as (process, port):
+        for path in directory.iterdir():
+            wait_until(lambda path=path: get(port, f"/v2/models/{path.stem}/ready")[0] == 200)
         yield port
         process.terminate()
         _, errors = process.communicate(timeout=60)
@@ -154,6 +156,19 @@ class TestTriton:
             {"name": name, "version": load(directory / f"{name}.safetensors").version, "state": "READY", "reason": ""}
             for name in (*TASKS, "xor")
         ]
+
+    def test_the_configuration_and_the_statistics_of_models(self, client: Any) -> None:
+        config = client.get_model_config("xor")
+        assert (config["name"], config["max_batch_size"]) == ("xor", 5000)
+        client.infer("xor", [self.tensor(X)], model_version="1")
+        (statistics,) = client.get_inference_statistics("xor", "1")["model_stats"]
+        assert statistics["inference_count"] >= len(X)
+        assert len(client.get_inference_statistics()["model_stats"]) == len(TASKS) + 1
+
+    def test_models_are_loaded_by_their_files_only(self, client: Any) -> None:
+        for call in (client.load_model, client.unload_model):
+            with pytest.raises(InferenceServerException, match=r"a file xor\.safetensors in the directory of models"):
+                call("xor")
 
     @pytest.mark.parametrize("datatype", DATATYPES)
     @pytest.mark.parametrize("is_raw_input", [False, True])
@@ -260,7 +275,7 @@ class TestTriton:
         for status, sentence, model, tensors, rest in (
             ("404", "one of binary, multiclass, regression, xor was expected as the model, and 'no' was found", "no",
              [ones], {}),
-            ("404", f"version {version} of xor was expected, and '1' was found", "xor", [ones], {"model_version": "1"}),
+            ("404", f"version {version} of xor was expected, and '2' was found", "xor", [ones], {"model_version": "2"}),
             ("400", "one of prediction, label was expected as an output, and 'chance' was found", "xor", [ones],
              {"outputs": other}),
             ("400", "column b: a number was expected, and 'x' was found in row 0", "xor", [texts], {}),

@@ -59,7 +59,9 @@ def test_nothing_else_is_taken_from_inside_gunicorn() -> None:
         "gunicorn.http.unreader",
         "gunicorn.http.wsgi",
         "gunicorn.sock",
+        "gunicorn.workers",
         "gunicorn.workers.base",
+        "gunicorn.workers.workertmp",
     }
 
 

@@ -1,9 +1,12 @@
 """The service under load and in trouble: swapped models, killed workers, signals, rollouts and slow clients."""
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 import urllib.request
@@ -98,17 +101,86 @@ def two_workers(environment: dict[str, str], models: Path, tmp_path: Path) -> It
         yield process, port
 
 
+# A clock that jumps back by an hour every second, and forward again.
+CLOCK = """
+import time
+real, monotonic = time.time, time.monotonic
+time.time = lambda: real() - 3600 * (int(monotonic()) % 2)
+"""
+
+
+@pytest.fixture
+def troubled(environment: dict[str, str], models: Path, tmp_path: Path) -> Iterator[tuple[Service, Path]]:
+    """A service with two workers whose clock jumps, with 200 slow bodies and pipelining clients; and its folder."""
+    temporary, clock = tmp_path / "temporary", tmp_path / "clock"
+    temporary.mkdir()
+    clock.mkdir()
+    (clock / "sitecustomize.py").write_text(CLOCK)
+    settings = {"NUDGE_CHECKPOINTS": str(models), "WEB_CONCURRENCY": "2", "NUDGE_POLL": "0.1"}
+    settings["PYTHONPATH"] = f"{clock}:{environment['PYTHONPATH']}"
+    is_mounted = mount_small(temporary)
+    try:
+        with serving(environment | settings, temporary) as (process, port):
+            assert get(port, "/v2/health/ready")[0] == 200
+            slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
+            for connection in slow:
+                connection.sendall(post_request(100)[:-50])
+            with pipelining(port):
+                yield (process, port), temporary
+            for connection in slow:
+                connection.close()
+    finally:
+        if is_mounted:
+            subprocess.run(["umount", "--lazy", str(temporary)], check=True)
+
+
+def mount_small(directory: Path) -> bool:
+    """Mount a small file system in memory, and return whether this is permitted here."""
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k,mode=700", "tmpfs", str(directory)]
+    return shutil.which("mount") is not None and not subprocess.run(command, capture_output=True).returncode
+
+
+@contextmanager
+def pipelining(port: int) -> Iterator[None]:
+    """While the block runs, send as many requests at once as fit into 64 KiB, ten times, and read the answers."""
+    stop, request = threading.Event(), b"GET /predict?a=1&b=0 HTTP/1.1\r\nHost: x\r\n\r\n"
+    requests = request * (65_536 // len(request))
+
+    def send() -> None:
+        for _ in range(10):
+            if stop.is_set():
+                return
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+                client.sendall(requests + request.replace(b"Host: x", b"Host: x\r\nConnection: close"))
+                while client.recv(1 << 20):
+                    continue
+
+    threads = [threading.Thread(target=send) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
 def test_no_answer_is_wrong_and_few_are_missing_whatever_happens_under_load(
-    two_workers: Service, models: Path, solved: Checkpoint
+    troubled: tuple[Service, Path], models: Path, solved: Checkpoint
 ) -> None:
-    """50 files are swapped in, 20 of them broken; 10 workers are killed; one SIGHUP; one SIGTERM at the end."""
-    process, port = two_workers
+    """50 files are swapped in, 20 of them broken; 10 workers are killed; one SIGHUP; one SIGTERM at the end.
+
+    Meanwhile the temporary directory is cleaned and filled, and the volume of the checkpoints is unmounted and back.
+    """
+    (process, port), temporary = troubled
     path = models / "xor.safetensors"
     predictions = dict([version_and_predictions(path)])
     rng, kills = np.random.default_rng(0), list[tuple[float, float]]()
     killed_after, broken = set(range(4, 50, 5)), set(rng.choice(50, 20, replace=False).tolist())
     with load_on(port) as calls:
         for swap in range(50):
+            make_trouble(swap, temporary, models)
             if swap in broken:
                 data = path.read_bytes()
                 truncated = path.with_suffix(".tmp")
@@ -120,11 +192,7 @@ def test_no_answer_is_wrong_and_few_are_missing_whatever_happens_under_load(
                 before = len(calls)
                 wait_until(lambda before=before, version=version: has_version(calls[before:], version))
             if swap in killed_after:
-                kill_began = time.monotonic()
-                victim = child_processes(process.pid)[swap % 2]
-                os.kill(victim, signal.SIGKILL)
-                kills.append((kill_began, time.monotonic()))
-                wait_until(lambda victim=victim: has_replaced(process.pid, victim))
+                kills.append(kill_a_worker(process, swap % 2))
             if swap == 25:
                 workers = child_processes(process.pid)
                 process.send_signal(signal.SIGHUP)
@@ -138,6 +206,36 @@ def test_no_answer_is_wrong_and_few_are_missing_whatever_happens_under_load(
     assert process.returncode == 0
     assert len(calls) > 1000
     check_calls(calls, predictions, kills, terminated)
+
+
+def make_trouble(swap: int, temporary: Path, models: Path) -> None:
+    """Clean the temporary directory, fill it or make room in it, or unmount the checkpoints or mount them again."""
+    filler, volume = temporary / "filler", models.with_name("volume")
+    if swap in (3, 33):
+        for shared in temporary.glob("nudge-*"):
+            shutil.rmtree(shared, ignore_errors=True)
+    elif swap == 13 and temporary.is_mount():
+        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+    elif swap == 23:
+        filler.unlink(missing_ok=True)
+        models.rename(volume)
+        models.mkdir()
+    if swap == 24:
+        for file_in_place in models.iterdir():
+            file_in_place.replace(volume / file_in_place.name)
+        models.rmdir()
+        volume.rename(models)
+
+
+def kill_a_worker(process: subprocess.Popen[str], index: int) -> tuple[float, float]:
+    """Kill a worker, wait until there is another one, and return the times just before and after the kill."""
+    began, victim = time.monotonic(), child_processes(process.pid)[index]
+    os.kill(victim, signal.SIGKILL)
+    ended = time.monotonic()
+    wait_until(lambda: has_replaced(process.pid, victim))
+    return began, ended
 
 
 def check_calls(

@@ -8,9 +8,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from model import Checkpoint, Network, init_params, save
+from serve import metrics
 from serve.registry import Registry
 from tests.examples import with_params
-from tests.serve.examples import QUERY, application
+from tests.serve.examples import QUERY, application, with_other_predictions
 
 pytestmark = pytest.mark.core
 
@@ -68,5 +69,53 @@ def test_loads_failures_and_compilations_are_counted(
     wide = Network((2, 61, 1))  # wide enough that XLA compiles programs for it
     save(tmp_path / "m.safetensors", with_params(solved, init_params(wide, key=jax.random.key(1)), wide))
     registry.scan()
-    assert read_metrics(client)[f'nudge_model_workers{{model="m",version="{version}"}}'] == 0
-    assert growth("nudge_compilations_total") >= 3
+    assert registry.compile_next()
+    assert f'nudge_model_workers{{model="m",version="{version}"}}' not in read_metrics(client)
+    assert growth("nudge_compilations_total") >= 1
+
+
+def test_thirty_swaps_leave_one_series(client: FlaskClient, tmp_path: Path, solved: Checkpoint) -> None:
+    registry: Registry = client.application.extensions["nudge"]
+    for swap in range(30):
+        saved = save(tmp_path / "m.safetensors", with_other_predictions(solved, 0.1 * swap))
+        registry.scan()
+    workers = {name: value for name, value in read_metrics(client).items() if name.startswith("nudge_model_workers")}
+    assert workers == {f'nudge_model_workers{{model="m",version="{saved.version}"}}': 1}
+
+
+def test_the_series_of_a_model_go_with_it(client: FlaskClient, tmp_path: Path, solved: Checkpoint) -> None:
+    registry: Registry = client.application.extensions["nudge"]
+    save(tmp_path / "short-lived.safetensors", solved)
+    registry.scan()
+    client.get("/models/short-lived/predict?a=1&b=0")
+    assert read_metrics(client)['nudge_rows_count{model="short-lived"}'] == 1
+    (tmp_path / "short-lived.safetensors").unlink()
+    registry.scan()
+    assert [name for name in read_metrics(client) if "short-lived" in name] == []
+    assert 'nudge_reload_failures_total{model="m"}' in read_metrics(client)
+
+
+def test_notes_beyond_the_queue_are_dropped_and_counted(
+    client: FlaskClient, growth: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics.count_notes()
+    monkeypatch.setattr(metrics, "MAX_NOTES", 10)
+    for _ in range(25):
+        metrics.note_request("/a", 200, 0.1)
+    assert growth('nudge_request_seconds_count{route="/a",status="200"}') == 10
+    assert growth("nudge_uncounted_total") == 15
+
+
+def test_a_missing_directory_and_models_that_cannot_answer_are_counted(
+    client: FlaskClient, tmp_path: Path, solved: Checkpoint
+) -> None:
+    registry: Registry = client.application.extensions["nudge"]
+    assert read_metrics(client)["nudge_directory_missing"] == 0
+    (tmp_path / "m.safetensors").rename(tmp_path / "m.away")
+    registry.scan()
+    assert read_metrics(client)["nudge_directory_missing"] == 1
+    (tmp_path / "m.away").rename(tmp_path / "m.safetensors")
+    save(tmp_path / "n.safetensors", solved)
+    registry.look()
+    assert read_metrics(client)["nudge_directory_missing"] == 0
+    assert read_metrics(client)["nudge_unready_models"] == 1

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from model import CategoricalColumn, Checkpoint, Layer, Network, NumericColumn, init_params, load, predict, save
 from model.inference import BATCH_SIZES
-from serve.open_inference_codec import JSON_LENGTH
+from serve.open_inference_messages import JSON_LENGTH
 from tests.examples import checkpoint_of, values_of, with_params
 from tests.serve.examples import application
 
@@ -261,7 +261,7 @@ ONES = {"name": "input", "shape": [1, 2], "datatype": "FP32", "data": [1, 1]}
 WRONG_TENSORS: dict[str, tuple[dict[str, Any], str]] = {
     "datatype": (ONES | {"datatype": "FP8"}, "was expected as the datatype, not 'FP8'"),
     "shape and data": (ONES | {"shape": [2, 2]}, "4 values were expected in the shape [2, 2], not 2"),
-    "negative": (ONES | {"shape": [-1, -2]}, "up to 8 sizes of at least 0 were expected as its shape"),
+    "negative": (ONES | {"shape": [-1, -2]}, "a list of up to 8 sizes from 0 to 1,099,511,627,776 was expected"),
     "columns": (ONES | {"shape": [2, 1]}, "[rows, 2], or a column's name, was expected as a tensor"),
     "nesting": (ONES | {"data": [[1], [1]]}, "data nested as the shape [1, 2] was expected"),
     "text": (ONES | {"data": ["1", "1"]}, "data of FP32 was expected"),
@@ -275,8 +275,11 @@ WRONG_TENSORS: dict[str, tuple[dict[str, Any], str]] = {
     "name": (ONES | {"name": "c", "shape": [2]}, "and 'c' of [2] was found"),
     "one column": (ONES | {"name": "a", "shape": [2]}, "and none was found for b"),
     "text in a matrix": (ONES | {"datatype": "BYTES", "data": ["1", "x"]}, "column b: a number was expected, and 'x'"),
-    "dimensions": (ONES | {"shape": [2**60] * 100_000}, "up to 8 sizes of at least 0 were expected as its shape"),
-    "huge": (ONES | {"shape": [2**40, 2**40]}, "a shape of at most 1,099,511,627,776 values was expected"),
+    "dimensions": (
+        ONES | {"shape": [2**60] * 100_000},
+        "a list of up to 8 sizes from 0 to 1,099,511,627,776 was expected",
+    ),
+    "huge": (ONES | {"shape": [2**40, 2**70]}, "a list of up to 8 sizes from 0 to 1,099,511,627,776 was expected"),
 }
 
 

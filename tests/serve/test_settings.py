@@ -1,5 +1,6 @@
 """The settings of the service, from variables."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,12 @@ def test_each_setting_comes_from_its_variable() -> None:
             "NUDGE_MAX_BODY": "1000",
             "NUDGE_API_KEYS": "a,b",
             "NUDGE_CORS_ORIGINS": "*",
+            "NUDGE_TRUSTED_PROXIES": "10.0.0.0/8, ::1",
             "NUDGE_ACCESS_LOG": "1",
             "NUDGE_POLL": "0.1",
+            "NUDGE_ALLOWED_VERSIONS": "0123456789AB, " + 64 * "f",
             "NUDGE_RUNTIME": "/run/nudge",
+            "NUDGE_REPLACEMENT": "1",
             "NUDGE_THREADS": "2",
         }
     )
@@ -32,9 +36,12 @@ def test_each_setting_comes_from_its_variable() -> None:
         max_body_bytes=1000,
         api_keys=("a", "b"),
         cors_origins=("*",),
+        trusted_proxies=(ip_network("10.0.0.0/8"), ip_network("::1/128")),
         has_access_log=True,
         poll_seconds=0.1,
+        allowed_versions=("0123456789ab", 64 * "f"),
         shared_directory=Path("/run/nudge"),
+        is_replacement=True,
     )
 
 
@@ -61,8 +68,14 @@ def test_settings_of_an_application_may_be_numbers_booleans_and_paths() -> None:
         ("API_KEYS", ","),
         ("API_KEYS", " \n"),
         ("CORS_ORIGINS", ","),
+        ("TRUSTED_PROXIES", "proxy.example"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("TRUSTED_PROXIES", ","),
         ("POLL", "0"),
         ("POLL", "soon"),
+        ("ALLOWED_VERSIONS", "1"),
+        ("ALLOWED_VERSIONS", "0123456789ag"),
+        ("ALLOWED_VERSIONS", "0123456789ab,0123456789"),
     ],
 )
 def test_a_wrong_value_is_refused_in_one_sentence(name: str, value: str) -> None:
