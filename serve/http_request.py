@@ -173,6 +173,7 @@ def parse_head(config: Config, data: bytes, client: Address, number: int, previo
         if known.version == previous.request.version:
             return replace(previous, request=known)
     request: Any = Request(config, IterUnreader((data,)), client, number)  # type: ignore[no-untyped-call]
+    request.version = min(request.version, (1, 1))  # the highest that is spoken here (RFC 9110, section 2.5)
     if previous:
         request.proxy_protocol_info = previous.request.proxy_protocol_info
     names = [name for name, _ in request.headers]

@@ -117,6 +117,11 @@ def test_fields_that_are_the_same_as_before_give_the_same_request() -> None:
     assert first.request.path == "/a"
 
 
+def test_no_higher_version_than_1_1_is_spoken() -> None:
+    head = parse_head(Config(), b"GET / HTTP/1.2\r\nHost: x\r\n\r\n", ("127.0.0.1", 1), 1, None)
+    assert head.request.version == (1, 1)
+
+
 def test_an_answer_is_made_without_a_socket() -> None:
     head = parse_head(Config(), b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", ("127.0.0.1", 1), 1, None)
     response, environ, outbox = open_answer(head.request, ("127.0.0.1", 1), ("127.0.0.1", 2), Config())
