@@ -24,6 +24,21 @@ LARGE_BODY_BYTES = 256 * 1024
 DEFAULT_BODY_BYTES = 64 * 1024 * 1024
 
 
+class Threads:
+    """Some threads.
+
+    Args:
+        count: how many.
+
+    Attributes:
+        pending: how many requests they have.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count, self.pending = count, 0
+        self.pool = ThreadPoolExecutor(count)
+
+
 class Calls:
     """Calls of an application.
 
@@ -33,15 +48,13 @@ class Calls:
 
     Attributes:
         max_body_bytes: the longest body that the application takes.
-        finished: connections with their answers from threads; None where the client has not waited.
-        pending: how many requests threads have.
+        finished: connections with their threads and answers; None where the client has not waited.
     """
 
     def __init__(self, worker: Any, wake: Callable[[], None]) -> None:
         self.worker, self.application, self.wake = worker, worker.wsgi, wake
-        self.finished: deque[tuple[Connection, Future[Answer | None]]] = deque()
-        self.pending = 0
-        self.threads, self.large_thread = ThreadPoolExecutor(worker.cfg.threads), ThreadPoolExecutor(1)
+        self.finished: deque[tuple[Connection, Threads, Future[Answer | None]]] = deque()
+        self.threads, self.large_thread = Threads(worker.cfg.threads), Threads(1)
         # gunicorn's configuration takes a while to look anything up in.
         self.keeps_alive, self.before, self.after = (
             bool(worker.cfg.keepalive),
@@ -53,6 +66,11 @@ class Calls:
         self._is_quick = getattr(self.application, "is_quick", lambda method, path, body: False)
         self._refuses = getattr(self.application, "refuses", lambda environ: False)
         self.note_refusal: Callable[[int], None] = getattr(self.application, "note_refusal", lambda status: None)
+
+    @property
+    def pending(self) -> int:
+        """How many requests threads have."""
+        return self.threads.pending + self.large_thread.pending
 
     def is_quick(self, incoming: IncomingRequest) -> bool:
         """Whether a request takes less time than to start a thread."""
@@ -70,16 +88,17 @@ class Calls:
         if self.pending >= MAX_PENDING:
             return False
         is_large = len(incoming.body) > LARGE_BODY_BYTES or incoming.is_compressed
-        connection.is_computing, connection.has_to_wait = True, is_large or self.pending >= self.worker.cfg.threads
-        self.pending += 1
-        future = (self.large_thread if is_large else self.threads).submit(self._answer_in_thread, connection, incoming)
-        future.add_done_callback(partial(self._tell, connection))
+        threads = self.large_thread if is_large else self.threads
+        connection.is_computing, connection.has_to_wait = True, threads.pending >= threads.count
+        threads.pending += 1
+        future = threads.pool.submit(self._answer_in_thread, connection, incoming)
+        future.add_done_callback(partial(self._tell, connection, threads))
         return True
 
     def take_finished(self) -> tuple[Connection, Answer | None]:
         """The next connection whose thread has finished, and the answer."""
-        connection, future = self.finished.popleft()
-        self.pending -= 1
+        connection, threads, future = self.finished.popleft()
+        threads.pending -= 1
         connection.is_computing = False
         return connection, future.result()
 
@@ -104,14 +123,14 @@ class Calls:
 
     def shut_down(self) -> None:
         """End the threads, without waiting for them."""
-        for pool in (self.threads, self.large_thread):
-            pool.shutdown(wait=False, cancel_futures=True)
+        for threads in (self.threads, self.large_thread):
+            threads.pool.shutdown(wait=False, cancel_futures=True)
 
     def _answer_in_thread(self, connection: Connection, incoming: IncomingRequest) -> Answer | None:
         return None if connection.has_to_wait and connection.has_ended else self.answer(connection, incoming)
 
-    def _tell(self, connection: Connection, future: Future[Answer | None]) -> None:
-        self.finished.append((connection, future))
+    def _tell(self, connection: Connection, threads: Threads, future: Future[Answer | None]) -> None:
+        self.finished.append((connection, threads, future))
         self.wake()
 
     def _answer(self, connection: Connection, incoming: IncomingRequest) -> Answer:
