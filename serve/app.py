@@ -45,11 +45,10 @@ class Service(Flask):
         """The largest size of a body."""
         return self.registry.settings.max_body_bytes
 
-    def is_quick(self, method: str, path: str, body: bytes) -> bool:
+    def is_quick(self, path: str, body: bytes) -> bool:
         """Whether a request takes so little time that the loop of a worker may answer it.
 
         Args:
-            method: of the request.
             path: as in the request line, without the query.
             body: its whole body, which is not compressed.
 

@@ -14,7 +14,7 @@ from serve.gunicorn_errors import FAILURE, refusal
 from serve.http_request import IncomingRequest, open_answer
 
 # The bytes of an answer, and whether the connection may be used again.
-Answer = tuple[bytes, bool]
+Reply = tuple[bytes, bool]
 
 # The most requests that wait for a thread.
 MAX_PENDING = 512
@@ -53,7 +53,7 @@ class Calls:
 
     def __init__(self, worker: Any, wake: Callable[[], None]) -> None:
         self.worker, self.application, self.wake = worker, worker.wsgi, wake
-        self.finished: deque[tuple[Connection, Threads, Future[Answer | None]]] = deque()
+        self.finished: deque[tuple[Connection, Threads, Future[Reply | None]]] = deque()
         self.threads, self.large_thread = Threads(worker.cfg.threads), Threads(1)
         # gunicorn's configuration takes a while to look anything up in.
         self.keeps_alive, self.before, self.after = (
@@ -63,7 +63,7 @@ class Calls:
         )
         # Other applications than ours have none of these.
         self.max_body_bytes: int = getattr(self.application, "max_body_bytes", DEFAULT_BODY_BYTES)
-        self._is_quick = getattr(self.application, "is_quick", lambda method, path, body: False)
+        self._is_quick = getattr(self.application, "is_quick", lambda path, body: False)
         self._refuses = getattr(self.application, "refuses", lambda environ: False)
         self.note_refusal: Callable[[int], None] = getattr(self.application, "note_refusal", lambda status: None)
 
@@ -76,7 +76,7 @@ class Calls:
         """Whether a request takes less time than to start a thread."""
         if incoming.length is None or incoming.is_compressed:
             return False
-        return bool(self._is_quick(incoming.request.method, incoming.request.path, incoming.body))
+        return bool(self._is_quick(incoming.request.path, incoming.body))
 
     def is_refused(self, connection: Connection, incoming: IncomingRequest) -> bool:
         """Whether the application refuses a request whatever its body is."""
@@ -84,7 +84,7 @@ class Calls:
         return bool(self._refuses(environ))
 
     def start(self, connection: Connection, incoming: IncomingRequest) -> bool:
-        """Answer in a thread. Returns False if too many requests wait already."""
+        """Reply in a thread. Returns False if too many requests wait already."""
         if self.pending >= MAX_PENDING:
             return False
         is_large = len(incoming.body) > LARGE_BODY_BYTES or incoming.is_compressed
@@ -95,14 +95,14 @@ class Calls:
         future.add_done_callback(partial(self._tell, connection, threads))
         return True
 
-    def take_finished(self) -> tuple[Connection, Answer | None]:
+    def take_finished(self) -> tuple[Connection, Reply | None]:
         """The next connection whose thread has finished, and the answer."""
         connection, threads, future = self.finished.popleft()
         threads.pending -= 1
         connection.is_computing = False
         return connection, future.result()
 
-    def answer(self, connection: Connection, incoming: IncomingRequest) -> Answer:
+    def answer(self, connection: Connection, incoming: IncomingRequest) -> Reply:
         """Call the application."""
         try:
             incoming.decode_body()
@@ -126,14 +126,14 @@ class Calls:
         for threads in (self.threads, self.large_thread):
             threads.pool.shutdown(wait=False, cancel_futures=True)
 
-    def _answer_in_thread(self, connection: Connection, incoming: IncomingRequest) -> Answer | None:
+    def _answer_in_thread(self, connection: Connection, incoming: IncomingRequest) -> Reply | None:
         return None if connection.has_to_wait and connection.has_ended else self.answer(connection, incoming)
 
-    def _tell(self, connection: Connection, threads: Threads, future: Future[Answer | None]) -> None:
+    def _tell(self, connection: Connection, threads: Threads, future: Future[Reply | None]) -> None:
         self.finished.append((connection, threads, future))
         self.wake()
 
-    def _answer(self, connection: Connection, incoming: IncomingRequest) -> Answer:
+    def _answer(self, connection: Connection, incoming: IncomingRequest) -> Reply:
         worker, request, started = self.worker, incoming.request, datetime.now()
         self.before(worker, request)
         response, environ, outbox = open_answer(request, connection.client, connection.server, worker.cfg)

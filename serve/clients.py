@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import os
 import selectors
-import socket
 import time
-from collections.abc import Sequence
-from functools import partial
-from typing import Any
 
 from gunicorn.config import Config
-from gunicorn.sock import ssl_context
 
 from serve.connection import Connection
+from serve.gunicorn_errors import OVERLOADED
 
 # Seconds that a client may take to send a request, or to take some of its answer.
 REQUEST_SECONDS = int(os.environ.get("NUDGE_REQUEST_SECONDS") or 30)
 # Seconds that a client may take to close the connection after its last answer.
 GRACE_SECONDS = 2
-# The most connections that are accepted in one turn of the loop.
-MAX_ACCEPTS = 1024
 # The most bytes that are held for all clients together: requests that arrive, and answers that are not taken.
 MAX_HELD_BYTES = 64 * 1024 * 1024
 
@@ -31,65 +25,30 @@ class Clients:
     Args:
         poller: what the loop listens with.
         config: gunicorn's configuration.
-        log: gunicorn's log.
     """
 
-    def __init__(self, poller: selectors.BaseSelector, config: Config, log: Any) -> None:
-        self.poller, self.config, self.log = poller, config, log
-        self.tls = ssl_context(config) if config.is_ssl else None  # type: ignore[no-untyped-call]
-        self.listeners: Sequence[socket.socket] = ()
+    def __init__(self, poller: selectors.BaseSelector, config: Config) -> None:
+        self.poller, self.config = poller, config
         self.connections: dict[Connection, None] = {}
-        self.held_bytes, self.next_warning = 0, 0.0
+        self.held_bytes, self.idle_seconds = 0, float(config.keepalive)
 
     def __contains__(self, connection: Connection) -> bool:
         return connection in self.connections
 
-    def start_accepting(self, listeners: Sequence[socket.socket]) -> None:
-        """Accept connections from now on."""
-        self.listeners = listeners
-        for listener in listeners:
-            listener.setblocking(False)
-            self.poller.register(listener, selectors.EVENT_READ, partial(self._accept, listener))
+    def add(self, connection: Connection) -> bool:
+        """Listen to a new connection, and return whether another one was closed to make room for it."""
+        is_full = len(self.connections) >= self.config.worker_connections
+        has_room_made = is_full and self.make_room()
+        self.connections[connection] = None
+        self.listen(connection, selectors.EVENT_READ)
+        return has_room_made
 
-    def stop_accepting(self) -> None:
-        """Accept the connections that are already made, refuse later ones, and soon close those that are idle."""
-        for listener in self.listeners:
-            while self._accept(listener):
-                pass
-            self.poller.unregister(listener)
-            listener.close()
+    def stop(self) -> None:
+        """Soon close the connections that are idle, now and later."""
+        self.idle_seconds = GRACE_SECONDS
         for connection in self.connections:
             if connection.is_idle:
                 connection.deadline = min(connection.deadline, time.monotonic() + GRACE_SECONDS)
-
-    def _accept(self, listener: socket.socket) -> bool:
-        """Accept the connections that are there, and return whether there may be more."""
-        for _ in range(MAX_ACCEPTS):
-            try:
-                client, address = listener.accept()
-                client.setblocking(False)
-                if self.tls:
-                    client = self.tls.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
-            except BlockingIOError:
-                return False
-            except ConnectionError:  # the client is gone
-                continue
-            except OSError as error:  # no file descriptor is left
-                self._warn("A connection was not accepted: %s", error)
-                self.make_room()
-                return False
-            if len(self.connections) >= self.config.worker_connections:
-                self.make_room()
-            connection = Connection(client, address, listener.getsockname(), time.monotonic() + REQUEST_SECONDS)
-            self.connections[connection] = None
-            self.listen(connection, selectors.EVENT_READ)
-        return True
-
-    def _warn(self, message: str, *arguments: object) -> None:
-        """Log a warning, but no more than one a second."""
-        if time.monotonic() >= self.next_warning:
-            self.next_warning = time.monotonic() + 1
-            self.log.warning(message, *arguments)
 
     def listen(self, connection: Connection, events: int) -> None:
         """Listen to these events of a connection, a mask of `selectors`; 0 for none."""
@@ -118,28 +77,38 @@ class Clients:
             if not connection.is_busy:
                 self.close(connection)
 
-    def make_room(self, is_for_bytes: bool = False) -> bool:
-        """Close the connection that waits the longest for its next request, or else the oldest that is not busy.
+    def make_room(self) -> bool:
+        """Close a connection that waits for its end or for its next request, or else the oldest that is not busy.
 
-        If the room is for bytes, only one for which bytes are held. Returns whether one was closed.
+        Returns whether one was closed.
         """
-        can_go = [connection for connection in self.connections if not (connection.is_busy or connection.is_finished)]
-        if is_for_bytes:
-            can_go = [connection for connection in can_go if connection.held_bytes]
-        can_go.sort(key=lambda connection: not (connection.number and connection.is_idle))
-        if can_go:
-            self.close(can_go[0])
-        return bool(can_go)
+        oldest = None
+        for connection in self.connections:
+            if connection.is_finished or (connection.number and connection.is_idle):
+                self.close(connection)
+                return True
+            if oldest is None and not connection.is_busy:
+                oldest = connection
+        if oldest is not None:
+            self.close(oldest)
+        return oldest is not None
 
     def count(self, connection: Connection) -> None:
-        """Count the bytes that are held for a connection, and make room if they are too many."""
+        """Count the bytes that are held for a connection. If all are too many, end the oldest that has not sent all."""
         if connection not in self.connections:
             return
         held_bytes = connection.count_bytes()
         self.held_bytes += held_bytes - connection.held_bytes
         connection.held_bytes = held_bytes
-        while self.held_bytes > MAX_HELD_BYTES and self.make_room(is_for_bytes=True):
-            pass
+        while self.held_bytes > MAX_HELD_BYTES:
+            oldest = next((each for each in self.connections if each.can_be_ended), None)
+            if oldest is None:
+                return
+            if oldest.unsent:
+                self.close(oldest)
+            else:
+                oldest.received.clear()
+                self.reply(oldest, OVERLOADED, is_kept=False)
 
     def receive(self, connection: Connection) -> bool:
         """Keep what has arrived, and return whether the connection goes on."""
@@ -160,7 +129,7 @@ class Clients:
     def reply(self, connection: Connection, answer: bytes, is_kept: bool) -> bool:
         """Send an answer, and return whether all of it is sent and another request may come."""
         self.connections[connection] = self.connections.pop(connection)
-        connection.incoming, connection.unsent, connection.is_last = None, memoryview(answer), not is_kept
+        connection.set_answer(answer, is_last=not is_kept)
         return self.send(connection)
 
     def send(self, connection: Connection) -> bool:
@@ -178,6 +147,6 @@ class Clients:
             connection.deadline = now + GRACE_SECONDS
             self.listen(connection, selectors.EVENT_READ) if connection.end() else self.close(connection)
         else:
-            connection.deadline = now + (REQUEST_SECONDS if connection.received else self.config.keepalive)
+            connection.deadline = now + (REQUEST_SECONDS if connection.received else self.idle_seconds)
         self.count(connection)
         return is_sent and not connection.is_last and connection in self.connections

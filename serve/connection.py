@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
+import time
 from dataclasses import dataclass, field
 
 from gunicorn.config import Config
@@ -11,6 +13,8 @@ from gunicorn.config import Config
 from serve.http_request import Address, Head, IncomingRequest, find_head_end, parse_head
 
 READ_BYTES = 65_536
+# A connection for which fewer bytes are held is not ended to get them back.
+MIN_HELD_BYTES = 8 * 1024
 # What a socket that never blocks raises if it must wait.
 WAITS = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -71,10 +75,16 @@ class Connection:
         """Whether there is nothing to answer and nothing to send."""
         return not (self.is_busy or self.incoming or self.received or self.unsent)
 
+    @property
+    def can_be_ended(self) -> bool:
+        """Whether ending the connection gives back memory."""
+        return self.held_bytes > MIN_HELD_BYTES and not (self.is_busy or self.is_finished)
+
     def count_bytes(self) -> int:
-        """The bytes that are held for the client."""
+        """The bytes that are held for the client. Of an answer, all are held until the last is sent."""
         body = len(self.incoming.body) if self.incoming else 0
-        return len(self.received) + len(self.unsent) + body
+        answer = len(self.unsent.obj) if self.unsent else 0  # type: ignore[arg-type]
+        return len(self.received) + answer + body
 
     def receive(self) -> bytes | None:
         """What has arrived: b"" at the end of the stream, None if there is nothing yet."""
@@ -95,7 +105,14 @@ class Connection:
                 self.unsent = self.unsent[self.sock.send(self.unsent) :]
         except WAITS:
             return False
+        self.unsent = memoryview(b"")  # an empty part would hold the whole
         return True
+
+    def set_answer(self, answer: bytes, is_last: bool) -> None:
+        """Let an answer take the place of the request. is_last: no other request is answered."""
+        if self.incoming:
+            self.incoming.request.body = None  # the head may be kept, and it would hold the body
+        self.incoming, self.unsent, self.is_last = None, memoryview(answer), is_last
 
     def end(self) -> bool:
         """Send no more, so that the client closes the connection and loses no answer (RFC 9112, section 9.6).
@@ -105,7 +122,10 @@ class Connection:
         self.is_finished = True
         self.received.clear()
         try:
-            self.sock.shutdown(socket.SHUT_WR)
+            if isinstance(self.sock, ssl.SSLSocket):
+                with contextlib.suppress(*WAITS):  # it has said that it ends, and would wait for the client to say so
+                    self.sock.unwrap()
+            socket.socket.shutdown(self.sock, socket.SHUT_WR)
         except OSError:
             return False
         return True
@@ -120,12 +140,12 @@ class Connection:
             self.has_ended = True
 
     def has_arrived(self, limit_request_line: int, max_body_bytes: int) -> bool:
-        """Whether a whole head has arrived, or after it a whole body, or more of it than is allowed.
+        """Whether a whole head has arrived, or after it a whole body, some chunks, or more than is allowed.
 
         Raises ParseException if no head can become of what has arrived.
         """
         if self.incoming:
-            is_whole = self.incoming.find_end(self.received) is not None
+            is_whole = self.incoming.length is None or self.incoming.find_end(self.received) is not None
             return is_whole or self.has_ended or self.is_longer_than(max_body_bytes)
         if self.head_end is None and self.received:
             self.head_end = find_head_end(self.received, self.searched, limit_request_line)
@@ -147,3 +167,19 @@ class Connection:
         self.head = parse_head(config, data, self.client, self.number, self.head)
         self.incoming = IncomingRequest(self.head)
         return self.incoming
+
+
+def accept(listener: socket.socket, tls: ssl.SSLContext | None, seconds: float) -> Connection | None:
+    """Accept a connection that has so many seconds to send a request; None if the client is gone.
+
+    Raises BlockingIOError if there is none, and OSError if none can be accepted.
+    """
+    client, address = listener.accept()
+    try:
+        client.setblocking(False)
+        if tls:
+            client = tls.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
+    except OSError:
+        client.close()
+        return None
+    return Connection(client, address, listener.getsockname(), time.monotonic() + seconds)

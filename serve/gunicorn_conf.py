@@ -44,9 +44,9 @@ threads = _whole_number("NUDGE_THREADS", "2")
 _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 _descriptors = min(_hard, 65_536) if _hard != resource.RLIM_INFINITY else 65_536
 resource.setrlimit(resource.RLIMIT_NOFILE, (max(_soft, _descriptors), _hard))
-worker_connections = min(4096 + threads, max(_soft, _descriptors) - 100)
+worker_connections = min(4096, max(_soft, _descriptors) - 100)
 
-# Seconds. A worker whose main loop is silent for `timeout` is killed; serve/worker.py bounds the time of a request.
+# Seconds. A worker whose loop is silent for `timeout` is killed.
 # After SIGTERM, requests that were accepted have `graceful_timeout` to be answered.
 timeout = 60
 graceful_timeout = 10 + _whole_number("NUDGE_REQUEST_SECONDS", "30")

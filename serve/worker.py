@@ -1,9 +1,9 @@
 """gunicorn's worker for the service: a loop that reads and writes for all clients, and a few threads that compute.
 
-The loop never does more than it can bound. It reads what has arrived, and in each of its turns it takes at most
-`MAX_STEPS` steps, one for a connection: a step parses a head, or answers a request that the application calls quick.
-Every other request is answered in a thread once all of it has arrived. Threads never wait for a client, so a few are
-enough.
+In each of its turns the loop reads once from each client that has sent something, and takes at most `MAX_STEPS` steps,
+one for a connection: a step parses a head, looks through some chunks, or answers a request that the application calls
+quick. Every other request is answered in a thread once all of it has arrived. Threads never wait for a client, so a few
+are enough.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from serve.clients import Clients
 from serve.connection import Connection
 from serve.gunicorn_errors import OVERLOADED, BodyTooLongError
 from serve.http_request import IncomingRequest
+from serve.listeners import Listeners
 
 # The most steps of one turn for health, and for all else, and the seconds after which no other step is begun.
 MAX_STEPS, MAX_TURN_SECONDS = 64, 0.02
@@ -32,9 +33,6 @@ HEALTH = (b"GET /v2/health/", b"HEAD /v2/health/")
 
 class Worker(BaseWorker):
     """A worker: connections wait in `urgent` if they ask for health, and in `ready` for a step of any other kind."""
-
-    clients: Clients
-    calls: Calls
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
@@ -54,7 +52,8 @@ class Worker(BaseWorker):
         self.prepare()
         while self.alive:
             self.turn()
-        self.clients.stop_accepting()
+        self.listeners.stop()
+        self.clients.stop()
         deadline = time.monotonic() + self.cfg.graceful_timeout
         while self.clients.connections and time.monotonic() < deadline:
             self.turn()
@@ -63,14 +62,15 @@ class Worker(BaseWorker):
     def prepare(self) -> None:
         """Listen to clients, to signals and to threads."""
         self.poller = selectors.DefaultSelector()
-        self.clients = Clients(self.poller, self.cfg, self.log)
+        self.clients = Clients(self.poller, self.cfg)
+        self.listeners = Listeners(self.sockets, self.clients, self.cfg, self.log)
         self.calls = Calls(self, self._write_wake)
         self.poller.register(self.PIPE[0], selectors.EVENT_READ, self._read_wake)
-        self.clients.start_accepting(self.sockets)
 
     def turn(self) -> None:
         """Wait until something happens, and do a bounded part of what there is to do."""
         is_waiting = not (self.urgent or self.ready or self.calls.finished)
+        self.listeners.share(is_idle=is_waiting)
         for key, mask in self.poller.select(max(0.0, self.next_look - time.monotonic()) if is_waiting else 0):
             if isinstance(key.data, Connection):
                 self._serve(key.data, mask)
@@ -145,6 +145,10 @@ class Worker(BaseWorker):
                 self.clients.close(connection)
                 return
             end = incoming.find_end(connection.received)
+            if incoming.chunks.is_behind:
+                connection.is_queued = True
+                self.ready.append(connection)
+                return
             if end is None and not connection.has_ended:
                 self._await_body(connection, incoming)
                 return
@@ -161,15 +165,11 @@ class Worker(BaseWorker):
 
     def _await_body(self, connection: Connection, incoming: IncomingRequest) -> None:
         """Wait for the rest of a body, unless the request is refused without it."""
-        is_too_long = connection.is_longer_than(self.calls.max_body_bytes)
-        if is_too_long and incoming.length is None:
-            size = max(incoming.size, self.calls.max_body_bytes + 1)
-            incoming.request.headers.append(("CONTENT-LENGTH", str(size)))
         if self.calls.is_refused(connection, incoming):
             incoming.length = 0
             incoming.request.force_close()
             self._reply(connection, *self.calls.answer(connection, incoming))
-        elif is_too_long:
+        elif connection.is_longer_than(self.calls.max_body_bytes):
             raise BodyTooLongError(self.calls.max_body_bytes)
         else:
             if incoming.expects_continue and not connection.received:

@@ -28,6 +28,7 @@ P99_BAR, WORST_BAR, MEMORY_BAR = 0.1, 1.0, 805  # seconds, seconds, megabytes (7
 # How long health is asked for after the traffic is sent, and the pause between two questions.
 SECONDS_AFTER, PAUSE = 2.0, 0.005
 SENDERS = 2
+CHUNKED = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 HEALTH = b"GET /v2/health/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
@@ -69,6 +70,7 @@ def traffic() -> dict[str, list[bytes]]:
         "4 × 1,000,000 rows of INT8": [infer("xor", 1_000_000, "INT8", bytes(2_000_000))] * 4,
         "heads that never end": [b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 8000] * 1000,
         "4,000 TLS hellos": [b"\x16\x03\x01" + bytes(2000)] * 4000,
+        "40 bodies in chunks of one byte": [CHUNKED + b"1\r\nx\r\n" * (200_000 // 6)] * 40,
         "answers that nobody reads": [request("/predict", rows[: 20 * 25_000 - 2] + b"]")] * 16,
     }
 

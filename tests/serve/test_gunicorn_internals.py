@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from gunicorn.config import Config
 from gunicorn.http import errors
-from gunicorn.http.body import Body
+from gunicorn.http.body import Body, ChunkedReader
 from gunicorn.http.message import PP_V2_SIGNATURE, Request
 from gunicorn.http.unreader import IterUnreader, Unreader
 from gunicorn.http.wsgi import Response, create
@@ -27,7 +27,9 @@ SIGNATURES: dict[Callable[..., Any], str] = {
     Request.force_close: "(self)",
     IterUnreader: "(iterable)",
     Unreader.unread: "(self, data)",
+    Body: "(reader)",
     Body.read: "(self, size=None)",
+    ChunkedReader: "(req, unreader)",
     Response.start_response: "(self, status, headers, exc_info=None)",
     Response.write: "(self, arg)",
     Response.close: "(self)",
@@ -54,6 +56,7 @@ def test_nothing_else_is_taken_from_inside_gunicorn() -> None:
         "gunicorn.app.wsgiapp",
         "gunicorn.config",
         "gunicorn.http",
+        "gunicorn.http.body",
         "gunicorn.http.errors",
         "gunicorn.http.message",
         "gunicorn.http.unreader",
@@ -115,6 +118,16 @@ def test_fields_that_are_the_same_as_before_give_the_same_request() -> None:
             answers[-1] |= {"version": request.version, "closes": request.should_close()}
         assert answers[0] == answers[1]
     assert first.request.path == "/a"
+
+
+@pytest.mark.parametrize("before", [b"\r\n", b"PROXY TCP4 192.0.2.7 127.0.0.1 4711 80\r\n"])
+def test_a_line_before_the_first_one_is_none_of_the_next_request(before: bytes) -> None:
+    config, request = Config(), b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+    config.set("proxy_protocol", "auto")
+    first = parse_head(config, before + request, ("127.0.0.1", 1), 1, None)
+    assert first.request.path == "/a"
+    with pytest.raises(errors.ParseException):
+        parse_head(config, b"GET /b HTTP/1.1\r\n" + request, ("127.0.0.1", 1), 2, first)
 
 
 def test_no_higher_version_than_1_1_is_spoken() -> None:

@@ -1,15 +1,18 @@
 """What the worker's loop does, turn by turn: bounds, order, refusals, memory and clients that give up."""
 
 import socket
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
+from gunicorn.http.message import PP_V2_SIGNATURE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import serve.calls
 import serve.clients
+import serve.http_request
 import serve.worker
 from tests.serve.worker_in_process import MAX_BODY_BYTES, RunningWorker, running_worker
 
@@ -143,6 +146,8 @@ def test_answers_come_in_the_order_of_the_requests(running: RunningWorker) -> No
         (b"GET / HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n", 417),
         (b"GET /broken HTTP/1.1\r\nHost: x\r\n\r\n", 500),
         (chunked("/other", b"x").replace(b"1\r\nx", b"1\r\nxy"), 400),
+        (chunked("/other", b"x").replace(b"1\r\nx", b"f" * 8000 + b"\r\nx"), 400),
+        (chunked("/other", b"x").replace(b"1\r\nx", b"-1\r\nx"), 400),
     ],
 )
 def test_what_is_no_request_is_refused_at_once(running: RunningWorker, request_: bytes, status: int) -> None:
@@ -181,9 +186,32 @@ def test_a_body_in_chunks_is_read_no_further_than_its_limit(running: RunningWork
             sent += client.send(b"1000\r\n" + b"x" * 0x1000 + b"\r\n") - 8
         except BlockingIOError:
             continue
-    assert client.recv(10_000).startswith(b"HTTP/1.1 403 ")
+    assert client.recv(10_000).startswith(b"HTTP/1.1 413 ")
     assert running.worker.clients.held_bytes <= MAX_BODY_BYTES + 200_000
     assert sent > MAX_BODY_BYTES / 2
+
+
+def test_chunks_of_one_byte_are_read(running: RunningWorker) -> None:
+    client = running.connect()
+    request = chunked("/other", *[b"x"] * 50_000)
+    send_all(running, client, request)
+    assert running.read(client)[0][1]["body"] == 50_000
+
+
+def test_more_chunks_than_anybody_needs_are_refused(running: RunningWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve.http_request, "MAX_CHUNKS", 100)
+    assert running.read(running.connect(chunked("/other", *[b"x"] * 200)))[0][0] == 400
+
+
+def send_all(running: RunningWorker, client: socket.socket, data: bytes) -> None:
+    """Send all bytes, while the loop takes turns. Ends early if the worker has closed the connection."""
+    while data:
+        try:
+            data = data[client.send(data) :]
+        except BlockingIOError:
+            running.turn()
+        except ConnectionError:
+            return
 
 
 def test_slow_bodies_hold_no_thread(running: RunningWorker) -> None:
@@ -247,14 +275,7 @@ def test_the_bytes_held_for_all_clients_are_bounded(running: RunningWorker, monk
         client = running.connect()
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         request = post("/other", b"x" * 900_000)[:-1] if index % 2 else b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n"
-        while request:
-            try:
-                request = request[client.send(request) :]
-            except ConnectionError:
-                break
-            except BlockingIOError:
-                pass
-            running.turn()
+        send_all(running, client, request)
         running.turn(3)
         running.turn_until(lambda: running.worker.calls.pending == 0)
         assert running.worker.clients.held_bytes <= 3_000_000
@@ -262,19 +283,74 @@ def test_the_bytes_held_for_all_clients_are_bounded(running: RunningWorker, monk
             connection.count_bytes() for connection in running.worker.clients.connections
         )
     assert running.worker.clients.held_bytes > 1_000_000
-    assert running.read(running.connect(post("/other", b"x" * 900_000)))[0][1]["body"] == 900_000
+    client = running.connect()
+    send_all(running, client, post("/other", b"x" * 900_000))
+    assert running.read(client)[0][1]["body"] == 900_000
+
+
+def test_large_requests_that_wait_leave_room_for_small_ones(
+    running: RunningWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What large requests hold cannot be given back before they are answered. So a third one gets a 503."""
+    monkeypatch.setattr(serve.clients, "MAX_HELD_BYTES", 2_000_000)
+    large = post("/slow", b"x" * 900_000)
+    for pending in (1, 2):
+        send_all(running, running.connect(), large)
+        running.turn_until(lambda pending=pending: running.worker.calls.pending == pending)
+    refused = running.connect()
+    send_all(running, refused, large)
+    running.turn_until(lambda: bool(readable(refused)))
+    assert refused.recv(10_000).startswith(b"HTTP/1.1 503 ")
+    for request in (QUICK, HEALTH, post("/other", b"x" * 1000)):
+        assert running.read(running.connect(request))[0][0] == 200
+    running.application.go.set()
+
+
+def test_nothing_is_held_for_a_connection_that_waits_for_its_next_request(running: RunningWorker) -> None:
+    client = running.connect()
+    send_all(running, client, post("/other", b"x" * 900_000))
+    running.read(client)
+    client.send(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+    running.read(client)
+    (connection,) = running.worker.clients.connections
+    assert connection.head is not None
+    assert connection.head.request.body is None
+    assert connection.unsent.obj == b""
+    assert running.worker.clients.held_bytes == connection.held_bytes == 0
+
+
+def test_a_worker_that_ends_waits_only_a_little_for_another_request(running: RunningWorker) -> None:
+    """The first answer is made before the signal, and says that the connection stays open."""
+    client = running.connect(post("/slow", b"x"))
+    running.turn_until(lambda: running.worker.calls.pending == 1)
+    running.application.go.set()
+    running.turn_until(lambda: bool(running.worker.calls.finished))
+    running.worker.alive = False
+    running.worker.listeners.stop()
+    running.worker.clients.stop()
+    running.read(client)
+    (connection,) = running.worker.clients.connections
+    assert connection.deadline <= time.monotonic() + serve.clients.GRACE_SECONDS
+    client.send(QUICK)
+    assert running.read(client)[0][0] == 200
+    running.turn_until(lambda: running.is_closed(client))
+
+
+def test_the_binary_line_of_a_proxy_may_come_in_pieces() -> None:
+    line = PP_V2_SIGNATURE + b"\x21\x11\x00\x0c" + bytes([192, 0, 2, 7, 127, 0, 0, 1]) + b"\x12\x67\x00\x50"
+    with running_worker(proxy_protocol="auto") as running:
+        client = running.connect()
+        for byte in line + QUICK:
+            client.send(bytes([byte]))
+            running.turn()
+        assert running.read(client)[0][1]["client"] == "192.0.2.7"
 
 
 def test_large_bodies_are_answered_one_at_a_time(running: RunningWorker) -> None:
     large = post("/slow", b"x" * (serve.calls.LARGE_BODY_BYTES + 1))
     clients = [running.connect() for _ in range(3)]
     for client in clients:
-        request = large
-        while request:
-            try:
-                request = request[client.send(request) :]
-            except BlockingIOError:
-                running.turn()
+        send_all(running, client, large)
     running.turn_until(lambda: running.worker.calls.pending == 3)
     running.turn_until(lambda: bool(running.application.paths))
     assert running.read(running.connect(post("/other", b"x")))[0][0] == 200

@@ -30,7 +30,7 @@ class Application:
         self.refusals: list[int] = []
         self.go = threading.Event()
 
-    def is_quick(self, method: str, path: str, body: bytes) -> bool:
+    def is_quick(self, path: str, body: bytes) -> bool:
         return path.startswith(("/v2/health/", "/quick"))
 
     def refuses(self, environ: dict[str, Any]) -> bool:
