@@ -35,6 +35,14 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return inherited | {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")), "PYTHONPATH": str(ROOT)}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def empty_cache(environment: dict[str, str]) -> Iterator[None]:
+    """Commands that run in the process of the tests neither read nor fill the cache of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", environment["XDG_CACHE_HOME"])
+        yield
+
+
 @pytest.fixture
 def nudge(environment: dict[str, str], tmp_path: Path) -> Nudge:
     """A function that runs the command line in its own process, in the test's directory."""
@@ -51,6 +59,15 @@ def nudge(environment: dict[str, str], tmp_path: Path) -> Nudge:
         )
 
     return run
+
+
+@pytest.fixture(scope="module")
+def quick_compilation() -> Iterator[None]:
+    """Compile quickly rather than well: for tests that compile much, and in which any compiler would do."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+    jax.clear_caches()  # so that no other test runs these programs
 
 
 @pytest.fixture
