@@ -9,8 +9,9 @@ ARGS   ?=
 runtime := $(VENV)/.nudge-installed
 dev     := $(VENV)/.nudge-installed-dev
 python  := "$(VENV)/bin/python"
-# A process for each core, up to four; the tests of a file stay together, as they share what is slow to make.
-pytest  := $(python) -m pytest -n auto --maxprocesses 4 --dist loadfile
+# A process for each core, up to four; the tests of a file stay together, as they share what is slow to make. The files
+# come in the order of tests/conftest.py.
+pytest  := $(python) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help install train check ask serve test core lint
 

@@ -25,7 +25,17 @@ settings.register_profile("nudge", deadline=None, derandomize=True, print_blob=T
 settings.load_profile("nudge")
 
 ROOT = Path(__file__).parents[1]
+# The files that take longest. They begin first, so that at the end no process waits for another.
+LONGEST_FILES = (
+    *("checking/test_check.py", "serve/test_lifecycle.py", "checking/test_rules.py", "test_estimators.py"),
+    *("training/test_fit.py", "serve/test_openapi.py", "tables/test_people_commands.py"),
+)
 Nudge = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {ROOT / "tests" / name: place for place, name in enumerate(LONGEST_FILES)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +43,14 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of a user with an empty cache directory, without the variables of make and of Nudge."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("NUDGE_", "MAKE", "MFLAGS"))}
     return inherited | {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")), "PYTHONPATH": str(ROOT)}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def empty_cache(environment: dict[str, str]) -> Iterator[None]:
+    """Commands that run in the process of the tests neither read nor fill the cache of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", environment["XDG_CACHE_HOME"])
+        yield
 
 
 @pytest.fixture
@@ -51,6 +69,15 @@ def nudge(environment: dict[str, str], tmp_path: Path) -> Nudge:
         )
 
     return run
+
+
+@pytest.fixture(scope="module")
+def quick_compilation() -> Iterator[None]:
+    """Compile quickly rather than well: for tests that compile much, and in which any compiler would do."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+    jax.clear_caches()  # so that no other test runs these programs
 
 
 @pytest.fixture

@@ -33,6 +33,8 @@ from tests.conftest import ROOT
 from tests.examples import same_bits
 from tests.tables.carriers import CARRIERS
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 CHECKS = """
 import sys, warnings
 warnings.simplefilter("ignore")  # scikit-learn warns of checks that it skips

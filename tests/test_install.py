@@ -128,6 +128,17 @@ def test_an_environment_that_was_there_stays(tree: Path) -> None:
     assert python.exists()
 
 
+def test_uv_installs_where_it_is_named(tree: Path, tmp_path: Path) -> None:
+    write_script(tree / ".venv" / "bin" / "python", 'exec "$real" -c ""')
+    uv = write_script(tmp_path / "uv", 'echo "$@" >calls')
+    assert make_install(tree, UV=str(uv)).returncode == 0
+    installed = "pip install --python .venv/bin/python --constraint constraints.txt --editable .\n"
+    assert (tree / "calls").read_text() == installed
+    os.utime(tree / "pyproject.toml", (2**31 - 1, 2**31 - 1))
+    write_script(uv, 'echo "no such index" >&2; exit 2')
+    assert error_message(make_install(tree, UV=str(uv))).startswith("uv could not install Nudge into .venv (no such")
+
+
 def test_an_environment_of_an_old_python_stays(tree: Path, tmp_path: Path) -> None:
     python = tree / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)

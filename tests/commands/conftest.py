@@ -1,12 +1,27 @@
-"""A checkpoint that is trained on a file."""
+"""The command line in the process of the tests, and a checkpoint that is trained on a file."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
-from tests.commands.examples import QUICK_TRAINING, write_animals
+from tests.commands.examples import QUICK_TRAINING, run_here, write_animals
+from tests.conftest import Nudge
+
+
+@pytest.fixture
+def nudge_here(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nudge:
+    """What `nudge` does, in the process of the tests: for tests to which a process of its own would add only time."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, input: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+        with patch.dict(os.environ, environment | variables, clear=True):
+            return run_here(*arguments, input=input)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,14 @@
 """A file of animals, quick options for training, and running the command line inside the test's process."""
 
 import csv
+import io
+import os
 import random
+import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -30,11 +34,22 @@ def write_animals(path: Path, rows: int = 240, has_targets: bool = True) -> None
             writer.writerow([size, color, rng.choice(["True", "false"]), 7, target])
 
 
-def run_main(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[Any, str]:
+def run_here(*arguments: str, input: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the command line in this process."""
+    out, errors = io.StringIO(), io.StringIO()
+    with (
+        patch.object(sys, "argv", ["nudge", *arguments]),
+        patch.object(sys, "stdin", io.StringIO(input)),
+        patch.dict(os.environ),
+        redirect_stdout(out),
+        redirect_stderr(errors),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main()
+    return subprocess.CompletedProcess(arguments, int(ended.value.code or 0), out.getvalue(), errors.getvalue())
+
+
+def run_main(*arguments: str) -> tuple[int, str]:
     """Run the command line in this process. Returns its exit status and what it wrote to standard error."""
-    capsys.readouterr()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["nudge", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    return ended.value.code, capsys.readouterr().err
+    run = run_here(*arguments)
+    return run.returncode, run.stderr

@@ -21,8 +21,8 @@ def test_ask_is_the_loop_of_the_guide(nudge: Nudge, checkpoints: Path) -> None:
     )
 
 
-def test_ask_takes_texts_and_says_which_are_known(animals_checkpoint: str, nudge: Nudge) -> None:
-    run = nudge("ask", animals_checkpoint, input="31\nred, dark\nTRUE\n7\nfar\n\nmauve\ntrue\n7\n")
+def test_ask_takes_texts_and_says_which_are_known(animals_checkpoint: str, nudge_here: Nudge) -> None:
+    run = nudge_here("ask", animals_checkpoint, input="31\nred, dark\nTRUE\n7\nfar\n\nmauve\ntrue\n7\n")
     assert run.returncode == 0
     assert re.search(r"Prediction: cat \(0\.\d{4}\)", run.stdout)
     assert "Invalid input: a number was expected, and 'far' was found." in run.stdout

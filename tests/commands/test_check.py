@@ -69,20 +69,20 @@ def test_a_function_of_the_user(nudge: Nudge) -> None:
     assert report["parameters"][0]["wrong"] == ["by_hand"]
 
 
-def test_a_single_argument_need_not_be_a_tuple(nudge: Nudge) -> None:
-    run = nudge("check", "--function", "my_module:square", "--arguments", "my_module:two", "--order", "2")
+def test_a_single_argument_need_not_be_a_tuple(nudge_here: Nudge) -> None:
+    run = nudge_here("check", "--function", "my_module:square", "--arguments", "my_module:two", "--order", "2")
     assert run.returncode == 0
     assert "params (2nd)" in run.stdout
 
 
-def test_a_plot_of_one_parameter(nudge: Nudge, tmp_path: Path, checkpoints: Path) -> None:
-    run = nudge("check", str(checkpoints / "xor.safetensors"), "--plot", "a.svg", "--parameter", "1.bias[0]")
+def test_a_plot_of_one_parameter(nudge_here: Nudge, tmp_path: Path, checkpoints: Path) -> None:
+    run = nudge_here("check", str(checkpoints / "xor.safetensors"), "--plot", "a.svg", "--parameter", "1.bias[0]")
     assert run.returncode == 0
     texts = ["".join(element.itertext()) for element in ElementTree.parse(tmp_path / "a.svg").iter() if element.text]
     assert "Error of a central difference by 1.bias[0]" in texts
     assert any("rounding" in text for text in texts)
     assert any("truncation" in text for text in texts)
-    assert nudge(*USER_FUNCTION, "--by-hand", "my_module:backpropagation", "--plot", "b.svg").returncode == 0
+    assert nudge_here(*USER_FUNCTION, "--by-hand", "my_module:backpropagation", "--plot", "b.svg").returncode == 0
     assert "Error of a central difference by w[1,1]" in (tmp_path / "b.svg").read_text()
 
 
@@ -136,8 +136,8 @@ def test_the_plot_shows_a_name_as_it_is_and_the_end_of_a_long_one() -> None:
         ),
     ],
 )
-def test_wrong_usage_is_one_line_and_status_2(nudge: Nudge, arguments: tuple[str, ...], message: str) -> None:
-    run = nudge("check", *arguments)
+def test_wrong_usage_is_one_line_and_status_2(nudge_here: Nudge, arguments: tuple[str, ...], message: str) -> None:
+    run = nudge_here("check", *arguments)
     assert run.returncode == 2
     assert message in run.stderr
     assert run.stderr.startswith("nudge: ")

@@ -37,8 +37,8 @@ def test_commands_that_compute_nothing_do_not_load_jax(arguments: str, environme
     assert len(run.stdout.splitlines()) > 1
 
 
-def test_the_help_lists_every_command_and_the_service(nudge: Nudge) -> None:
-    listed = re.findall(r"^  (\w+) +[A-Z]", nudge("--help").stdout.split("Commands:")[1], re.MULTILINE)
+def test_the_help_lists_every_command_and_the_service(nudge_here: Nudge) -> None:
+    listed = re.findall(r"^  (\w+) +[A-Z]", nudge_here("--help").stdout.split("Commands:")[1], re.MULTILINE)
     assert listed == sorted([*COMMANDS, "serve"])
 
 
@@ -49,8 +49,8 @@ def test_without_a_command_the_help_is_printed_and_the_status_is_2(nudge: Nudge)
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "serve"])
-def test_every_command_has_help(nudge: Nudge, command: str) -> None:
-    run = nudge(command, "--help")
+def test_every_command_has_help(nudge_here: Nudge, command: str) -> None:
+    run = nudge_here(command, "--help")
     assert run.returncode == 0
     assert run.stdout.startswith(f"Usage: nudge {command} ")
 
@@ -103,8 +103,10 @@ COUNT = "must be a whole number from 1 to 2^63 - 1"
         ("trian", "No such command 'trian'"),
     ],
 )
-def test_wrong_usage_is_one_sentence_and_status_2(nudge: Nudge, tmp_path: Path, command: str, message: str) -> None:
-    run = nudge(*command.split())
+def test_wrong_usage_is_one_sentence_and_status_2(
+    nudge_here: Nudge, tmp_path: Path, command: str, message: str
+) -> None:
+    run = nudge_here(*command.split())
     assert run.returncode == 2
     assert run.stdout == ""
     assert run.stderr.startswith("nudge: ")

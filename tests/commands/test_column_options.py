@@ -21,9 +21,11 @@ TEXT = "store,age,dose,y\n" + "".join(f"{store},{age},{dose},{y}.5\n" for store,
 OPTIONS = ("--categorical", "store", "--numeric", "dose", "--missing", "age=-999")
 
 
-def test_the_options_are_kept_by_the_checkpoint_and_hold_in_all_ways_to_predict(tmp_path: Path, nudge: Nudge) -> None:
+def test_the_options_are_kept_by_the_checkpoint_and_hold_in_all_ways_to_predict(
+    tmp_path: Path, nudge_here: Nudge
+) -> None:
     (tmp_path / "table.csv").write_text(TEXT)
-    run = nudge("train", "table.csv", "--target", "y", *OPTIONS, "--fast", "--epochs", "20", "--restarts", "2")
+    run = nudge_here("train", "table.csv", "--target", "y", *OPTIONS, "--fast", "--epochs", "20", "--restarts", "2")
     assert run.returncode == 0, run.stderr
     assert "Note: '-999' in age is read as missing, in 14 rows.\n" in run.stdout
     assert "Note: 'n.b.' in dose is read as missing, in 30 rows.\n" in run.stdout
@@ -35,7 +37,7 @@ def test_the_options_are_kept_by_the_checkpoint_and_hold_in_all_ways_to_predict(
     assert isinstance(dose, NumericColumn)
     assert (dose.minimum, dose.maximum, dose.missing) == (7, 12, True)
     (tmp_path / "new.csv").write_text("store,age,dose\n03,-999,n.b.\n03,-999.0,\n03,,12\n")
-    scored = nudge("predict", "checkpoints/table.safetensors", "new.csv").stdout.splitlines()
+    scored = nudge_here("predict", "checkpoints/table.safetensors", "new.csv").stdout.splitlines()
     predictions = [float(line.split(",")[3]) for line in scored[1:]]
     assert predictions[0] == predictions[1] != predictions[2]
     client = create_app({"NUDGE_CHECKPOINTS": str(tmp_path / "checkpoints")}).test_client()
@@ -65,11 +67,9 @@ def test_the_options_are_kept_by_the_checkpoint_and_hold_in_all_ways_to_predict(
         (["--numeric", "word"], "expected a column 'word'"),
     ],
 )
-def test_options_that_do_not_fit_are_one_sentence(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
-) -> None:
+def test_options_that_do_not_fit_are_one_sentence(tmp_path: Path, options: list[str], message: str) -> None:
     path = write_table(tmp_path, TEXT)
-    status, errors = run_main(capsys, "inspect", str(path), "--target", "y", *options)
+    status, errors = run_main("inspect", str(path), "--target", "y", *options)
     assert (status, errors.count("\n")) == (2, 1)
     assert message in errors
 
@@ -97,11 +97,11 @@ def test_the_mark_before_decimals_can_be_said(tmp_path: Path) -> None:
         assert column.maximum == pytest.approx(largest)
 
 
-def test_json_may_have_numbers_for_categories_that_are_numbers(tmp_path: Path, nudge: Nudge) -> None:
+def test_json_may_have_numbers_for_categories_that_are_numbers(tmp_path: Path, nudge_here: Nudge) -> None:
     rows = "".join(f"{1 + index % 6},{index % 5}.5\n" for index in range(60))
     (tmp_path / "table.csv").write_text(f"store,y\n{rows}")
     training = ("--categorical", "store", "--epochs", "3", "--restarts", "1")
-    assert nudge("train", "table.csv", "--target", "y", *training).returncode == 0
+    assert nudge_here("train", "table.csv", "--target", "y", *training).returncode == 0
     client = create_app({"NUDGE_CHECKPOINTS": str(tmp_path / "checkpoints")}).test_client()
     as_text: Any = client.get("/predict", query_string={"store": "3"}).get_json()
     assert client.post("/predict", json={"store": 3}).get_json() == as_text

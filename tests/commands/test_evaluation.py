@@ -34,9 +34,9 @@ def churn(tmp_path: Path) -> pl.DataFrame:
 
 
 @pytest.fixture
-def trained(churn: pl.DataFrame, nudge: Nudge) -> dict[str, Any]:
+def trained(churn: pl.DataFrame, nudge_here: Nudge) -> dict[str, Any]:
     """What training with a threshold prints as JSON."""
-    run = nudge(*TRAIN, "--threshold", "cost:1,8", "--json")
+    run = nudge_here(*TRAIN, "--threshold", "cost:1,8", "--json")
     assert run.returncode == 0, run.stderr
     summary: dict[str, Any] = json.loads(run.stdout)
     return summary
@@ -55,11 +55,11 @@ def test_the_json_has_the_threshold_the_intervals_and_the_confusion_matrix(train
 
 
 def test_every_label_is_made_with_the_threshold(
-    trained: dict[str, Any], churn: pl.DataFrame, nudge: Nudge, tmp_path: Path
+    trained: dict[str, Any], churn: pl.DataFrame, nudge_here: Nudge, tmp_path: Path
 ) -> None:
     threshold, path = trained["threshold"], "checkpoints/churn.safetensors"
     assert load(tmp_path / path).threshold == threshold
-    assert nudge("predict", path, "churn.csv", "--out", "scored.parquet").returncode == 0
+    assert nudge_here("predict", path, "churn.csv", "--out", "scored.parquet").returncode == 0
     scored = pl.read_parquet(tmp_path / "scored.parquet")
     probabilities = scored["prediction"].to_numpy()
     expected = np.where(probabilities >= threshold, "yes", "no")
@@ -76,27 +76,27 @@ def test_every_label_is_made_with_the_threshold(
     assert described["properties"]["label"]["description"].startswith(
         f"yes if the prediction is at least {threshold:.3}"
     )
-    asked = nudge("ask", path, input="".join(f"{value}\n" for value in row.values()))
+    asked = nudge_here("ask", path, input="".join(f"{value}\n" for value in row.values()))
     assert re.search(r"Prediction: 0\.[1-4]\d* \(yes\)", asked.stdout)
 
 
-def test_a_run_goes_on_with_another_threshold(trained: dict[str, Any], nudge: Nudge, tmp_path: Path) -> None:
+def test_a_run_goes_on_with_another_threshold(trained: dict[str, Any], nudge_here: Nudge, tmp_path: Path) -> None:
     path = tmp_path / "checkpoints" / "churn.safetensors"
     before = load(path)
     more = ("--epochs", "31", "--resume")
-    assert nudge(*TRAIN, *more, "--threshold", "0.4").returncode == 0
+    assert nudge_here(*TRAIN, *more, "--threshold", "0.4").returncode == 0
     after = load(path)
     assert (before.threshold, after.threshold, after.training.threshold) == (trained["threshold"], 0.4, 0.4)
     path.unlink()
-    assert nudge(*TRAIN, "--epochs", "31").returncode == 0
+    assert nudge_here(*TRAIN, "--epochs", "31").returncode == 0
     assert same_bits(load(path).params, after.params)
 
 
 def test_training_and_show_print_the_same_metrics_and_the_confusion_matrix(
-    churn: pl.DataFrame, nudge: Nudge, tmp_path: Path
+    churn: pl.DataFrame, nudge_here: Nudge, tmp_path: Path
 ) -> None:
-    run = nudge(*TRAIN, "--threshold", "f1")
-    shown = nudge("show", "checkpoints/churn.safetensors", "--plot", "churn.svg")
+    run = nudge_here(*TRAIN, "--threshold", "f1")
+    shown = nudge_here("show", "checkpoints/churn.safetensors", "--plot", "churn.svg")
     assert (run.returncode, shown.returncode) == (0, 0), run.stderr + shown.stderr
     checkpoint = load(tmp_path / "checkpoints" / "churn.safetensors")
     record = checkpoint.training
@@ -131,18 +131,18 @@ def test_training_and_show_print_the_same_metrics_and_the_confusion_matrix(
     ],
 )
 def test_a_threshold_that_cannot_be_is_refused_before_training(
-    churn: pl.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
+    churn: pl.DataFrame, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     out = tmp_path / "x.safetensors"
-    status, errors = run_main(capsys, "train", str(tmp_path / "churn.csv"), *arguments, "--out", str(out))
+    status, errors = run_main("train", str(tmp_path / "churn.csv"), *arguments, "--out", str(out))
     assert (status, errors.count("\n")) == (2, 1)
     assert message in errors
     assert not out.exists()
 
 
-def test_a_truth_table_has_no_plot(checkpoints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_truth_table_has_no_plot(checkpoints: Path, tmp_path: Path) -> None:
     path = str(checkpoints / "xor.safetensors")
-    status, errors = run_main(capsys, "show", path, "--plot", str(tmp_path / "xor.svg"))
+    status, errors = run_main("show", path, "--plot", str(tmp_path / "xor.svg"))
     assert (status, errors.count("\n")) == (2, 1)
     assert f"--plot: expected a checkpoint of a file, found {path} of a truth table; name another" in errors
 

@@ -33,9 +33,9 @@ def test_importance_ranks_the_columns_and_draws_them(
     ],
 )
 def test_a_file_without_known_targets_is_refused(
-    animals_checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, message: str
+    animals_checkpoint: str, tmp_path: Path, content: str, message: str
 ) -> None:
     (tmp_path / "new.csv").write_text(content)
-    status, errors = run_main(capsys, "importance", animals_checkpoint, str(tmp_path / "new.csv"))
+    status, errors = run_main("importance", animals_checkpoint, str(tmp_path / "new.csv"))
     assert (status, errors.count("\n")) == (2, 1)
     assert message in errors

@@ -79,7 +79,7 @@ def test_the_target_is_shown_with_its_task(file: Path, capsys: pytest.CaptureFix
     assert [cell.strip() for cell in lines[3]][:3] == ["size", "target, regression", "0.5 to 29.5"]
 
 
-def test_a_wrong_file_is_one_sentence(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, errors = run_main(capsys, "inspect", str(file), "--target", "price")
+def test_a_wrong_file_is_one_sentence(file: Path) -> None:
+    status, errors = run_main("inspect", str(file), "--target", "price")
     assert (status, errors.count("\n")) == (2, 1)
     assert "expected a column 'price', found the columns size, day, good, name" in errors

@@ -107,11 +107,10 @@ def test_a_file_that_cannot_be_scored_is_one_sentence_and_status_2(
     content: str,
     message: str,
     out: str,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "new.csv").write_text(content)
     status, errors = run_main(
-        capsys, "predict", animals_checkpoint, str(tmp_path / "new.csv"), "--out", str(tmp_path / out), "--strict"
+        "predict", animals_checkpoint, str(tmp_path / "new.csv"), "--out", str(tmp_path / out), "--strict"
     )
     assert status == 2
     assert errors.startswith(f"nudge: {tmp_path / 'new.csv'}: expected ")
@@ -120,10 +119,8 @@ def test_a_file_that_cannot_be_scored_is_one_sentence_and_status_2(
     assert [path.name for path in tmp_path.iterdir()] == ["new.csv"]
 
 
-def test_the_output_is_csv_or_parquet(
-    animals: Path, animals_checkpoint: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    status, errors = run_main(capsys, "predict", animals_checkpoint, str(animals / "animals.csv"), "--out", "x.txt")
+def test_the_output_is_csv_or_parquet(animals: Path, animals_checkpoint: str) -> None:
+    status, errors = run_main("predict", animals_checkpoint, str(animals / "animals.csv"), "--out", "x.txt")
     assert status == 2
     assert errors == "nudge: --out: expected a name that ends in .csv or .parquet, found 'x.txt'\n"
 
@@ -137,28 +134,22 @@ GOOD_COLUMNS: dict[str, list[Any]] = {
 }
 
 
-def score_parquet(
-    capsys: pytest.CaptureFixture[str], checkpoint: str, folder: Path, **changes: list[Any]
-) -> tuple[Any, str]:
+def score_parquet(checkpoint: str, folder: Path, **changes: list[Any]) -> tuple[Any, str]:
     """Score a Parquet file with GOOD_COLUMNS and changes. Returns the exit status and the messages."""
     pl.DataFrame(GOOD_COLUMNS | changes).write_parquet(folder / "new.parquet")
     out = ("--out", str(folder / "scored.csv"))
-    return run_main(capsys, "predict", checkpoint, str(folder / "new.parquet"), *out)
+    return run_main("predict", checkpoint, str(folder / "new.parquet"), *out)
 
 
-def test_a_parquet_file_may_have_columns_of_other_types(
-    animals_checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    status, errors = score_parquet(capsys, animals_checkpoint, tmp_path)
+def test_a_parquet_file_may_have_columns_of_other_types(animals_checkpoint: str, tmp_path: Path) -> None:
+    status, errors = score_parquet(animals_checkpoint, tmp_path)
     assert not status, errors
     assert len(read_rows(tmp_path / "scored.csv")) == 2
 
 
-def test_a_row_that_overflows_in_the_network_is_one_sentence_and_status_2(
-    checkpoints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_row_that_overflows_in_the_network_is_one_sentence_and_status_2(checkpoints: Path, tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("a,b\n0,1\n3e38,0\n")
-    status, errors = run_main(capsys, "predict", str(checkpoints / "xor.safetensors"), str(tmp_path / "new.csv"))
+    status, errors = run_main("predict", str(checkpoints / "xor.safetensors"), str(tmp_path / "new.csv"))
     assert status == 2
     assert errors == (
         f"nudge: {tmp_path / 'new.csv'}: expected values within the network's range, found after row 0 [3e+38, 0.0]; "
@@ -173,22 +164,20 @@ def test_a_row_that_overflows_in_the_network_is_one_sentence_and_status_2(
         ("more", "expected what CSV can hold in more, found List(Int64)"),
     ],
 )
-def test_a_nested_column_is_refused(
-    animals_checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, message: str
-) -> None:
-    status, errors = score_parquet(capsys, animals_checkpoint, tmp_path, **{name: [[1], [2]]})
+def test_a_nested_column_is_refused(animals_checkpoint: str, tmp_path: Path, name: str, message: str) -> None:
+    status, errors = score_parquet(animals_checkpoint, tmp_path, **{name: [[1], [2]]})
     assert (status, errors.count("\n")) == (2, 1)
     assert message in errors
     assert not (tmp_path / "scored.csv").exists()
 
 
-def test_numbers_are_understood_as_the_file_of_training_wrote_them(tmp_path: Path, nudge: Nudge) -> None:
+def test_numbers_are_understood_as_the_file_of_training_wrote_them(tmp_path: Path, nudge_here: Nudge) -> None:
     rows = [
         (f"{index % 7},{index % 4}5", f"{1000 + index:,} €".replace(",", "."), index % 7 > 3) for index in range(60)
     ]
     lines = "".join(f"{length};{price};{'Yes' if is_good else 'no'}\n" for length, price, is_good in rows)
     (tmp_path / "table.csv").write_text(f"Länge;Preis;gut\n{lines}", encoding="cp1252")
-    trained = nudge("train", "table.csv", "--target", "gut", "--fast", "--epochs", "20")
+    trained = nudge_here("train", "table.csv", "--target", "gut", "--fast", "--epochs", "20")
     assert trained.returncode == 0, trained.stderr
     notes = (
         "\nNote: read as Windows-1252.\n"
@@ -201,7 +190,7 @@ def test_numbers_are_understood_as_the_file_of_training_wrote_them(tmp_path: Pat
     scored = []
     for name in ("spelled", "plain"):
         out = f"{name}.parquet"
-        assert nudge("predict", "checkpoints/table.safetensors", f"{name}.csv", "--out", out).returncode == 0
+        assert nudge_here("predict", "checkpoints/table.safetensors", f"{name}.csv", "--out", out).returncode == 0
         scored.append(pl.read_parquet(tmp_path / out)["prediction"].to_list())
     assert scored[0] == scored[1]
     client = create_app({"NUDGE_CHECKPOINTS": str(tmp_path / "checkpoints")}).test_client()
@@ -215,15 +204,15 @@ def test_numbers_are_understood_as_the_file_of_training_wrote_them(tmp_path: Pat
     assert predictions == [pytest.approx(scored[0][0], rel=1e-5)] * 4
 
 
-def test_dates_are_understood_as_the_file_of_training_wrote_them(tmp_path: Path, nudge: Nudge) -> None:
+def test_dates_are_understood_as_the_file_of_training_wrote_them(tmp_path: Path, nudge_here: Nudge) -> None:
     days = [(f"{1 + index % 28}.{1 + index // 28}.2024", f"{index % 24}:30", index % 7 > 2) for index in range(80)]
     rows = "".join(f"{day},{time},{is_good}\n" for day, time, is_good in days)
     (tmp_path / "table.csv").write_text(f"day,time,good\n{rows}")
-    trained = nudge("train", "table.csv", "--target", "good", "--fast", "--epochs", "20")
+    trained = nudge_here("train", "table.csv", "--target", "good", "--fast", "--epochs", "20")
     assert trained.returncode == 0, trained.stderr
     assert "Note: '1.1.2024' in day is read as 2024-01-01.\n" in trained.stdout
     (tmp_path / "new.csv").write_text("day,time\n28.2.2024,9:30\n2024-02-28,09:30 AM\n")
-    assert nudge("predict", "checkpoints/table.safetensors", "new.csv", "--out", "new.parquet").returncode == 0
+    assert nudge_here("predict", "checkpoints/table.safetensors", "new.csv", "--out", "new.parquet").returncode == 0
     scored = pl.read_parquet(tmp_path / "new.parquet")["prediction"].to_list()
     assert scored[0] == scored[1]
     client = create_app({"NUDGE_CHECKPOINTS": str(tmp_path / "checkpoints")}).test_client()
@@ -242,15 +231,15 @@ def test_dates_are_understood_as_the_file_of_training_wrote_them(tmp_path: Path,
     assert "a date such as 2024-01-31 was expected, and 'soon' was found" in refused.get_json()["error"]
     schema = client.get("/openapi.json").get_json()["components"]["schemas"]["table.row"]["properties"]
     assert [schema[name]["anyOf"][0]["format"] for name in ("day", "time")] == ["date", "time"]
-    assert "2024-01-01 to 2024-03-24" in nudge("show", "checkpoints/table.safetensors").stdout
+    assert "2024-01-01 to 2024-03-24" in nudge_here("show", "checkpoints/table.safetensors").stdout
 
 
-def test_importance_reads_a_target_as_training_did(tmp_path: Path, nudge: Nudge) -> None:
+def test_importance_reads_a_target_as_training_did(tmp_path: Path, nudge_here: Nudge) -> None:
     rows = "".join(
         f'{index % 9},"${index % 9 * 1000:,}.50",{("Yes", "yes ", "No")[index % 3]}\n' for index in range(90)
     )
     (tmp_path / "table.csv").write_text(f"x,price,good\n{rows}")
     for target in ("price", "good"):
-        assert nudge("train", "table.csv", "--target", target, "--fast", "--epochs", "5").returncode == 0
-        found = nudge("importance", "checkpoints/table.safetensors", "table.csv")
+        assert nudge_here("train", "table.csv", "--target", target, "--fast", "--epochs", "5").returncode == 0
+        found = nudge_here("importance", "checkpoints/table.safetensors", "table.csv")
         assert found.returncode == 0, found.stderr

@@ -17,6 +17,8 @@ from model.tables.further_rows import values_of_frame
 from tests.commands.examples import run_main
 from tests.conftest import Nudge
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 VOID = {"meta", "br", "img", "hr", "link", "input"}
 EVIL, EVIL_TEXT, EVIL_TARGET = "<script>alert(1)</script>", '"><img src=x onerror=y>', "a & b </title>"
 
@@ -97,8 +99,8 @@ def houses(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def write_report(capsys: pytest.CaptureFixture[str], checkpoint: Path | str, file: Path, out: Path) -> Page:
-    status, errors = run_main(capsys, "report", str(checkpoint), str(file), "--out", str(out))
+def write_report(checkpoint: Path | str, file: Path, out: Path) -> Page:
+    status, errors = run_main("report", str(checkpoint), str(file), "--out", str(out))
     assert (status or 0, errors) == (0, "")
     return Page(out.read_text())
 
@@ -108,10 +110,8 @@ def numbers(text: str) -> list[float]:
     return [float(each.replace(",", "").replace("−", "-")) for each in re.findall(r"−?[\d,]*\.?\d+", text)]
 
 
-def test_a_page_needs_nothing_from_elsewhere(
-    animals: Path, animals_checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    page = write_report(capsys, animals_checkpoint, animals / "animals.csv", tmp_path / "report.html")
+def test_a_page_needs_nothing_from_elsewhere(animals: Path, animals_checkpoint: str, tmp_path: Path) -> None:
+    page = write_report(animals_checkpoint, animals / "animals.csv", tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
     assert not re.search(r"https?:|url\(|@import|//\w", text)
     assert not {"script", "img", "link", "iframe"} & set(page.tags)
@@ -120,10 +120,8 @@ def test_a_page_needs_nothing_from_elsewhere(
     assert links == [f"#{place}" for place in places]
 
 
-def test_drawings_and_tables_can_be_read_aloud(
-    animals: Path, animals_checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    page = write_report(capsys, animals_checkpoint, animals / "animals.csv", tmp_path / "report.html")
+def test_drawings_and_tables_can_be_read_aloud(animals: Path, animals_checkpoint: str, tmp_path: Path) -> None:
+    page = write_report(animals_checkpoint, animals / "animals.csv", tmp_path / "report.html")
     drawings = [each for tag, each in zip(page.tags, page.attributes, strict=True) if tag == "svg"]
     seen = [each for each in drawings if each.get("role") == "img"]
     assert all(each.get("aria-hidden") == "true" for each in drawings if each not in seen)
@@ -134,9 +132,9 @@ def test_drawings_and_tables_can_be_read_aloud(
 
 
 def test_on_the_file_of_training_the_metrics_are_those_of_training(
-    animals: Path, animals_checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    animals: Path, animals_checkpoint: str, tmp_path: Path
 ) -> None:
-    page = write_report(capsys, animals_checkpoint, animals / "animals.csv", tmp_path / "report.html")
+    page = write_report(animals_checkpoint, animals / "animals.csv", tmp_path / "report.html")
     record = load(animals_checkpoint).training
     assert "animals.csv holds the rows of training" in page.text
     assert record.split in page.text
@@ -151,10 +149,10 @@ def test_on_the_file_of_training_the_metrics_are_those_of_training(
 
 
 def test_importance_is_that_of_the_command(
-    animals: Path, animals_checkpoint: str, nudge: Nudge, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    animals: Path, animals_checkpoint: str, nudge_here: Nudge, tmp_path: Path
 ) -> None:
-    page = write_report(capsys, animals_checkpoint, animals / "animals.csv", tmp_path / "report.html")
-    printed = nudge("importance", animals_checkpoint, str(animals / "animals.csv")).stdout.splitlines()[1:]
+    page = write_report(animals_checkpoint, animals / "animals.csv", tmp_path / "report.html")
+    printed = nudge_here("importance", animals_checkpoint, str(animals / "animals.csv")).stdout.splitlines()[1:]
     rows = [re.split(r"\s{2,}", line) for line in printed]
     shown = page.table("column")
     assert list(shown) == [row[0] for row in rows]
@@ -169,10 +167,8 @@ def test_importance_is_that_of_the_command(
     assert size[3].startswith(f"{missing} (")
 
 
-def test_on_another_file_the_metrics_are_of_its_rows(
-    houses: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    page = write_report(capsys, houses / "houses.safetensors", houses / "new.csv", tmp_path / "report.html")
+def test_on_another_file_the_metrics_are_of_its_rows(houses: Path, tmp_path: Path) -> None:
+    page = write_report(houses / "houses.safetensors", houses / "new.csv", tmp_path / "report.html")
     assert "Measured on 80 rows of new.csv, which is not the file of training" in page.text
     checkpoint = load(houses / "houses.safetensors")
     frame = pl.read_csv(houses / "new.csv", infer_schema=False)
@@ -195,7 +191,7 @@ def test_on_another_file_the_metrics_are_of_its_rows(
 
 
 def test_the_rows_of_training_are_known_in_another_format_but_not_in_another_order(
-    houses: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    houses: Path, tmp_path: Path
 ) -> None:
     """The target is drawn together, which changes the table but not its inputs."""
     assert load(houses / "houses.safetensors").target_scaling.knee
@@ -203,37 +199,33 @@ def test_the_rows_of_training_are_known_in_another_format_but_not_in_another_ord
     frame.write_parquet(tmp_path / "same.parquet")
     frame[::-1].write_parquet(tmp_path / "reversed.parquet")
     same, other = (
-        write_report(capsys, houses / "houses.safetensors", tmp_path / f"{name}.parquet", tmp_path / f"{name}.html")
+        write_report(houses / "houses.safetensors", tmp_path / f"{name}.parquet", tmp_path / f"{name}.html")
         for name in ("same", "reversed")
     )
     assert "same.parquet holds the rows of training" in same.text
     assert "which is not the file of training" in other.text
 
 
-def test_no_name_in_a_file_becomes_markup(houses: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    page = write_report(capsys, houses / "houses.safetensors", houses / "houses.csv", tmp_path / "report.html")
+def test_no_name_in_a_file_becomes_markup(houses: Path, tmp_path: Path) -> None:
+    page = write_report(houses / "houses.safetensors", houses / "houses.csv", tmp_path / "report.html")
     assert not {"script", "img"} & set(page.tags)
     for text in (EVIL, EVIL_TEXT, EVIL_TARGET):
         assert text in page.text
     assert f"Predicting {EVIL_TARGET}" in page.text
 
 
-def test_the_same_command_writes_the_same_page(
-    houses: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_same_command_writes_the_same_page(houses: Path, tmp_path: Path) -> None:
     for name in ("first", "second"):
-        write_report(capsys, houses / "houses.safetensors", houses / "houses.csv", tmp_path / name / "report.html")
+        write_report(houses / "houses.safetensors", houses / "houses.csv", tmp_path / name / "report.html")
     assert (tmp_path / "first/report.html").read_bytes() == (tmp_path / "second/report.html").read_bytes()
 
 
-def test_rows_that_training_left_out_or_kept_together_are_known_too(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_rows_that_training_left_out_or_kept_together_are_known_too(tmp_path: Path) -> None:
     rng = random.Random(0)
     rows = [f"{rng.gauss(0, 1)},{index % 9},{rng.choice('abc')}" for index in range(60)]
     (tmp_path / "t.csv").write_text("\n".join(["x,patient,kind", *rows, "0.5,3,single", "0.1,4,"]) + "\n")
     train(tmp_path / "t.csv", "kind", tmp_path / "t.safetensors", group="patient")
-    page = write_report(capsys, tmp_path / "t.safetensors", tmp_path / "t.csv", tmp_path / "report.html")
+    page = write_report(tmp_path / "t.safetensors", tmp_path / "t.csv", tmp_path / "report.html")
     assert "t.csv holds the rows of training" in page.text
     assert "of 9 values of patient" in page.text
 
@@ -248,13 +240,11 @@ def write_passengers(path: Path, seed: int) -> pl.DataFrame:
     return frame
 
 
-def test_two_classes_are_measured_with_the_threshold_of_the_checkpoint(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_two_classes_are_measured_with_the_threshold_of_the_checkpoint(tmp_path: Path) -> None:
     write_passengers(tmp_path / "t.csv", seed=0)
     frame = write_passengers(tmp_path / "new.csv", seed=1)
     checkpoint = train(tmp_path / "t.csv", "survived", tmp_path / "t.safetensors", threshold=0.3)
-    page = write_report(capsys, tmp_path / "t.safetensors", tmp_path / "new.csv", tmp_path / "report.html")
+    page = write_report(tmp_path / "t.safetensors", tmp_path / "new.csv", tmp_path / "report.html")
     values = values_of_frame(checkpoint.columns, checkpoint.column_specs, frame)
     probability = Predictor(checkpoint).predict(values).mean.astype(float)
     is_one, label = frame["survived"].to_numpy() == "yes", probability >= 0.3
@@ -271,10 +261,10 @@ def test_two_classes_are_measured_with_the_threshold_of_the_checkpoint(
     assert "The label is yes from a probability of 0.300 on." in page.text
 
 
-def test_rows_that_were_learned_from_prove_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rows_that_were_learned_from_prove_nothing(tmp_path: Path) -> None:
     write_passengers(tmp_path / "t.csv", seed=0)
     train(tmp_path / "t.csv", "survived", tmp_path / "t.safetensors", validation=0.0, folds=1)
-    page = write_report(capsys, tmp_path / "t.safetensors", tmp_path / "t.csv", tmp_path / "report.html")
+    page = write_report(tmp_path / "t.safetensors", tmp_path / "t.csv", tmp_path / "report.html")
     assert "On rows that the network has learned from, its log loss is" in page.text
     assert "none of them were held out" in page.text
     assert "verdict good" not in [each.get("class") for each in page.attributes]
@@ -290,11 +280,11 @@ def test_rows_that_were_learned_from_prove_nothing(tmp_path: Path, capsys: pytes
     ],
 )
 def test_a_file_that_cannot_be_measured_on_is_refused(
-    animals_checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, message: str
+    animals_checkpoint: str, tmp_path: Path, content: str, message: str
 ) -> None:
     (tmp_path / "new.csv").write_text(content)
     out = tmp_path / "report.html"
-    status, errors = run_main(capsys, "report", animals_checkpoint, str(tmp_path / "new.csv"), "--out", str(out))
+    status, errors = run_main("report", animals_checkpoint, str(tmp_path / "new.csv"), "--out", str(out))
     assert (status, errors.count("\n")) == (2, 1)
     assert message in errors
     assert f"{tmp_path}/new.csv: expected" in errors
@@ -302,7 +292,7 @@ def test_a_file_that_cannot_be_measured_on_is_refused(
 
 
 def test_other_wrong_input_is_refused(
-    animals: Path, animals_checkpoint: str, checkpoints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    animals: Path, animals_checkpoint: str, checkpoints: Path, tmp_path: Path
 ) -> None:
     file, out = str(animals / "animals.csv"), str(tmp_path / "report.html")
     (tmp_path / "folder.html").mkdir()
@@ -315,7 +305,7 @@ def test_other_wrong_input_is_refused(
         ((animals_checkpoint, file, "--out", str(tmp_path / "folder.html")), "expected a place to write to, found"),
         ((animals_checkpoint, str(tmp_path / "none.csv"), "--out", out), "none.csv"),
     ):
-        status, errors = run_main(capsys, "report", *arguments)
+        status, errors = run_main("report", *arguments)
         assert (status, errors.count("\n")) == (2, 1), errors
         assert message in errors
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.html"]

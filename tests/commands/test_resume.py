@@ -75,15 +75,15 @@ def test_a_run_with_all_rows_that_is_resumed_has_the_same_bits(
     assert_same_training(tmp_path / "whole.safetensors", half_trained)
 
 
-def test_a_run_is_not_resumed_with_other_settings(nudge: Nudge, tmp_path: Path, half_trained: Path) -> None:
+def test_a_run_is_not_resumed_with_other_settings(nudge_here: Nudge, tmp_path: Path, half_trained: Path) -> None:
     before = half_trained.read_bytes()
     resume = ("--out", "parts.safetensors", "--resume")
-    done = nudge(*TRAIN_ALL_ROWS, "--epochs", "500", *resume)
+    done = nudge_here(*TRAIN_ALL_ROWS, "--epochs", "500", *resume)
     assert done.stderr == "nudge: --resume: parts.safetensors has done 500 epochs; ask for more with --epochs\n"
-    other_seed = nudge(*TRAIN_ALL_ROWS, "--epochs", "1200", "--seed", "5", *resume)
+    other_seed = nudge_here(*TRAIN_ALL_ROWS, "--epochs", "1200", "--seed", "5", *resume)
     assert other_seed.stderr == "nudge: --resume: parts.safetensors has the seed 0, and not 5; ask for the same\n"
     (tmp_path / "xor.csv").write_text("a,b,xor\n0,0,0\n0,1,1\n1,0,1\n1,1,0\n")
-    other_table = nudge("train", "xor.csv", "--target", "xor", *resume)
+    other_table = nudge_here("train", "xor.csv", "--target", "xor", *resume)
     assert other_table.stderr.count("\n") == 1
     assert done.returncode == other_seed.returncode == other_table.returncode == 2
     assert half_trained.read_bytes() == before

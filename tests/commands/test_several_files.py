@@ -26,10 +26,10 @@ def parts(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_pattern_trains_the_network_of_the_whole(parts: Path, nudge: Nudge) -> None:
+def test_a_pattern_trains_the_network_of_the_whole(parts: Path, nudge_here: Nudge) -> None:
     options = ("--target", "kind", *QUICK_TRAINING)
     for tables in (["all.csv"], ["part-*.csv"]):
-        run = nudge("train", *tables, *options)
+        run = nudge_here("train", *tables, *options)
         assert run.returncode == 0, run.stderr
     found, whole = (load(parts / "checkpoints" / f"{name}.safetensors") for name in ("part", "all"))
     digest = read_table(parts / "all.csv", "kind").digest
@@ -39,25 +39,21 @@ def test_a_pattern_trains_the_network_of_the_whole(parts: Path, nudge: Nudge) ->
         np.testing.assert_array_equal(one, other)
 
 
-def test_several_files_are_scored_as_one(
-    parts: Path, animals_checkpoint: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_several_files_are_scored_as_one(parts: Path, animals_checkpoint: str) -> None:
     def scored(*files: str) -> pl.DataFrame:
         out = str(parts / "scored.parquet")
-        assert run_main(capsys, "predict", animals_checkpoint, *files, "--out", out)[0] in (0, None)
+        assert run_main("predict", animals_checkpoint, *files, "--out", out)[0] in (0, None)
         return pl.read_parquet(out)
 
     assert scored(f"{parts}/part-*.csv").equals(scored(f"{parts}/all.csv"))
 
 
-def test_an_error_names_the_file_and_the_row_in_it(
-    parts: Path, animals_checkpoint: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_error_names_the_file_and_the_row_in_it(parts: Path, animals_checkpoint: str) -> None:
     text = (parts / "part-1.csv").read_text().splitlines()
     text[7] = text[7].replace("True", "perhaps").replace("false", "perhaps")
     (parts / "part-1.csv").write_text("\n".join(text))
     status, errors = run_main(
-        capsys, "predict", animals_checkpoint, f"{parts}/part-*.csv", "--out", f"{parts}/out.csv", "--strict"
+        "predict", animals_checkpoint, f"{parts}/part-*.csv", "--out", f"{parts}/out.csv", "--strict"
     )
     assert (status, (parts / "out.csv").exists()) == (2, False)
     assert errors.splitlines()[-1] == (
@@ -115,15 +111,12 @@ def test_wrong_files_are_one_sentence(
     arguments: tuple[str, ...],
     message: str,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(parts)
-    assert run_main(capsys, *arguments) == (2, f"nudge: {message}\n")
+    assert run_main(*arguments) == (2, f"nudge: {message}\n")
 
 
-def test_a_sheet_is_scored_as_a_text_is(
-    parts: Path, animals_checkpoint: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_sheet_is_scored_as_a_text_is(parts: Path, animals_checkpoint: str) -> None:
     with (parts / "all.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = [[None if text in ("", "NA") else text for text in row] for row in csv.reader(file)]
     book = openpyxl.Workbook()
@@ -135,7 +128,7 @@ def test_a_sheet_is_scored_as_a_text_is(
     printed, scored = {}, {}
     for name, options in (("all.csv", ()), ("all.xlsx", ("--sheet", "Animals"))):
         out = parts / f"{name}.scored.csv"
-        status, errors = run_main(capsys, "predict", animals_checkpoint, str(parts / name), *options, "--out", str(out))
+        status, errors = run_main("predict", animals_checkpoint, str(parts / name), *options, "--out", str(out))
         assert status in (0, None)
         printed[name] = errors
         scored[name] = pl.read_csv(out).select(pl.col("^(prediction|label|spread|notes).*$"))
@@ -145,6 +138,6 @@ def test_a_sheet_is_scored_as_a_text_is(
         "all.csv": "",
         "all.xlsx": "Note: read the sheet 'Animals', and not Sheet; --sheet chooses another.\n",
     }
-    status, errors = run_main(capsys, "train", "xor", "--sheet", "Animals")
+    status, errors = run_main("train", "xor", "--sheet", "Animals")
     assert status == 2
     assert "xor is a truth table; leave out --sheet: options of tables are for files" in errors

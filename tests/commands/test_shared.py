@@ -22,29 +22,23 @@ def draw(request: pytest.FixtureRequest, animals: Path, animals_checkpoint: str,
 
 
 @pytest.mark.parametrize("ending", FIRST_BYTES)
-def test_a_figure_has_the_format_of_its_ending(
-    draw: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: str
-) -> None:
+def test_a_figure_has_the_format_of_its_ending(draw: tuple[str, ...], tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"figure.{ending}"
-    status, errors = run_main(capsys, *draw, str(path))
+    status, errors = run_main(*draw, str(path))
     assert not status
     assert errors == ""
     assert path.read_bytes().startswith(FIRST_BYTES[ending])
 
 
-def test_another_ending_is_one_sentence_and_status_2(
-    draw: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    status, errors = run_main(capsys, *draw, str(tmp_path / "figure.txt"))
+def test_another_ending_is_one_sentence_and_status_2(draw: tuple[str, ...], tmp_path: Path) -> None:
+    status, errors = run_main(*draw, str(tmp_path / "figure.txt"))
     assert status == 2
     assert errors == "nudge: --plot: expected a name that ends in .svg, .png or .pdf, found 'figure.txt'\n"
 
 
-def test_a_folder_that_is_not_there_is_one_sentence_and_status_2(
-    draw: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_that_is_not_there_is_one_sentence_and_status_2(draw: tuple[str, ...], tmp_path: Path) -> None:
     path = tmp_path / "no" / "figure.svg"
-    status, errors = run_main(capsys, *draw, str(path))
+    status, errors = run_main(*draw, str(path))
     assert status == 2
     assert errors == f"nudge: --plot: expected a directory {path.parent}, found none; make it first\n"
 

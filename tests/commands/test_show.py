@@ -15,8 +15,8 @@ def test_show_prints_how_a_truth_table_was_learned(nudge: Nudge, checkpoints: Pa
         assert text in run.stdout
 
 
-def test_show_prints_the_columns_and_the_rows_of_a_file(animals_checkpoint: str, nudge: Nudge) -> None:
-    printed = nudge("show", animals_checkpoint).stdout
+def test_show_prints_the_columns_and_the_rows_of_a_file(animals_checkpoint: str, nudge_here: Nudge) -> None:
+    printed = nudge_here("show", animals_checkpoint).stdout
     for line in (
         r"size, cm +number +\S+ to \S+ +3 asinh\(\(x - \S+\) / \S+\) +2 +in training",
         r"wild +boolean +false, true +one-hot +2 +answered with a note",
@@ -26,9 +26,9 @@ def test_show_prints_the_columns_and_the_rows_of_a_file(animals_checkpoint: str,
         assert re.search(f"^{line}$", printed, re.MULTILINE), line
 
 
-def test_show_prints_the_networks_of_each_encoding(nudge: Nudge, tmp_path: Path) -> None:
+def test_show_prints_the_networks_of_each_encoding(nudge_here: Nudge, tmp_path: Path) -> None:
     save(tmp_path / "x.safetensors", with_bins(checkpoint_of("binary")))
-    printed = nudge("show", "x.safetensors").stdout
+    printed = nudge_here("show", "x.safetensors").stdout
     assert re.findall(r"^network +(.*)$", printed, re.MULTILINE) == [
         "6-3-1, tanh, binary, 25 parameters, 2 of them",
         "9-3-1, tanh, binary, 34 parameters, sees bins, 2 of them",

@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_each_way_to_hold_rows_out_is_told_shown_and_kept(nudge: Nudge, folder: Path) -> None:
+def test_each_way_to_hold_rows_out_is_told_shown_and_kept(nudge_here: Nudge, folder: Path) -> None:
     by_option = {
         ("--group", "patient"): "rows, all those of ",
         ("--time", "day"): "the latest 15 rows by day, from 86 on",
@@ -38,17 +38,17 @@ def test_each_way_to_hold_rows_out_is_told_shown_and_kept(nudge: Nudge, folder: 
         ("--validation", "0.1"): "10 rows, drawn at random",
     }
     for index, (options, text) in enumerate(by_option.items()):
-        run = nudge("train", "visits.csv", *QUICK, *options, "--out", f"{index}.safetensors")
+        run = nudge_here("train", "visits.csv", *QUICK, *options, "--out", f"{index}.safetensors")
         assert run.returncode == 0, run.stderr
         record = load(folder / f"{index}.safetensors").training
         assert text in record.split
         assert f"\nHeld out: {record.split}.\n" in run.stdout
-        assert f"held out     {record.split}\n" in nudge("show", f"{index}.safetensors").stdout
-    as_json = nudge("train", "visits.csv", *QUICK, "--time", "day", "--json")
+        assert f"held out     {record.split}\n" in nudge_here("show", f"{index}.safetensors").stdout
+    as_json = nudge_here("train", "visits.csv", *QUICK, "--time", "day", "--json")
     assert json.loads(as_json.stdout)["split"] == "the latest 15 rows by day, from 86 on"
 
 
-def test_a_class_of_which_no_row_is_held_out_is_told(nudge: Nudge, folder: Path) -> None:
+def test_a_class_of_which_no_row_is_held_out_is_told(nudge_here: Nudge, folder: Path) -> None:
     (folder / "rare.csv").write_text(
         "a,sick\n" + "".join(f"{row},{'yes' if row == 7 else 'no'}\n" for row in range(60))
     )
@@ -56,23 +56,23 @@ def test_a_class_of_which_no_row_is_held_out_is_told(nudge: Nudge, folder: Path)
         "no row of class 'yes' is held out: it has only one row",
         "class 'yes' has only one row; networks that hold it out know nothing about the class",
     )
-    assert f"\nNote: {once}.\n" in nudge("train", "rare.csv", *QUICK).stdout
-    shown = nudge("train", "rare.csv", *QUICK, "--folds", "2", "--ensemble", "2", "--json").stdout
+    assert f"\nNote: {once}.\n" in nudge_here("train", "rare.csv", *QUICK).stdout
+    shown = nudge_here("train", "rare.csv", *QUICK, "--folds", "2", "--ensemble", "2", "--json").stdout
     assert folds in json.loads(shown)["notes"]
 
 
-def test_a_run_is_not_resumed_with_other_rows_held_out(nudge: Nudge, folder: Path) -> None:
+def test_a_run_is_not_resumed_with_other_rows_held_out(nudge_here: Nudge, folder: Path) -> None:
     out = ("--out", "x.safetensors", "--schedule", "constant")
     for first, second in (((), ("--time", "day")), (("--time", "day"), ())):
-        assert nudge("train", "visits.csv", *QUICK, *first, *out).returncode == 0
+        assert nudge_here("train", "visits.csv", *QUICK, *first, *out).returncode == 0
         longer = ("train", "visits.csv", *QUICK[:-1], "5", *out, "--resume")
-        refused = nudge(*longer, *second)
+        refused = nudge_here(*longer, *second)
         assert refused.returncode == 2
         assert refused.stderr == (
             "nudge: --resume: x.safetensors was trained on another table, or with other rows held out; "
             "train anew without --resume\n"
         )
-        resumed = nudge(*longer, *first)
+        resumed = nudge_here(*longer, *first)
         assert resumed.returncode == 0, resumed.stderr
 
 
@@ -100,12 +100,11 @@ def test_inspect_leaves_the_groups_out(nudge: Nudge, folder: Path) -> None:
 )
 def test_wrong_ways_are_one_sentence_and_status_2(
     folder: Path,
-    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     arguments: list[str],
     message: str,
 ) -> None:
     monkeypatch.chdir(folder)
-    status, errors = run_main(capsys, "train", *arguments)
+    status, errors = run_main("train", *arguments)
     assert (status, errors.count("\n")) == (2, 1)
     assert message in errors

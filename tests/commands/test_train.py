@@ -70,9 +70,9 @@ def test_the_same_command_writes_the_same_bytes(nudge: Nudge, tmp_path: Path) ->
     assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()
 
 
-def test_the_options_reach_the_checkpoint_and_the_json(nudge: Nudge, tmp_path: Path) -> None:
+def test_the_options_reach_the_checkpoint_and_the_json(nudge_here: Nudge, tmp_path: Path) -> None:
     options = "--hidden 3,2 --activation tanh --epochs 500 --learning-rate 0.1 --optimizer adam --restarts 5 --seed 7"
-    run = nudge("train", "and", *options.split(), "--log-every", "50", "--out", "deep/er/x.safetensors", "--json")
+    run = nudge_here("train", "and", *options.split(), "--log-every", "50", "--out", "deep/er/x.safetensors", "--json")
     assert run.returncode == 0, run.stderr
     summary = json.loads(run.stdout)
     checkpoint = load(tmp_path / "deep" / "er" / "x.safetensors")
@@ -84,9 +84,9 @@ def test_the_options_reach_the_checkpoint_and_the_json(nudge: Nudge, tmp_path: P
     assert summary["max_relative_error"] <= 1e-6
 
 
-def test_the_last_line_serves_the_checkpoint_with_no_more_settings_than_it_needs(nudge: Nudge) -> None:
+def test_the_last_line_serves_the_checkpoint_with_no_more_settings_than_it_needs(nudge_here: Nudge) -> None:
     def last_line(*arguments: str, **variables: str) -> str:
-        return nudge("train", *arguments, "--epochs", "10", **variables).stdout.splitlines()[-1]
+        return nudge_here("train", *arguments, "--epochs", "10", **variables).stdout.splitlines()[-1]
 
     assert last_line("and") == "Serve it: nudge serve"
     assert last_line("or") == "Serve it: NUDGE_MODEL=or nudge serve"
@@ -95,15 +95,15 @@ def test_the_last_line_serves_the_checkpoint_with_no_more_settings_than_it_needs
     assert last_line("and", "--out", "my models/x.safetensors") == "Serve it: NUDGE_CHECKPOINTS='my models' nudge serve"
 
 
-def test_a_network_may_have_no_hidden_layer(nudge: Nudge, tmp_path: Path) -> None:
-    assert nudge("train", "or", "--hidden", "", "--epochs", "2000", "--learning-rate", "0.5").returncode == 0
+def test_a_network_may_have_no_hidden_layer(nudge_here: Nudge, tmp_path: Path) -> None:
+    assert nudge_here("train", "or", "--hidden", "", "--epochs", "2000", "--learning-rate", "0.5").returncode == 0
     assert tuple(load(tmp_path / "checkpoints" / "or.safetensors").network.sizes) == (2, 1)
 
 
-def test_a_run_that_diverges_keeps_the_old_checkpoint(nudge: Nudge, tmp_path: Path) -> None:
-    assert nudge("train", *FEWER_EPOCHS).returncode == 0
+def test_a_run_that_diverges_keeps_the_old_checkpoint(nudge_here: Nudge, tmp_path: Path) -> None:
+    assert nudge_here("train", *FEWER_EPOCHS).returncode == 0
     before = (tmp_path / "checkpoints" / "xor.safetensors").read_bytes()
-    run = nudge("train", "--learning-rate", "1e38", "--activation", "gelu", "--restarts", "3")
+    run = nudge_here("train", "--learning-rate", "1e38", "--activation", "gelu", "--restarts", "3")
     assert run.returncode == 1
     assert re.fullmatch(
         r"nudge: training diverged: after epoch [\d,]+ the loss of every restart is no longer a finite number; "
@@ -164,15 +164,15 @@ def test_training_on_a_file_prints_its_metrics_next_to_the_baseline(animals: Pat
     assert "Warning" not in printed
 
 
-def test_a_network_that_does_not_beat_the_baseline_gets_a_warning(tmp_path: Path, nudge: Nudge) -> None:
+def test_a_network_that_does_not_beat_the_baseline_gets_a_warning(tmp_path: Path, nudge_here: Nudge) -> None:
     rng = np.random.default_rng(2)
     pl.DataFrame({"a": rng.normal(size=80), "y": rng.normal(size=80)}).write_csv(tmp_path / "noise.csv")
     options = (*QUICK_TRAINING[:7], "--epochs", "3", "--learning-rate", "3", "--clip", "0")
-    run = nudge("train", "noise.csv", "--target", "y", *options)
+    run = nudge_here("train", "noise.csv", "--target", "y", *options)
     assert "Warning: the network does not beat the mean; the columns may not tell y." in run.stdout, run.stderr
 
 
-def test_a_regression_and_a_binary_target_are_learned_checked_and_served(tmp_path: Path, nudge: Nudge) -> None:
+def test_a_regression_and_a_binary_target_are_learned_checked_and_served(tmp_path: Path, nudge_here: Nudge) -> None:
     rng = np.random.default_rng(1)
     a = rng.normal(size=200)
     price = 1000 + 50 * a + rng.normal(size=200)
@@ -190,7 +190,7 @@ def test_a_regression_and_a_binary_target_are_learned_checked_and_served(tmp_pat
             "--out",
             f"{target}.safetensors",
         )
-        run = nudge("train", "t.parquet", *options)
+        run = nudge_here("train", "t.parquet", *options)
         assert run.returncode == 0, run.stderr
         app = create_app({"NUDGE_CHECKPOINTS": str(tmp_path), "NUDGE_MODEL": target})
         answers[target] = app.test_client().get("/predict?a=1.5").get_json()
@@ -198,7 +198,7 @@ def test_a_regression_and_a_binary_target_are_learned_checked_and_served(tmp_pat
     assert list(answers["price"]) == ["prediction", "spread", "interval", "model", "version"]
     assert answers["sold"]["label"] == "yes"
     assert 0.5 < answers["sold"]["prediction"] <= 1
-    check = nudge("check", "price.safetensors")
+    check = nudge_here("check", "price.safetensors")
     assert check.returncode == 0, check.stdout
 
 
@@ -227,13 +227,11 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
-def test_a_bad_file_is_one_sentence_and_status_2(
-    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bad_file_is_one_sentence_and_status_2(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     content, message = BAD_FILES[name]
     Path("bad.csv").write_bytes(content)
-    status, errors = run_main(capsys, "train", "bad.csv", "--target", "y")
+    status, errors = run_main("train", "bad.csv", "--target", "y")
     assert status == 2
     assert errors.startswith("nudge: bad.csv: expected ")
     assert errors.count("\n") == 1
@@ -269,20 +267,19 @@ def test_wrong_options_for_a_file_are_one_sentence_and_status_2(
     options: list[str],
     message: str,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("good.csv").write_text("a,b,y\n1,2,0\n3,4,1\n5,6,1\n")
     Path("folder.csv").mkdir()
-    status, errors = run_main(capsys, "train", table, *options)
+    status, errors = run_main("train", table, *options)
     assert (status, errors.count("\n")) == (2, 1)
     assert message in errors
     assert not Path("checkpoints").exists() or not list(Path("checkpoints").iterdir())
 
 
 def test_names_of_columns_may_look_like_patterns_and_have_commas(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every command takes them."""
     monkeypatch.chdir(tmp_path)
@@ -291,7 +288,7 @@ def test_names_of_columns_may_look_like_patterns_and_have_commas(
     train = ("train", "odd.csv", "--target", "y", *QUICK_TRAINING)
 
     def succeed(*arguments: str) -> None:
-        status, errors = run_main(capsys, *arguments)
+        status, errors = run_main(*arguments)
         assert not status, errors
 
     succeed(*train)

@@ -14,9 +14,9 @@ from flask.testing import FlaskClient
 
 from model import Checkpoint, chain_rule, check_gradients, encode, load, loss, read_table, save
 from model.ensembles import bin_inputs
+from tests.commands.examples import run_here
 from tests.examples import members_by_hand, same_bits
 from tests.serve.examples import application
-from tests.tables.people_commands import run
 
 ROWS = 1000
 SMALL = ("--hidden", "8", "--activation", "tanh", "--epochs", "20", "--folds", "2")
@@ -36,8 +36,8 @@ def write_houses(path: Path, rows: int, seed: int) -> None:
 
 
 def train(*arguments: str) -> None:
-    done = run("train", *arguments)
-    assert done.status == 0, done.errors
+    done = run_here("train", *arguments)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +71,10 @@ def scored(folder: Path, target: str, rows: int) -> pl.DataFrame:
     """What `nudge predict` adds to the first rows of new.csv."""
     lines = (folder / "new.csv").read_text().splitlines()[: rows + 1]
     (folder / "some.csv").write_text("\n".join(lines))
-    done = run(
+    done = run_here(
         "predict", str(folder / f"{target}.safetensors"), str(folder / "some.csv"), "--out", str(folder / "out.csv")
     )
-    assert done.status == 0, done.errors
+    assert done.returncode == 0, done.stderr
     frame = pl.read_csv(folder / "out.csv").with_columns(pl.col("size").cast(pl.Float64, strict=False))
     assert len(frame) == rows
     return frame
@@ -167,7 +167,7 @@ def test_no_rows_held_out_give_no_interval(folder: Path, tmp_path: Path) -> None
     columns = ("--target", "price", "--drop", "sold", "--validation", "0", "--restarts", "2", "--batch-size", "64")
     train(str(folder / "houses.csv"), *columns, *SMALL[:-2], "--out", out)
     assert [members.size for members in load(out).ensemble] == [1, 1]
-    frame = pl.read_csv(run("predict", out, str(folder / "new.csv")).out.encode())
+    frame = pl.read_csv(run_here("predict", out, str(folder / "new.csv")).stdout.encode())
     assert frame.columns[-3:] == ["prediction", "spread", "notes"]
 
 
@@ -179,9 +179,9 @@ def test_fast_training_is_the_former_recipe(folder: Path, tmp_path: Path) -> Non
     assert (checkpoint.network.sizes[1:], checkpoint.member_count, len(checkpoint.ensemble)) == ((100, 1), 4, 1)
     assert (record.restarts, record.encodings, record.folds, record.held_out) == (8, ("numbers",), 1, 36)
     assert record.split == "36 rows, drawn at random"
-    refused = run("train", "xor", "--fast")
-    assert (refused.status, refused.errors.count("\n")) == (2, 1)
-    assert "--fast is for files, and this is a truth table; leave it out" in refused.errors
+    refused = run_here("train", "xor", "--fast")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "--fast is for files, and this is a truth table; leave it out" in refused.stderr
 
 
 @pytest.mark.parametrize(("encodings", "sees_bins"), [("bins", [True]), ("numbers", [False])])
@@ -190,17 +190,17 @@ def test_one_encoding_and_another_number_of_folds(
 ) -> None:
     out = tmp_path / "one.safetensors"
     options = ("--encodings", encodings, "--folds", "3", "--restarts", "3")
-    done = run("train", str(folder / "houses.csv"), "--target", "sold", *SMALL[:-2], *options, "--out", str(out))
-    assert done.status == 0, done.errors
+    done = run_here("train", str(folder / "houses.csv"), "--target", "sold", *SMALL[:-2], *options, "--out", str(out))
+    assert done.returncode == 0, done.stderr
     checkpoint = load(out)
     record = checkpoint.training
     assert [members.bins is not None for members in checkpoint.ensemble] == sees_bins
     assert (record.folds, record.encodings, record.held_out, checkpoint.member_count) == (3, (encodings,), 240, 3)
     assert record.split == "every row, each by the networks of one of 3 folds"
-    assert "On 240 rows held out; binary" in done.out
-    wrong = run("train", str(folder / "houses.csv"), "--target", "sold", "--encodings", "words")
-    assert (wrong.status, wrong.errors.count("\n")) == (2, 1)
-    assert "encodings must be some of numbers, bins, not ('words',)" in wrong.errors
+    assert "On 240 rows held out; binary" in done.stdout
+    wrong = run_here("train", str(folder / "houses.csv"), "--target", "sold", "--encodings", "words")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    assert "encodings must be some of numbers, bins, not ('words',)" in wrong.stderr
 
 
 @pytest.fixture(scope="module")

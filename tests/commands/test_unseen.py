@@ -65,8 +65,10 @@ def tensors(rows: list[dict[str, str]]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_the_file_the_query_json_and_tensors_give_the_same_predictions_and_notes(trained: Path, nudge: Nudge) -> None:
-    run = nudge("predict", "checkpoints/table.safetensors", "new.csv", "--out", "scored.csv")
+def test_the_file_the_query_json_and_tensors_give_the_same_predictions_and_notes(
+    trained: Path, nudge_here: Nudge
+) -> None:
+    run = nudge_here("predict", "checkpoints/table.safetensors", "new.csv", "--out", "scored.csv")
     assert run.stderr.splitlines() == [
         "Note: 2 rows have values of colour that training never saw.",
         "Note: 2 rows have values of x that training never saw.",
@@ -99,19 +101,17 @@ def test_the_file_the_query_json_and_tensors_give_the_same_predictions_and_notes
     assert 'nudge_unseen_values_total{column="colour",model="table"} 7.0' in metrics
 
 
-def test_strict_training_and_strict_serving_refuse_them(
-    trained: Path, nudge: Nudge, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_strict_training_and_strict_serving_refuse_them(trained: Path, nudge_here: Nudge) -> None:
     message = "column colour: one of blue, green, red was expected, and 'violet' was found"
     settings = {"NUDGE_CHECKPOINTS": str(trained / "checkpoints"), "NUDGE_STRICT": "1"}
     assert create_app(settings).test_client().get("/predict", query_string=NEW[0]).get_json() == {"error": message}
-    nudge("train", "table.csv", "--target", "y", "--fast", "--epochs", "2", "--restarts", "2", "--strict")
+    nudge_here("train", "table.csv", "--target", "y", "--fast", "--epochs", "2", "--restarts", "2", "--strict")
     del settings["NUDGE_STRICT"]
     client = create_app(settings).test_client()
     assert client.get("/predict", query_string=NEW[0]).get_json() == {"error": message}
     assert "prediction" in client.get("/predict", query_string=NEW[3]).get_json()
     path = str(trained / "checkpoints/table.safetensors")
-    status, errors = run_main(capsys, "predict", path, str(trained / "new.csv"))
+    status, errors = run_main("predict", path, str(trained / "new.csv"))
     assert status == 2
     assert "found 'violet' in row 1; mend it or leave the row out" in errors
 
@@ -127,8 +127,8 @@ def test_a_name_that_is_absent_stays_a_refusal(trained: Path) -> None:
         assert "day" in reply.get_json()["error"]
 
 
-def test_added_columns_get_other_names_where_theirs_are_taken(trained: Path, nudge: Nudge) -> None:
+def test_added_columns_get_other_names_where_theirs_are_taken(trained: Path, nudge_here: Nudge) -> None:
     (trained / "new.csv").write_text("colour,x,day,notes,prediction\nred,1,2024-01-05,mine,0\n")
-    run = nudge("predict", "checkpoints/table.safetensors", "new.csv")
+    run = nudge_here("predict", "checkpoints/table.safetensors", "new.csv")
     assert run.stdout.splitlines()[0] == "colour,x,day,notes,prediction,prediction_2,spread,lower,upper,notes_2"
     assert "Note: the added column notes is called notes_2, because the file has a column notes.\n" in run.stderr

@@ -1,18 +1,12 @@
-"""The command line in this process, and the rows of a file as the service is asked for them."""
+"""The options of the command line for a case, and the rows of a file as the service is asked for them."""
 
 from __future__ import annotations
 
-import io
-import sys
-from contextlib import redirect_stderr, redirect_stdout
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import pytest
+from typing import Any
 
 from model.checkpoint import Checkpoint
-from model.commands.cli import main
 from model.tables.batches import read_batches
 from model.tables.columns import ColumnSpec, NumericColumn
 from model.tables.parsing import MISSING
@@ -20,24 +14,6 @@ from model.tables.spelling import PLAIN_NUMBERS
 from tests.tables.people import Case
 
 _FLAGS = {"dates": "--dates", "keep": "--keep", "categorical": "--categorical"}
-
-
-class Run(NamedTuple):
-    """What a command did: its exit status, and what it printed."""
-
-    status: Any
-    out: str
-    errors: str
-
-
-def run(*arguments: str) -> Run:
-    """Run the command line."""
-    out, errors = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(errors):
-        patch.setattr(sys, "argv", ["nudge", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    return Run(ended.value.code or 0, out.getvalue(), errors.getvalue())
 
 
 def reading_flags(case: Case) -> list[str]:

@@ -14,12 +14,15 @@ from model import Checkpoint, Table, TableError, default_network, load, predict_
 from model.commands.shared import notes_text
 from model.ensembles import Members
 from model.messages import escape_unprintable
+from tests.commands.examples import run_here
 from tests.examples import RECORD, ensemble_of
 from tests.serve.examples import application
 from tests.tables.people import Case
-from tests.tables.people_commands import asked_rows, header_flag, query_of, reading_flags, run
+from tests.tables.people_commands import asked_rows, header_flag, query_of, reading_flags
 from tests.tables.people_reading import write_case
 from tests.tables.people_tables import CASES, REPORTED
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 KNOWN = list(CASES)
 QUICK_TRAINING = ("--fast", "--hidden", "4", "--epochs", "3", "--restarts", "1", "--batch-size", "64")
@@ -47,25 +50,25 @@ def read_or_refusal(case: Case, path: Path) -> Table | str:
 @pytest.mark.parametrize("name", SHOWN)
 def test_inspect_shows_what_python_reads(tmp_path: Path, name: str) -> None:
     path = write_case(CASES[name], tmp_path)
-    shown, table = run("inspect", str(path), *reading_flags(CASES[name])), read_or_refusal(CASES[name], path)
+    shown, table = run_here("inspect", str(path), *reading_flags(CASES[name])), read_or_refusal(CASES[name], path)
     if isinstance(table, str):
-        assert (shown.status, shown.errors) == (2, table)
+        assert (shown.returncode, shown.stderr) == (2, table)
     else:
-        assert (shown.status, shown.errors) == (0, "")
-        assert notes_text(table.notes) in shown.out
-        assert all(f"\n{escape_unprintable(column)} " in shown.out for column in (*table.columns, table.target))
+        assert (shown.returncode, shown.stderr) == (0, "")
+        assert notes_text(table.notes) in shown.stdout
+        assert all(f"\n{escape_unprintable(column)} " in shown.stdout for column in (*table.columns, table.target))
 
 
 @pytest.mark.parametrize("name", SHOWN[::3])
 def test_training_learns_what_python_reads(tmp_path: Path, name: str) -> None:
     path, out = write_case(CASES[name], tmp_path), tmp_path / "table.safetensors"
-    done = run("train", str(path), *reading_flags(CASES[name]), *QUICK_TRAINING, "--out", str(out))
+    done = run_here("train", str(path), *reading_flags(CASES[name]), *QUICK_TRAINING, "--out", str(out))
     table = read_or_refusal(CASES[name], path)
     if isinstance(table, str):
-        assert (done.status, done.errors, out.exists()) == (2, table, False)
+        assert (done.returncode, done.stderr, out.exists()) == (2, table, False)
         return
-    assert (done.status, done.errors) == (0, "")
-    assert notes_text(table.notes) in done.out
+    assert (done.returncode, done.stderr) == (0, "")
+    assert notes_text(table.notes) in done.stdout
     checkpoint = load(out)
     assert checkpoint.training.table_digest == table.digest
     assert (checkpoint.columns, checkpoint.column_specs) == (table.columns, table.column_specs)
@@ -118,8 +121,8 @@ def test_training_scoring_and_serving_predict_the_same(folder: Path, client: Fla
     if isinstance(table, str):
         assert not out.exists()
         return
-    scored = run("predict", str(out), str(path), *header_flag(case), "--out", str(folder / "scored.csv"))
-    assert scored.status == 0, scored.errors
+    scored = run_here("predict", str(out), str(path), *header_flag(case), "--out", str(folder / "scored.csv"))
+    assert scored.returncode == 0, scored.stderr
     predictions = pl.read_csv(folder / "scored.csv", infer_schema=False)["prediction"].cast(pl.Float64).to_list()
     if not table.dropped:
         expected, scale = predictions_of(load(out), table).tolist(), table.target_scaling.scale

@@ -1,8 +1,6 @@
 """Training with all rows at once, against SGD by hand: restarts, stretches, optimizers, and what is refused."""
 
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -12,9 +10,8 @@ import numpy as np
 import optax
 import pytest
 
-from model import DivergedError, Network, Table, chain_rule, fit, init_params, logits, loss, train
+from model import DivergedError, Network, Table, chain_rule, fit, init_params, logits, loss, predict, train
 from model.training.state import initial_state
-from tests.conftest import ROOT
 from tests.examples import same_bits
 from tests.training.examples import KEY, TANH_NETWORK, XOR
 
@@ -89,17 +86,18 @@ def test_an_optimizer_by_name_trains_as_that_of_optax(name: str, transformation:
     assert_close(by_name.params, params, rtol=2e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", optax.lbfgs()], ids=["sgd", "lbfgs"])
+@pytest.mark.parametrize("optimizer", ["sgd", pytest.param(optax.lbfgs(), id="lbfgs", marks=pytest.mark.slow)])
 def test_weights_train_as_repeated_rows_do(optimizer: Any) -> None:
     counts = np.array([1, 4, 2, 1])
     weighted = replace(XOR, weights=counts.astype(np.float32))
     repeated = replace(XOR, x=XOR.x.repeat(counts, axis=0), y=XOR.y.repeat(counts))
     options: dict[str, Any] = {"key": KEY, "epochs": 9, "restarts": 3, "optimizer": optimizer, "log_every": 1}
-    by_weight, by_copies, plain = (fit(TANH_NETWORK, table, **options) for table in (weighted, repeated, XOR))
+    even = replace(XOR, weights=np.ones(4, np.float32))
+    by_weight, by_copies, evenly = (fit(TANH_NETWORK, table, **options) for table in (weighted, repeated, even))
     np.testing.assert_allclose(by_weight.history.losses, by_copies.history.losses, rtol=1e-4)
     for first, second in zip(*map(jax.tree.leaves, (by_weight.params, by_copies.params)), strict=True):
         np.testing.assert_allclose(first, second, rtol=1e-3, atol=1e-4)
-    assert np.abs(by_weight.history.losses - plain.history.losses).max() > 0.01
+    assert np.abs(by_weight.history.losses - evenly.history.losses).max() > 0.01
 
 
 def test_an_optimizer_sees_one_restart_at_a_time() -> None:
@@ -240,12 +238,12 @@ def test_a_network_for_another_task_is_refused() -> None:
         ("loss(params, xor.x, [0, 1, 1, 0], network)", "y must be an array, not a list"),
     ],
 )
+@pytest.mark.usefixtures("without_shape_checks")
 def test_a_value_of_a_wrong_type_is_refused_in_one_sentence(call: str, message: str) -> None:
-    """The call runs in its own process, without the type checks that are on in these tests."""
-    script = "from dataclasses import replace; import jax; from model import *; network = Network((2, 2, 1)); "
-    script += f"key = jax.random.key(0); params = init_params(network, key=key); xor = truth_table('xor'); {call}"
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, timeout=120)
-    assert run.stderr.splitlines()[-1].startswith(f"ValueError: {message}")
+    names = {"network": NETWORK, "xor": XOR, "key": KEY, "params": init_restart(0)}
+    functions = {"train": train, "predict": predict, "loss": loss, "replace": replace}
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        eval(call, functions | names)
 
 
 @pytest.mark.slow
