@@ -117,6 +117,13 @@ def test_no_header_changes_the_path_of_a_request(service: Service) -> None:
     assert send(service[1], request) == (200, {"live": True})
 
 
+def test_what_proxies_say_about_a_request_never_makes_it_wrong(service: Service) -> None:
+    """gunicorn refuses fields that disagree, if they come from this machine, as those of a sidecar do."""
+    fields = b"X-Forwarded-Proto: https\r\nX-Forwarded-Ssl: off\r\nX-Forwarded-Protocol: http\r\nX_Forwarded_For: x\r\n"
+    request = b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + fields + b"\r\n"
+    assert send(service[1], request) == (200, {"live": True})
+
+
 def test_a_client_that_stalls_does_not_delay_others(service: Service) -> None:
     _, port = service
     with (
