@@ -48,7 +48,8 @@ class Calls:
 
     Attributes:
         max_body_bytes: the longest body that the application takes.
-        finished: connections with their threads and answers; None where the client has not waited.
+        finished: connections with the threads that have answered, and the answers; an answer is None if the client has
+            not waited for it.
     """
 
     def __init__(self, worker: Any, wake: Callable[[], None]) -> None:
@@ -56,11 +57,8 @@ class Calls:
         self.finished: deque[tuple[Connection, Threads, Future[Reply | None]]] = deque()
         self.threads, self.large_thread = Threads(worker.cfg.threads), Threads(1)
         # gunicorn's configuration takes a while to look anything up in.
-        self.keeps_alive, self.before, self.after = (
-            bool(worker.cfg.keepalive),
-            worker.cfg.pre_request,
-            worker.cfg.post_request,
-        )
+        self.has_keepalive = bool(worker.cfg.keepalive)
+        self.pre_request, self.post_request = worker.cfg.pre_request, worker.cfg.post_request
         # Other applications than ours have none of these.
         self.max_body_bytes: int = getattr(self.application, "max_body_bytes", DEFAULT_BODY_BYTES)
         self._is_quick = getattr(self.application, "is_quick", lambda path, body: False)
@@ -84,7 +82,7 @@ class Calls:
         return bool(self._refuses(environ))
 
     def start(self, connection: Connection, incoming: IncomingRequest) -> bool:
-        """Reply in a thread. Returns False if too many requests wait already."""
+        """Answer in a thread. Returns False if too many requests wait already."""
         if self.pending >= MAX_PENDING:
             return False
         is_large = len(incoming.body) > LARGE_BODY_BYTES or incoming.is_compressed
@@ -135,14 +133,14 @@ class Calls:
 
     def _answer(self, connection: Connection, incoming: IncomingRequest) -> Reply:
         worker, request, started = self.worker, incoming.request, datetime.now()
-        self.before(worker, request)
+        self.pre_request(worker, request)
         response, environ, outbox = open_answer(request, connection.client, connection.server, worker.cfg)
         environ["wsgi.multithread"] = True
         worker.nr += 1
         if worker.nr >= worker.max_requests and worker.alive:
             worker.log.info("Autorestarting worker after current request.")
             worker.alive = False
-        if not worker.alive or not self.keeps_alive:
+        if not worker.alive or not self.has_keepalive:
             response.force_close()
         parts = self.application(environ, response.start_response)
         try:
@@ -153,5 +151,5 @@ class Calls:
             if hasattr(parts, "close"):
                 parts.close()
         worker.log.access(response, request, environ, datetime.now() - started)
-        self.after(worker, request, environ, response)
+        self.post_request(worker, request, environ, response)
         return b"".join(outbox.parts), not response.should_close()

@@ -38,10 +38,10 @@ class Clients:
     def add(self, connection: Connection) -> bool:
         """Listen to a new connection, and return whether another one was closed to make room for it."""
         is_full = len(self.connections) >= self.config.worker_connections
-        has_room_made = is_full and self.make_room()
+        made_room = is_full and self.make_room()
         self.connections[connection] = None
         self.listen(connection, selectors.EVENT_READ)
-        return has_room_made
+        return made_room
 
     def stop(self) -> None:
         """Soon close the connections that are idle, now and later."""

@@ -46,11 +46,12 @@ _descriptors = min(_hard, 65_536) if _hard != resource.RLIM_INFINITY else 65_536
 resource.setrlimit(resource.RLIMIT_NOFILE, (max(_soft, _descriptors), _hard))
 worker_connections = min(4096, max(_soft, _descriptors) - 100)
 
-# Seconds. A worker whose loop is silent for `timeout` is killed.
-# After SIGTERM, requests that were accepted have `graceful_timeout` to be answered.
+# Seconds. A worker whose loop is silent for `timeout` is killed. After SIGTERM, requests that were accepted have
+# `graceful_timeout` to be answered.
 timeout = 60
 graceful_timeout = 10 + _whole_number("NUDGE_REQUEST_SECONDS", "30")
-keepalive = 80  # longer than the load balancers of AWS and nginx keep a connection, which close it first
+# AWS's load balancer keeps an idle connection for 60 seconds and nginx for 75. They must close it, not the service.
+keepalive = 80
 
 # Workers share the cores: each computes in one thread by default. XLA, OpenBLAS and OpenMP read these variables when
 # they are loaded, which is after the fork.

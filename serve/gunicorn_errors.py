@@ -1,4 +1,4 @@
-"""Answers to requests that gunicorn refuses before the application sees them, in the shape of all errors."""
+"""Answers to requests that are refused before the application sees them, in the shape of all errors."""
 
 from __future__ import annotations
 
@@ -6,19 +6,8 @@ from http import HTTPStatus
 
 from gunicorn.http import errors
 
+from serve.errors import RequestError
 from serve.responses import encode_json
-
-
-class BodyTooLongError(Exception):
-    """A body that is longer than the application takes.
-
-    Args:
-        max_body_bytes: the longest body that it takes.
-    """
-
-    def __init__(self, max_body_bytes: int) -> None:
-        super().__init__(f"the body must be of at most {max_body_bytes:,} bytes, and a longer one was found")
-
 
 # The HTTP status of each error, and what was expected.
 REFUSALS: dict[type[Exception], tuple[int, str]] = {
@@ -38,13 +27,13 @@ REFUSALS: dict[type[Exception], tuple[int, str]] = {
 
 
 def refusal(error: Exception) -> bytes | None:
-    """The whole answer to a request that gunicorn cannot read; None for any other error.
+    """The whole answer to a request that cannot be read; None for any other error.
 
     >>> refusal(errors.InvalidHTTPVersion((9, 9))).splitlines()[0]
     b'HTTP/1.1 400 Bad Request'
     """
-    if isinstance(error, BodyTooLongError):
-        return _answer(413, str(error))
+    if isinstance(error, RequestError):
+        return _answer(error.status, str(error))
     for error_type in type(error).__mro__:
         if error_type in REFUSALS:
             status, expected = REFUSALS[error_type]

@@ -193,8 +193,8 @@ def parse_head(config: Config, data: bytes, client: Address, number: int, previo
         ParseException: if it is not HTTP as gunicorn or RFC 9112 allows it.
     """
     line, _, fields = data.partition(b"\r\n")
-    is_known = previous is not None and previous.fields == fields and previous.length is not None
-    if is_known and previous and 0 < len(line) <= (config.limit_request_line or MAX_HEAD_BYTES):
+    has_right_length = 0 < len(line) <= (config.limit_request_line or MAX_HEAD_BYTES)
+    if previous and previous.fields == fields and previous.length is not None and has_right_length:
         known = copy(previous.request)
         known.parse_request_line(line)
         if known.version == previous.request.version:

@@ -21,7 +21,7 @@ def check_body_headers(environ: dict[str, Any], max_bytes: int) -> None:
     """Raise RequestError if the headers alone say that the body cannot be read."""
     length = environ.get("CONTENT_LENGTH")
     if length and _content_length(length) > max_bytes:
-        raise _too_large(max_bytes)
+        raise too_large(max_bytes)
     coding = environ.get("HTTP_CONTENT_ENCODING")
     if coding and environ["REQUEST_METHOD"] == "POST":
         _content_coding(coding)
@@ -44,7 +44,7 @@ def read_body(environ: dict[str, Any], max_bytes: int) -> bytes:
         return b""
     expected = _content_length(length) if length else None
     if expected is not None and expected > max_bytes:
-        raise _too_large(max_bytes)
+        raise too_large(max_bytes)
     try:
         data: bytes = stream.read(max_bytes + 1 if expected is None else expected)
     except (OSError, ParseException):
@@ -52,7 +52,7 @@ def read_body(environ: dict[str, Any], max_bytes: int) -> bytes:
             "a whole body was expected, and one that breaks off or has broken chunks was found"
         ) from None
     if len(data) > max_bytes:
-        raise _too_large(max_bytes)
+        raise too_large(max_bytes)
     if expected not in (None, len(data)):
         raise RequestError(f"a body of {expected:,} bytes was expected, and {len(data):,} were found")
     coding = _content_coding(environ.get("HTTP_CONTENT_ENCODING", ""))
@@ -72,7 +72,8 @@ def _content_coding(text: str) -> str:
     return coding
 
 
-def _too_large(max_bytes: int) -> RequestError:
+def too_large(max_bytes: int) -> RequestError:
+    """The error for a body that is longer than this."""
     return RequestError(f"the body must be of at most {max_bytes:,} bytes, and a longer one was found", 413)
 
 
@@ -96,7 +97,7 @@ def _decompress_member(rest: memoryview, coding: str, plain: bytearray, max_byte
         chunk = rest[:CHUNK_BYTES]
         plain += decompressor.decompress(chunk, max_bytes + 1 - len(plain))
         if len(plain) > max_bytes:
-            raise _too_large(max_bytes)
+            raise too_large(max_bytes)
         rest = rest[len(chunk) - len(decompressor.unused_data) :]
         if decompressor.eof:
             return rest

@@ -22,9 +22,10 @@ from model.messages import RefusalError
 from serve.calls import Calls
 from serve.clients import Clients
 from serve.connection import Connection
-from serve.gunicorn_errors import OVERLOADED, BodyTooLongError
+from serve.gunicorn_errors import OVERLOADED
 from serve.http_request import IncomingRequest
 from serve.listeners import Listeners
+from serve.request_body import too_large
 
 # The most steps of one turn for health, and for all else, and the seconds after which no other step is begun.
 MAX_STEPS, MAX_TURN_SECONDS = 64, 0.02
@@ -170,7 +171,7 @@ class Worker(BaseWorker):
             incoming.request.force_close()
             self._reply(connection, *self.calls.answer(connection, incoming))
         elif connection.is_longer_than(self.calls.max_body_bytes):
-            raise BodyTooLongError(self.calls.max_body_bytes)
+            raise too_large(self.calls.max_body_bytes)
         else:
             if incoming.expects_continue and not connection.received:
                 with contextlib.suppress(OSError):  # a client that is gone is noticed when it is read
