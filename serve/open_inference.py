@@ -9,6 +9,7 @@ import msgspec
 from flask import Blueprint, Response, current_app, request
 
 from model.checkpoint import SUFFIX
+from model.messages import quote
 from serve.errors import RequestError
 from serve.model_description import config_of, metadata_of
 from serve.model_lookup import current_registry, current_settings, find_model
@@ -120,5 +121,5 @@ def stats(name: str | None, version: str | None) -> Response:
 @blueprint.post("/repository/models/<name>/unload")
 def load(name: str) -> Response:
     """Triton's way to load and unload models, which this service does not have."""
-    expected = f"a file {name}{SUFFIX} in the directory of models, or its removal, was expected"
-    raise RequestError(f"{expected}, and a request was found; the directory alone says which models are loaded")
+    expected = "models were expected to come and go as files, and a request to load or unload one was found"
+    raise RequestError(f"{expected}; put {quote(name + SUFFIX)} into the directory of checkpoints, or remove it")

@@ -171,8 +171,8 @@ def test_load_and_unload_say_how_models_come(client: FlaskClient) -> None:
         reply = client.post(f"/v2/repository/models/other/{verb}", json={"parameters": {"config": "{}"}})
         assert reply.status_code == 400
         assert reply.json == {
-            "error": "a file other.safetensors in the directory of models, or its removal, was expected, and a request "
-            "was found; the directory alone says which models are loaded"
+            "error": "models were expected to come and go as files, and a request to load or unload one was found; put "
+            "'other.safetensors' into the directory of checkpoints, or remove it"
         }
 
 
