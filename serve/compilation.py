@@ -16,6 +16,10 @@ class CompilationQueue:
     def __init__(self) -> None:
         self._models: list[Model] = []
 
+    def __len__(self) -> int:
+        """How many models there are, with the one that is being compiled."""
+        return len(self._models)
+
     def add(self, model: Model) -> None:
         """Add a model that was loaded, in the place of the last one of its name."""
         self.remove(model.name)
@@ -31,11 +35,11 @@ class CompilationQueue:
             return False
         model = preferred if preferred in self._models else self._models[0]
         assert model is not None
-        self._models.remove(model)
         try:
             model.predictor.compile()
         except Exception:  # such as too little memory: NumPy goes on
             log.exception("The programs of model %s could not be compiled", model.name)
+        self._models.remove(model)
         if not self._models:
             _return_memory()
         return True

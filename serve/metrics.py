@@ -143,6 +143,7 @@ def count_notes() -> None:
 
 def make_report(registry: Registry) -> Report:
     """What this worker tells the others."""
+    uncompiled = len(registry.compilations)  # before the compilations are counted, so that 0 means that all of them are
     count_notes()
     models = dict(registry.models)
     names = sorted({*models, *registry.failures})
@@ -152,6 +153,7 @@ def make_report(registry: Registry) -> Report:
     return Report(
         models={name: ServedModel(each.version, each.loaded_at, each.load_seconds) for name, each in models.items()},
         names=names,
+        uncompiled=uncompiled,
         keeps_all=registry.keeps_all,
         counts={
             series_key(family.name, sample.name, sample.labels): sample.value
@@ -220,6 +222,10 @@ class _Sum(Collector):
         _forget_series(names)
         yield from metrics.values()
         yield from self._models()
+        uncompiled = sum(report.uncompiled for report in self.reports)
+        yield GaugeMetricFamily(
+            "nudge_uncompiled_models", "Models that are served and whose programs are not compiled yet", uncompiled
+        )
         keeping = sum(report.keeps_all for report in self.reports)
         yield GaugeMetricFamily(
             "nudge_directory_missing", "Workers that find no checkpoint and keep what they have", keeping

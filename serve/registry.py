@@ -37,6 +37,7 @@ class Registry:
         directory: the directory of checkpoints.
         shared: the directory that the workers share.
         copies: the last good checkpoints, for workers that start later.
+        compilations: the models whose programs are not compiled yet.
         default_name: the name of the model of /predict; None if none could be chosen.
         models: the loaded models by name.
         failures: why a model's file is not what is served, by its name: it is broken, or not loaded yet.
@@ -57,7 +58,7 @@ class Registry:
         self._seen: dict[str, Signature] = {}  # of files that were loaded or refused
         self._suspected: dict[str, Signature] = {}  # of files that were broken when they were first read
         self._to_load: dict[str, Signature] = {}
-        self._compilations = CompilationQueue()
+        self.compilations = CompilationQueue()
 
     @property
     def default_model(self) -> Model | None:
@@ -160,14 +161,14 @@ class Registry:
         self.failures = _without(self.failures, name)
 
     def _set(self, model: Model, data: bytes) -> None:
+        self.compilations.add(model)
         self.models = {**self.models, model.name: model}
-        self._compilations.add(model)
         self.copies.keep(model.name, data)
         log.info("Model %s: version %s, loaded in %.2f s", model.name, model.version, model.load_seconds)
 
     def compile_next(self) -> bool:
         """Compile the programs of one loaded model, the default one first. False if there is none."""
-        return self._compilations.compile_next(self.default_model)
+        return self.compilations.compile_next(self.default_model)
 
     def _fail(self, name: str, error: Exception) -> None:
         is_ours = isinstance(error, CheckpointError)
@@ -180,7 +181,7 @@ class Registry:
         self._seen.pop(name, None)
         self._suspected.pop(name, None)
         self.failures = _without(self.failures, name)
-        self._compilations.remove(name)
+        self.compilations.remove(name)
         if name in self.models:
             self.models = {other: model for other, model in self.models.items() if other != name}
             self.has_unserved_copies = True  # others may still serve it, so that it cannot be removed yet

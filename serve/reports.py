@@ -43,6 +43,7 @@ class Report(msgspec.Struct):
     Attributes:
         models: what it serves, by name.
         names: every name that it knows, also of models that cannot be loaded or are not loaded yet.
+        uncompiled: how many models it serves whose programs are not compiled yet.
         keeps_all: whether it keeps all models because their directory is gone or empty.
         counts: the value of each series, by its key.
         merged: of ended workers, the names of the reports that are in these counts.
@@ -50,6 +51,7 @@ class Report(msgspec.Struct):
 
     models: dict[str, ServedModel] = {}
     names: list[str] = []
+    uncompiled: int = 0
     keeps_all: bool = False
     counts: Counts = {}
     merged: list[str] = []

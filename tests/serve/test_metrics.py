@@ -119,3 +119,8 @@ def test_a_missing_directory_and_models_that_cannot_answer_are_counted(
     registry.look()
     assert read_metrics(client)["nudge_directory_missing"] == 0
     assert read_metrics(client)["nudge_unready_models"] == 1
+    assert read_metrics(client)["nudge_uncompiled_models"] == 0
+    registry.scan()
+    assert read_metrics(client)["nudge_uncompiled_models"] == 1
+    assert registry.compile_next()
+    assert read_metrics(client)["nudge_uncompiled_models"] == 0

@@ -468,6 +468,7 @@ def test_no_count_goes_back_when_a_worker_is_killed(service: Service) -> None:
 
 
 def test_batches_of_many_sizes_compile_nothing(service: Service) -> None:
+    wait_until(lambda: service.total("nudge_uncompiled_models") == 0)
     before = service.total("nudge_compilations_total")
     assert before > 0
     asked = service.total("nudge_rows_count", model="wide")
