@@ -41,7 +41,7 @@ def loss_arguments(checkpoint: Checkpoint) -> tuple[Any, ...]:
     Returns:
         params, x, y and network.
     """
-    network, params = checkpoint.network, checkpoint.ensemble[0].first()
+    network, params = checkpoint.network, checkpoint.ensemble[0].member(0)
     if not checkpoint.training.table_digest:
         table = truth_table(checkpoint.training.table)
         return params, table.x, table.y, network
