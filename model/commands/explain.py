@@ -13,7 +13,7 @@ import numpy as np
 from model.checkpoint import Checkpoint
 from model.commands.explanation_text import Labels, explanation_text
 from model.commands.option_types import FiniteRange
-from model.commands.shared import load_or_default, notes_text, sheet_option
+from model.commands.shared import load_or_default, notes_text, sheet_option, truth_table_of
 from model.ensembles import Members, bin_inputs
 from model.explaining.equations import Equations
 from model.explaining.trace import trace
@@ -22,7 +22,6 @@ from model.tables.columns import IDENTITY
 from model.tables.encoding import encode
 from model.tables.input_names import input_names, row_text
 from model.tables.known_rows import Known, read_known_rows
-from model.tables.truth_tables import truth_table
 
 # The row that is explained if none is named: of a truth table, the first with a 1 in it.
 DEFAULT_ROW = 2
@@ -115,12 +114,12 @@ def _labelled_rows(path: Path, loaded: Checkpoint, files: Sequence[Path], sheet:
         )
         found = read_known_rows(files, known, sheet)
         return LabelledRows(found.values, found.y)
-    if loaded.training.table_digest:
+    table = truth_table_of(loaded)
+    if table is None:
         raise RefusalError(
             f"{path}: expected a file with rows to explain, because the checkpoint of a file does not hold them, found "
             f"none; name it: nudge explain {path} FILE"
         )
-    table = truth_table(loaded.training.table)
     return LabelledRows(table.x.astype(np.float64), table.y.astype(np.float64))
 
 

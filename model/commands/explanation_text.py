@@ -157,7 +157,7 @@ class _Shown:
     def parameter_section(self) -> str:
         """The gradients and the step."""
         rate = number_text(float(self.equations.trace.learning_rate))
-        rows = [["parameter", "gradient", f"the step: parameter − {rate}·gradient"]]
+        rows = [["parameter", "gradient", f"step of −{rate}·gradient"]]
         for place in self.parameters:
             gradient = self.equations.gradient(*place)
             name, *parts = self._cells_with_formula(gradient)

@@ -61,7 +61,7 @@ def _names_of(name: str, column: ColumnSpec) -> Iterator[str]:
 
 def _edge_text(column: NumericColumn | DateColumn, edge: float) -> str:
     if isinstance(column, DateColumn):
-        return describe_date(round(column.mean + edge * (column.scale or 1.0)), column.style)
+        return describe_date(float(round(column.mean + edge * (column.scale or 1.0))), column.style)
     return f"{column.unscale(np.array([edge]))[0]:.6g}"
 
 
