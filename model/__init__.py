@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from model.checking.report import Report
     from model.checkpoint import Checkpoint, CheckpointError, TrainingRecord, load, save
     from model.ensembles import predict_ensemble
+    from model.explaining.trace import Trace, trace
     from model.gradients import chain_rule, jvp, nudge
     from model.hyperparameters import Hyperparameters
     from model.inference import Predictor
@@ -45,6 +46,7 @@ else:
         "ensembles",
         "inference",
         "gradients",
+        "explaining.trace",
         "checking.report",
         "checking.check",
         "training.result",
@@ -78,6 +80,7 @@ __all__ = [
     "Result",
     "Table",
     "TableError",
+    "Trace",
     "TrainingRecord",
     "assert_gradients",
     "chain_rule",
@@ -98,6 +101,7 @@ __all__ = [
     "save",
     "table_from",
     "table_from_arrays",
+    "trace",
     "train",
     "truth_table",
 ]

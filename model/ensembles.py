@@ -66,11 +66,11 @@ class Members(NamedTuple):
         """How many networks there are."""
         return int(self.params[0].bias.shape[0]) if self.are_several else 1
 
-    def first(self) -> Params:
-        """The params of the first network."""
+    def member(self, index: int) -> Params:
+        """The params of one of the networks, counted from 0."""
         if not self.are_several:
             return self.params
-        return [Layer(layer.weight[0], layer.bias[0]) for layer in self.params]
+        return [Layer(layer.weight[index], layer.bias[index]) for layer in self.params]
 
 
 Ensemble = tuple[Members, ...]

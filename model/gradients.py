@@ -8,7 +8,7 @@ our own network.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -120,6 +120,26 @@ def map_parameters(derivative: Callable[[MoveParameter], jax.Array], params: Tre
     return jax.tree.unflatten(jax.tree.structure(params), shaped)
 
 
+class BackwardPass(NamedTuple):
+    """What the chain rule computes on its way from the loss to the gradient.
+
+    Attributes:
+        inputs: for each layer, what it gets: [rows, inputs], first x, then the activations.
+        preactivations: for each layer, its z: [rows, outputs].
+        slopes: for each hidden layer, the derivative of the activation at z: [rows, outputs].
+        targets: [rows, outputs], one-hot for classes.
+        deltas: for each layer, the derivative of the loss by z: [rows, outputs].
+        grads: for each layer, the derivatives of the loss by its weights and its biases.
+    """
+
+    inputs: list[Any]
+    preactivations: list[Any]
+    slopes: list[Any]
+    targets: Any
+    deltas: list[Any]
+    grads: Params
+
+
 def chain_rule(
     params: Params,
     x: Num[Array, "rows inputs"],
@@ -153,6 +173,33 @@ def chain_rule(
         >>> bool(jnp.allclose(by_hand[0].weight, by_jax[0].weight, rtol=1e-4))
         True
     """
+    return backward_pass(params, x, y, network, weights).grads
+
+
+def backward_pass(
+    params: Params,
+    x: Num[Array, "rows inputs"],
+    y: Num[Array, "rows *outputs"],
+    network: Network,
+    weights: Num[Array, " rows"] | None = None,
+) -> BackwardPass:
+    """All that `chain_rule` computes, not the gradient alone.
+
+    Args:
+        params: the layers of one network.
+        x: [rows, inputs].
+        y: [rows] or [rows, outputs], the targets as `loss` takes them.
+        network: the description of the network.
+        weights: [rows], how much each row counts; None if all count the same.
+
+    Returns:
+        The gradient, and what it was made of.
+
+    Example:
+        >>> params = [Layer(jnp.ones((1, 1)), jnp.zeros(1))]
+        >>> backward_pass(params, jnp.zeros((1, 1)), jnp.ones(1), Network((1, 1))).deltas[0].tolist()
+        [[-0.5]]
+    """
     derivative = ACTIVATION_DERIVATIVES[network.activation]
     residual = TASKS[network.task].residual
 
@@ -170,7 +217,7 @@ def backpropagate(
     derivative: Callable[[int, jax.Array], jax.Array],
     residual: Callable[[jax.Array, Any], jax.Array],
     network: Network,
-) -> Tree:
+) -> BackwardPass:
     """The chain rule, with the two parts that depend on the network as arguments.
 
     Args:
@@ -182,18 +229,17 @@ def backpropagate(
         network: the description of the network.
 
     Returns:
-        One Layer for each layer of params: the derivatives by its weights and its biases.
+        The gradient, and what it was made of.
     """
     zs = preactivations(params, x, network)
     activate = ACTIVATIONS[network.activation]
     inputs = [x, *(activate(z) for z in zs[:-1])]
+    slopes = [derivative(index, z) for index, z in enumerate(zs[:-1])]
 
     z = zs[-1][:, 0] if network.sizes[-1] == 1 else zs[-1]
     targets = TASKS[network.task].shape_targets(z, y).reshape(zs[-1].shape)
-    delta = residual(zs[-1], targets) / y.size
-    grads = []
-    for index in reversed(range(len(params))):
-        grads.append(Layer(weight=inputs[index].T @ delta, bias=delta.sum(axis=0)))
-        if index > 0:
-            delta = (delta @ params[index].weight.T) * derivative(index - 1, zs[index - 1])
-    return grads[::-1]
+    deltas = [residual(zs[-1], targets) / y.size]
+    for layer, slope in zip(params[:0:-1], slopes[::-1], strict=True):
+        deltas.insert(0, (deltas[0] @ layer.weight.T) * slope)
+    grads = [Layer(weight=a.T @ delta, bias=delta.sum(axis=0)) for a, delta in zip(inputs, deltas, strict=True)]
+    return BackwardPass(inputs, zs, slopes, targets, deltas, grads)

@@ -109,7 +109,7 @@ class _NetworkLoss:
 
     def gradient(self, derivative: Callable[[int, Any], Any], residual: Callable[[Any, Any], Any]) -> Leaves:
         """The chain rule with this derivative of the activation and this residual at the output."""
-        grads = backpropagate(self.params, self.x, self.y, derivative, residual, self.network)
+        grads = backpropagate(self.params, self.x, self.y, derivative, residual, self.network).grads
         return [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(grads)]
 
 

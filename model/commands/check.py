@@ -19,10 +19,9 @@ from model.checking.report import Report
 from model.checkpoint import Checkpoint
 from model.commands.option_types import FiniteRange, ImportedFunction
 from model.commands.process_timeout import report_progress, run_with_timeout
-from model.commands.shared import check_figure_path, load_or_default, optional_checkpoint, save_figure
+from model.commands.shared import check_figure_path, load_or_default, optional_checkpoint, save_figure, truth_table_of
 from model.gradients import chain_rule
 from model.network import loss
-from model.tables.truth_tables import truth_table
 from model.tasks import TASKS
 
 # Random rows on which the gradients are compared if the network was trained on a file.
@@ -41,9 +40,9 @@ def loss_arguments(checkpoint: Checkpoint) -> tuple[Any, ...]:
     Returns:
         params, x, y and network.
     """
-    network, params = checkpoint.network, checkpoint.ensemble[0].first()
-    if not checkpoint.training.table_digest:
-        table = truth_table(checkpoint.training.table)
+    network, params = checkpoint.network, checkpoint.ensemble[0].member(0)
+    table = truth_table_of(checkpoint)
+    if table is not None:
         return params, table.x, table.y, network
     rng = np.random.default_rng(0)
     x = rng.normal(size=(RANDOM_ROWS, network.sizes[0])).astype(np.float32)

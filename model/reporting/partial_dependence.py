@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from model.checkpoint import Checkpoint
 from model.inference import Predictor
 from model.tables.columns import CategoricalColumn
+from model.tables.input_names import category_text
 from model.tasks import TASKS
 
 # Predictions are averaged over at most so many rows, at equal distances.
@@ -104,7 +105,7 @@ def dependence_on(predictor: Predictor, values: Float[np.ndarray, "rows columns"
     if isinstance(spec, CategoricalColumn):
         points, counts = np.unique(values[:, column], return_counts=True)
         most = np.sort(np.argsort(-counts, kind="stable")[:MAX_CATEGORIES])
-        categories = tuple(_category_text(spec, point) for point in points[most])
+        categories = tuple(category_text(spec, point) for point in points[most])
         left_out, points, counts = len(points) - len(most), points[most], counts[most]
     else:
         categories, left_out = (), 0
@@ -158,14 +159,6 @@ def number_points(
     if len(points) < 2:
         return points, np.zeros(0, int)
     return points, np.histogram(present, HISTOGRAM_BINS, (points[0], points[-1]))[0]
-
-
-def _category_text(spec: CategoricalColumn, point: float) -> str:
-    if np.isnan(point):
-        return "(missing)"
-    if point < len(spec.categories):
-        return spec.categories[int(point)]
-    return "(rare texts)" if spec.is_pooled and point == len(spec.categories) else "(never seen in training)"
 
 
 def _outputs(checkpoint: Checkpoint, predictions: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:

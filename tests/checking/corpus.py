@@ -476,7 +476,7 @@ def mistakes_in_the_network(rng: np.random.Generator) -> Iterator[Case]:
             case = network_case(rng, activation, sizes, 7)
 
             def slip(factor: Any, error: Any = residual) -> Any:
-                return lambda p, x, y, net: backpropagate(p, x, y, factor, error, net)
+                return lambda p, x, y, net: backpropagate(p, x, y, factor, error, net).grads
 
             def sigmoid_too(z: Any, y: Any) -> Any:
                 return residual(z, y) * jax.nn.sigmoid(z) * (1 - jax.nn.sigmoid(z))

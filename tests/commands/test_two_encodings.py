@@ -237,7 +237,7 @@ def test_the_gradients_of_the_default_networks_agree_in_both_encodings(folder: P
     for members in load(by_default).ensemble:
         assert members.network.sizes[1:] == (64, 64, 1)
         x = np.asarray(bin_inputs(table.x[:50], members.bins))
-        report = check_gradients(loss, members.first(), x, table.y[:50], members.network, by_hand=chain_rule)
+        report = check_gradients(loss, members.member(0), x, table.y[:50], members.network, by_hand=chain_rule)
         assert report.ok, str(report)
         seen.add(members.bins is None)
     assert seen == {True, False}

@@ -1,0 +1,1 @@
+"""How a network computes: a row forwards and backwards, with the operands of every number."""
