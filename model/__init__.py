@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from model.checking.check import assert_gradients, check_gradients
     from model.checking.report import Report
     from model.checkpoint import Checkpoint, CheckpointError, TrainingRecord, load, save
+    from model.diagnosing.findings import Diagnosis, Finding
+    from model.diagnosing.why_stuck import why_stuck
     from model.ensembles import predict_ensemble
     from model.gradients import chain_rule, jvp, nudge
     from model.hyperparameters import Hyperparameters
@@ -49,6 +51,8 @@ else:
         "checking.check",
         "training.result",
         "training.fit",
+        "diagnosing.findings",
+        "diagnosing.why_stuck",
     )
 
     def __getattr__(name: str) -> object:
@@ -65,7 +69,9 @@ __all__ = [
     "CategoricalColumn",
     "Checkpoint",
     "CheckpointError",
+    "Diagnosis",
     "DivergedError",
+    "Finding",
     "History",
     "Hyperparameters",
     "Layer",
@@ -100,4 +106,5 @@ __all__ = [
     "table_from_arrays",
     "train",
     "truth_table",
+    "why_stuck",
 ]

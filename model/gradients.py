@@ -184,6 +184,31 @@ def backpropagate(
     Returns:
         One Layer for each layer of params: the derivatives by its weights and its biases.
     """
+    inputs, deltas = layer_deltas(params, x, y, derivative, residual, network)
+    return [Layer(weight=a.T @ delta, bias=delta.sum(axis=0)) for a, delta in zip(inputs, deltas, strict=True)]
+
+
+def layer_deltas(
+    params: Params,
+    x: Num[Array, "rows inputs"],
+    y: Num[Array, "rows *outputs"],
+    derivative: Callable[[int, jax.Array], jax.Array],
+    residual: Callable[[jax.Array, Any], jax.Array],
+    network: Network,
+) -> tuple[list[Any], list[Any]]:
+    """What each layer gets on the way forward and on the way backward.
+
+    Args:
+        params: the layers of one network.
+        x: [rows, inputs].
+        y: [rows] or [rows, outputs], the targets as `loss` takes them.
+        derivative: as `backpropagate` takes it.
+        residual: as `backpropagate` takes it.
+        network: the description of the network.
+
+    Returns:
+        The inputs of each layer, [rows, inputs], and the derivatives of the loss by its z, [rows, outputs].
+    """
     zs = preactivations(params, x, network)
     activate = ACTIVATIONS[network.activation]
     inputs = [x, *(activate(z) for z in zs[:-1])]
@@ -191,9 +216,8 @@ def backpropagate(
     z = zs[-1][:, 0] if network.sizes[-1] == 1 else zs[-1]
     targets = TASKS[network.task].shape_targets(z, y).reshape(zs[-1].shape)
     delta = residual(zs[-1], targets) / y.size
-    grads = []
-    for index in reversed(range(len(params))):
-        grads.append(Layer(weight=inputs[index].T @ delta, bias=delta.sum(axis=0)))
-        if index > 0:
-            delta = (delta @ params[index].weight.T) * derivative(index - 1, zs[index - 1])
-    return grads[::-1]
+    deltas = [delta]
+    for index in reversed(range(1, len(params))):
+        delta = (delta @ params[index].weight.T) * derivative(index - 1, zs[index - 1])
+        deltas.append(delta)
+    return inputs, deltas[::-1]
