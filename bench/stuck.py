@@ -13,8 +13,11 @@ from collections import Counter, defaultdict
 import jax
 import numpy as np
 
-from model import Diagnosis, Finding, Network, fit, truth_table, why_stuck
+from model import Diagnosis, Finding, Hyperparameters, Layer, Network, Params, fit, truth_table, why_stuck
 from model.commands.jax_setup import configure_jax
+from model.diagnosing.activity import Unit
+from model.diagnosing.placing import place_unit
+from model.diagnosing.trials import train_further
 from model.messages import align_columns
 
 SEEDS = 200
@@ -27,7 +30,7 @@ def main() -> None:
     first = parser.parse_args().first_seed
     configure_jax()
     network, table = Network((2, 2, 1)), truth_table("xor")
-    diagnoses, seconds = [], []
+    diagnoses, seconds, others = [], [], []
     for seed in range(first, first + SEEDS):
         result = fit(network, table, key=jax.random.key(seed), restarts=1)
         started = time.perf_counter()
@@ -35,6 +38,7 @@ def main() -> None:
         seconds.append(time.perf_counter() - started)
         if not diagnosis.solved:
             diagnoses.append(diagnosis)
+            others += other_unit_placed(result.params, diagnosis, network)
     confirmed = sum(bool(diagnosis.confirmed) for diagnosis in diagnoses)
     reasons = Counter(diagnosis.reason for diagnosis in diagnoses)
     print(
@@ -45,6 +49,27 @@ def main() -> None:
         f"{seconds[0]:.2f} s the first time.\n"
     )
     print(places_text(diagnoses), kinds_text(diagnoses), sep="\n\n")
+    solved = sum(trained_further(others, network))
+    print(f"\nWhere one unit is dead and the other one is placed instead, {solved} of {len(others)} solve it.")
+
+
+def other_unit_placed(params: Params, diagnosis: Diagnosis, network: Network) -> list[Params]:
+    """The same change made to the unit that is not the one dead unit."""
+    dead = [unit for finding in diagnosis.findings if finding.kind == "dead_units" for unit in finding.units]
+    if len(dead) != 1:
+        return []
+    arrays = [Layer(*(np.asarray(leaf) for leaf in layer)) for layer in params]
+    placed = place_unit(arrays, Unit(0, 1 - dead[0].index), truth_table("xor"), network)
+    return [] if placed is None else [placed.params]
+
+
+def trained_further(networks: list[Params], network: Network) -> list[bool]:
+    """Whether each solves XOR after as many epochs again."""
+    solved: list[bool] = []
+    for start in range(0, len(networks), 64):
+        part = networks[start : start + 64]
+        solved += train_further(part, truth_table("xor"), network, Hyperparameters()).solved.tolist()
+    return solved
 
 
 def places_text(diagnoses: list[Diagnosis]) -> str:
