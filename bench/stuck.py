@@ -2,6 +2,7 @@
 
 python -m bench.stuck
 python -m bench.stuck --first-seed 200
+python -m bench.stuck --hidden 2 2 --activation tanh
 """
 
 from __future__ import annotations
@@ -27,9 +28,12 @@ CONFIRMED_BAR = 0.95
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--first-seed", type=int, default=0)
-    first = parser.parse_args().first_seed
+    parser.add_argument("--hidden", type=int, nargs="+", default=[2])
+    parser.add_argument("--activation", default="relu")
+    options = parser.parse_args()
+    first, network = options.first_seed, Network((2, *options.hidden, 1), options.activation)
     configure_jax()
-    network, table = Network((2, 2, 1)), truth_table("xor")
+    table = truth_table("xor")
     diagnoses, seconds, others = [], [], []
     for seed in range(first, first + SEEDS):
         result = fit(network, table, key=jax.random.key(seed), restarts=1)
@@ -48,15 +52,18 @@ def main() -> None:
         f"A diagnosis takes {np.median(seconds):.2f} s in the median, {max(seconds[1:]):.2f} s at most, and "
         f"{seconds[0]:.2f} s the first time.\n"
     )
+    places = Counter(f.numbers["place"] for d in diagnoses for f in d.findings if f.kind == "flat_minimum")
+    print(f"Flat places: {dict(places)}.\n")
     print(places_text(diagnoses), kinds_text(diagnoses), sep="\n\n")
     solved = sum(trained_further(others, network))
-    print(f"\nWhere one unit is dead and the other one is placed instead, {solved} of {len(others)} solve it.")
+    if others:
+        print(f"\nWhere one unit is dead and the other one is placed instead, {solved} of {len(others)} solve it.")
 
 
 def other_unit_placed(params: Params, diagnosis: Diagnosis, network: Network) -> list[Params]:
     """The same change made to the unit that is not the one dead unit."""
     dead = [unit for finding in diagnosis.findings if finding.kind == "dead_units" for unit in finding.units]
-    if len(dead) != 1:
+    if network.sizes != (2, 2, 1) or len(dead) != 1:
         return []
     arrays = [Layer(*(np.asarray(leaf) for leaf in layer)) for layer in params]
     placed = place_unit(arrays, Unit(0, 1 - dead[0].index), truth_table("xor"), network)
