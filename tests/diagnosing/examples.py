@@ -23,7 +23,7 @@ SOLVED = layers(([[1, -1], [-1, 1]], [0, 0]), ([[4], [4]], [-2]))
 # The three places in which the guide's network gets stuck on XOR, each in its simplest form.
 DEAD_AND_STRAIGHT = layers(([[1, -1], [1, -1]], [0.5, -0.5]), ([[0], [1]], [0]))
 ONE_ROW_APART = layers(([[1, -1], [1, -1]], [-1, -0.5]), ([[-10], [1]], [np.log(2.0)]))
-TWO_ROWS_APART = layers(([[1, 1], [0, -1]], [-0.1, -0.1]), ([[-8], [16]], [0]))
+TWO_ROWS_APART = layers(([[1, 1], [0, -1]], [-0.1, -0.1]), ([[-12], [24]], [0]))
 
 
 def random_params(network: Network, seed: int) -> Params:
