@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from model.checking.check import assert_gradients, check_gradients
     from model.checking.report import Report
     from model.checkpoint import Checkpoint, CheckpointError, TrainingRecord, load, save
+    from model.diagnosing.findings import Diagnosis, Finding
+    from model.diagnosing.why_stuck import why_stuck
     from model.ensembles import predict_ensemble
     from model.explaining.trace import Trace, trace
     from model.gradients import chain_rule, jvp, nudge
@@ -51,6 +53,8 @@ else:
         "checking.check",
         "training.result",
         "training.fit",
+        "diagnosing.findings",
+        "diagnosing.why_stuck",
     )
 
     def __getattr__(name: str) -> object:
@@ -67,7 +71,9 @@ __all__ = [
     "CategoricalColumn",
     "Checkpoint",
     "CheckpointError",
+    "Diagnosis",
     "DivergedError",
+    "Finding",
     "History",
     "Hyperparameters",
     "Layer",
@@ -104,4 +110,5 @@ __all__ = [
     "trace",
     "train",
     "truth_table",
+    "why_stuck",
 ]

@@ -24,7 +24,7 @@ from model.tables.input_names import input_names, row_text
 from model.tables.known_rows import Known, read_known_rows
 
 # The row that is explained if none is named: of a truth table, the first with a 1 in it.
-DEFAULT_ROW = 2
+DEFAULT_ROW = 1
 # How many rows are explained together at most, and how many columns of a row are named.
 MAX_ROWS, MAX_NAMED_COLUMNS = 1000, 6
 
@@ -44,7 +44,7 @@ class LabelledRows(NamedTuple):
 @click.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
 @click.argument("files", metavar="[FILE]...", type=click.Path(path_type=Path), nargs=-1)
-@click.option("--row", type=click.IntRange(1), help=f"Which row, counted from 1.  [default: {DEFAULT_ROW}]")
+@click.option("--row", type=click.IntRange(0), help=f"Which row, counted from 0.  [default: {DEFAULT_ROW}]")
 @click.option("--all", "all_rows", is_flag=True, help="All rows together: the loss is their mean.")
 @click.option("--network", type=click.IntRange(1), default=1, show_default=True, help="Which network of an ensemble.")
 @click.option(
@@ -132,13 +132,13 @@ def _chosen(rows: LabelledRows, row: int | None, all_rows: bool) -> list[int]:
                 f"--all: expected at most {MAX_ROWS:,} rows, found {len(target):,}; choose one with --row"
             )
         return list(target)
-    number = min(DEFAULT_ROW, count) if row is None else row
-    if number > count:
-        raise RefusalError(f"--row: expected a row from 1 to {count:,}, found {number:,}; choose one of them")
-    if number - 1 not in target:
-        known = join_rows([index + 1 for index in target])
-        raise RefusalError(f"expected a row with a target, found none in row {number:,}; choose another: {known}")
-    return [number - 1]
+    index = min(DEFAULT_ROW, count - 1) if row is None else row
+    if index >= count:
+        raise RefusalError(f"--row: expected a row from 0 to {count - 1:,}, found {index:,}; choose one of them")
+    if index not in target:
+        known = join_rows(target)
+        raise RefusalError(f"expected a row with a target, found none in row {index:,}; choose another: {known}")
+    return [index]
 
 
 def _labels(loaded: Checkpoint, members: Members, rows: LabelledRows, chosen: Sequence[int]) -> Labels:
@@ -160,7 +160,7 @@ def _columns(loaded: Checkpoint) -> list[tuple[str, Any]]:
 def _row_label(loaded: Checkpoint, rows: LabelledRows, row: int) -> str:
     values = row_text(loaded.columns, loaded.column_specs, rows.values[row], MAX_NAMED_COLUMNS)
     target = str(loaded.classes[int(rows.y[row])]) if loaded.classes else f"{rows.y[row]:.6g}"
-    return escape_unprintable(f"Row {row + 1:,}: {values}; {loaded.target} is {target}.")
+    return escape_unprintable(f"Row {row:,}: {values}; {loaded.target} is {target}.")
 
 
 def _notes(loaded: Checkpoint, number: int) -> list[str]:

@@ -22,6 +22,8 @@ from model.commands.option_types import LayerSizes, NameList, NumberList, ShareO
 from model.commands.shared import DIRECTORY, notes_text
 from model.commands.table_options import TableOptions, read_named_table, reading_options
 from model.commands.train_output import ShowProgress, json_text, shown_progress, train_text
+from model.diagnosing.findings import Diagnosis
+from model.diagnosing.why_stuck import why_stuck
 from model.evaluation.thresholds import check_two_classes
 from model.hyperparameters import INITS, OPTIMIZERS, SCHEDULES, TARGET_SCALES, Hyperparameters
 from model.hyperparameters import replace as replace_hyperparameters
@@ -160,7 +162,21 @@ def train(
         )
     show_end = json_text if as_json else train_text
     notes = split_notes(data, result.held_out, result.folds)
-    click.echo(show_end(checkpoint, data, check_checkpoint(checkpoint), out, notes))
+    click.echo(show_end(checkpoint, data, check_checkpoint(checkpoint), out, notes, _diagnosis(result, data)))
+
+
+def _diagnosis(result: Result, data: Table) -> Diagnosis | None:
+    """Why the best start has not solved a truth table; None if it has, or if there is nothing to solve."""
+    best = result.ensemble[0]
+    if not data.complete or result.solved or best.bins is not None:
+        return None
+    return why_stuck(
+        best.member(0),
+        data,
+        best.network,
+        hyperparameters=replace_hyperparameters(result.hyperparameters, epochs=result.epoch),
+        losses=result.history.losses[:, result.best],
+    )
 
 
 def _settings(

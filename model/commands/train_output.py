@@ -19,6 +19,7 @@ from model.checking.report import Report
 from model.checkpoint import Checkpoint, CheckpointError, TrainingRecord, default_checkpoint
 from model.commands.evaluation_text import evaluation_text
 from model.commands.shared import DIRECTORY, notes_text
+from model.diagnosing.findings import Diagnosis
 from model.messages import align_columns, escape_unprintable
 from model.network import predict
 from model.tables.table import Table
@@ -74,7 +75,14 @@ def _print_records(progress: Progress) -> None:
         click.echo("\n".join(lines))
 
 
-def json_text(checkpoint: Checkpoint, data: Table, report: Report, out: Path, notes: tuple[str, ...]) -> str:
+def json_text(
+    checkpoint: Checkpoint,
+    data: Table,
+    report: Report,
+    out: Path,
+    notes: tuple[str, ...],
+    diagnosis: Diagnosis | None,
+) -> str:
     """The end of training as one JSON object.
 
     Args:
@@ -83,6 +91,7 @@ def json_text(checkpoint: Checkpoint, data: Table, report: Report, out: Path, no
         report: of the check of its gradients.
         out: where it was written.
         notes: what is wrong with the split, one sentence each.
+        diagnosis: why a truth table is not solved; None if it is, and for any other table.
 
     Returns:
         A line of JSON.
@@ -97,10 +106,18 @@ def json_text(checkpoint: Checkpoint, data: Table, report: Report, out: Path, no
     }
     if data.complete:
         summary["predictions"] = np.asarray(jax.jit(predict)(checkpoint.params, data.x, checkpoint.network)).tolist()
+        summary["why_stuck"] = None if diagnosis is None else diagnosis.as_data()
     return json.dumps(summary)
 
 
-def train_text(checkpoint: Checkpoint, data: Table, report: Report, out: Path, notes: tuple[str, ...]) -> str:
+def train_text(
+    checkpoint: Checkpoint,
+    data: Table,
+    report: Report,
+    out: Path,
+    notes: tuple[str, ...],
+    diagnosis: Diagnosis | None,
+) -> str:
     """The end of training for people.
 
     Args:
@@ -109,9 +126,10 @@ def train_text(checkpoint: Checkpoint, data: Table, report: Report, out: Path, n
         report: of the check of its gradients.
         out: where it was written.
         notes: what is wrong with the split, one sentence each.
+        diagnosis: why a truth table is not solved; None if it is, and for any other table.
 
     Returns:
-        Several lines, the last of which says how to serve the checkpoint.
+        Several lines. After how to serve the checkpoint comes why it is stuck, if it is.
     """
     lines = _truth_table_lines(checkpoint, data) if data.complete else _metrics_lines(checkpoint)
     return "\n".join(
@@ -121,6 +139,7 @@ def train_text(checkpoint: Checkpoint, data: Table, report: Report, out: Path, n
             report.summary(),
             f"Written: {out} (version {checkpoint.version})",
             f"Serve it: {_serve_command(out)}",
+            *([] if diagnosis is None else ["", str(diagnosis)]),
         ]
     )
 

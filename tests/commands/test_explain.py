@@ -38,13 +38,13 @@ def printed_equations(text: str) -> list[tuple[str, str]]:
     return found
 
 
-def test_the_guides_network_fits_a_terminal_and_its_arithmetic_is_right(nudge: Nudge, checkpoints: Path) -> None:
-    run = nudge("explain", str(checkpoints / "xor.safetensors"), "--row", "3")
+def test_the_guides_network_fits_a_terminal_and_its_arithmetic_is_right(nudge_here: Nudge, checkpoints: Path) -> None:
+    run = nudge_here("explain", str(checkpoints / "xor.safetensors"), "--row", "2")
     assert (run.returncode, run.stderr) == (0, "")
     lines = run.stdout.splitlines()
     assert len(lines) <= 23
     assert max(map(len, lines)) <= 80
-    assert lines[0] == "Row 3: a = 1, b = 0; xor is 1."
+    assert lines[0] == "Row 2: a = 1, b = 0; xor is 1."
     assert re.search(r"^z1 +=.* = .*relu → [\d.]+$", run.stdout, re.MULTILINE)
     equations = printed_equations(run.stdout)
     assert len(equations) >= 3 + 1 + 3 + 6
@@ -54,8 +54,8 @@ def test_the_guides_network_fits_a_terminal_and_its_arithmetic_is_right(nudge: N
         assert expected.low <= found.high + 1e-6, (arithmetic, result)
 
 
-def test_each_printed_step_is_the_learning_rate_times_the_printed_gradient(nudge: Nudge, checkpoints: Path) -> None:
-    run = nudge("explain", str(checkpoints / "xor.safetensors"), "--row", "3", "--learning-rate", "0.5")
+def test_each_printed_step_is_the_rate_times_the_printed_gradient(nudge_here: Nudge, checkpoints: Path) -> None:
+    run = nudge_here("explain", str(checkpoints / "xor.safetensors"), "--row", "2", "--learning-rate", "0.5")
     steps = re.findall(r"^(\d\.\S+) .* = (\S+) +(\S+) → (\S+)$", run.stdout, re.MULTILINE)
     assert len(steps) == 9
     for name, *texts in steps:
@@ -69,8 +69,8 @@ def test_each_printed_step_is_the_learning_rate_times_the_printed_gradient(nudge
     assert after < before
 
 
-def test_the_json_has_the_numbers_of_the_functions(nudge: Nudge, checkpoints: Path, solved: Checkpoint) -> None:
-    run = nudge("explain", str(checkpoints / "xor.safetensors"), "--all", "--json", "--learning-rate", "0.25")
+def test_the_json_has_the_numbers_of_the_functions(nudge_here: Nudge, checkpoints: Path, solved: Checkpoint) -> None:
+    run = nudge_here("explain", str(checkpoints / "xor.safetensors"), "--all", "--json", "--learning-rate", "0.25")
     assert run.returncode == 0, run.stderr
     printed: dict[str, Any] = json.loads(run.stdout)
     table = truth_table("xor")
@@ -84,23 +84,25 @@ def test_the_json_has_the_numbers_of_the_functions(nudge: Nudge, checkpoints: Pa
     assert updates["1.bias[0]"] == pytest.approx(float(solved.params[1].bias[0] - 0.25 * grads[1].bias[0]), rel=1e-6)
 
 
-def test_without_a_checkpoint_it_explains_the_default_one(nudge: Nudge, tmp_path: Path, solved: Checkpoint) -> None:
-    run = nudge("explain")
+def test_without_a_checkpoint_the_default_one_is_explained(
+    nudge_here: Nudge, tmp_path: Path, solved: Checkpoint
+) -> None:
+    run = nudge_here("explain")
     assert run.returncode == 2
     assert "expected a checkpoint in it, found none; write one with `make train`" in run.stderr
     save(tmp_path / "checkpoints" / "xor.safetensors", solved)
-    run = nudge("explain")
+    run = nudge_here("explain")
     assert run.returncode == 0
-    assert run.stdout.startswith("Row 2: a = 0, b = 1; xor is 1.\n")
+    assert run.stdout.startswith("Row 1: a = 0, b = 1; xor is 1.\n")
 
 
-def test_all_rows_are_summed(nudge: Nudge, checkpoints: Path) -> None:
-    run = nudge("explain", str(checkpoints / "xor.safetensors"), "--all")
+def test_all_rows_are_summed(nudge_here: Nudge, checkpoints: Path) -> None:
+    run = nudge_here("explain", str(checkpoints / "xor.safetensors"), "--all")
     assert re.findall(r"^Row (\d): a = (\d), b = (\d); xor is (\d)\.$", run.stdout, re.MULTILINE) == [
-        ("1", "0", "0", "0"),
-        ("2", "0", "1", "1"),
-        ("3", "1", "0", "1"),
-        ("4", "1", "1", "0"),
+        ("0", "0", "0", "0"),
+        ("1", "0", "1", "1"),
+        ("2", "1", "0", "1"),
+        ("3", "1", "1", "0"),
     ]
     assert "loss = (loss1 + loss2 + loss3 + loss4) / 4 = " in run.stdout
     assert re.search(r"^1\.bias\[0\] +Σ δ3 = ", run.stdout, re.MULTILINE)
@@ -112,9 +114,9 @@ def test_all_rows_are_summed(nudge: Nudge, checkpoints: Path) -> None:
 
 @pytest.mark.parametrize("number", [1, 2, 4])
 def test_one_network_of_an_ensemble_is_explained_with_the_inputs_that_it_sees(
-    number: int, two_encodings: Checkpoint, nudge: Nudge
+    number: int, two_encodings: Checkpoint, nudge_here: Nudge
 ) -> None:
-    run = nudge("explain", "a.safetensors", "a.csv", "--network", str(number), "--row", "1", "--json")
+    run = nudge_here("explain", "a.safetensors", "a.csv", "--network", str(number), "--row", "0", "--json")
     assert run.returncode == 0, run.stderr
     printed = json.loads(run.stdout)
     group = two_encodings.ensemble[(number - 1) // 2]
@@ -128,28 +130,28 @@ def test_one_network_of_an_ensemble_is_explained_with_the_inputs_that_it_sees(
 
 
 def test_the_rows_of_a_file_are_named_and_notes_say_what_predictions_do_besides(
-    two_encodings: Checkpoint, nudge: Nudge
+    two_encodings: Checkpoint, nudge_here: Nudge
 ) -> None:
-    run = nudge("explain", "a.safetensors", "a.csv", "--row", "2")
+    run = nudge_here("explain", "a.safetensors", "a.csv", "--row", "1")
     assert run.returncode == 0, run.stderr
     lines = run.stdout.splitlines()
-    assert lines[0] == "Row 2: size = (missing), colour = blue, constant = 5, useless = -2; y is no."
+    assert lines[0] == "Row 1: size = (missing), colour = blue, constant = 5, useless = -2; y is no."
     assert "x2  = 1   size is missing" in lines
     assert "x3  = 1   colour = blue" in lines
     assert lines[-2].startswith("Note: this is network 1 of 4; the checkpoint's prediction is the mean of all")
     assert lines[-1] == "Note: for predictions, the outputs z are divided by the temperature 1.7."
 
 
-def test_rows_without_a_target_are_left_out_of_all(two_encodings: Checkpoint, nudge: Nudge) -> None:
-    run = nudge("explain", "a.safetensors", "a.csv", "--all")
-    assert re.findall(r"^Row (\d)", run.stdout, re.MULTILINE) == ["1", "2", "4"]
+def test_rows_without_a_target_are_left_out_of_all(two_encodings: Checkpoint, nudge_here: Nudge) -> None:
+    run = nudge_here("explain", "a.safetensors", "a.csv", "--all")
+    assert re.findall(r"^Row (\d)", run.stdout, re.MULTILINE) == ["0", "1", "3"]
 
 
 @pytest.mark.parametrize("task", ["multiclass", "regression"])
-def test_every_task_is_explained(task: str, nudge: Nudge, tmp_path: Path) -> None:
+def test_every_task_is_explained(task: str, nudge_here: Nudge, tmp_path: Path) -> None:
     save(tmp_path / "a.safetensors", checkpoint_of(task))
     (tmp_path / "a.csv").write_text(ROWS.replace("yes", "3").replace("no", "1"))
-    run = nudge("explain", "a.safetensors", "a.csv", "--row", "1")
+    run = nudge_here("explain", "a.safetensors", "a.csv", "--row", "0")
     assert run.returncode == 0, run.stderr
     if task == "multiclass":
         assert re.search(r"^p3 += e\^.* / \(e\^.*\) += \S+ +3$", run.stdout, re.MULTILINE)
@@ -161,12 +163,12 @@ def test_every_task_is_explained(task: str, nudge: Nudge, tmp_path: Path) -> Non
         assert "y and ŷ are y as it is scaled for training" in run.stdout
 
 
-def test_a_wide_network_is_shortened_with_notes(nudge: Nudge, tmp_path: Path) -> None:
+def test_a_wide_network_is_shortened_with_notes(nudge_here: Nudge, tmp_path: Path) -> None:
     network = Network((2, 64, 32, 1), "gelu")
     params = init_params(network, key=jax.random.key(0))
     record = TrainingRecord(table="xor", epoch=0, loss=0.7, seed=0)
     save(tmp_path / "wide.safetensors", Checkpoint((Members(network, params),), ("a", "b"), "xor", (0, 1), record))
-    run = nudge("explain", "wide.safetensors")
+    run = nudge_here("explain", "wide.safetensors")
     assert run.returncode == 0
     assert len(run.stdout.splitlines()) < 70
     for note in (
@@ -184,16 +186,14 @@ def test_a_wide_network_is_shortened_with_notes(nudge: Nudge, tmp_path: Path) ->
     assert max(shown) == pytest.approx(steepest, rel=1e-3)
 
 
-def test_wrong_input_is_one_sentence(
-    two_encodings: Checkpoint, checkpoints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_input_is_one_sentence(two_encodings: Checkpoint, checkpoints: Path, tmp_path: Path) -> None:
     xor, file = str(checkpoints / "xor.safetensors"), str(tmp_path / "a.safetensors")
     rows, other = str(tmp_path / "a.csv"), tmp_path / "other.csv"
     other.write_text(ROWS.replace("yes", "maybe"))
     (tmp_path / "broken.safetensors").write_bytes((tmp_path / "a.safetensors").read_bytes()[:-1])
     for arguments, message in (
-        ((xor, "--row", "5"), "--row: expected a row from 1 to 4, found 5; choose one of them"),
-        ((xor, "--row", "0"), "0 is not in the range x>=1"),
+        ((xor, "--row", "4"), "--row: expected a row from 0 to 3, found 4; choose one of them"),
+        ((xor, "--row", "-1"), "-1 is not in the range x>=0"),
         ((xor, "--row", "two"), "'two' is not a valid integer"),
         ((xor, "--row", "1", "--all"), "expected --row or --all, found both; give one of them"),
         ((xor, "--network", "2"), "--network: expected 1, as there is only one network, found 2; choose another"),
@@ -201,29 +201,27 @@ def test_wrong_input_is_one_sentence(
         ((xor, "--learning-rate", "nan"), "nan is not a finite number"),
         ((xor, "--learning-rate", "-1"), "-1.0 is not in the range"),
         ((file,), f"{file}: expected a file with rows to explain, because the checkpoint of a file does not hold"),
-        ((file, rows, "--row", "3"), "expected a row with a target, found none in row 3; choose another: 1, 2, 4"),
+        ((file, rows, "--row", "2"), "expected a row with a target, found none in row 2; choose another: 0, 1, 3"),
         ((file, str(other)), "expected one of no, yes in y, found 'maybe' in row 1"),
         ((file, str(tmp_path / "nowhere.csv")), "nowhere.csv"),
         ((str(tmp_path / "broken.safetensors"), rows), "broken.safetensors: expected"),
         ((rows,), "a.csv: expected"),
     ):
-        status, errors = run_main(capsys, "explain", *arguments)
+        status, errors = run_main("explain", *arguments)
         assert (status, errors.count("\n")) == (2, 1), (arguments, errors)
         assert message in errors, arguments
 
 
-def test_too_many_rows_are_refused(
-    two_encodings: Checkpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_too_many_rows_are_refused(two_encodings: Checkpoint, tmp_path: Path) -> None:
     (tmp_path / "long.csv").write_text(ROWS.splitlines()[0] + "\n" + "1,red,5,0,yes\n" * 1001)
     path = str(tmp_path / "a.safetensors")
-    status, errors = run_main(capsys, "explain", path, str(tmp_path / "long.csv"), "--all")
+    status, errors = run_main("explain", path, str(tmp_path / "long.csv"), "--all")
     assert status == 2
     assert "--all: expected at most 1,000 rows, found 1,001; choose one with --row" in errors
 
 
-def test_numbers_beyond_float32_are_told(nudge: Nudge, tmp_path: Path, solved: Checkpoint) -> None:
-    run = nudge("explain", "--learning-rate", "1e38", str(save_with(tmp_path, solved, 3e38)))
+def test_numbers_beyond_float32_are_told(nudge_here: Nudge, tmp_path: Path, solved: Checkpoint) -> None:
+    run = nudge_here("explain", "--learning-rate", "1e38", str(save_with(tmp_path, solved, 3e38)))
     assert run.returncode == 0, run.stderr
     assert "∞" in run.stdout
     assert "Note: ∞ and NaN appear where a number is too large for float32." in run.stdout

@@ -84,15 +84,41 @@ def test_the_options_reach_the_checkpoint_and_the_json(nudge_here: Nudge, tmp_pa
     assert summary["max_relative_error"] <= 1e-6
 
 
-def test_the_last_line_serves_the_checkpoint_with_no_more_settings_than_it_needs(nudge_here: Nudge) -> None:
-    def last_line(*arguments: str, **variables: str) -> str:
-        return nudge_here("train", *arguments, "--epochs", "10", **variables).stdout.splitlines()[-1]
+def test_a_start_that_is_stuck_is_told_why_at_the_end(nudge_here: Nudge) -> None:
+    run = nudge_here("train", "--restarts", "1", "--seed", "7")
+    assert run.returncode == 0, run.stderr
+    end = run.stdout[run.stdout.index("Serve it: ") :].splitlines()[1:]
+    assert end[:2] == ["", "Why it is stuck: dead units."]
+    assert end[2].startswith("Hidden unit 2 is dead: off for every row")
+    assert end[3].startswith("Confirmed: place hidden unit 2 anew where the error is, on for ")
+    assert "After 100,000 more epochs, the table is solved; without the change the loss is 0.6931." in end[3]
+    assert len(end) == 5
 
-    assert last_line("and") == "Serve it: nudge serve"
-    assert last_line("or") == "Serve it: NUDGE_MODEL=or nudge serve"
-    assert last_line("xor", MAKELEVEL="1") == "Serve it: make serve"
-    assert last_line("and", MAKELEVEL="1") == "Serve it: NUDGE_MODEL=and make serve"
-    assert last_line("and", "--out", "my models/x.safetensors") == "Serve it: NUDGE_CHECKPOINTS='my models' nudge serve"
+
+def test_json_has_why_a_start_is_stuck_and_nothing_for_one_that_solves_it(nudge_here: Nudge) -> None:
+    runs = [nudge_here("train", "--restarts", "1", "--seed", seed, "--json") for seed in "76"]
+    stuck, solved = (json.loads(run.stdout)["why_stuck"] for run in runs)
+    assert solved is None
+    assert (stuck["solved"], stuck["reason"]) == (False, "dead_units")
+    first = stuck["findings"][0]
+    assert first["units"] == [{"layer": 0, "index": 1}]
+    assert first["confirmed"]
+    assert first["trial"]["solved"]
+    assert {"0.bias[1]", "1.weight[1,0]"} <= {change["name"] for change in first["changes"]}
+
+
+def test_a_line_serves_the_checkpoint_with_no_more_settings_than_it_needs(nudge_here: Nudge) -> None:
+    def serve_line(*arguments: str, **variables: str) -> str:
+        lines = nudge_here("train", *arguments, "--epochs", "10", **variables).stdout.splitlines()
+        return next(line for line in lines if line.startswith("Serve it: "))
+
+    assert serve_line("and") == "Serve it: nudge serve"
+    assert serve_line("or") == "Serve it: NUDGE_MODEL=or nudge serve"
+    assert serve_line("xor", MAKELEVEL="1") == "Serve it: make serve"
+    assert serve_line("and", MAKELEVEL="1") == "Serve it: NUDGE_MODEL=and make serve"
+    assert (
+        serve_line("and", "--out", "my models/x.safetensors") == "Serve it: NUDGE_CHECKPOINTS='my models' nudge serve"
+    )
 
 
 def test_a_network_may_have_no_hidden_layer(nudge_here: Nudge, tmp_path: Path) -> None:

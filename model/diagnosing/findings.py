@@ -1,0 +1,210 @@
+"""What `why_stuck` says: findings, each with the trial of the change that it names."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
+
+from model.diagnosing.activity import Unit
+from model.network import Params
+
+# Every kind of finding, the most telling first, and the words for it.
+KINDS = {
+    "dead_units": "dead units",
+    "saturated_units": "saturated units",
+    "copied_units": "copies",
+    "straight_layer": "a straight line",
+    "saturated_outputs": "saturated outputs",
+    "shared_output": "rows that share one output",
+    "large_learning_rate": "learning rate too large",
+    "small_learning_rate": "learning rate too small",
+    "flat_minimum": "a flat place",
+}
+# The reasons of a network of which no finding is confirmed, and of one that training alone solves.
+UNKNOWN, STILL_LEARNING = "unknown", "still_learning"
+
+
+class Change(NamedTuple):
+    """One parameter that a change sets to another value.
+
+    Attributes:
+        name: of the parameter, such as `0.bias[1]`.
+        before: its value.
+        after: its new value.
+    """
+
+    name: str
+    before: float
+    after: float
+
+
+class Suspicion(NamedTuple):
+    """What may be wrong, before it is tried.
+
+    Attributes:
+        kind: one of KINDS.
+        sentence: what is wrong, for people.
+        numbers: what shows it, by name.
+        remedy: the change, in words that follow 'after'; empty if there is none.
+        units: the hidden units that it is about.
+        rows: the indices of the rows that it is about.
+        params: the changed params; None if none are changed.
+        learning_rate: the changed learning rate; None if it stays.
+    """
+
+    kind: str
+    sentence: str
+    numbers: dict[str, Any]
+    remedy: str = ""
+    units: tuple[Unit, ...] = ()
+    rows: tuple[int, ...] = ()
+    params: Params | None = None
+    learning_rate: float | None = None
+
+
+class Trial(NamedTuple):
+    """What training leads to after a change, after random changes of the same length, and without a change.
+
+    Attributes:
+        epochs: how many epochs each is trained.
+        length: of the change: the norm of the difference between the params.
+        loss: after the change and training.
+        solved: whether the table is solved then.
+        unchanged_loss: after training without a change.
+        unchanged_solved: whether the table is solved then.
+        random_losses: after each random change and training.
+        random_solved: how many of them solve the table.
+        confirmed: whether the change helps: training alone does not solve the table, and with the change it does; or
+            the loss is smaller than without it and than after every random change.
+    """
+
+    epochs: int
+    length: float
+    loss: float
+    solved: bool
+    unchanged_loss: float
+    unchanged_solved: bool
+    random_losses: tuple[float, ...]
+    random_solved: int
+    confirmed: bool
+
+    def as_data(self) -> dict[str, Any]:
+        """The fields by name. A loss that is infinite, because training diverged, is None, as JSON has no infinity."""
+        losses = [self.loss, self.unchanged_loss, *self.random_losses]
+        loss, unchanged, *randoms = (each if math.isfinite(each) else None for each in losses)
+        return self._asdict() | {"loss": loss, "unchanged_loss": unchanged, "random_losses": randoms}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with a network.
+
+    Attributes:
+        kind: one of dead_units, saturated_units, copied_units, straight_layer, saturated_outputs, shared_output,
+            large_learning_rate, small_learning_rate and flat_minimum.
+        sentence: what is wrong, for people.
+        numbers: what shows it, by name.
+        remedy: the change that should help, in words; empty if there is none.
+        units: the hidden units that it is about.
+        rows: the indices of the rows that it is about, from 0.
+        changes: the parameters that the remedy sets.
+        learning_rate: the learning rate that the remedy sets; None if it stays.
+        trial: what came of trying the remedy; None if there is none.
+    """
+
+    kind: str
+    sentence: str
+    numbers: dict[str, Any]
+    remedy: str
+    units: tuple[Unit, ...]
+    rows: tuple[int, ...]
+    changes: tuple[Change, ...]
+    learning_rate: float | None
+    trial: Trial | None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the remedy has helped."""
+        return self.trial is not None and self.trial.confirmed
+
+    def __str__(self) -> str:
+        return "\n".join([self.sentence, *([] if self.trial is None else [self._trial_text(self.trial)])])
+
+    def _trial_text(self, trial: Trial) -> str:
+        randoms = len(trial.random_losses)
+        outcome = "the table is solved" if trial.solved else f"the loss is {trial.loss:.4f}"
+        unchanged = "it is solved too" if trial.unchanged_solved else f"the loss is {trial.unchanged_loss:.4f}"
+        verdict = "Confirmed" if trial.confirmed else "Not confirmed"
+        return (
+            f"{verdict}: {self.remedy} (a change of length {trial.length:.2g}). After {trial.epochs:,} more epochs, "
+            f"{outcome}; without the change {unchanged}. Of {randoms} random changes of the same length, "
+            f"{trial.random_solved} solved it; their smallest loss is {min(trial.random_losses):.4f}."
+        )
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Why a network does not learn a table.
+
+    Attributes:
+        solved: whether the table is solved already; then there are no findings.
+        loss: of the network as it is.
+        further_epochs: how many epochs solve the table without any change; None if those that were tried do not.
+        findings: what is wrong, the confirmed ones first.
+    """
+
+    solved: bool
+    loss: float
+    further_epochs: int | None = None
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def confirmed(self) -> tuple[Finding, ...]:
+        """The findings whose remedy has helped."""
+        return tuple(finding for finding in self.findings if finding.confirmed)
+
+    @property
+    def reason(self) -> str:
+        """The kind of the first confirmed finding; else `still_learning` or `unknown`; empty if the table is solved."""
+        if self.solved:
+            return ""
+        if self.further_epochs is not None:
+            return STILL_LEARNING
+        return self.confirmed[0].kind if self.confirmed else UNKNOWN
+
+    def as_data(self) -> dict[str, Any]:
+        """Everything as dicts, lists, numbers and texts, to be written as JSON."""
+        findings = [
+            msgspec.to_builtins(finding)
+            | {
+                "confirmed": finding.confirmed,
+                "changes": [change._asdict() for change in finding.changes],
+                "trial": None if finding.trial is None else finding.trial.as_data(),
+            }
+            for finding in self.findings
+        ]
+        return {
+            "solved": self.solved,
+            "loss": self.loss,
+            "reason": self.reason,
+            "further_epochs": self.further_epochs,
+            "findings": findings,
+        }
+
+    def __str__(self) -> str:
+        if self.solved:
+            return "It is not stuck: the table is solved."
+        if self.further_epochs is not None:
+            return f"It is not stuck: {self.further_epochs:,} more epochs solve the table."
+        if not self.confirmed:
+            return "\n".join(["Why it is stuck is unknown.", *(f"- {_indented(each)}" for each in self.findings)])
+        others = [KINDS[finding.kind] for finding in self.findings[1:] if finding.confirmed]
+        lines = [f"Why it is stuck: {KINDS[self.reason]}.", str(self.findings[0])]
+        return "\n".join([*lines, *([f"Also confirmed: {', '.join(others)}."] if others else [])])
+
+
+def _indented(finding: Finding) -> str:
+    return str(finding).replace("\n", "\n  ")
