@@ -5,7 +5,8 @@
 
 import uPlot from "../vendor/uplot.js";
 import { onSchemeChange, variable } from "./colours.js";
-import { formatCount, formatNumber } from "./numbers.js";
+import { fillTable, makeParts } from "./curve_parts.js";
+import { formatNumber } from "./numbers.js";
 
 /**
  * @typedef {object} Line
@@ -32,7 +33,6 @@ import { formatCount, formatNumber } from "./numbers.js";
 /** @typedef {(number | null)[]} Column */
 
 const HEIGHT = 220;
-const MAX_TABLE_ROWS = 40;
 const FONT = '12px system-ui, "Segoe UI", sans-serif';
 
 /** A curve in an element of the page. */
@@ -52,7 +52,7 @@ export class Curve {
     /** @type {number | null} */
     this.marked = null;
     this.index = 0;
-    this.parts = makeParts(parent, options);
+    this.parts = makeParts(parent, options.label);
     this.plot = this.#makePlot();
     this.parts.reader.addEventListener("input", () => this.#read(Number(this.parts.reader.value), true));
     this.parts.details.addEventListener("toggle", () => this.#fillTable());
@@ -249,68 +249,12 @@ export class Curve {
   #fillTable() {
     const { details, table } = this.parts;
     if (!details.open) return;
-    const count = this.xs.length;
-    const rows = Math.min(count, MAX_TABLE_ROWS);
-    const caption = document.createElement("caption");
-    caption.textContent = rows < count ? `${rows} of ${formatCount(count)} points` : this.options.label;
-    const body = document.createElement("tbody");
-    for (let row = 0; row < rows; row++) {
-      const index = rows === 1 ? 0 : Math.round((row * (count - 1)) / (rows - 1));
-      const cells = this.columns.map((column) => this.#yText(column[index]));
-      body.append(tableRow("td", [this.formatX(this.xs[index] ?? 0), ...cells]));
-    }
-    const head = document.createElement("thead");
-    head.append(tableRow("th", [this.options.xName, ...this.options.lines.map((line) => line.name)]));
-    table.replaceChildren(caption, head, body);
+    const { label, xName, lines } = this.options;
+    const head = [xName, ...lines.map((line) => line.name)];
+    const rowAt = (/** @type {number} */ index) => {
+      const values = this.columns.map((column) => this.#yText(column[index]));
+      return [this.formatX(this.xs[index] ?? 0), ...values];
+    };
+    fillTable(table, label, head, this.xs.length, rowAt);
   }
-}
-
-/**
- * @param {HTMLElement} parent
- * @param {CurveOptions} options
- */
-function makeParts(parent, options) {
-  const figure = document.createElement("figure");
-  figure.className = "curve";
-  const plot = document.createElement("div");
-  plot.className = "curve-plot";
-  plot.setAttribute("aria-hidden", "true");
-  const reader = document.createElement("input");
-  reader.type = "range";
-  reader.className = "curve-reader";
-  reader.min = reader.max = reader.value = "0";
-  reader.setAttribute("aria-label", `${options.label}: read a point`);
-  const readout = document.createElement("output");
-  readout.className = "curve-readout";
-  readout.dataset.name = "read point";
-  const details = document.createElement("details");
-  const summary = document.createElement("summary");
-  summary.textContent = "The numbers of this curve";
-  const scroller = document.createElement("div");
-  scroller.className = "table-scroller";
-  scroller.tabIndex = 0;
-  scroller.setAttribute("role", "region");
-  scroller.setAttribute("aria-label", `The numbers of: ${options.label}`);
-  const table = document.createElement("table");
-  scroller.append(table);
-  details.append(summary, scroller);
-  figure.append(plot, reader, readout, details);
-  parent.append(figure);
-  return { figure, plot, reader, readout, details, table };
-}
-
-/**
- * @param {"td" | "th"} kind
- * @param {string[]} texts
- * @returns {HTMLTableRowElement}
- */
-function tableRow(kind, texts) {
-  const row = document.createElement("tr");
-  for (const text of texts) {
-    const cell = document.createElement(kind);
-    if (kind === "th") /** @type {HTMLTableCellElement} */ (cell).scope = "col";
-    cell.textContent = text;
-    row.append(cell);
-  }
-  return row;
 }
