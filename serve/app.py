@@ -116,12 +116,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Service:
         model.checkpoint.CheckpointError: /nowhere: expected a checkpoint in it, found none; write one with ...
     """
     from model.inference import keep_programs
-    from serve import (
-        errors,
-        metrics,
-        middleware,
-        settings,
-    )
+    from serve import errors, metrics, middleware, settings
     from serve.registry import Registry
     from serve.statistics import Statistics
     from serve.watcher import Watcher

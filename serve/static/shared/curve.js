@@ -25,6 +25,7 @@ import { formatNumber } from "./numbers.js";
  * @property {boolean} [logX] whether its scale is logarithmic. Numbers up to 0 are then left out.
  * @property {boolean} [logY] the same.
  * @property {[number, number] | null} [yRange] the ends of its scale; null for those of the numbers.
+ * @property {number} [xSpace] pixels between two numbers of the horizontal axis, at least.
  * @property {(x: number) => string} [formatX]
  * @property {(y: number) => string} [formatY]
  * @property {(index: number) => void} [onRead] is called when another point is read.
@@ -42,7 +43,7 @@ export class Curve {
    * @param {CurveOptions} options
    */
   constructor(parent, options) {
-    this.options = { height: HEIGHT, logX: false, logY: false, yRange: null, ...options };
+    this.options = { height: HEIGHT, logX: false, logY: false, yRange: null, xSpace: 50, ...options };
     this.formatX = options.formatX ?? formatNumber;
     this.formatY = options.formatY ?? formatNumber;
     /** @type {number[]} */
@@ -145,7 +146,7 @@ export class Curve {
           y: { distr: options.logY ? 3 : 1, ...(range && { range: () => range }) },
         },
         axes: [
-          { ...axis, label: options.xName, size: 30, values: texts(this.formatX) },
+          { ...axis, label: options.xName, size: 30, space: options.xSpace, values: texts(this.formatX) },
           { ...axis, label: options.yName, size: 58, values: texts(this.formatY) },
         ],
         series: [
