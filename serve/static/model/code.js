@@ -67,7 +67,7 @@ function quoted(text) {
 
 /** @param {{model: Description, row: Row}} props */
 export function Code({ model, row }) {
-  return html`<section class="panel" aria-labelledby="code-title">
+  return html`<section class="panel code-panel" aria-labelledby="code-title">
     <h2 id="code-title">Ask for it from elsewhere</h2>
     <p class="soft">Both give the prediction of the row above.${model.needs_key && html` Put your key in the place of ${KEY}.`}</p>
     <${Snippet} title="In a terminal" name="curl" text=${curlCommand(model, row, location.origin)} />

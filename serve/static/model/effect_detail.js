@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef } from "../vendor/preact-htm.js";
 import { Curve } from "../shared/curve.js";
-import { formatCount, formatNumber } from "../shared/numbers.js";
+import { formatCount, formatNumber, formatPercent } from "../shared/numbers.js";
 import { dateText } from "./dates.js";
 import { positionOf } from "./row.js";
 import { predictionText, watchedName } from "./watched.js";
@@ -14,17 +14,17 @@ import { predictionText, watchedName } from "./watched.js";
 /**
  * @typedef {object} DetailProps
  * @property {Description} model
- * @property {Row} row
+ * @property {Row} shownRow
  * @property {number} watched
  * @property {{name: string, points: Point[]} | null} curve
  */
 
 /** @param {DetailProps} props */
-export function Detail({ model, row, watched, curve }) {
+export function Detail({ model, shownRow, watched, curve }) {
   const column = model.columns.find((each) => each.name === curve?.name);
   if (!column || !curve) return html`<div class="detail"></div>`;
   const Picture = column.kind === "category" ? CategoryBars : NumberCurve;
-  const now = row[column.name];
+  const now = shownRow[column.name];
   return html`<div class="detail" data-name="detail" data-column=${column.name}>
     <h3>${watchedName(model, watched)}, by ${column.name}</h3>
     <${Picture} key=${`${column.name} ${watched}`} model=${model} column=${column} watched=${watched} points=${curve.points} now=${now} />
@@ -53,6 +53,7 @@ function NumberCurve({ model, column, watched, points, now }) {
       yRange: model.classes.length ? [0, 1] : null,
       formatX: column.kind === "date" ? (seconds) => dateText(column, seconds) : (value) => formatNumber(value, 7),
       formatY: (value) => predictionText(model, value),
+      formatTick: model.classes.length ? (share) => formatPercent(share, 0) : (value) => formatNumber(value, 7),
       ...(column.kind === "date" && { xSpace: 96 }),
     });
     curve.current = made;

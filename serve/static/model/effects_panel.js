@@ -15,7 +15,7 @@ const SHOWN = 12;
 /**
  * @param {object} props
  * @param {Description} props.model
- * @param {Row} props.row
+ * @param {Row} props.shownRow the row in the form.
  * @param {number | null} props.prediction the watched number of the row; null before the first answer.
  * @param {Effect[]} props.effects of the columns that have been tried.
  * @param {boolean} props.isBusy whether more of them are being tried.
@@ -36,7 +36,7 @@ export function Effects(props) {
     <h2 id="effects-title">Which column moves it?</h2>
     <p class="soft">
       Each column in turn takes its usual values, and all others stay as they are. A bar goes from the lowest to the
-      highest prediction that this gives. Choose a column to see more of it.
+      highest prediction that this gives; the dark line is the prediction of this row. Choose a column to see more.
     </p>
     ${model.classes.length > 2 && html`<${Watcher} model=${model} watched=${watched} watch=${watch} />`}
     ${fault && html`<p class="message error" role="alert">${fault}</p>`}

@@ -58,39 +58,58 @@ export function Field(props) {
  */
 function Amount({ column, entry, fault, id, takes }) {
   const { low = 0, high = 0 } = column;
-  const value = column.kind === "date" ? entry.text : Number(entry.text);
-  const position = entry.text.trim() === "" ? NaN : positionOf(column, value);
-  const place = Number.isNaN(position) ? (low + high) / 2 : position;
-  const isOutside = !entry.isMissing && column.is_known && (position < low || position > high);
-  const texts = [low, high].map((end) => (column.kind === "date" ? dateText(column, end) : formatNumber(end, 7)));
+  const position = typedPosition(column, entry.text);
+  const isTimed = column.has_times && column.style === "day";
   return html`<div class="amount">
       <input
         id=${id}
         ...${typedInput(column)}
-        value=${column.has_times && column.style === "day" ? entry.text.replace(" ", "T") : entry.text}
+        value=${isTimed ? entry.text.replace(" ", "T") : entry.text}
         disabled=${entry.isMissing}
         aria-invalid=${fault ? "true" : "false"}
         aria-describedby=${fault ? `${id}-fault` : `${id}-range`}
-        onInput=${(/** @type {Event} */ event) => takes(valueOf(event).replace("T", " "))}
+        onInput=${(/** @type {Event} */ event) => takes(isTimed ? valueOf(event).replace("T", " ") : valueOf(event))}
       />
-      ${high > low &&
-      html`<input
-        type="range"
-        aria-label=${`${column.name}, slider`}
-        aria-valuetext=${entry.text}
-        min=${low}
-        max=${high}
-        step=${column.is_whole || column.kind === "date" ? stepOf(column) : "any"}
-        value=${place}
-        disabled=${entry.isMissing}
-        onInput=${(/** @type {Event} */ event) => takes(String(valueAt(column, Number(valueOf(event)))))}
-      />`}
+      ${high > low && html`<${Slider} column=${column} entry=${entry} position=${position} takes=${takes} />`}
     </div>
     <p class="range-note" id=${`${id}-range`}>
-      ${isOutside
-        ? html`<span class="outside">Outside of training, which had ${texts[0]} to ${texts[1]}.</span>`
-        : html`${texts[0]} to ${texts[1]}${column.is_known ? "" : ", a guess: the model does not say"}`}
+      <${RangeNote} column=${column} isOutside=${!entry.isMissing && (position < low || position > high)} />
     </p>`;
+}
+
+/** @param {{column: Column, entry: Entry, position: number, takes: (text: string) => void}} props */
+function Slider({ column, entry, position, takes }) {
+  const { low = 0, high = 0 } = column;
+  return html`<input
+    type="range"
+    aria-label=${`${column.name}, slider`}
+    aria-valuetext=${entry.text}
+    min=${low}
+    max=${high}
+    step=${column.is_whole || column.kind === "date" ? stepOf(column) : "any"}
+    value=${Number.isNaN(position) ? (low + high) / 2 : position}
+    disabled=${entry.isMissing}
+    onInput=${(/** @type {Event} */ event) => takes(String(valueAt(column, Number(valueOf(event)))))}
+  />`;
+}
+
+/** @param {{column: Column, isOutside: boolean}} props */
+function RangeNote({ column, isOutside }) {
+  const ends = [column.low ?? 0, column.high ?? 0];
+  const [low, high] = ends.map((end) => (column.kind === "date" ? dateText(column, end) : formatNumber(end, 7)));
+  if (!column.is_known) return `${low} to ${high}, a guess: the model does not say`;
+  if (!isOutside) return `${low} to ${high}`;
+  return html`<span class="outside">Training had only ${low} to ${high}, so this is a guess.</span>`;
+}
+
+/**
+ * @param {Column} column
+ * @param {string} text
+ * @returns {number} where it lies on the range; NaN if it is not written plainly.
+ */
+function typedPosition(column, text) {
+  if (text.trim() === "") return NaN;
+  return positionOf(column, column.kind === "date" ? text : Number(text));
 }
 
 /**

@@ -30,7 +30,7 @@ export function Form({ columns, entries, fault, change, reset }) {
   const shown = [...matching.slice(0, limit), ...atFault];
   return html`<section class="panel form-panel" aria-labelledby="form-title">
     <div class="panel-head">
-      <h2 id="form-title">A row</h2>
+      <h2 id="form-title">Try a row</h2>
       <button type="button" class="plain" onClick=${reset}>Usual values</button>
     </div>
     <p class="soft">Change a value: the prediction follows.</p>

@@ -2,9 +2,9 @@
 
 import { html, render } from "../vendor/preact-htm.js";
 import { RequestError, getJson } from "../shared/request.js";
-import { formatCount } from "../shared/numbers.js";
 import { showLearnLink } from "../shared/site_header.js";
 import { asSentence } from "./sentences.js";
+import { summaryOf } from "./watched.js";
 
 /** @typedef {import("./types.js").Summary} Summary */
 
@@ -27,18 +27,11 @@ function Item({ model }) {
   const name = isReady ? html`<a href=${`/models/${encodeURIComponent(model.name)}`}>${model.name}</a>` : model.name;
   return html`<li class="panel" data-name="model" data-model=${model.name} data-state=${model.state}>
     <h2>${name}${model.is_default && html` <span class="badge">default</span>`}</h2>
-    ${isReady && html`<p>${summaryOf(model)}</p>`}
+    ${isReady && html`<p>${summaryOf({ ...model, columns: model.columns ?? 0 })}</p>`}
     ${model.state === "loading" && html`<p class="soft">It is being loaded.</p>`}
     ${model.failure && html`<p class="message error">${isReady ? "Its newest file cannot be used, so an older version answers. " : ""}${asSentence(model.failure)}</p>`}
     ${model.version && html`<p class="soft small">version <code>${model.version}</code></p>`}
   </li>`;
-}
-
-/** @param {Summary} model @returns {string} */
-function summaryOf({ target, classes = [], columns = 0 }) {
-  const names = classes.map(String);
-  const kind = names.length > 4 ? `one of ${formatCount(names.length)} classes` : names.length ? names.join(" or ") : "a number";
-  return `Predicts ${target} (${kind}) from ${formatCount(columns)} ${columns === 1 ? "column" : "columns"}.`;
 }
 
 async function show() {

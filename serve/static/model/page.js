@@ -1,6 +1,6 @@
 /** The page of a served model: a form, the prediction live, what moves it, and where the model comes from. */
 
-import { html, render, useEffect, useMemo, useState } from "../vendor/preact-htm.js";
+import { html, render, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { RequestError, getJson } from "../shared/request.js";
 import { showLearnLink } from "../shared/site_header.js";
 import { Code } from "./code.js";
@@ -10,10 +10,12 @@ import { Prediction } from "./prediction.js";
 import { Origin, Quality } from "./quality.js";
 import { keptEntries, rowOf, usualEntries } from "./row.js";
 import { asSentence } from "./sentences.js";
+import { SummaryBar } from "./summary_bar.js";
 import { useEffects } from "./use_effects.js";
 import { usePrediction } from "./use_prediction.js";
-import { predictionText, watchedNumber } from "./watched.js";
+import { summaryOf, watchedNumber } from "./watched.js";
 
+/** @typedef {import("./types.js").Answer} Answer */
 /** @typedef {import("./types.js").Description} Description */
 /** @typedef {import("./row.js").Entry} Entry */
 
@@ -24,84 +26,86 @@ const LOADING_PAUSE = 1000;
 function Page({ first }) {
   const [model, setModel] = useState(first);
   const [entries, setEntries] = useState(() => usualEntries(first.columns));
-  const [watched, setWatched] = useState(first.task === "multiclass" ? -1 : first.classes.length - 1);
   const [chosen, setChosen] = useState("");
-  const [told, setTold] = useState("");
+  const panel = useRef(/** @type {HTMLElement | null} */ (null));
   const row = useMemo(() => rowOf(entries, model.columns), [entries, model]);
   const { answer, answeredRow, fault } = usePrediction(model, row);
   const isStale = answeredRow !== row;
-  const watchedClass = watched < 0 && answer ? model.classes.indexOf(answer.label ?? null) : watched;
-  const found = useEffects(model, isStale || fault ? null : row, watchedClass, chosen);
-
-  useEffect(() => {
-    if (watched < 0 && watchedClass >= 0) setWatched(watchedClass);
-  }, [watchedClass]);
-  useEffect(() => {
-    if (!answer || answer.version === model.version) return;
-    describe(model.name).then((next) => {
-      setModel(next);
-      setEntries((entered) => keptEntries(entered, next.columns));
-      setTold(`Version ${next.version} has just replaced ${model.version}, and the page shows it now.`);
-    }, () => setTold("Another version of this model has just come. Load the page again to see it."));
-  }, [answer]);
-
-  const prediction = answer ? watchedNumber(model, answer, watchedClass) : null;
+  const [watched, setWatched] = useWatched(model, answer);
+  const found = useEffects(model, isStale || fault ? null : row, watched, chosen);
+  const told = useNewVersion(model, answer, (next) => {
+    setModel(next);
+    setEntries((entered) => keptEntries(entered, next.columns));
+  });
+  const prediction = answer ? watchedNumber(model, answer, watched) : null;
   const isSettled = fault !== null || (!isStale && found.row === row);
   return html`<div class="model-page" data-settled=${isSettled ? "true" : "false"}>
-    <div class="model-head">
-      <h1>${model.name}</h1>
-      <p class="soft">${summaryOf(model)}</p>
-      ${told && html`<p class="message" role="status">${told}</p>`}
-    </div>
-    ${answer && html`<p class="sticky-summary" aria-hidden="true">${model.target}: <strong>${headlineOf(model, answer)}</strong></p>`}
-    <${Form}
-      columns=${model.columns}
-      entries=${entries}
-      fault=${fault?.column ? fault : null}
-      change=${(/** @type {string} */ name, /** @type {Entry} */ entry) => setEntries((all) => ({ ...all, [name]: entry }))}
-      reset=${() => setEntries(usualEntries(model.columns))}
-    />
-    <div class="results">
-      <${Prediction} model=${model} answer=${answer} isStale=${isStale} fault=${fault?.whole ?? ""} />
-      <${Effects}
-        model=${model}
-        row=${row}
-        prediction=${prediction}
-        effects=${found.effects}
-        isBusy=${found.isBusy}
-        fault=${found.fault}
-        watched=${Math.max(0, watchedClass)}
-        watch=${setWatched}
-        chosen=${chosen}
-        choose=${setChosen}
-        curve=${found.curve}
-        tryAll=${found.tryAll}
+      <div class="model-head">
+        <h1>${model.name}</h1>
+        <p class="soft">${summaryOf({ ...model, columns: model.columns.length })}</p>
+        ${told && html`<p class="message" role="status">${told}</p>`}
+      </div>
+      <${Form}
+        columns=${model.columns}
+        entries=${entries}
+        fault=${fault}
+        change=${(/** @type {string} */ name, /** @type {Entry} */ entry) => setEntries((all) => ({ ...all, [name]: entry }))}
+        reset=${() => setEntries(usualEntries(model.columns))}
       />
+      <div class="results">
+        <div ref=${panel}><${Prediction} model=${model} answer=${answer} isStale=${isStale} fault=${fault?.whole ?? ""} /></div>
+        <${Effects}
+          ...${{ ...found, model, prediction, watched, chosen }}
+          shownRow=${row}
+          watch=${setWatched}
+          choose=${setChosen}
+        />
+      </div>
+      <${Origin} model=${model} />
+      <${Quality} model=${model} />
+      <${Code} model=${model} row=${row} />
     </div>
-    <${Quality} model=${model} />
-    <${Origin} model=${model} />
-    <${Code} model=${model} row=${row} />
-  </div>`;
+    <${SummaryBar} model=${model} answer=${answer} fault=${fault?.whole ?? ""} panel=${panel} />`;
 }
 
 /**
+ * Which class is watched: of two the second, of several the first label, until the reader chooses another.
+ *
  * @param {Description} model
- * @param {import("./types.js").Answer} answer
- * @returns {string} the prediction in a few words.
+ * @param {Answer | null} answer
+ * @returns {[number, (watched: number) => void]} its index, below 0 while it is not known; 0 in a regression.
  */
-function headlineOf(model, answer) {
-  if (!model.classes.length) return predictionText(model, Number(answer.prediction));
-  const index = model.classes.indexOf(answer.label ?? null);
-  return `${model.class_names[index]}, ${predictionText(model, watchedNumber(model, answer, index))}`;
+function useWatched(model, answer) {
+  const [watched, setWatched] = useState(model.task === "multiclass" ? -1 : Math.max(0, model.classes.length - 1));
+  const isOpen = watched < 0 || watched >= Math.max(1, model.classes.length);
+  const label = isOpen && answer ? model.classes.indexOf(answer.label ?? null) : watched;
+  useEffect(() => {
+    if (label !== watched) setWatched(label);
+  }, [label, watched]);
+  return [label, setWatched];
 }
 
 /**
+ * Notice by the version of an answer that another checkpoint is served, and take its description.
+ *
  * @param {Description} model
- * @returns {string} what it predicts from what.
+ * @param {Answer | null} answer
+ * @param {(next: Description) => void} take
+ * @returns {string} what the reader is told; empty if nothing has changed.
  */
-function summaryOf({ target, classes, class_names: names, columns }) {
-  const kind = classes.length > 4 ? `one of ${classes.length} classes` : classes.length ? names.join(" or ") : "a number";
-  return `Predicts ${target} (${kind}) from ${columns.length} ${columns.length === 1 ? "column" : "columns"}.`;
+function useNewVersion(model, answer, take) {
+  const [told, setTold] = useState("");
+  useEffect(() => {
+    if (!answer || answer.version === model.version) return;
+    describe(model.name).then(
+      (next) => {
+        take(next);
+        setTold(`Version ${next.version} has just replaced ${model.version}, and the page shows it now.`);
+      },
+      () => setTold("Another version of this model has just come. Load the page again to see it."),
+    );
+  }, [answer]);
+  return told;
 }
 
 /**

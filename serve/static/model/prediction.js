@@ -1,7 +1,7 @@
 /** The prediction: probabilities as bars, or a number with its interval. */
 
 import { html, useState } from "../vendor/preact-htm.js";
-import { formatCount, formatNumber, formatPercent } from "../shared/numbers.js";
+import { formatCount, formatPercent } from "../shared/numbers.js";
 import { predictionText, probabilities } from "./watched.js";
 
 /** @typedef {import("./types.js").Answer} Answer */
@@ -102,9 +102,8 @@ function Interval({ model, answer }) {
 function Spread({ model, spread }) {
   const count = model.training.networks.reduce((sum, networks) => sum + networks.count, 0);
   const text = model.classes.length ? formatPercent(spread, 1) : predictionText(model, spread);
-  const of = model.classes.length ? "their probabilities of this label" : "their predictions";
   return html`<p class="soft small">
-    Spread <span class="number" data-name="spread" data-value=${spread} title=${formatNumber(spread, 9)}>${text}</span>:
-    so much do ${of} differ among ${count} networks (standard deviation). The less, the more they agree.
+    Spread <span class="number" data-name="spread" data-value=${spread}>${text}</span>: the standard deviation among the
+    ${" "}${count} networks. The smaller it is, the more they agree.
   </p>`;
 }

@@ -44,7 +44,7 @@ function Metrics({ model }) {
   return html`<p>
       ${measured} The baseline is a guess that knows only how often each ${model.classes.length ? "class" : "value"} occurs.
     </p>
-    <div class="table-scroller" tabindex="0" role="region" aria-label="Metrics">
+    <div class="metrics" tabindex="0" role="region" aria-label="Metrics">
       <table>
         <thead>
           <tr>
@@ -67,8 +67,9 @@ function MetricRow({ model, metric }) {
   const decimals = model.classes.length || metric.name === "R²" ? METRIC_DECIMALS : decimalsOf(model);
   const text = (/** @type {number} */ value) => formatFixed(value, decimals);
   const { name, value, interval, baseline } = metric;
-  return html`<tr>
-    <th scope="row">${name}<br /><small>${MEANINGS.get(name) ?? ""}</small></th>
+  const meaning = MEANINGS.get(name.replace("macro ", ""));
+  return html`<tr class=${meaning ? "with-meaning" : ""}>
+    <th scope="row">${name}</th>
     <td class="number" data-name=${`metric ${name}`} data-value=${value}>${text(value)}</td>
     <td class="number">
       ${interval &&
@@ -76,7 +77,8 @@ function MetricRow({ model, metric }) {
         <span data-name=${`high of ${name}`} data-value=${interval[1]}>${text(interval[1])}</span>`}
     </td>
     <td class="number">${baseline !== null && html`<span data-name=${`baseline of ${name}`} data-value=${baseline}>${text(baseline)}</span>`}</td>
-  </tr>`;
+    </tr>
+    ${meaning && html`<tr><td colspan="4" class="meaning">${meaning}${name.startsWith("macro ") ? " The mean over all classes." : ""}</td></tr>`}`;
 }
 
 /**

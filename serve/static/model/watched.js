@@ -1,9 +1,11 @@
 /** The one number of a prediction that is watched: the probability of a class, or the number that is predicted. */
 
-import { formatFixed, formatNumber, formatPercent } from "../shared/numbers.js";
+import { formatCount, formatFixed, formatNumber, formatPercent } from "../shared/numbers.js";
 
 /** @typedef {import("./types.js").Answer} Answer */
 /** @typedef {import("./types.js").Description} Description */
+
+const MAX_LISTED = 4;
 
 /**
  * The probability of each class, in the order of the classes.
@@ -42,6 +44,19 @@ export function predictionText(model, value) {
   if (model.classes.length) return formatPercent(value, 1);
   const decimals = decimalsOf(model);
   return Math.abs(value) < 1e15 ? formatFixed(value, decimals) : formatNumber(value);
+}
+
+/**
+ * What a model predicts from what, in a sentence.
+ *
+ * @param {{target?: string, classes?: import("./types.js").JsonValue[], columns: number}} model
+ * @returns {string} such as "Predicts species (Adelie, Chinstrap or Gentoo) from 6 columns."
+ */
+export function summaryOf({ target, classes = [], columns }) {
+  const names = classes.map(String);
+  const listed = names.length > 1 ? `${names.slice(0, -1).join(", ")} or ${names.at(-1)}` : "a number";
+  const kind = names.length > MAX_LISTED ? `one of ${formatCount(names.length)} classes` : listed;
+  return `Predicts ${target} (${kind}) from ${formatCount(columns)} ${columns === 1 ? "column" : "columns"}.`;
 }
 
 /**
