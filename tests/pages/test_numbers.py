@@ -8,18 +8,19 @@ from typing import Any
 import pytest
 
 from tests.pages.conftest import OpenPage, StartService
+from tests.pages.rounding import python_text
 
 MODULE = "/static/shared/numbers.js"
 
 
 @pytest.fixture(scope="module")
-def address(start_service: StartService, checkpoints: Path) -> str:
+def gate_address(start_service: StartService, checkpoints: Path) -> str:
     return start_service(checkpoints)
 
 
 @pytest.fixture
-def page(open_page: OpenPage, address: str) -> Any:
-    return open_page(address, "/models").page
+def page(open_page: OpenPage, gate_address: str) -> Any:
+    return open_page(gate_address, "/models").page
 
 
 def in_browser(page: Any, function: str, values: list[Any], *rest: int) -> list[str]:
@@ -44,14 +45,6 @@ def numbers() -> list[float]:
         *decimals,
         *sizes,
     ]
-
-
-def python_text(text: str) -> str:
-    """The text of Python's `format` with a true minus sign, a short exponent and no sign before zero."""
-    mantissa, _, exponent = text.partition("e")
-    if not any(digit in mantissa for digit in "123456789"):
-        mantissa = mantissa.removeprefix("-")
-    return (mantissa + (f"e{int(exponent)}" if exponent else "")).replace("-", "−")
 
 
 @pytest.mark.parametrize("digits", [1, 3, 6, 7, 17])

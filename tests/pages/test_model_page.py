@@ -1,0 +1,271 @@
+"""The page of a served model in a browser: its numbers are those of the checkpoint, for each way to change the row."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model import load, save
+from tests.pages.conftest import OpenPage, StartService, open_model
+from tests.pages.models import METRICS, NUMBER_METRICS, TASKS, answers_of, with_other_bias
+from tests.pages.reading import (
+    change,
+    differences,
+    expected_numbers,
+    field,
+    number_text,
+    sent_row,
+    settle,
+    shown_numbers,
+    watched_number,
+)
+from tests.pages.rounding import python_text
+from tests.serve.serving import get, wait_until
+
+USUAL = {
+    **{"size (cm)": 10, "count": 7, "price": 20000, "colour": "red", "shade": "shade 0", "sold": "false"},
+    **{"day": "2021-12-06", "hour": "11:45", "constant": 5},
+}
+# Rows of a batch and a single row differ in the last bits of float32.
+ROUNDING = 1e-6
+# What is changed, and how the page sends it.
+CHANGES: dict[str, tuple[str | None, Any]] = {
+    "size (cm)": ("12.75", 12.75),
+    "price": ("$31,250", "$31,250"),
+    "colour": ("Zürich's", "Zürich's"),
+    "shade": ("shade 17", "shade 17"),
+    "sold": ("true", "true"),
+    "day": ("2021-07-04", "2021-07-04"),
+    "hour": (None, None),
+}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_prediction_is_that_of_the_checkpoint(
+    open_page: OpenPage, address: str, directory: Path, task: str
+) -> None:
+    page = open_model(open_page, address, task).page
+    checkpoint = load(directory / f"{task}.safetensors")
+    row = dict(USUAL)
+    assert sent_row(page) == row
+    assert differences(shown_numbers(page), expected_numbers(checkpoint, row)) == []
+    columns = list(CHANGES)
+    for changed in [[name] for name in columns] if task == "binary" else [columns[:4], columns[4:]]:
+        before = shown_numbers(page)
+        for column in changed:
+            text, row[column] = CHANGES[column]
+            change(page, column, text)
+        settle(page)
+        assert sent_row(page) == row
+        expected = expected_numbers(checkpoint, row)
+        assert differences(shown_numbers(page), expected) == []
+        assert differences(before, expected) != []  # the numbers before would not do
+
+
+@pytest.mark.parametrize(("task", "watched"), [("binary", "yes"), ("multiclass", ""), ("regression", "")])
+def test_what_moves_it_is_recomputed_from_the_checkpoint(
+    open_page: OpenPage, address: str, directory: Path, task: str, watched: str
+) -> None:
+    page = open_model(open_page, address, task).page
+    checkpoint = load(directory / f"{task}.safetensors")
+    watched = watched or str(answers_of(checkpoint, [USUAL])[0].get("label"))
+    port = int(address.rsplit(":", 1)[1])
+    columns: Any = get(port, f"/models/{task}/description")[1]["columns"]
+    spans = {}
+    for column in columns:
+        values = column["values"] if column["kind"] != "category" else column["values"][:30]
+        rows = [USUAL, *({**USUAL, column["name"]: value} for value in values)]
+        numbers = [watched_number(checkpoint, answer, watched) for answer in answers_of(checkpoint, rows)]
+        spans[column["name"]] = (min(numbers), max(numbers))
+    ranked = sorted(spans, key=lambda name: spans[name][0] - spans[name][1])
+    shown = page.eval_on_selector_all(
+        "[data-name^='effect ']",
+        "all => all.map(e => [e.dataset.name.slice(7), [+e.dataset.low, +e.dataset.high], e.textContent])",
+    )
+    assert [name for name, *_ in shown] == ranked
+    for name, ends, text in shown:
+        assert ends == pytest.approx(spans[name], rel=ROUNDING)
+        assert text == " to ".join(number_text(checkpoint, end) for end in ends)
+    assert spans["constant"][0] == spans["constant"][1]
+    assert page.locator("[data-name='detail']").get_attribute("data-column") == ranked[0]
+
+
+def test_a_curve_and_bars_show_the_predictions_along_a_column(
+    open_page: OpenPage, address: str, directory: Path
+) -> None:
+    page = open_model(open_page, address, "regression").page
+    checkpoint = load(directory / "regression.safetensors")
+
+    def predicted(column: str, value: Any) -> float:
+        return float(answers_of(checkpoint, [{**USUAL, column: value}])[0]["prediction"])
+
+    page.get_by_role("button", name="size (cm)").click()
+    page.wait_for_selector("[data-name='detail'][data-column='size (cm)']")
+    reader = page.get_by_label("y by size (cm): read a point")
+    read = page.locator("[data-name='read point']")
+    values = []
+    for key in ("Home", *["ArrowRight"] * 3, "End"):
+        reader.press(key)
+        values.append(float(read.get_attribute("data-x")))
+        number = float(read.get_attribute("data-value"))
+        assert number == pytest.approx(predicted("size (cm)", values[-1]), rel=ROUNDING)
+        text = number_text(checkpoint, number)
+        assert read.text_content() == f"size (cm) = {python_text(f'{values[-1]:g}')}: y = {text}"
+    assert values == [4.0, 5.0, 6.0, 7.0, 15.0]  # whole, as in training
+    page.get_by_text("The numbers of this curve").click()
+    assert page.locator(".curve td").nth(1).text_content() == number_text(checkpoint, predicted("size (cm)", 4.0))
+
+    page.get_by_role("button", name="colour").click()
+    page.wait_for_selector("[data-name='detail'][data-column='colour']")
+    shown = shown_numbers(page)
+    for value in ("blue", "red", "Zürich's"):
+        number = float(shown[f"at {value}"][0])
+        assert number == pytest.approx(predicted("colour", value), rel=ROUNDING)
+        assert shown[f"at {value}"][1] == number_text(checkpoint, number)
+
+
+def test_the_watched_class_can_be_chosen(open_page: OpenPage, address: str, directory: Path) -> None:
+    page = open_model(open_page, address, "multiclass").page
+    page.get_by_label("Watch the probability of").select_option(label="kind 3")
+    page.wait_for_selector("h3:has-text('probability of kind 3')")
+    settle(page)
+    checkpoint = load(directory / "multiclass.safetensors")
+    now = watched_number(checkpoint, answers_of(checkpoint, [USUAL])[0], "kind 3")
+    low, high = page.locator("[data-name='effect constant']").evaluate("e => [+e.dataset.low, +e.dataset.high]")
+    assert (low, high) == pytest.approx((now, now), rel=ROUNDING)
+
+
+def test_the_slider_and_the_field_say_the_same(open_page: OpenPage, address: str) -> None:
+    page = open_model(open_page, address, "binary").page
+    for column, key, value in (("size (cm)", "End", 15), ("count", "Home", 1), ("count", "ArrowRight", 2)):
+        page.get_by_label(f"{column}, slider").press(key)
+        assert field(page, column).input_value() == str(value)
+    page.get_by_label("day, slider").press("Home")
+    assert field(page, "day").input_value() == "2020-09-13"
+    field(page, "count").fill("4")
+    assert page.get_by_label("count, slider").input_value() == "4"
+    page.get_by_role("button", name="Usual values").click()
+    settle(page)
+    assert sent_row(page) == USUAL
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_metrics_version_and_training_are_those_of_the_checkpoint(
+    open_page: OpenPage, address: str, directory: Path, task: str
+) -> None:
+    page = open_model(open_page, address, task).page
+    decimals = {name: 3 if task == "binary" or name == "R²" else 2 for name in METRICS | NUMBER_METRICS}
+    expected = {}
+    for name, value in (METRICS if task == "binary" else NUMBER_METRICS).items():
+        numbers = {f"metric {name}": value, f"low of {name}": value - 0.03125, f"high of {name}": value + 0.03125}
+        numbers[f"baseline of {name}"] = 0.15625
+        expected |= {key: (number, python_text(f"{number:.{decimals[name]}f}")) for key, number in numbers.items()}
+    assert differences(shown_numbers(page), expected | {"loss": (0.5, "0.5")}) == []
+    assert page.locator("[data-name='version']").text_content() == load(directory / f"{task}.safetensors").version
+    assert page.get_by_text("a.csv, 480 rows").is_visible()
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_the_command_and_the_script_give_the_same_answer(
+    open_page: OpenPage, address: str, directory: Path, task: str
+) -> None:
+    page = open_model(open_page, address, task).page
+    for column, (text, _) in CHANGES.items():
+        change(page, column, text)
+    settle(page)
+    answer = answers_of(load(directory / f"{task}.safetensors"), [sent_row(page)])[0]
+    for name, command in (("curl", ["bash", "-c"]), ("python", [sys.executable, "-c"])):
+        text = page.locator(f'[data-name="{name}"]').text_content()
+        run = subprocess.run([*command, text], capture_output=True, text=True, timeout=60, check=True)
+        told = json.loads(run.stdout) if name == "curl" else eval(run.stdout)
+        assert told | answer == told
+
+
+def test_a_wrong_value_is_said_at_its_field_and_mended(open_page: OpenPage, address: str) -> None:
+    visit = open_model(open_page, address, "binary")
+    page = visit.page
+    visit.allowed.add(400)
+    field(page, "count").fill("many")
+    page.wait_for_selector("[data-name='fault']")
+    settle(page)
+    sentence = "A number was expected, and 'many' was found."
+    assert page.locator("[data-name='fault']").text_content() == f"count: {sentence}"
+    assert field(page, "count").get_attribute("aria-invalid") == "true"
+    described_by = field(page, "count").get_attribute("aria-describedby")
+    assert page.locator(f"#{described_by}").text_content() == sentence
+    field(page, "count").fill("3")
+    page.wait_for_selector("[data-name='fault']", state="detached")
+    assert field(page, "count").get_attribute("aria-invalid") == "false"
+    field(page, "count").fill("1e39")
+    page.wait_for_selector("[data-name='fault']")
+    assert "a finite number within ±3.4e38" in page.locator("[data-name='fault']").text_content().replace("A f", "a f")
+
+
+def test_values_unlike_training_are_noted(open_page: OpenPage, address: str, directory: Path) -> None:
+    page = open_model(open_page, address, "regression").page
+    change(page, "price", None)
+    field(page, "colour").select_option(label="another text …")
+    page.get_by_label("colour, another text").fill("violet")
+    settle(page)
+    notes = page.locator("[data-name='note']").all_text_contents()
+    assert notes == [
+        "price: the value is missing, and no value was missing in training.",
+        "colour: 'violet' was not seen in training.",
+    ]
+    checkpoint = load(directory / "regression.safetensors")
+    assert differences(shown_numbers(page), expected_numbers(checkpoint, sent_row(page))) == []
+    field(page, "count").fill("12")
+    assert page.get_by_text("Training had only 1 to 11, so this is a guess.").is_visible()
+
+
+def test_a_new_version_replaces_the_one_on_the_page(
+    open_page: OpenPage, start_service: StartService, directory: Path, tmp_path: Path
+) -> None:
+    old = load(directory / "binary.safetensors")
+    path = tmp_path / "binary.safetensors"
+    save(path, old)
+    address = start_service(tmp_path, POLL="0.1")
+    page = open_model(open_page, address, "binary").page
+    field(page, "count").fill("3")
+    settle(page)
+    new = save(path, with_other_bias(old))
+    port = int(address.rsplit(":", 1)[1])
+    wait_until(lambda: new.version in json.dumps(get(port, "/models.json")[1]))
+    field(page, "count").fill("4")
+    page.wait_for_selector(f"[data-name='version']:has-text('{new.version}')")
+    settle(page)
+    assert page.get_by_text(f"Version {new.version} has just replaced {old.version}").is_visible()
+    assert sent_row(page) == USUAL | {"count": 4}
+    assert differences(shown_numbers(page), expected_numbers(new, USUAL | {"count": 4})) == []
+
+
+# What is changed on the way from the service to the page, and which numbers then differ.
+PLANTED = {
+    "predict": (lambda text: text.replace('"prediction":', '"prediction":1'), "prediction"),
+    "interval": (lambda text: text.replace('"interval":[', '"interval":[1'), "interval low"),
+    "spread": (lambda text: text.replace('"spread":', '"spread":1'), "spread"),
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_an_error_between_the_service_and_the_page_is_found(
+    open_page: OpenPage, address: str, directory: Path, planted: str
+) -> None:
+    spoil, name = PLANTED[planted]
+    visit = open_model(open_page, address, "regression")
+    page = visit.page
+
+    def answer(route: Any) -> None:
+        reply = route.fetch()
+        route.fulfill(response=reply, body=spoil(reply.text()))
+
+    page.route("**/predict", answer)
+    field(page, "count").fill("3")
+    settle(page)
+    found = differences(
+        shown_numbers(page), expected_numbers(load(directory / "regression.safetensors"), USUAL | {"count": 3})
+    )
+    assert [each.split(":")[0] for each in found] == [name]
