@@ -88,7 +88,8 @@ def test_what_moves_it_is_recomputed_from_the_checkpoint(
     assert [name for name, *_ in shown] == ranked
     for name, ends, text in shown:
         assert ends == pytest.approx(spans[name], rel=ROUNDING)
-        assert text == " to ".join(number_text(checkpoint, end) for end in ends)
+        low, high = (number_text(checkpoint, end) for end in ends)
+        assert text == (f"always {low}" if low == high else f"{low} to {high}")
     assert spans["constant"][0] == spans["constant"][1]
     assert page.locator("[data-name='detail']").get_attribute("data-column") == ranked[0]
 

@@ -85,12 +85,13 @@ function Rank({ model, effect, effects, prediction, curve, choose }) {
     ? [0, 1]
     : [Math.min(...effects.map((each) => each.low)), Math.max(...effects.map((each) => each.high))];
   const place = (/** @type {number} */ number) => (end > start ? (100 * (number - start)) / (end - start) : 50);
-  const texts = `${predictionText(model, low)} to ${predictionText(model, high)}`;
+  const [lowText, highText] = [predictionText(model, low), predictionText(model, high)];
+  const text = lowText === highText ? `always ${lowText}` : `${lowText} to ${highText}`;
   const size = { left: `${place(low)}%`, width: `${place(high) - place(low)}%` };
   return html`<li>
-    <button type="button" class="rank" aria-pressed=${isChosen ? "true" : "false"} onClick=${() => choose(column.name)}>
+    <button type="button" class="rank printed" aria-pressed=${isChosen ? "true" : "false"} onClick=${() => choose(column.name)}>
       <span class="rank-name">${column.name}</span>
-      <span class="rank-text number" data-name=${`effect ${column.name}`} data-value=${high - low} data-low=${low} data-high=${high}>${texts}</span>
+      <span class="rank-text number" data-name=${`effect ${column.name}`} data-value=${high - low} data-low=${low} data-high=${high}>${text}</span>
       <span class="rank-track" aria-hidden="true">
         <span class="rank-bar" style=${size}></span>
         ${prediction !== null && html`<span class="rank-now" style=${{ left: `${place(prediction)}%` }}></span>`}
