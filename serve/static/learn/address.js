@@ -115,7 +115,7 @@ export function writeAddress(setting) {
     ["epochs", String],
     ["stop", (on) => (on ? "1" : "0")],
     ["panel", String],
-    ["select", encodeURIComponent],
+    ["select", String],
     ["epsilon", String],
     ["row", String],
     ["step", String],
@@ -129,7 +129,7 @@ export function writeAddress(setting) {
     const value = setting[key];
     if (value !== null && JSON.stringify(value) !== JSON.stringify(DEFAULT_SETTING[key])) pairs.push([key, write(value)]);
   }
-  return `#${pairs.map(([key, text]) => `${key}=${text}`).join("&")}`.replaceAll("%5B", "[").replaceAll("%5D", "]").replaceAll("%2C", ",");
+  return `#${pairs.map(([key, text]) => `${key}=${text}`).join("&")}`;
 }
 
 /** @param {string} pair @returns {[string, string]} */

@@ -1,0 +1,62 @@
+/** The bar with which one trains, and how far it has come. */
+
+import { html } from "../vendor/preact-htm.js";
+import { formatCount } from "../shared/numbers.js";
+import { Choice, Value } from "./elements.js";
+
+/** @typedef {import("./state.js").State} State */
+
+/** @type {[string, string][]} */
+const SPEEDS = [
+  ["auto", "as fast as it can"],
+  ["1", "1 epoch a frame"],
+  ["10", "10 a frame"],
+  ["100", "100 a frame"],
+  ["1000", "1,000 a frame"],
+];
+
+/** @param {{state: State, act: any}} props */
+export function PlayBar({ state, act }) {
+  const { setting, running, forward, table, diverged } = state;
+  const rows = table?.y.length ?? 0;
+  const ready = Boolean(state.params) && rows > 0 && !diverged;
+  const epoch = setting.before + state.epoch;
+  const loss = state.losses.at(-1)?.loss ?? forward?.loss ?? null;
+  return html`<section class="play" aria-label="Train">
+    <div class="buttons">
+      <button type="button" class="primary run" disabled=${!ready} onClick=${running ? act.pause : act.run}>
+        <span class=${running ? "icon pause" : "icon go"} aria-hidden="true"></span>${running ? "Pause" : "Run"}
+      </button>
+      <button type="button" disabled=${!ready} onClick=${act.step} title="Train one epoch">Step</button>
+      <button type="button" onClick=${act.reset} title="Back to the start">Reset</button>
+    </div>
+    <dl class="progress">
+      <div><dt>Epoch</dt><dd><span data-name="epoch" data-value=${String(epoch)}>${formatCount(epoch)}</span></dd></div>
+      <div><dt>Loss</dt><dd>${rows ? html`<${Value} name="loss" value=${diverged ? null : loss} digits=${4} />` : "–"}</dd></div>
+      ${table?.classes && forward && rows
+        ? html`<div><dt>Right</dt><dd><span data-name="right" data-value=${String(forward.right)}>${formatCount(forward.right ?? 0)}</span> of ${formatCount(rows)}${forward.solved ? html` <span class="solved-mark">✓</span>` : null}</dd></div>`
+        : null}
+    </dl>
+    <${Choice} id="speed" label="Speed" value=${state.speed} options=${SPEEDS} change=${act.speed} />
+  </section>`;
+}
+
+/** @param {{state: State, act: any}} props what happened, in one sentence */
+export function Message({ state, act }) {
+  return html`<div class="messages" role="status">${messageOf(state, act)}</div>`;
+}
+
+/** @param {State} state @param {any} act */
+function messageOf(state, act) {
+  if (state.problem) {
+    return html`<p class="message problem">${state.problem} <button type="button" class="small" onClick=${act.retry}>Try again</button></p>`;
+  }
+  if (state.diverged) {
+    return html`<p class="message problem"><strong>It has diverged: the numbers grew too large, and became NaN, “not a number”.</strong> The learning rate is too large for this network. Take a smaller one, and reset. <button type="button" class="small" onClick=${act.calm}>Divide the learning rate by 10, and reset</button></p>`;
+  }
+  if (state.stopped) {
+    return html`<p class="message good"><strong>Solved: every row is right.</strong> The run has stopped. Press Run to make it surer still. <button type="button" class="small" onClick=${act.goOn}>Run on without stopping</button></p>`;
+  }
+  if (state.table && !state.table.y.length) return html`<p class="message">There is no point yet. Draw some in the picture on the right.</p>`;
+  return null;
+}
