@@ -113,7 +113,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Service:
         model.checkpoint.CheckpointError: /nowhere: expected a checkpoint in it, found none; write one with ...
     """
     from model.inference import keep_programs
-    from serve import errors, health, metrics, middleware, open_inference, openapi, predict, settings
+    from serve import errors, health, metrics, middleware, open_inference, openapi, pages, predict, settings
     from serve.registry import Registry
     from serve.statistics import Statistics
     from serve.watcher import Watcher
@@ -128,15 +128,19 @@ def create_app(config: Mapping[str, Any] | None = None) -> Service:
     watcher.start()
     app = Service(__name__, static_folder=None)
     app.config.from_mapping(config or {})
-    # No path is redirected: a redirect would go to whatever the client calls the host.
+    # Flask redirects nothing: its redirect would go to whatever the client calls the host.
     app.url_map.merge_slashes = app.url_map.redirect_defaults = False
     for part in (predict, open_inference, health, metrics, openapi):
         app.register_blueprint(part.blueprint)
+    if registry.settings.has_pages:
+        app.register_blueprint(pages.blueprint)
     errors.register(app)
     statistics = Statistics()
     answers = {
         "predict.predict": partial(predict.answer_rows, registry, statistics),
         "open_inference.infer": partial(open_inference.answer_tensors, registry, statistics),
+        "pages.start": partial(pages.answer_start, registry.settings),
+        "pages.page": partial(pages.answer_page, registry.settings),
     }
     app.extensions |= {
         "nudge": registry,

@@ -33,6 +33,8 @@ class Settings:
         trusted_proxies: the networks of proxies whose X-Forwarded-For is believed in the access log.
         has_access_log: whether each request is logged.
         is_strict: whether values of a kind that training never saw are refused.
+        has_pages: whether there are pages for a browser.
+        has_learning: whether there is a page for learners.
         poll_seconds: the time between two scans of the directory.
         allowed_versions: the beginnings of the digests of versions that may be served; empty if all may.
         shared_directory: a directory that the workers of one service share; None if there is none.
@@ -48,6 +50,8 @@ class Settings:
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     has_access_log: bool = False
     is_strict: bool = False
+    has_pages: bool = True
+    has_learning: bool = False
     poll_seconds: float = 0.5
     allowed_versions: tuple[str, ...] = ()
     shared_directory: Path | None = None
@@ -154,6 +158,8 @@ _FIELDS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "NUDGE_TRUSTED_PROXIES": ("trusted_proxies", _networks),
     "NUDGE_ACCESS_LOG": ("has_access_log", _flag),
     "NUDGE_STRICT": ("is_strict", _flag),
+    "NUDGE_PAGES": ("has_pages", _flag),
+    "NUDGE_LEARN": ("has_learning", _flag),
     "NUDGE_POLL": ("poll_seconds", _seconds),
     "NUDGE_ALLOWED_VERSIONS": ("allowed_versions", _versions),
     # The configuration of gunicorn sets these two for its workers.
