@@ -276,3 +276,15 @@ export function traceKey(state) {
 export function isPlane(state) {
   return (state.table?.columns.length ?? 2) <= 2;
 }
+
+/** @param {State} state @param {number[]} point of the two drawn columns @returns {number} the row that is nearest */
+export function nearestRow(state, point) {
+  const { low, high } = { low: state.table?.lows ?? [], high: state.table?.highs ?? [] };
+  const distances = (state.table?.x ?? []).map((row) =>
+    state.setting.drawn.reduce((sum, column, axis) => {
+      const span = (high[column] ?? 1) - (low[column] ?? 0) || 1;
+      return sum + (((row[column] ?? 0) - (point[axis] ?? 0)) / span) ** 2;
+    }, 0),
+  );
+  return Math.max(0, distances.indexOf(Math.min(...distances)));
+}

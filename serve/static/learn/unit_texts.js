@@ -27,7 +27,7 @@ function rowTexts(state) {
   const texts = new Map();
   table?.x[row]?.forEach((value, column) => texts.set(`0.${column}`, { name: `x[${row},${column}]`, value }));
   if (!forward || !table?.y.length) return texts;
-  forward.activations.slice(0, -1).forEach((rows, layer) => {
+  forward.activations.forEach((rows, layer) => {
     rows[row]?.forEach((value, unit) => texts.set(`${layer + 1}.${unit}`, { name: `activation[${layer},${row},${unit}]`, value }));
   });
   const last = networkOf(state).sizes.length - 1;

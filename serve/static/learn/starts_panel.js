@@ -1,0 +1,103 @@
+/** 'Try 64 starts': the same network from many random starts, side by side. */
+
+import { html, useRef, useState } from "../vendor/preact-htm.js";
+import { formatCount } from "../shared/numbers.js";
+import { postJson } from "../shared/request.js";
+import { sentenceOf } from "./conversation.js";
+import { NumberField, SurfaceCanvas, Value } from "./elements.js";
+import { outputRange } from "./network_picture.js";
+import { tableBody } from "./questions.js";
+import { networkOf, trainingOf } from "./state.js";
+import { trialEpochs } from "./stuck_panel.js";
+import { readFloats } from "./surfaces.js";
+
+/** @typedef {import("./state.js").State} State */
+/** @typedef {{index: number, params: any, loss: number | null, solved: boolean, surface: Float32Array, reason?: string}} Start */
+
+const STARTS = 64;
+const SIZE = 24;
+/** @type {Record<string, string>} */
+const WORDS = {
+  dead_units: "dead units",
+  saturated_units: "saturated units",
+  copied_units: "copies",
+  straight_layer: "a straight line",
+  saturated_outputs: "saturated outputs",
+  shared_output: "rows share an output",
+  large_learning_rate: "rate too large",
+  small_learning_rate: "rate too small",
+  flat_minimum: "a flat place",
+  unknown: "unknown",
+  still_learning: "still learning",
+  "": "",
+};
+
+/** @param {{state: State, act: any}} props */
+export function StartsPanel({ state, act }) {
+  const [epochs, setEpochs] = useState(defaultEpochs(state));
+  const [tried, setTried] = useState(/** @type {{starts: Start[], setting: any} | null} */ (null));
+  const [busy, setBusy] = useState("");
+  const [problem, setProblem] = useState("");
+  const asking = useRef(/** @type {AbortController | null} */ (null));
+
+  const perform = async (/** @type {string} */ what, /** @type {(signal: AbortSignal) => Promise<void>} */ work) => {
+    act.pause();
+    const control = new AbortController();
+    asking.current = control;
+    setBusy(what);
+    setProblem("");
+    try {
+      await work(control.signal);
+    } catch (error) {
+      if (!control.signal.aborted) setProblem(sentenceOf(error));
+    }
+    setBusy("");
+  };
+  const tryAll = () =>
+    perform("Training 64 networks …", async (signal) => {
+      const { seed, init, table } = state.setting;
+      const question = { network: networkOf(state), table: tableBody(table), training: trainingOf(state), seed, init, starts: STARTS, epochs, size: SIZE };
+      const answer = await postJson("/learn/starts", question, signal);
+      setTried({ setting: { ...state.setting, epochs }, starts: answer.starts.map((/** @type {any} */ start) => ({ ...start, surface: readFloats(start.surface) })) });
+    });
+  const findReasons = () =>
+    perform("Asking each why it is stuck …", async (signal) => {
+      const question = { network: networkOf(state), table: tableBody(state.setting.table), training: trainingOf(state), epochs: trialEpochs(state) };
+      for (const start of tried?.starts ?? []) {
+        if (start.solved || start.reason !== undefined) continue;
+        const { reason } = await postJson("/learn/why-stuck", { ...question, params: start.params }, signal);
+        setTried((/** @type {any} */ old) => ({ ...old, starts: old.starts.map((/** @type {Start} */ each) => (each.index === start.index ? { ...each, reason } : each)) }));
+      }
+    });
+  const solved = tried?.starts.filter((start) => start.solved).length ?? 0;
+  const ready = state.table?.y.length && !busy;
+  return html`<div class="starts">
+    <p>Training begins at random numbers. From some starts it gets stuck. So try many of them, and keep the best.</p>
+    <div class="buttons">
+      <${NumberField} id="starts-epochs" label="Epochs of each" value=${epochs} low=${1} high=${100000} whole change=${setEpochs} />
+      <button type="button" class="primary" disabled=${!ready} onClick=${tryAll}>Try 64 starts</button>
+      ${tried && solved < STARTS ? html`<button type="button" disabled=${!ready} onClick=${findReasons}>Why not? Ask each one</button>` : null}
+      ${busy ? html`<button type="button" onClick=${() => asking.current?.abort()}>Stop</button>` : null}
+    </div>
+    <div role="status">${busy ? html`<p class="note">${busy}</p>` : tried ? html`<p class="verdict"><span data-name="starts solved" data-value=${String(solved)}>${formatCount(solved)}</span> of ${STARTS} starts solved it after ${formatCount(tried.setting.epochs)} epochs. Click one to take it.</p>` : null}${problem ? html`<p class="message error">${problem}</p>` : null}</div>
+    ${tried ? html`<ul class="start-list">${tried.starts.map((start) => html`<${StartPicture} key=${start.index} start=${start} state=${state} take=${() => act.takeStart(tried.setting, start)} />`)}</ul>` : null}
+  </div>`;
+}
+
+/** @param {State} state @returns {number} of each start */
+function defaultEpochs(state) {
+  return Math.max(500, Math.min(50_000, Math.round(200_000 / (state.table?.y.length ?? 4))));
+}
+
+/** @param {{start: Start, state: State, take: () => void}} props */
+function StartPicture({ start, state, take }) {
+  const reason = start.reason === undefined ? "" : (WORDS[start.reason] ?? start.reason);
+  const chosen = state.setting.params === null && state.setting.start === start.index;
+  return html`<li>
+    <button type="button" class=${`start${start.solved ? " solved" : ""}`} aria-pressed=${chosen} onClick=${take} aria-label=${`Start ${start.index}: ${start.solved ? "solved" : "not solved"}${reason ? `, ${reason}` : ""}. Take it.`}>
+      <${SurfaceCanvas} values=${start.surface} size=${SIZE} range=${outputRange(state)} />
+      <span class="start-text">${start.solved ? html`<b>✓ solved</b>` : html`loss <${Value} name=${`start loss[${start.index}]`} value=${start.loss} digits=${2} />`}</span>
+      ${reason ? html`<span class="reason" data-name=${`start reason[${start.index}]`} data-value=${start.reason}>${reason}</span>` : null}
+    </button>
+  </li>`;
+}
