@@ -153,7 +153,7 @@ function readSetting(given) {
     before: (text) => whole("before", text, 0, 1e9),
     optimizer: (text) => oneOf("optimizer", text, ["sgd", "momentum", "adam"]),
     rate: (text) => number("rate", text, 0, 1e6),
-    epochs: (text) => whole("epochs", text, 0, 2_000_000),
+    epochs: (text) => whole("epochs", text, 0, 1e9),
     stop: (text) => oneOf("stop", text, ["0", "1"]) === "1",
     run: (text) => oneOf("run", text, ["0", "1"]) === "1",
     panel: (text) => oneOf("panel", text, PANELS),

@@ -11,6 +11,8 @@ import { readSurface } from "./surfaces.js";
 
 // A frame of training should take about this long, in milliseconds.
 const FRAME = 24;
+// At speed auto, a frame trains one part in so many of the epochs until now: the longer it runs, the faster.
+const SHARE = 40;
 // Epochs of a frame; few different ones, so that each is a program that the process has seen before.
 const PACES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000];
 
@@ -59,7 +61,7 @@ function receive(state, question, answer, took) {
       if (late) return state;
       const surface = answer.surface ? { ...readSurface(answer.surface), key: "" } : null;
       const trained = from.receiveTraining(state, question.epochs ?? 1, answer, surface);
-      return state.running && state.speed === "auto" ? { ...trained, pace: nextPace(state.pace, took) } : trained;
+      return state.running ? { ...trained, pace: nextPace(trained, took) } : trained;
     }
     case "surface":
       return { ...state, surface: { ...readSurface(answer), key } };
@@ -70,12 +72,13 @@ function receive(state, question, answer, took) {
   }
 }
 
-/** @param {number} pace @param {number} took */
-function nextPace(pace, took) {
+/** @param {State} state @param {number} took @returns {number} how many epochs the next frame trains */
+function nextPace({ pace, speed, epoch, setting }, took) {
   const index = Math.max(0, PACES.indexOf(pace));
-  if (took < FRAME / 2) return PACES[Math.min(index + 1, PACES.length - 1)];
-  if (took > FRAME * 2) return PACES[Math.max(index - 1, 0)];
-  return pace;
+  if (took > FRAME * 2) return PACES[index - 1] ?? pace;
+  const next = PACES[index + 1] ?? pace;
+  const wanted = speed === "auto" ? (setting.before + epoch) / SHARE : Infinity;
+  return took < FRAME && next <= wanted ? next : pace;
 }
 
 /** @param {unknown} error */

@@ -54,9 +54,9 @@ export function Choice({ label, value, options, change, id }) {
 
 /**
  * A number that one types; it is taken when it is complete and allowed, and a sentence says what is allowed otherwise.
- * @param {{label: any, value: number, low: number, high: number, whole?: boolean, step?: number | string, change: (value: number) => void, id: string}} props
+ * @param {{label: any, value: number, low: number, high: number, whole?: boolean, inline?: boolean, step?: number | string, change: (value: number) => void, id: string}} props
  */
-export function NumberField({ label, value, low, high, whole = false, step = "any", change, id }) {
+export function NumberField({ label, value, low, high, whole = false, step = "any", inline = false, change, id }) {
   const [text, setText] = useState(/** @type {string | null} */ (null));
   const shown = text ?? String(value);
   const problem = text === null ? "" : problemOf(text, low, high, whole);
@@ -65,7 +65,7 @@ export function NumberField({ label, value, low, high, whole = false, step = "an
     setText(written);
     if (!problemOf(written, low, high, whole)) change(Number(written));
   };
-  return html`<label class="field" for=${id}
+  return html`<label class=${inline ? "field inline" : "field"} for=${id}
     ><span>${label}</span
     ><input
       id=${id}

@@ -10,19 +10,23 @@ import { highlightOf, unitTexts } from "./unit_texts.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./params.js").Place} Place */
-/** @typedef {{width: number, height: number, side: number, x: (layer: number) => number, y: (layer: number, unit: number) => number, roomy: boolean}} Layout */
+/** @typedef {{width: number, height: number, side: number, x: (layer: number) => number, y: (layer: number, unit: number) => number, roomy: boolean, dense: boolean}} Layout */
 
 /** @param {number} width @param {number[]} sizes @returns {Layout} */
 function layOut(width, sizes) {
   const most = Math.max(...sizes);
-  const spacing = Math.max(52, Math.min(150, 460 / most));
+  const spacing = Math.max(56, Math.min(152, 460 / most));
   const narrow = width / sizes.length < 110;
-  const side = Math.round(Math.max(26, Math.min(narrow ? 44 : 68, spacing * 0.5)));
-  const height = Math.max(most * spacing, 240);
+  const side = Math.round(Math.max(26, Math.min(narrow ? 44 : 64, spacing * 0.5)));
+  // Above a unit there is room for its name, and below it for its bias and what a step has computed.
+  const dense = spacing < 110 || narrow;
+  const [above, below] = [side / 2 + 24, side / 2 + (dense ? (most <= 4 ? 44 : 14) : 58)];
+  const height = Math.max(above + (most - 1) * spacing + below, 230);
+  const middle = (above + height - below) / 2;
   const margin = side / 2 + (narrow ? 14 : 34);
   const x = (/** @type {number} */ layer) => margin + (layer * (width - 2 * margin)) / (sizes.length - 1);
-  const y = (/** @type {number} */ layer, /** @type {number} */ unit) => height / 2 + (unit - (sizes[layer] - 1) / 2) * Math.min(spacing, height / sizes[layer]);
-  return { width, height, side, x, y, roomy: most <= 3 && width / sizes.length > 100 };
+  const y = (/** @type {number} */ layer, /** @type {number} */ unit) => middle + (unit - ((sizes[layer] ?? 1) - 1) / 2) * spacing;
+  return { width, height, side, x, y, roomy: most <= 3 && width / sizes.length > 100, dense };
 }
 
 /** @param {{state: State, act: any}} props */
@@ -65,7 +69,7 @@ export function NetworkPicture({ state, act }) {
     onClick: () => act.choose(item),
   });
   return html`<div
-    class=${`network${layout.roomy ? " roomy" : ""}`}
+    class=${`network${layout.roomy ? " roomy" : ""}${layout.dense ? " dense" : ""}`}
     ref=${box}
     role="group"
     aria-label="The network. Arrow keys move from weight to weight, plus and minus change one, Enter opens it."
@@ -94,9 +98,12 @@ function itemsOf(network) {
   });
 }
 
-/** @param {number} value @returns {number} the width of a line */
-function thickness(value) {
-  return Math.min(10, 1 + 2.2 * Math.sqrt(Math.abs(value)));
+// In a dense picture, the width of a bias beside its unit.
+const BIAS = 24;
+
+/** @param {number} value @param {boolean} dense @returns {number} the width of a line */
+function thickness(value, dense) {
+  return dense ? Math.min(6, 0.6 + 1.3 * Math.sqrt(Math.abs(value))) : Math.min(10, 1 + 2.2 * Math.sqrt(Math.abs(value)));
 }
 
 /** @param {any} props */
@@ -104,17 +111,19 @@ function Edge({ item, state, layout, network, highlight, common }) {
   const place = /** @type {{layer: number, input: number, unit: number}} */ (item.place);
   const value = state.params ? valueAt(state.params, place) : undefined;
   if (value === undefined) return null;
-  const { side, x, y } = layout;
-  const [x1, y1, x2, y2] = [x(place.layer) + side / 2, y(place.layer, place.input), x(place.layer + 1) - side / 2, y(place.layer + 1, place.unit)];
+  const { side, x, y, dense } = layout;
+  const port = dense && place.layer > 0 ? BIAS : 0;
+  const [x1, y1, x2, y2] = [x(place.layer) + side / 2 + port, y(place.layer, place.input), x(place.layer + 1) - side / 2, y(place.layer + 1, place.unit)];
   const share = 0.3;
+  const width = thickness(value, dense);
   const classes = ["edge", value < 0 ? "negative" : "positive", state.setting.select === item.name && "selected", highlight.has(item.name) && "lit"];
   const line = `M${x1} ${y1}L${x2} ${y2}`;
   const text = formatNumber(value, 4);
   return html`<g class=${classes.filter(Boolean).join(" ")} role="button" aria-label=${`${parameterLabel(network, state.table, place)}: ${text}`} aria-pressed=${state.setting.select === item.name} ...${common(item)}>
-    <path class="halo" d=${line} stroke-width=${thickness(value) + 8} />
+    <path class="halo" d=${line} stroke-width=${width + 8} />
     <path class="touch" d=${line} />
-    <path class="line" d=${line} stroke-width=${thickness(value)} />
-    <text class="weight" x=${x1 + share * (x2 - x1)} y=${y1 + share * (y2 - y1) - 6 - thickness(value) / 2} data-name=${item.name} data-value=${String(value)}>${text}</text>
+    <path class="line" d=${line} stroke-width=${width} />
+    <text class="weight" x=${x1 + share * (x2 - x1)} y=${y1 + share * (y2 - y1) - 6 - width / 2} data-name=${item.name} data-value=${String(value)}>${text}</text>
   </g>`;
 }
 

@@ -21,7 +21,7 @@ export function NudgePanel({ state, act }) {
   const names = places(network).map((place) => /** @type {[string, string]} */ ([parameterName(place), parameterLabel(network, state.table, place)]));
   const chosen = selectedExists(state) ? setting.select : null;
   return html`<div class="nudge">
-    <div class="choose-parameter">
+    <div class="edit-parameter">
       <label class="field" for="parameter"
         ><span>Weight or bias</span
         ><select id="parameter" value=${chosen ?? ""} onChange=${(/** @type {any} */ event) => act.show({ select: event.currentTarget.value })}>
@@ -29,6 +29,7 @@ export function NudgePanel({ state, act }) {
           ${names.map(([name, label]) => html`<option key=${name} value=${name} selected=${name === chosen}>${label}</option>`)}
         </select></label
       >
+      ${chosen ? html`<${ByHand} state=${state} act=${act} name=${chosen} />` : null}
     </div>
     ${chosen ? html`<${Parameter} state=${state} act=${act} name=${chosen} />` : html`<${Invitation} />`}
   </div>`;
@@ -41,71 +42,78 @@ function Invitation() {
   </div>`;
 }
 
-/** @param {{state: State, act: any, name: string}} props */
-function Parameter({ state, act, name }) {
+/** @param {{state: State, act: any, name: string}} props its value, to be typed or dragged */
+function ByHand({ state, act, name }) {
   const place = placeOf(name);
   const value = place && state.params ? (valueAt(state.params, place) ?? 0) : 0;
-  const found = state.gradients?.parameter?.name === name ? state.gradients.parameter : null;
   const end = Math.max(SLIDER_ENDS, Math.ceil(Math.abs(value) / SLIDER_ENDS) * SLIDER_ENDS);
   const edit = (/** @type {number} */ changed) => act.edit(name, changed);
-  return html`
-    <div class="edit-parameter">
-      <${NumberField} id="parameter-value" label="Its value" value=${value} low=${-1e6} high=${1e6} step=${0.1} change=${edit} />
+  return html`<${NumberField} id="parameter-value" label="Its value" value=${value} low=${-1e6} high=${1e6} step=${0.1} change=${edit} />
       <label class="field drag" for="parameter-drag"><span>Drag it</span>
         <input id="parameter-drag" type="range" min=${-end} max=${end} step=${0.01} value=${value} aria-valuetext=${formatNumber(value, 4)} onInput=${(/** @type {any} */ event) => edit(Number(event.currentTarget.value))} />
-      </label>
-    </div>
-    ${state.running ? html`<p class="note">Pause to see its gradient.</p>` : found ? html`<${Derivations} state=${state} found=${found} act=${act} />` : state.table?.y.length ? html`<p class="note">Computing …</p>` : null}
-  `;
+      </label>`;
 }
 
-/** @param {{state: State, found: import("./types.js").ParameterGradients, act: any}} props */
+/** @param {{state: State, act: any, name: string}} props */
+function Parameter({ state, act, name }) {
+  const found = state.gradients?.parameter?.name === name ? state.gradients.parameter : null;
+  if (state.running) return html`<p class="note">Pause to see its gradient.</p>`;
+  if (found) return html`<${Derivations} state=${state} found=${found} act=${act} />`;
+  return state.table?.y.length ? html`<p class="note">Computing …</p>` : null;
+}
+
+/** @type {[string, string, string][]} */
+const WAYS = [
+  ["nudge", "nudge", "up by ε, down by ε, compare the losses"],
+  ["jvp", "jvp", "carry its slope forwards"],
+  ["chain_rule", "chain rule", "backwards from the loss, by hand"],
+  ["grad", "jax.grad", "backwards from the loss, by JAX"],
+];
+
+/** @param {{state: State, found: any, act: any}} props found: the gradient of one parameter */
 function Derivations({ state, found, act }) {
-  const exact = found.grad;
   return html`
     <p class="verdict" data-name="sentence">${found.sentence}</p>
-    <div class="two">
+    <table class="derivations">
+      <caption class="unseen">The same gradient, derived in four ways</caption>
+      <thead class="unseen"><tr><th scope="col">way</th><th scope="col">gradient</th><th scope="col">how</th></tr></thead>
+      <tbody>
+        ${WAYS.map(([key, label, how]) => html`<tr key=${key}><th scope="row">${label}</th><td><${Compared} name=${`gradient ${key}`} value=${found[key]} exact=${found.grad} /></td><td class="how">${how}</td></tr>`)}
+      </tbody>
+    </table>
+    <h3>How large should the nudge be?</h3>
+    <div class="two sizes">
       <div>
-        <h3>The same gradient, four ways</h3>
-        <table class="derivations">
-          <tbody>
-            ${[
-              ["nudge", "nudge it, and look", found.nudge],
-              ["jvp", "forward mode (jvp)", found.jvp],
-              ["chain_rule", "chain rule, by hand", found.chain_rule],
-              ["grad", "backward mode (jax.grad)", exact],
-            ].map(([key, label, value]) => html`<tr key=${key}><th scope="row">${label}</th><td><${Compared} name=${`gradient ${key}`} value=${value} exact=${exact} /></td></tr>`)}
-          </tbody>
-        </table>
-        <${NudgeArithmetic} found=${found} />
-      </div>
-      <div>
-        <h3 id="epsilon-title">How large a nudge?</h3>
         <label class="field" for="epsilon"><span>ε = <${Value} name="epsilon" value=${found.epsilon} digits=${3} /></span>
           <input id="epsilon" type="range" min="-12" max="-1" step="0.25" value=${Math.log10(state.setting.epsilon)} aria-valuetext=${`epsilon ${formatNumber(state.setting.epsilon, 3)}`} onInput=${(/** @type {any} */ event) => act.show({ epsilon: epsilonAt(Number(event.currentTarget.value)) })} />
         </label>
-        <p class="ends"><span>10⁻¹²: tiny</span><span>large: 0.1</span></p>
-        <p class="at-epsilon" data-name="at epsilon">${found.at_epsilon}</p>
+        <p class="slider-ends"><span>tiny</span><span>large</span></p>
+        <${NudgeArithmetic} found=${found} />
       </div>
+      <${ErrorCurve} found=${found} />
     </div>
-    <${ErrorCurve} found=${found} />
+    <p class="at-epsilon" data-name="at epsilon">${found.at_epsilon}</p>
+    <div class="two reasons">
+      <p><strong>Left: too small.</strong> <span data-name="small reason">${found.small_reason}</span></p>
+      <p><strong>Right: too large.</strong> <span data-name="large reason">${found.large_reason}</span></p>
+    </div>
   `;
 }
 
-/** @param {number} exponent @returns {number} the power of ten, to two digits */
+/** @param {number} exponent @returns {number} the power of ten, to three digits */
 function epsilonAt(exponent) {
   return Number(Math.min(0.1, 10 ** exponent).toPrecision(3));
 }
 
 /** @param {{found: import("./types.js").ParameterGradients}} props the nudge with its two losses */
 function NudgeArithmetic({ found }) {
-  return html`<div class="arithmetic" role="group" aria-label="The arithmetic of the nudge">
-    <p>loss with ε more: <${Value} name="loss above" value=${found.loss_above} digits=${12} /></p>
-    <p>loss with ε less: <${Value} name="loss below" value=${found.loss_below} digits=${12} /></p>
-    <p>their difference, divided by 2ε: <${Value} name="nudge" value=${found.nudge} digits=${DIGITS} /></p>
-    <p>error of the nudge: <${Value} name="error" value=${found.error} digits=${3} /></p>
-    ${found.kink ? html`<p class="kink">There is a kink of the loss within this nudge: on its two sides the slopes differ.</p>` : null}
-  </div>`;
+  return html`<dl class="arithmetic">
+      <div><dt>loss with ε more</dt><dd><${Value} name="loss above" value=${found.loss_above} digits=${12} /></dd></div>
+      <div><dt>loss with ε less</dt><dd><${Value} name="loss below" value=${found.loss_below} digits=${12} /></dd></div>
+      <div><dt>difference, by 2ε</dt><dd><${Value} name="nudge" value=${found.nudge} digits=${DIGITS} /></dd></div>
+      <div><dt>its error</dt><dd><${Value} name="error" value=${found.error} digits=${3} /></dd></div>
+    </dl>
+    ${found.kink ? html`<p class="kink">The loss has a kink within this nudge: on its two sides the slopes differ.</p>` : null}`;
 }
 
 /** @param {any} props a number whose digits are marked from the first one that differs from the exact one */
@@ -121,9 +129,9 @@ function Compared({ name, value, exact }) {
 const ERROR_OPTIONS = {
   label: "Error of the nudge by its size",
   xName: "nudge ε",
-  yName: "error",
+  yName: "error of the nudge",
   lines: [{ name: "error", colour: "--accent" }],
-  height: 190,
+  height: 180,
   logX: true,
   logY: true,
   formatX: (/** @type {number} */ value) => formatNumber(value, 3),
@@ -137,11 +145,6 @@ function ErrorCurve({ found }) {
     return [points.map((point) => point.epsilon), points.map((point) => (point.error === null ? null : Math.abs(point.error)))];
   }, [found.curve]);
   return html`<div class="error-curve">
-    <h3>The error of the nudge, from tiny to large</h3>
     <${CurveElement} options=${ERROR_OPTIONS} xs=${xs} ys=${ys} mark=${found.epsilon} />
-    <div class="two reasons">
-      <p><strong>Too small, on the left.</strong> <span data-name="small reason">${found.small_reason}</span></p>
-      <p><strong>Too large, on the right.</strong> <span data-name="large reason">${found.large_reason}</span></p>
-    </div>
   </div>`;
 }

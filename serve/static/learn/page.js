@@ -54,7 +54,7 @@ export function Page({ state, act }) {
           <//>
         </div>
         <section class="picture panel" aria-labelledby="network-title">
-          <h2 id="network-title">The network</h2>
+          <h2 id="network-title" class="unseen">The network</h2>
           ${state.params ? html`<${NetworkPicture} state=${state} act=${act} />` : html`<div class="network waiting"></div>`}
           <${Caption} state=${state} />
         </section>
@@ -96,9 +96,9 @@ function Caption({ state }) {
     const label = parameterLabel(networkOf(state), table, place);
     return html`<p class="caption"><b>${label[0]?.toUpperCase()}${label.slice(1)}</b> = ${formatNumber(value, 6)} <span class="soft">click to nudge it · keys + and − change it · <code>${hovered}</code></span></p>`;
   }
-  if (probe) return html`<p class="caption">The numbers at the squares are those of the place under the pointer.</p>`;
-  const row = table?.y.length ? `The numbers at the squares are those of row ${setting.row}. ` : "";
-  return html`<p class="caption">${row}<span class="key"><i class="positive"></i> positive <i class="negative"></i> negative; thicker is larger</span></p>`;
+  if (probe) return html`<p class="caption">The numbers at the units are for the place under the pointer.</p>`;
+  const row = table?.y.length ? `The numbers at the units are for row ${setting.row}. ` : "";
+  return html`<p class="caption">${row}<span class="key"><i class="positive"></i> positive <i class="negative"></i> negative</span></p>`;
 }
 
 /** @param {{state: State, act: any}} props */

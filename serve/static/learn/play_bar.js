@@ -8,11 +8,12 @@ import { Choice, Value } from "./elements.js";
 
 /** @type {[string, string][]} */
 const SPEEDS = [
-  ["auto", "as fast as it can"],
+  ["auto", "faster and faster"],
   ["1", "1 epoch a frame"],
   ["10", "10 a frame"],
   ["100", "100 a frame"],
   ["1000", "1,000 a frame"],
+  ["full", "as fast as it can"],
 ];
 
 /** @param {{state: State, act: any}} props */

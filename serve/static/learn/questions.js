@@ -32,7 +32,7 @@ export function nextQuestion(state, now, numbersAt) {
   const rows = state.table.y.length;
   if (rows > 0 && !state.diverged) {
     if (state.epoch < setting.epochs) return trainQuestion(state, catchUp(state), false);
-    const due = setting.stop || now - numbersAt > NUMBERS_EVERY;
+    const due = now - numbersAt > NUMBERS_EVERY;
     if (state.running && !(due && state.forward?.key !== from.forwardKey(state))) return trainQuestion(state, frameEpochs(state), true);
   }
   const body = { network, params: state.params, table: tableBody(setting.table) };
@@ -96,7 +96,7 @@ function largestEpochs(state) {
 
 /** @param {State} state */
 function frameEpochs(state) {
-  const wanted = state.speed === "auto" ? state.pace : Number(state.speed);
+  const wanted = Number(state.speed) || state.pace;
   return Math.max(1, Math.min(wanted, MOST_EPOCHS, largestEpochs(state)));
 }
 

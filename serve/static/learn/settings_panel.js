@@ -37,10 +37,10 @@ export function SettingsPanel({ state, act }) {
 function HiddenLayers({ hidden, act }) {
   return html`<fieldset class="layers">
     <legend>Hidden layers</legend>
-    ${hidden.map((units, layer) => html`<${NumberField} key=${layer} id=${`hidden-${layer}`} label=${`Units in layer ${layer + 1}`} value=${units} low=${1} high=${8} whole change=${(/** @type {number} */ count) => act.startAnew({ hidden: hidden.with(layer, count) })} />`)}
+    ${hidden.map((units, layer) => html`<${NumberField} key=${layer} id=${`hidden-${layer}`} inline label=${html`Layer ${layer + 1} <small>units</small>`} value=${units} low=${1} high=${8} whole change=${(/** @type {number} */ count) => act.startAnew({ hidden: hidden.with(layer, count) })} />`)}
     <div class="buttons">
-      <button type="button" disabled=${hidden.length >= 3} onClick=${() => act.startAnew({ hidden: [...hidden, hidden.at(-1) ?? 2] })}>Add a layer</button>
-      <button type="button" disabled=${!hidden.length} onClick=${() => act.startAnew({ hidden: hidden.slice(0, -1) })}>Remove one</button>
+      <button type="button" disabled=${hidden.length >= 3} onClick=${() => act.startAnew({ hidden: [...hidden, hidden.at(-1) ?? 2] })}>Add</button>
+      <button type="button" disabled=${!hidden.length} onClick=${() => act.startAnew({ hidden: hidden.slice(0, -1) })}>Remove</button>
     </div>
   </fieldset>`;
 }

@@ -23,8 +23,8 @@ import { flatten, placeOf, unflatten, valueAt, withValue } from "./params.js";
  * @property {number} version counts the changes of params, table and network
  * @property {{epoch: number, loss: number}[]} losses
  * @property {boolean} running
- * @property {string} speed auto, or how many epochs a frame
- * @property {number} pace epochs of the next frame at speed auto
+ * @property {string} speed auto, full, or how many epochs a frame
+ * @property {number} pace epochs of the next frame at the speeds auto and full
  * @property {boolean} diverged
  * @property {boolean} stopped whether the run stopped since every row is right
  * @property {import("./types.js").Forward & Known | null} forward

@@ -148,11 +148,9 @@ function Axes({ state, axes }) {
 
 /** @param {{range: import("./surfaces.js").Range, label: string}} props */
 function ColourScale({ range, label }) {
-  const values = [range.low, range.middle, range.high];
   return html`<div class="colour-scale">
     <span class="bar" aria-hidden="true"></span>
-    <span class="ends">${values.map((value) => html`<span key=${value}>${formatNumber(value, 3)}</span>`)}</span>
-    <span class="scale-label">${label}</span>
+    <span class="ends"><span>${formatNumber(range.low, 3)}</span><span>${label}</span><span>${formatNumber(range.high, 3)}</span></span>
   </div>`;
 }
 
@@ -165,8 +163,8 @@ function Readout({ state, axes, values, name }) {
       ${" → "}${name} = <${Value} name="pointer value" value=${value} digits=${4} />`;
   }
   if (!table?.y.length) return "Click into the picture to draw a point.";
-  if ("drawn" in setting.table) return "Click to draw a point. Point at a place to see the value there.";
-  return "Point at a place to see the value there. Click a point to choose its row.";
+  if ("drawn" in setting.table) return "Click to draw a point.";
+  return "Point to read a value. Click to choose a row.";
 }
 
 /** @param {any} props the picture as a table of five by five numbers */

@@ -23,8 +23,7 @@ export function TracePanel({ state, act }) {
   if (!table?.y.length) return html`<p class="note">There is no row yet.</p>`;
   if (state.running) return html`<p class="note">Pause to step through a row. <button type="button" onClick=${act.pause}>Pause</button></p>`;
   return html`<div class="trace">
-    <${RowChoice} state=${state} act=${act} />
-    ${trace && trace.row === setting.row ? html`<${Steps} state=${state} act=${act} />` : html`<p class="note">Computing …</p>`}
+    ${trace && trace.row === setting.row ? html`<${Steps} state=${state} act=${act} />` : html`<${RowChoice} state=${state} act=${act} /><p class="note">Computing …</p>`}
   </div>`;
 }
 
@@ -36,9 +35,7 @@ export function RowChoice({ state, act }) {
   const choose = (/** @type {number} */ row) => act.show({ row: Math.max(0, Math.min(last, row)), step: 0 });
   const target = table.classes ? table.classes[table.y[setting.row]] : null;
   return html`<div class="row-choice">
-    <button type="button" aria-label="Row before" disabled=${setting.row === 0} onClick=${() => choose(setting.row - 1)}>‹</button>
     <label class="field inline" for="row"><span>Row</span><input id="row" type="number" min="0" max=${last} value=${setting.row} onInput=${(/** @type {any} */ event) => /^\d+$/.test(event.currentTarget.value) && choose(Number(event.currentTarget.value))} /></label>
-    <button type="button" aria-label="Next row" disabled=${setting.row === last} onClick=${() => choose(setting.row + 1)}>›</button>
     <span class="row-text">${table.columns.map((name, column) => html`<span key=${name}>${name} = <${Value} name=${`row x[${column}]`} value=${table.x[setting.row]?.[column]} digits=${3} /></span>`)}
       <span><b>${table.target}</b> is ${target ?? html`<${Value} name="row y" value=${table.y[setting.row]} digits=${4} />`}</span></span>
   </div>`;
@@ -51,7 +48,7 @@ function Steps({ state, act }) {
   const index = Math.min(state.setting.step, steps.length - 1);
   const step = steps[index];
   const go = (/** @type {number} */ to) => act.show({ step: Math.max(0, Math.min(steps.length - 1, to)) });
-  const phases = ["Forwards", "Backwards", "Update"].map((name) => ({ name, first: steps.findIndex((each) => phaseOf(each) === name), count: steps.filter((each) => phaseOf(each) === name).length }));
+  const phases = ["Forwards", "Backwards", "Update"].map((name) => ({ name, first: steps.findIndex((each) => phaseOf(each) === name) }));
   const phase = phaseOf(step);
   const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
     if (event.target instanceof HTMLElement && event.target.matches("input, select")) return;
@@ -61,22 +58,22 @@ function Steps({ state, act }) {
     event.preventDefault();
   };
   return html`<div class="steps" onKeyDown=${onKeyDown}>
+    <div class="step-top"><${RowChoice} state=${state} act=${act} />
     <div class="phases" role="group" aria-label="Where in the computation">
-      ${phases.map(({ name, first, count }) => html`<button key=${name} type="button" aria-pressed=${name === phase} disabled=${first < 0} onClick=${() => go(first)}>${name} <small>${count}</small></button>`)}
-    </div>
+      ${phases.map(({ name, first }) => html`<button key=${name} type="button" aria-pressed=${name === phase} disabled=${first < 0} onClick=${() => go(first)}>${name}</button>`)}
+    </div></div>
     <div class="step-buttons">
       <button type="button" disabled=${index === 0} onClick=${() => go(index - 1)}>‹ Back</button>
       <input type="range" aria-label="Step" min="0" max=${steps.length - 1} value=${index} aria-valuetext=${`step ${index + 1} of ${steps.length}: ${step.name}`} onInput=${(/** @type {any} */ event) => go(Number(event.currentTarget.value))} />
       <button type="button" class="primary" disabled=${index === steps.length - 1} onClick=${() => go(index + 1)}>Next ›</button>
     </div>
     <article class=${`step ${phase.toLowerCase()}`} aria-live="polite" aria-atomic="true">
-      <p class="step-count">Step <span data-name="step" data-value=${String(index)}>${formatCount(index + 1)}</span> of ${formatCount(steps.length)}: <b>${step.name}</b></p>
+      <p class="step-count">Step <span data-name="step" data-value=${String(index)}>${formatCount(index + 1)}</span> of ${formatCount(steps.length)}: <b>${step.name} = <${Value} name="step result" value=${step.result} digits=${6} /></b></p>
       <p class="sentence" data-name="step sentence">${step.sentence}</p>
       <div class="formulas">
         <${MathText} markup=${step.formula} text="" />
         <${MathText} markup=${step.numbers} text=${step.text} />
       </div>
-      <p class="result">${step.name} = <${Value} name="step result" value=${step.result} digits=${6} /></p>
     </article>
     <${Update} state=${state} act=${act} trace=${trace} steps=${steps} />
     <${AllSteps} steps=${steps} index=${index} go=${go} />
@@ -87,9 +84,8 @@ function Steps({ state, act }) {
 function MathText({ markup, text }) {
   const box = useRef(/** @type {any} */ (null));
   useLayoutEffect(() => {
-    const parsed = new DOMParser().parseFromString(markup, "application/xml").documentElement;
-    if (parsed.localName === "math") box.current.replaceChildren(document.importNode(parsed, true));
-    else box.current.replaceChildren(text);
+    const parsed = new DOMParser().parseFromString(markup, "text/html").body.firstElementChild;
+    box.current.replaceChildren(parsed?.localName === "math" ? document.importNode(parsed, true) : text);
   }, [markup]);
   return html`<div class="math" ref=${box} tabindex="0" role="group" aria-label="Formula"></div>`;
 }

@@ -35,6 +35,25 @@ import { formatNumber } from "./numbers.js";
 const HEIGHT = 220;
 const FONT = '12px system-ui, "Segoe UI", sans-serif';
 
+// On a logarithmic axis, so many powers of ten have a line and a number.
+const MAX_POWERS = 7;
+
+/**
+ * The powers of ten on a logarithmic axis; the ends of the axis, if there are fewer than two.
+ *
+ * @param {uPlot} _plot
+ * @param {number} _axis
+ * @param {number} low
+ * @param {number} high
+ * @returns {number[]}
+ */
+function powers(_plot, _axis, low, high) {
+  const [first, last] = [Math.ceil(Math.log10(low) - 1e-9), Math.floor(Math.log10(high) + 1e-9)];
+  if (!(last > first)) return [low, high];
+  const step = Math.ceil((last - first + 1) / MAX_POWERS);
+  return Array.from({ length: Math.floor((last - first) / step) + 1 }, (_, index) => Number(`1e${first + index * step}`));
+}
+
 /** A curve in an element of the page. */
 export class Curve {
   /**
@@ -138,15 +157,15 @@ export class Curve {
         width: Math.max(120, parts.plot.clientWidth),
         height: options.height,
         legend: { show: false },
-        padding: [8, 12, 0, 0],
+        padding: [8, 20, 0, 0],
         cursor: { drag: { x: false, y: false }, points: { size: 9 }, y: false },
         scales: {
           x: { time: false, distr: options.logX ? 3 : 1 },
           y: { distr: options.logY ? 3 : 1, ...(range && { range: () => range }) },
         },
         axes: [
-          { ...axis, label: options.xName, size: 30, values: texts(this.formatX) },
-          { ...axis, label: options.yName, size: 58, values: texts(this.formatY) },
+          { ...axis, label: options.xName, size: 30, values: texts(this.formatX), ...(options.logX && { splits: powers }) },
+          { ...axis, label: options.yName, size: 58, values: texts(this.formatY), ...(options.logY && { splits: powers }) },
         ],
         series: [
           {},
@@ -155,7 +174,7 @@ export class Curve {
             stroke: variable(line.colour),
             width: 2,
             ...(line.dash && { dash: line.dash }),
-            points: { show: this.xs.length < 2 },
+            points: { show: () => this.xs.length < 2 },
           })),
         ],
         hooks: {
