@@ -11,6 +11,8 @@ from werkzeug.routing import Map
 
 # Paths of health.
 HEALTH_PREFIX = "/v2/health/"
+# Paths that another process answers.
+LEARN_PREFIX = "/learn/"
 
 
 class Route(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import jax
@@ -74,7 +74,7 @@ def _direction(name: str) -> list[optax.GradientTransformation]:
     return {"sgd": [], "momentum": [optax.trace(MOMENTUM)], "adam": [optax.scale_by_adam()]}[name]
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _make_optimizer(name: str, learning_rate: float, clip: float, flatten: bool) -> optax.GradientTransformation:
     parts = [optax.clip_by_global_norm(clip)] if clip else []
     parts += _direction(name)

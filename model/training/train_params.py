@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -209,7 +209,7 @@ def _opt_state(
     return jax.tree.unflatten(structure, [*leaves[:-1], np.full(1, learning_rate, np.float32)])
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _zero_state(optimizer: optax.GradientTransformation, network: Network) -> Any:
     """The state of every optimizer before its first step: zeros."""
     sizes = zip(network.sizes, network.sizes[1:], strict=False)

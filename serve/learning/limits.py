@@ -10,6 +10,7 @@ import numpy as np
 from model.messages import quote
 from model.network import Network, parameter_count
 from serve.errors import RequestError
+from serve.learn import MAX_BODY_BYTES
 
 MAX_INPUTS, MAX_OUTPUTS = 16, 8
 MAX_HIDDEN_LAYERS, MAX_UNITS = 3, 8
@@ -21,7 +22,6 @@ MIN_EPSILON, MAX_EPSILON = 1e-12, 1.0
 MAX_LEARNING_RATE = 1000.0
 MAX_NOISE = 10.0
 MAX_SEED = 2**32 - 1
-MAX_BODY_BYTES = 2 * 1024 * 1024
 # Characters in the name of a column, of a target or of a class, and columns in a file of text.
 MAX_NAME, MAX_FILE_COLUMNS = 100, 64
 
