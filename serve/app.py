@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from flask import Flask
 
-from serve.routes import HEALTH_PREFIX, Routes
+from serve.routes import HEALTH_PREFIX, LEARN_PREFIX, Routes
 
 if TYPE_CHECKING:
     from serve.loaded_model import Model
@@ -63,6 +63,17 @@ class Service(Flask):
         is_plain = model.rows.is_plain and b"BYTES" not in body
         work = model.predictor.row_work + len(body) * model.predictor.row_products
         return len(body) <= (MAX_PLAIN_BYTES if is_plain else MAX_TEXT_BYTES) and work <= MAX_QUICK_WORK
+
+    def is_for_learners(self, path: str) -> bool:
+        """Whether a request waits for the process that computes for learners.
+
+        Args:
+            path: as in the request line, without the query.
+
+        Returns:
+            True for the paths below /learn/, if there is such a process.
+        """
+        return self.registry.settings.learns and path.startswith(LEARN_PREFIX)
 
     def _find_model(self, path: str) -> Model | None:
         """The model whose predictions a path asks for; None if it asks for none, or if there is no such model."""
@@ -113,7 +124,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Service:
         model.checkpoint.CheckpointError: /nowhere: expected a checkpoint in it, found none; write one with ...
     """
     from model.inference import keep_programs
-    from serve import errors, health, metrics, middleware, open_inference, openapi, pages, predict, settings
+    from serve import errors, health, learn, metrics, middleware, open_inference, openapi, pages, predict, settings
     from serve.registry import Registry
     from serve.statistics import Statistics
     from serve.watcher import Watcher
@@ -134,6 +145,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Service:
         app.register_blueprint(part.blueprint)
     if registry.settings.has_pages:
         app.register_blueprint(pages.blueprint)
+    if registry.settings.learns:
+        app.register_blueprint(learn.blueprint)
     errors.register(app)
     statistics = Statistics()
     answers = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from model.diagnosing.activity import Unit
+from model.explaining.names import unit_number
 from model.messages import escape_unprintable, join_rows
 from model.network import Network
 from model.tables.table import Table
@@ -29,8 +30,7 @@ def units_text(units: Sequence[Unit], network: Network) -> str:
         >>> units_text([Unit(1, 2)], Network((2, 3, 3, 1)))
         'hidden unit 3 of layer 2'
     """
-    deep = len(network.sizes) > 3
-    names = [f"{unit.index + 1} of layer {unit.layer + 1}" if deep else str(unit.index + 1) for unit in units]
+    names = [unit_number(unit.layer, unit.index, network) for unit in units]
     return f"hidden unit{'s' if len(units) > 1 else ''} {_join(names)}"
 
 
