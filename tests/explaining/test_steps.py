@@ -309,6 +309,9 @@ def test_numbers_that_are_not_finite_are_none_and_say_so() -> None:
         "z1 is too large for a number of 32 bits, so nothing that is computed with it makes sense."
     )
     assert found["preactivation", "z2"].sentence.startswith("z2 is not a number, so")
+    assert found["activation", "h2"].sentence == (
+        "h2 is computed with something that is not a number, so it makes no sense."
+    )
     assert explained.loss is None
     assert "NaN" in found["preactivation", "z2"].text
     assert msgspec.json.decode(msgspec.json.encode(explained), type=Steps) == explained
