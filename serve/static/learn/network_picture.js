@@ -116,7 +116,7 @@ function Edge({ item, state, layout, network, highlight, common }) {
   const [x1, y1, x2, y2] = [x(place.layer) + side / 2 + port, y(place.layer, place.input), x(place.layer + 1) - side / 2, y(place.layer + 1, place.unit)];
   const share = 0.3;
   const width = thickness(value, dense);
-  const classes = ["edge", value < 0 ? "negative" : "positive", state.setting.select === item.name && "selected", highlight.has(item.name) && "lit"];
+  const classes = ["edge", value === null ? "lost" : value < 0 ? "negative" : "positive", state.setting.select === item.name && "selected", highlight.has(item.name) && "lit"];
   const line = `M${x1} ${y1}L${x2} ${y2}`;
   const text = formatNumber(value, 4);
   return html`<g class=${classes.filter(Boolean).join(" ")} role="button" aria-label=${`${parameterLabel(network, state.table, place)}: ${text}`} aria-pressed=${state.setting.select === item.name} ...${common(item)}>
@@ -156,7 +156,7 @@ function Bias({ layer, unit, state, network, highlight, common }) {
   const value = valueAt(state.params, place);
   if (value === undefined) return null;
   const classes = ["bias", value < 0 ? "negative" : "positive", state.setting.select === name && "selected", highlight.has(name) && "lit"];
-  const label = `${parameterLabel(network, state.table, place)}: ${formatNumber(value, 4)}`;
+  const label = `bias ${formatNumber(value, 3)} of ${unitName(network, state.table, layer, unit)}`;
   return html`<button type="button" class=${classes.filter(Boolean).join(" ")} aria-label=${label} aria-pressed=${state.setting.select === name} ...${common({ name, place, unit: null })}>
     <span class="bias-name" aria-hidden="true">bias </span><${Value} name=${name} value=${value} digits=${3} />
   </button>`;

@@ -37,8 +37,9 @@ export function NudgePanel({ state, act }) {
 
 function Invitation() {
   return html`<div class="invitation">
+    <p><strong>Press Run,</strong> and watch the network learn: the colours of the picture should come to match the points.</p>
     <p><strong>Click a line of the network.</strong> Each line is a weight: a number that multiplies what flows along it. Thick lines are large. Blue dashed lines are negative, orange ones positive.</p>
-    <p>Then nudge the weight a little, and see how the loss answers. That answer, divided by the nudge, is the gradient.</p>
+    <p>Here you can then nudge it, and see how the loss answers. That answer, divided by the nudge, is the gradient.</p>
   </div>`;
 }
 

@@ -38,7 +38,7 @@ export function Page({ state, act }) {
       <a class="skip-link" href="#" onClick=${toMain}>To the network</a>
       <h1 class="site-name">Nudge <span>watch a network learn</span></h1>
       <nav aria-label="Pages">
-        <button type="button" class="plain" aria-pressed=${setting.lesson !== null} onClick=${() => act.lesson(setting.lesson === null ? 1 : null)}>Lesson</button>
+        <button type="button" class="small" aria-pressed=${setting.lesson !== null} onClick=${() => act.lesson(setting.lesson === null ? 1 : null)}>Lesson</button>
         <a href="/models">Served models</a>
       </nav>
     </header>

@@ -47,6 +47,19 @@ export function Message({ state, act }) {
   return html`<div class="messages" role="status">${messageOf(state, act)}</div>`;
 }
 
+// Before so many epochs nobody calls a network stuck; after them, if the loss has fallen by less than this share since
+// half as many epochs.
+const PATIENCE = 2000;
+const FALL = 0.005;
+
+/** @param {State} state */
+function seemsStuck({ losses, forward, table, setting }) {
+  const last = losses.at(-1);
+  if (!last || !forward || forward.solved || !table?.classes || last.epoch - setting.before < PATIENCE) return false;
+  const half = losses.findLast((at) => at.epoch <= last.epoch / 2);
+  return half !== undefined && half.loss - last.loss < FALL * half.loss;
+}
+
 /** @param {State} state @param {any} act */
 function messageOf(state, act) {
   if (state.problem) {
@@ -57,6 +70,11 @@ function messageOf(state, act) {
   }
   if (state.stopped) {
     return html`<p class="message good"><strong>Solved: every row is right.</strong> The run has stopped. Press Run to make it surer still. <button type="button" class="small" onClick=${act.goOn}>Run on without stopping</button></p>`;
+  }
+  if (seemsStuck(state)) {
+    const open = (/** @type {string} */ panel) => act.show({ panel });
+    return html`<p class="message"><strong>The loss hardly falls any more, and not every row is right.</strong> It seems stuck.
+      <button type="button" class="small" onClick=${() => open("stuck")}>Why is it stuck?</button> <button type="button" class="small" onClick=${() => open("starts")}>Try 64 starts</button></p>`;
   }
   if (state.table && !state.table.y.length) return html`<p class="message">There is no point yet. Draw some in the picture on the right.</p>`;
   return null;

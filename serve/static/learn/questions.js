@@ -36,7 +36,7 @@ export function nextQuestion(state, now, numbersAt) {
     if (state.running && !(due && state.forward?.key !== from.forwardKey(state))) return trainQuestion(state, frameEpochs(state), true);
   }
   const body = { network, params: state.params, table: tableBody(setting.table) };
-  if (rows > 0 && state.forward?.key !== from.forwardKey(state)) {
+  if (rows > 0 && !state.diverged && state.forward?.key !== from.forwardKey(state)) {
     return ask(state, "forward", "/learn/forward", body, from.forwardKey(state));
   }
   if (!state.diverged && state.surface?.key !== from.surfaceKey(state)) {

@@ -80,8 +80,19 @@ export function StartsPanel({ state, act }) {
       ${busy ? html`<button type="button" onClick=${() => asking.current?.abort()}>Stop</button>` : null}
     </div>
     <div role="status">${busy ? html`<p class="note">${busy}</p>` : tried ? html`<p class="verdict"><span data-name="starts solved" data-value=${String(solved)}>${formatCount(solved)}</span> of ${STARTS} starts solved it after ${formatCount(tried.setting.epochs)} epochs. Click one to take it.</p>` : null}${problem ? html`<p class="message error">${problem}</p>` : null}</div>
+    ${tried ? html`<${Reasons} starts=${tried.starts} />` : null}
     ${tried ? html`<ul class="start-list">${tried.starts.map((start) => html`<${StartPicture} key=${start.index} start=${start} state=${state} take=${() => act.takeStart(tried.setting, start)} />`)}</ul>` : null}
   </div>`;
+}
+
+/** @param {{starts: Start[]}} props how often each reason was found */
+function Reasons({ starts }) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const { reason } of starts) if (reason) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  if (!counts.size) return null;
+  const sorted = [...counts].sort((one, other) => other[1] - one[1]);
+  return html`<p>Why the others are stuck: ${sorted.map(([reason, count]) => `${WORDS[reason] ?? reason} ${count}`).join(", ")}.</p>`;
 }
 
 /** @param {State} state @returns {number} of each start */
@@ -94,7 +105,8 @@ function StartPicture({ start, state, take }) {
   const reason = start.reason === undefined ? "" : (WORDS[start.reason] ?? start.reason);
   const chosen = state.setting.params === null && state.setting.start === start.index;
   return html`<li>
-    <button type="button" class=${`start${start.solved ? " solved" : ""}`} aria-pressed=${chosen} onClick=${take} aria-label=${`Start ${start.index}: ${start.solved ? "solved" : "not solved"}${reason ? `, ${reason}` : ""}. Take it.`}>
+    <button type="button" class=${`start${start.solved ? " solved" : ""}`} aria-pressed=${chosen} onClick=${take}>
+      <span class="unseen">Start ${start.index}: </span>
       <${SurfaceCanvas} values=${start.surface} size=${SIZE} range=${outputRange(state)} />
       <span class="start-text">${start.solved ? html`<b>✓ solved</b>` : html`loss <${Value} name=${`start loss[${start.index}]`} value=${start.loss} digits=${2} />`}</span>
       ${reason ? html`<span class="reason" data-name=${`start reason[${start.index}]`} data-value=${start.reason}>${reason}</span>` : null}

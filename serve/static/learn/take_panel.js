@@ -92,7 +92,7 @@ function Python({ state, attempt }) {
     <h3 id="python-title">The same in Python</h3>
     <p>This script gives the very numbers of this page.</p>
     <div class="buttons"><button type="button" disabled=${!script} onClick=${copy}>Copy the script</button><button type="button" disabled=${!script} onClick=${() => save(new Blob([script], { type: "text/x-python" }), "nudge_network.py")}>Save it</button></div>
-    <pre tabindex="0" aria-labelledby="python-title" role="region" data-name="python"><code>${script}</code></pre>
+    <pre tabindex="0" aria-label="The script" role="region" data-name="python"><code>${script}</code></pre>
   </section>`;
 }
 
