@@ -46,8 +46,7 @@ export const TRUTH_TABLES = ["xor", "and", "or", "nand", "nor", "xnor"];
 export const POINT_SETS = ["circles", "moons", "spirals", "gaussians"];
 export const PANELS = ["nudge", "trace", "stuck", "starts", "rows", "take"];
 
-/** @type {Setting} */
-export const DEFAULT_SETTING = Object.freeze({
+export const DEFAULT_SETTING = Object.freeze(/** @type {Setting} */ ({
   table: { name: "xor" },
   hidden: [2],
   activation: "relu",
@@ -71,7 +70,7 @@ export const DEFAULT_SETTING = Object.freeze({
   class: 1,
   scale: "linear",
   lesson: null,
-});
+}));
 
 /** A part of the address that cannot be read; its message is a sentence. */
 class AddressError extends Error {}
@@ -190,14 +189,19 @@ function readTable(given) {
       seed: whole("draw", given.get("draw") ?? "0", 0, 2 ** 32 - 1),
     };
   }
-  const columns = name === "drawn" ? DRAWN.columns : names("columns", given);
+  return readGivenTable(given, name === "drawn");
+}
+
+/** @param {Map<string, string>} given @param {boolean} drawn @returns {TableSpec} */
+function readGivenTable(given, drawn) {
+  const columns = drawn ? DRAWN.columns : names("columns", given);
   const flat = decodeFloats("x", given.get("x") ?? "");
   const y = decodeFloats("y", given.get("y") ?? "");
   if (flat.length !== y.length * columns.length) {
     throw new AddressError(`x should hold ${y.length * columns.length} numbers, one for each row and column, not ${flat.length}.`);
   }
   const x = y.map((_, row) => flat.slice(row * columns.length, (row + 1) * columns.length));
-  if (name === "drawn") return { ...DRAWN, x, y };
+  if (drawn) return { ...DRAWN, x, y };
   const task = oneOf("task", given.get("task") ?? "binary", ["binary", "multiclass", "regression"]);
   const classes = task === "regression" ? null : names("classes", given);
   return { columns, target: decodeURIComponent(given.get("target") ?? "y"), classes, task, x, y };

@@ -25,7 +25,7 @@ export function DataPanel({ state, act }) {
   /** @type {[string, string][]} */
   const options = [
     ...TRUTH_TABLES.map((name) => /** @type {[string, string]} */ ([name, `${name.toUpperCase()}: a truth table`])),
-    ...POINT_SETS.map((name) => /** @type {[string, string]} */ ([name, `${name[0].toUpperCase()}${name.slice(1)}: points`])),
+    ...POINT_SETS.map((name) => /** @type {[string, string]} */ ([name, `${name.slice(0, 1).toUpperCase()}${name.slice(1)}: points`])),
     ["drawn", "Points that I draw"],
     ...(kind === "own" ? [/** @type {[string, string]} */ (["own", "My file"])] : []),
   ];
@@ -84,10 +84,10 @@ function OwnFile({ state, act }) {
       const query = target === null ? "" : `?target=${encodeURIComponent(target)}`;
       const headers = { "Content-Type": "text/csv" };
       const answer = await (await send(`/learn/csv${query}`, { method: "POST", headers, body: await blob.arrayBuffer() })).json();
-      const { columns, classes, task, x, y, numeric, notes } = answer;
+      const { columns, classes, task, x, y, numeric, notes, encoding } = answer;
       setFile({ name, text: blob, targets: answer.targets, notes });
       setProblem("");
-      act.chooseTable({ columns, target: answer.target, classes, task, x, y, numeric });
+      act.chooseTable({ columns, target: answer.target, classes: classes.length ? classes.map(String) : null, task, x, y, numeric, encoding });
     } catch (error) {
       setProblem(sentenceOf(error));
     }

@@ -31,7 +31,7 @@ export function useWidth(ref, initial) {
   const [width, setWidth] = useState(initial);
   useLayoutEffect(() => {
     const element = /** @type {HTMLElement} */ (ref.current);
-    const observer = new ResizeObserver(([entry]) => setWidth(Math.round(entry.contentRect.width)));
+    const observer = new ResizeObserver(([entry]) => setWidth(Math.round(entry?.contentRect.width ?? initial)));
     observer.observe(element);
     setWidth(Math.round(element.clientWidth));
     return () => observer.disconnect();

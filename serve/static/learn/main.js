@@ -52,8 +52,8 @@ function openAddress() {
 store.listen(ask);
 store.listen(draw);
 store.listen(followAddress);
-addEventListener("hashchange", openAddress);
-addEventListener("popstate", openAddress);
+window.addEventListener("hashchange", openAddress);
+window.addEventListener("popstate", openAddress);
 openAddress();
 void getJson("/learn/presets").then(
   (presets) => store.change((state) => ({ ...state, presets })),

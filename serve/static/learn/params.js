@@ -14,12 +14,17 @@ export function places(network) {
   /** @type {Place[]} */
   const found = [];
   for (let layer = 0; layer + 1 < network.sizes.length; layer++) {
-    for (let unit = 0; unit < network.sizes[layer + 1]; unit++) {
-      for (let input = 0; input < network.sizes[layer]; input++) found.push({ layer, input, unit });
+    for (let unit = 0; unit < sizeOf(network, layer + 1); unit++) {
+      for (let input = 0; input < sizeOf(network, layer); input++) found.push({ layer, input, unit });
       found.push({ layer, input: null, unit });
     }
   }
   return found;
+}
+
+/** @param {Network} network @param {number} layer @returns {number} */
+function sizeOf(network, layer) {
+  return network.sizes[layer] ?? 0;
 }
 
 /** @param {Place} place */
@@ -46,7 +51,7 @@ export function withValue(params, place, value) {
   return params.map((layer, index) => {
     if (index !== place.layer) return layer;
     if (place.input === null) return { ...layer, bias: layer.bias.with(place.unit, value) };
-    return { ...layer, weight: layer.weight.with(place.input, layer.weight[place.input].with(place.unit, value)) };
+    return { ...layer, weight: layer.weight.with(place.input, (layer.weight[place.input] ?? []).with(place.unit, value)) };
   });
 }
 
@@ -60,7 +65,7 @@ export function unflatten(flat, network) {
   let start = 0;
   const take = (/** @type {number} */ count) => flat.slice(start, (start += count));
   const params = network.sizes.slice(1).map((units, layer) => ({
-    weight: Array.from({ length: network.sizes[layer] }, () => take(units)),
+    weight: Array.from({ length: sizeOf(network, layer) }, () => take(units)),
     bias: take(units),
   }));
   return start === flat.length ? params : null;
@@ -84,7 +89,7 @@ export function unitName(network, table, layer, unit) {
 /** @param {Network} network @param {string | null} name such as h3 @returns {{layer: number, unit: number} | null} */
 export function unitNamed(network, name) {
   for (let layer = 1; layer + 1 < network.sizes.length; layer++) {
-    for (let unit = 0; unit < network.sizes[layer]; unit++) {
+    for (let unit = 0; unit < sizeOf(network, layer); unit++) {
       if (unitName(network, null, layer, unit) === name) return { layer, unit };
     }
   }

@@ -18,11 +18,8 @@ const SPEEDS = [
 
 /** @param {{state: State, act: any}} props */
 export function PlayBar({ state, act }) {
-  const { setting, running, forward, table, diverged } = state;
-  const rows = table?.y.length ?? 0;
-  const ready = Boolean(state.params) && rows > 0 && !diverged;
-  const epoch = setting.before + state.epoch;
-  const loss = state.losses.at(-1)?.loss ?? forward?.loss ?? null;
+  const { running } = state;
+  const ready = Boolean(state.params && state.table?.y.length) && !state.diverged;
   return html`<section class="play" aria-label="Train">
     <div class="buttons">
       <button type="button" class="primary run" disabled=${!ready} onClick=${running ? act.pause : act.run}>
@@ -31,15 +28,28 @@ export function PlayBar({ state, act }) {
       <button type="button" disabled=${!ready} onClick=${act.step} title="Train one epoch">Step</button>
       <button type="button" onClick=${act.reset} title="Back to the start">Reset</button>
     </div>
-    <dl class="progress">
-      <div><dt>Epoch</dt><dd><span data-name="epoch" data-value=${String(epoch)}>${formatCount(epoch)}</span></dd></div>
-      <div><dt>Loss</dt><dd>${rows ? html`<${Value} name="loss" value=${diverged ? null : loss} digits=${4} />` : "–"}</dd></div>
-      ${table?.classes && forward && rows
-        ? html`<div><dt>Right</dt><dd><span data-name="right" data-value=${String(forward.right)}>${formatCount(forward.right ?? 0)}</span> of ${formatCount(rows)}${forward.solved ? html` <span class="solved-mark">✓</span>` : null}</dd></div>`
-        : null}
-    </dl>
+    <${Progress} state=${state} />
     <${Choice} id="speed" label="Speed" value=${state.speed} options=${SPEEDS} change=${act.speed} />
   </section>`;
+}
+
+/** @param {{state: State}} props how far it has come */
+function Progress({ state }) {
+  const { setting, forward, table, diverged } = state;
+  const rows = table?.y.length ?? 0;
+  const epoch = setting.before + state.epoch;
+  const loss = diverged ? null : (state.losses.at(-1)?.loss ?? forward?.loss ?? null);
+  return html`<dl class="progress">
+      <div><dt>Epoch</dt><dd><span data-name="epoch" data-value=${String(epoch)}>${formatCount(epoch)}</span></dd></div>
+      <div><dt>Loss</dt><dd>${rows ? html`<${Value} name="loss" value=${loss} digits=${4} />` : "–"}</dd></div>
+      ${table?.classes && forward && rows ? html`<${Right} forward=${forward} rows=${rows} />` : null}
+    </dl>`;
+}
+
+/** @param {{forward: import("./types.js").Forward, rows: number}} props how many rows are right */
+function Right({ forward, rows }) {
+  const right = forward.right ?? 0;
+  return html`<div><dt>Right</dt><dd><span data-name="right" data-value=${String(right)}>${formatCount(right)}</span> of ${formatCount(rows)}${forward.solved ? html` <span class="solved-mark">✓</span>` : null}</dd></div>`;
 }
 
 /** @param {{state: State, act: any}} props what happened, in one sentence */

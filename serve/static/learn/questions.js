@@ -22,27 +22,53 @@ const RUNNING_SIZE = 32;
  */
 export function nextQuestion(state, now, numbersAt) {
   if (state.halted) return null;
+  return firstQuestion(state) ?? trainingQuestion(state, now - numbersAt > NUMBERS_EVERY) ?? pictureQuestion(state) ?? panelQuestion(state);
+}
+
+/** @param {State} state @returns {Question | null} for the table, and for the params of the start */
+function firstQuestion(state) {
   const { setting } = state;
   if (!state.table) return ask(state, "table", "/learn/table", { table: tableBody(setting.table) });
   const network = from.networkOf(state);
-  if (!state.params) {
-    const start = { seed: setting.seed, index: setting.start, init: setting.init };
-    return ask(state, "start", "/learn/start", { network, start });
+  if (state.params) return null;
+  const start = { seed: setting.seed, index: setting.start, init: setting.init };
+  return ask(state, "start", "/learn/start", { network, start });
+}
+
+/** @param {State} state @returns {boolean} whether there is something that can be trained and asked about */
+function isAlive(state) {
+  return !state.diverged && (state.table?.y.length ?? 0) > 0;
+}
+
+/** @param {State} state @param {boolean} due whether it is time to renew the numbers @returns {Question | null} */
+function trainingQuestion(state, due) {
+  if (!isAlive(state)) return null;
+  if (state.epoch < state.setting.epochs) return trainQuestion(state, catchUp(state), false);
+  if (!state.running || (due && state.forward?.key !== from.forwardKey(state))) return null;
+  return trainQuestion(state, frameEpochs(state), true);
+}
+
+/** @param {State} state @returns {any} what most questions hold */
+function bodyOf(state) {
+  return { network: from.networkOf(state), params: state.params, table: tableBody(state.setting.table) };
+}
+
+/** @param {State} state @returns {Question | null} for the numbers of the rows, and for the surfaces */
+function pictureQuestion(state) {
+  if (state.diverged) return null;
+  if (isAlive(state) && state.forward?.key !== from.forwardKey(state)) {
+    return ask(state, "forward", "/learn/forward", bodyOf(state), from.forwardKey(state));
   }
-  const rows = state.table.y.length;
-  if (rows > 0 && !state.diverged) {
-    if (state.epoch < setting.epochs) return trainQuestion(state, catchUp(state), false);
-    const due = now - numbersAt > NUMBERS_EVERY;
-    if (state.running && !(due && state.forward?.key !== from.forwardKey(state))) return trainQuestion(state, frameEpochs(state), true);
-  }
-  const body = { network, params: state.params, table: tableBody(setting.table) };
-  if (rows > 0 && !state.diverged && state.forward?.key !== from.forwardKey(state)) {
-    return ask(state, "forward", "/learn/forward", body, from.forwardKey(state));
-  }
-  if (!state.diverged && state.surface?.key !== from.surfaceKey(state)) {
-    return ask(state, "surface", "/learn/surface", { network, params: state.params, grid: gridOf(state, SURFACE_SIZE) }, from.surfaceKey(state));
-  }
-  if (rows === 0 || state.diverged || state.running) return null;
+  if (state.surface?.key === from.surfaceKey(state)) return null;
+  const { network, params } = bodyOf(state);
+  return ask(state, "surface", "/learn/surface", { network, params, grid: gridOf(state, SURFACE_SIZE) }, from.surfaceKey(state));
+}
+
+/** @param {State} state @returns {Question | null} for the panel that is open */
+function panelQuestion(state) {
+  if (!isAlive(state) || state.running) return null;
+  const { setting } = state;
+  const body = bodyOf(state);
   if (setting.panel === "nudge" && selectedExists(state) && state.gradients?.key !== from.gradientsKey(state)) {
     const asked = { ...body, epsilon: setting.epsilon, parameter: setting.select };
     return ask(state, "gradients", "/learn/gradients", asked, from.gradientsKey(state));
@@ -89,7 +115,7 @@ function catchUp(state) {
 /** @param {State} state */
 function largestEpochs(state) {
   const { sizes } = from.networkOf(state);
-  const parameters = sizes.slice(1).reduce((sum, units, layer) => sum + units * (sizes[layer] + 1), 0);
+  const parameters = sizes.slice(1).reduce((sum, units, layer) => sum + units * ((sizes[layer] ?? 0) + 1), 0);
   const bound = state.presets?.limits?.work ?? STRETCH;
   return Math.max(1, Math.floor(bound / (parameters * Math.max(1, state.table?.y.length ?? 1))));
 }
@@ -107,6 +133,11 @@ export function tableBody(table) {
   return { columns, target, classes, task, x, y };
 }
 
+/** @param {import("./types.js").TableSpec} table @returns {any} for a checkpoint: with the columns of its file */
+export function checkpointTable(table) {
+  return "encoding" in table ? { ...tableBody(table), encoding: table.encoding } : tableBody(table);
+}
+
 /** @param {State} state @param {number} size @returns {any} the grid of the pictures, a little wider than the data */
 export function gridOf(state, size) {
   const { drawn, row } = state.setting;
@@ -115,15 +146,17 @@ export function gridOf(state, size) {
   return { columns: drawn, low, high, size, others };
 }
 
-/** @param {State} state @returns {{low: number[], high: number[]}} of the two drawn columns */
+/** @param {State} state @returns {{low: [number, number], high: [number, number]}} of the two drawn columns */
 export function rangeOf(state) {
   const { drawn, table } = state.setting;
   if ("drawn" in table && table.drawn) return { low: [-1.5, -1.5], high: [1.5, 1.5] };
-  const ends = drawn.map((column) => {
-    const low = state.table?.lows[column] ?? 0;
-    const high = state.table?.highs[column] ?? 1;
-    const margin = (high - low || 1) * ("name" in table && !("rows" in table) ? 0.25 : 0.1);
-    return [low - margin, high + margin];
-  });
-  return { low: ends.map((end) => end[0]), high: ends.map((end) => end[1]) };
+  const share = "name" in table && table.rows === undefined ? 0.25 : 0.1;
+  const ends = (/** @type {0 | 1} */ axis) => {
+    const low = state.table?.lows[drawn[axis]] ?? 0;
+    const high = state.table?.highs[drawn[axis]] ?? 1;
+    const margin = (high - low || 1) * share;
+    return { low: low - margin, high: high + margin };
+  };
+  const [across, up] = [ends(0), ends(1)];
+  return { low: [across.low, up.low], high: [across.high, up.high] };
 }

@@ -3,7 +3,7 @@
 import { html, useState } from "../vendor/preact-htm.js";
 import { formatCount } from "../shared/numbers.js";
 import { Value } from "./elements.js";
-import { isRight } from "./surface_picture.js";
+import { isRight } from "./surface_points.js";
 
 /** @typedef {import("./state.js").State} State */
 

@@ -1,15 +1,15 @@
 /** 'Try 64 starts': the same network from many random starts, side by side. */
 
-import { html, useRef, useState } from "../vendor/preact-htm.js";
+import { html, useState } from "../vendor/preact-htm.js";
 import { formatCount } from "../shared/numbers.js";
 import { postJson } from "../shared/request.js";
-import { sentenceOf } from "./conversation.js";
 import { NumberField, SurfaceCanvas, Value } from "./elements.js";
-import { outputRange } from "./network_picture.js";
+import { useLongQuestion } from "./long_question.js";
 import { tableBody } from "./questions.js";
 import { networkOf, trainingOf } from "./state.js";
 import { trialEpochs } from "./stuck_panel.js";
 import { readFloats } from "./surfaces.js";
+import { outputRange } from "./unit_surfaces.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {{index: number, params: any, loss: number | null, solved: boolean, surface: Float32Array, reason?: string}} Start */
@@ -36,32 +36,18 @@ const WORDS = {
 export function StartsPanel({ state, act }) {
   const [epochs, setEpochs] = useState(defaultEpochs(state));
   const [tried, setTried] = useState(/** @type {{starts: Start[], setting: any} | null} */ (null));
-  const [busy, setBusy] = useState("");
-  const [problem, setProblem] = useState("");
-  const asking = useRef(/** @type {AbortController | null} */ (null));
-
-  const perform = async (/** @type {string} */ what, /** @type {(signal: AbortSignal) => Promise<void>} */ work) => {
+  const { busy, problem, perform, stop } = useLongQuestion();
+  const tryAll = () => {
     act.pause();
-    const control = new AbortController();
-    asking.current = control;
-    setBusy(what);
-    setProblem("");
-    try {
-      await work(control.signal);
-    } catch (error) {
-      if (!control.signal.aborted) setProblem(sentenceOf(error));
-    }
-    setBusy("");
-  };
-  const tryAll = () =>
-    perform("Training 64 networks …", async (signal) => {
+    void perform("Training 64 networks …", async (signal) => {
       const { seed, init, table } = state.setting;
       const question = { network: networkOf(state), table: tableBody(table), training: trainingOf(state), seed, init, starts: STARTS, epochs, size: SIZE };
       const answer = await postJson("/learn/starts", question, signal);
       setTried({ setting: { ...state.setting, epochs }, starts: answer.starts.map((/** @type {any} */ start) => ({ ...start, surface: readFloats(start.surface) })) });
     });
+  };
   const findReasons = () =>
-    perform("Asking each why it is stuck …", async (signal) => {
+    void perform("Asking each why it is stuck …", async (signal) => {
       const question = { network: networkOf(state), table: tableBody(state.setting.table), training: trainingOf(state), epochs: trialEpochs(state) };
       for (const start of tried?.starts ?? []) {
         if (start.solved || start.reason !== undefined) continue;
@@ -69,20 +55,28 @@ export function StartsPanel({ state, act }) {
         setTried((/** @type {any} */ old) => ({ ...old, starts: old.starts.map((/** @type {Start} */ each) => (each.index === start.index ? { ...each, reason } : each)) }));
       }
     });
-  const solved = tried?.starts.filter((start) => start.solved).length ?? 0;
   const ready = state.table?.y.length && !busy;
+  const unsolved = tried?.starts.some((start) => !start.solved);
   return html`<div class="starts">
     <p>Training begins at random numbers. From some starts it gets stuck. So try many of them, and keep the best.</p>
     <div class="buttons">
       <${NumberField} id="starts-epochs" label="Epochs of each" value=${epochs} low=${1} high=${100000} whole change=${setEpochs} />
       <button type="button" class="primary" disabled=${!ready} onClick=${tryAll}>Try 64 starts</button>
-      ${tried && solved < STARTS ? html`<button type="button" disabled=${!ready} onClick=${findReasons}>Why not? Ask each one</button>` : null}
-      ${busy ? html`<button type="button" onClick=${() => asking.current?.abort()}>Stop</button>` : null}
+      ${unsolved ? html`<button type="button" disabled=${!ready} onClick=${findReasons}>Why not? Ask each one</button>` : null}
+      ${busy ? html`<button type="button" onClick=${stop}>Stop</button>` : null}
     </div>
-    <div role="status">${busy ? html`<p class="note">${busy}</p>` : tried ? html`<p class="verdict"><span data-name="starts solved" data-value=${String(solved)}>${formatCount(solved)}</span> of ${STARTS} starts solved it after ${formatCount(tried.setting.epochs)} epochs. Click one to take it.</p>` : null}${problem ? html`<p class="message error">${problem}</p>` : null}</div>
-    ${tried ? html`<${Reasons} starts=${tried.starts} />` : null}
-    ${tried ? html`<ul class="start-list">${tried.starts.map((start) => html`<${StartPicture} key=${start.index} start=${start} state=${state} take=${() => act.takeStart(tried.setting, start)} />`)}</ul>` : null}
+    <div role="status">${busy ? html`<p class="note">${busy}</p>` : null}${problem ? html`<p class="message error">${problem}</p>` : null}</div>
+    ${tried ? html`<${Tried} tried=${tried} state=${state} act=${act} />` : null}
   </div>`;
+}
+
+/** @param {{tried: {starts: Start[], setting: any}, state: State, act: any}} props */
+function Tried({ tried, state, act }) {
+  const { starts, setting } = tried;
+  const solved = starts.filter((start) => start.solved).length;
+  return html`<p class="verdict"><span data-name="starts solved" data-value=${String(solved)}>${formatCount(solved)}</span> of ${starts.length} starts solved it after ${formatCount(setting.epochs)} epochs. Click one to take it.</p>
+    <${Reasons} starts=${starts} />
+    <ul class="start-list">${starts.map((start) => html`<${StartPicture} key=${start.index} start=${start} state=${state} take=${() => act.takeStart(setting, start)} />`)}</ul>`;
 }
 
 /** @param {{starts: Start[]}} props how often each reason was found */

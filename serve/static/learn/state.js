@@ -116,7 +116,8 @@ export function chooseTable(state, table) {
   const points = "name" in table && POINT_SETS.includes(table.name);
   const old = state.setting.table;
   const simple = "name" in old && !POINT_SETS.includes(old.name);
-  const larger = points && simple && state.setting.hidden.length === 1 && state.setting.hidden[0] < 4;
+  const { hidden } = state.setting;
+  const larger = points && simple && hidden.length === 1 && (hidden[0] ?? 0) < 4;
   return startAnew(state, {
     table, row: 0, drawn: [0, 1], class: 1, select: null, show: null, ...(larger ? { hidden: [8], activation: "tanh", optimizer: "adam" } : {}),
   });
@@ -201,11 +202,14 @@ export function drawPoints(state, table) {
   return { ...based, table: null, stopped: false, losses: [], setting: { ...based.setting, table, row: 0, step: 0 } };
 }
 
-/** @param {State} state @param {Table} table @returns {State} */
-export function receiveTable(state, table) {
+/** @param {State} state @param {Table} answer @returns {State} */
+export function receiveTable(state, answer) {
+  const classes = answer.classes?.length ? answer.classes.map(String) : null;
+  const table = { ...answer, classes };
   const columns = table.columns.length;
   const { setting } = state;
   const row = Math.min(setting.row, Math.max(table.y.length - 1, 0));
+  /** @type {[number, number]} */
   const drawn = setting.drawn.every((column) => column < columns) ? setting.drawn : [0, Math.min(1, columns - 1)];
   const known = { ...state, table, setting: { ...setting, row, drawn, class: Math.min(setting.class, (table.classes?.length ?? 2) - 1) } };
   if (!setting.params || known.params) return known;

@@ -1,10 +1,10 @@
 /** 'Why is it stuck?': what is wrong with the network as it is, each reason tried, and a button that mends it. */
 
-import { html, useRef, useState } from "../vendor/preact-htm.js";
+import { html, useState } from "../vendor/preact-htm.js";
 import { formatCount } from "../shared/numbers.js";
 import { postJson } from "../shared/request.js";
-import { sentenceOf } from "./conversation.js";
 import { Value } from "./elements.js";
+import { useLongQuestion } from "./long_question.js";
 import { tableBody } from "./questions.js";
 import { forwardKey, networkOf, trainingOf } from "./state.js";
 
@@ -26,40 +26,31 @@ export function trialEpochs(state) {
 /** @param {{state: State, act: any}} props */
 export function StuckPanel({ state, act }) {
   const [answer, setAnswer] = useState(/** @type {any} */ (null));
-  const [problem, setProblem] = useState("");
-  const asking = useRef(/** @type {AbortController | null} */ (null));
-  const [busy, setBusy] = useState(false);
-  const ask = async () => {
+  const { busy, problem, perform, stop } = useLongQuestion();
+  const ask = () => {
     act.pause();
-    const question = new AbortController();
-    asking.current = question;
-    setBusy(true);
-    setProblem("");
-    try {
-      const key = forwardKey(state);
-      setAnswer({ ...(await postJson("/learn/why-stuck", stuckQuestion(state), question.signal)), key });
-    } catch (error) {
-      if (!question.signal.aborted) setProblem(sentenceOf(error));
-    }
-    setBusy(false);
+    const key = forwardKey(state);
+    void perform("Looking, and trying …", async (signal) => {
+      setAnswer({ ...(await postJson("/learn/why-stuck", stuckQuestion(state), signal)), key });
+    });
   };
-  const stale = answer && answer.key !== forwardKey(state);
   const ready = state.params && state.table?.y.length && !state.diverged;
   return html`<div class="stuck">
     <p>A network is stuck when more training does not help. This looks for reasons, and tries each one: it changes what seems wrong, trains on, and compares with 20 random changes of the same size.</p>
     <div class="buttons">
-      <button type="button" class="primary" disabled=${!ready || busy} onClick=${ask}>Why is it stuck?</button>
-      ${busy ? html`<button type="button" onClick=${() => asking.current?.abort()}>Stop looking</button>` : null}
+      <button type="button" class="primary" disabled=${!ready || busy !== ""} onClick=${ask}>Why is it stuck?</button>
+      ${busy ? html`<button type="button" onClick=${stop}>Stop looking</button>` : null}
     </div>
-    <div role="status">${busy ? html`<p class="note">Looking, and trying …</p>` : null}${problem ? html`<p class="message error">${problem}</p>` : null}</div>
-    ${answer && !busy ? html`<div class=${stale ? "stale" : ""}>${stale ? html`<p class="note">The network has changed since then. Ask again for the network as it is.</p>` : null}<${Diagnosis} answer=${answer} act=${act} stale=${stale} /></div>` : null}
+    <div role="status">${busy ? html`<p class="note">${busy}</p>` : null}${problem ? html`<p class="message error">${problem}</p>` : null}</div>
+    ${answer && !busy ? html`<${Diagnosis} answer=${answer} act=${act} stale=${answer.key !== forwardKey(state)} />` : null}
   </div>`;
 }
 
 /** @param {any} props */
 function Diagnosis({ answer, act, stale }) {
   const [headline] = answer.text.split("\n");
-  return html`<p class="verdict" data-name="diagnosis" data-value=${answer.reason}>${headline}</p>
+  return html`${stale ? html`<p class="note">The network has changed since then. Ask again for the network as it is.</p>` : null}
+    <p class="verdict" data-name="diagnosis" data-value=${answer.reason}>${headline}</p>
     <ol class="findings">
       ${answer.findings.map((/** @type {any} */ finding, /** @type {number} */ index) => html`<li key=${index} class=${finding.confirmed ? "confirmed" : "unconfirmed"}>
         <p><strong>${finding.confirmed ? "Confirmed." : "Not confirmed."}</strong> <span data-name=${`finding[${index}]`}>${finding.sentence}</span></p>

@@ -39,7 +39,7 @@ export function colourAt(share) {
     const scale = divergingScale();
     shades = Array.from({ length: SHADES + 1 }, (_, index) => scale((2 * index) / SHADES - 1));
   }
-  return shades[Math.round(((share + 1) / 2) * SHADES)] ?? shades[(SHADES + 1) / 2];
+  return shades[Math.round(((share + 1) / 2) * SHADES)] ?? [0, 0, 0];
 }
 
 /**
@@ -56,11 +56,9 @@ export function paint(canvas, values, size, range) {
   const image = context.createImageData(size, size);
   for (let line = 0; line < size; line++) {
     for (let column = 0; column < size; column++) {
-      const colour = colourAt(place(values[(size - 1 - line) * size + column], range));
+      const colour = colourAt(place(values[(size - 1 - line) * size + column] ?? 0, range));
       const at = 4 * (line * size + column);
-      image.data[at] = colour[0];
-      image.data[at + 1] = colour[1];
-      image.data[at + 2] = colour[2];
+      image.data.set(colour, at);
       image.data[at + 3] = 255;
     }
   }
@@ -76,9 +74,12 @@ export function place(value, { low, middle, high }) {
 /** @param {ArrayLike<number>} values @returns {Range} symmetric around 0 */
 export function rangeAround(values) {
   let largest = 0;
-  for (let index = 0; index < values.length; index++) largest = Math.max(largest, Math.abs(values[index]) || 0);
+  for (let index = 0; index < values.length; index++) largest = Math.max(largest, Math.abs(values[index] ?? 0) || 0);
   return { low: -largest || -1, middle: 0, high: largest || 1 };
 }
+
+/** @type {[number, number, number, number][]} the ends of the sides of a cell */
+const SIDES = [[0, 0, 1, 0], [1, 0, 1, 1], [1, 1, 0, 1], [0, 1, 0, 0]];
 
 /**
  * The line on which a surface has a level, by marching squares.
@@ -89,27 +90,22 @@ export function rangeAround(values) {
  */
 export function contour(values, size, level) {
   let path = "";
-  const at = (/** @type {number} */ line, /** @type {number} */ column) => values[line * size + column] - level;
+  const at = (/** @type {number} */ line, /** @type {number} */ column) => (values[line * size + column] ?? 0) - level;
   for (let line = 0; line + 1 < size; line++) {
     for (let column = 0; column + 1 < size; column++) {
-      const corners = [[line, column], [line, column + 1], [line + 1, column + 1], [line + 1, column]];
-      const crossings = [];
-      for (let side = 0; side < 4; side++) {
-        const [from, to] = [corners[side], corners[(side + 1) % 4]];
-        const [one, other] = [at(from[0], from[1]), at(to[0], to[1])];
-        if (one < 0 === other < 0) continue;
+      const crossings = SIDES.flatMap(([x1, y1, x2, y2]) => {
+        const [one, other] = [at(line + y1, column + x1), at(line + y2, column + x2)];
+        if (one < 0 === other < 0) return [];
         const share = one / (one - other);
-        crossings.push([from[1] + share * (to[1] - from[1]), from[0] + share * (to[0] - from[0])]);
-      }
-      for (let pair = 0; pair + 1 < crossings.length; pair += 2) {
-        path += `M${percent(crossings[pair], size)}L${percent(crossings[pair + 1], size)}`;
-      }
+        return [percent(column + x1 + share * (x2 - x1), line + y1 + share * (y2 - y1), size)];
+      });
+      for (let pair = 0; pair + 1 < crossings.length; pair += 2) path += `M${crossings[pair]}L${crossings[pair + 1]}`;
     }
   }
   return path;
 }
 
-/** @param {number[]} point @param {number} size */
-function percent([column, line], size) {
+/** @param {number} column @param {number} line @param {number} size @returns {string} the place in percent */
+function percent(column, line, size) {
   return `${((100 * (column + 0.5)) / size).toFixed(2)} ${(100 - (100 * (line + 0.5)) / size).toFixed(2)}`;
 }

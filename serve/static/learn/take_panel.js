@@ -5,7 +5,7 @@ import { send } from "../shared/request.js";
 import { writeAddress } from "./address.js";
 import { sentenceOf } from "./conversation.js";
 import { flatten, unflatten } from "./params.js";
-import { tableBody } from "./questions.js";
+import { checkpointTable, tableBody } from "./questions.js";
 import { networkOf, trainingOf } from "./state.js";
 
 /** @typedef {import("./state.js").State} State */
@@ -53,7 +53,7 @@ function Checkpoint({ state, act, attempt }) {
   const { setting } = state;
   const down = () => attempt(async () => {
     const start = { seed: setting.seed, index: setting.start, init: setting.init };
-    const question = { network: networkOf(state), params: state.params, table: tableBody(setting.table), training: trainingOf(state), start, epoch: setting.before + state.epoch };
+    const question = { network: networkOf(state), params: state.params, table: checkpointTable(setting.table), training: trainingOf(state), start, epoch: setting.before + state.epoch };
     const answer = await send("/learn/checkpoint", { method: "POST", headers: JSON_HEADERS, body: JSON.stringify(question) });
     save(await answer.blob(), fileName(answer) ?? "network.safetensors");
   });

@@ -33,7 +33,7 @@ export function RowChoice({ state, act }) {
   if (!table) return null;
   const last = table.y.length - 1;
   const choose = (/** @type {number} */ row) => act.show({ row: Math.max(0, Math.min(last, row)), step: 0 });
-  const target = table.classes ? table.classes[table.y[setting.row]] : null;
+  const target = table.classes ? table.classes[table.y[setting.row] ?? 0] : null;
   return html`<div class="row-choice">
     <label class="field inline" for="row"><span>Row</span><input id="row" type="number" min="0" max=${last} value=${setting.row} onInput=${(/** @type {any} */ event) => /^\d+$/.test(event.currentTarget.value) && choose(Number(event.currentTarget.value))} /></label>
     <span class="row-text">${table.columns.map((name, column) => html`<span key=${name}>${name} = <${Value} name=${`row x[${column}]`} value=${table.x[setting.row]?.[column]} digits=${3} /></span>`)}
@@ -47,6 +47,7 @@ function Steps({ state, act }) {
   const { steps } = trace;
   const index = Math.min(state.setting.step, steps.length - 1);
   const step = steps[index];
+  if (!step) return null;
   const go = (/** @type {number} */ to) => act.show({ step: Math.max(0, Math.min(steps.length - 1, to)) });
   const phases = ["Forwards", "Backwards", "Update"].map((name) => ({ name, first: steps.findIndex((each) => phaseOf(each) === name) }));
   const phase = phaseOf(step);
@@ -84,7 +85,7 @@ function Steps({ state, act }) {
 function MathText({ markup, text }) {
   const box = useRef(/** @type {any} */ (null));
   useLayoutEffect(() => {
-    const parsed = new DOMParser().parseFromString(markup, "text/html").body.firstElementChild;
+    const parsed = new window.DOMParser().parseFromString(markup, "text/html").body.firstElementChild;
     box.current.replaceChildren(parsed?.localName === "math" ? document.importNode(parsed, true) : text);
   }, [markup]);
   return html`<div class="math" ref=${box} tabindex="0" role="group" aria-label="Formula"></div>`;

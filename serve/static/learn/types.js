@@ -2,7 +2,7 @@
  * The shapes of data on this page, for the type checker and for readers. This module does nothing.
  *
  * @typedef {{name: string, rows?: number, noise?: number, seed?: number}} NamedTable
- * @typedef {{drawn?: boolean, columns: string[], target: string, classes: string[] | null, task: string, x: number[][], y: number[], numeric?: number[], notes?: string[]}} GivenTable
+ * @typedef {{drawn?: boolean, columns: string[], target: string, classes: string[] | null, task: string, x: number[][], y: number[], numeric?: number[], encoding?: object}} GivenTable
  * @typedef {NamedTable | GivenTable} TableSpec
  * @typedef {{columns: string[], target: string, classes: string[] | null, task: string, x: number[][], y: number[], lows: number[], highs: number[]}} Table
  * @typedef {{weight: number[][], bias: number[]}} Layer
@@ -29,7 +29,7 @@
  * @property {number} row
  * @property {number} step
  * @property {string | null} show the unit in the large picture
- * @property {number[]} drawn the two columns that pictures draw
+ * @property {[number, number]} drawn the two columns that pictures draw
  * @property {number} class
  * @property {string} scale
  * @property {number | null} lesson

@@ -1,11 +1,11 @@
 /** What stands at each unit of the picture: its value at the pointer or of the row, and what a step has computed. */
 
-import { parameterName, placeOf, unitName } from "./params.js";
+import { parameterName } from "./params.js";
 import { networkOf, traceKey } from "./state.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {{name: string, label: string, value: number}} Line */
-/** @typedef {{name?: string, value?: number, lines?: Line[]}} UnitText */
+/** @typedef {{name?: string, value?: number | undefined, lines?: Line[]}} UnitText */
 
 /** @param {State} state @returns {Map<string, UnitText>} by layer.unit, where layer 0 has the inputs */
 export function unitTexts(state) {
@@ -63,46 +63,36 @@ function stepTexts(state) {
   const texts = new Map();
   state.table?.x[row]?.forEach((value, column) => texts.set(`0.${column}`, { name: `x[${row},${column}]`, value }));
   for (const step of state.trace?.steps.slice(0, state.setting.step + 1) ?? []) {
-    const layer = step.layer === null ? last : step.layer + 1;
-    const key = `${layer}.${step.unit ?? 0}`;
-    const text = texts.get(key) ?? { lines: [] };
-    const name = `step ${step.name}`;
-    if (step.kind === "activation" || step.kind === "prediction") Object.assign(text, { name, value: step.result });
-    else if (step.kind !== "gradient" && step.kind !== "update") {
-      text.lines = [...(text.lines ?? []).filter((line) => line.label !== step.name), { name, label: step.name, value: step.result }];
-    }
-    texts.set(key, text);
+    if (step.kind === "gradient" || step.kind === "update") continue;
+    const key = `${step.layer === null ? last : step.layer + 1}.${step.unit ?? 0}`;
+    texts.set(key, withStep(texts.get(key) ?? {}, step));
   }
   return texts;
 }
 
-/** @param {State} state @returns {Set<string>} the parameters, and the units as layer.unit, that the step is about */
-export function highlightOf(state) {
-  /** @type {Set<string>} */
-  const lit = new Set();
-  if (!isStepping(state)) return lit;
-  const step = state.trace?.steps[state.setting.step];
-  const { sizes } = networkOf(state);
-  if (!step) return lit;
-  const last = sizes.length - 2;
-  const [layer, unit] = [step.layer ?? last, step.unit ?? 0];
-  if (step.kind === "gradient" || step.kind === "update") {
-    lit.add(parameterName({ layer, input: step.input, unit }));
-    return lit;
-  }
-  lit.add(`${layer + 1}.${unit}`);
-  if (step.kind === "preactivation") {
-    for (let input = 0; input < sizes[layer]; input++) lit.add(parameterName({ layer, input, unit }));
-    lit.add(parameterName({ layer, input: null, unit }));
-  }
-  if (step.kind === "delta" && layer < last) {
-    for (let next = 0; next < sizes[layer + 2]; next++) lit.add(parameterName({ layer: layer + 1, input: unit, unit: next }));
-  }
-  return lit;
+/** @param {UnitText} text @param {import("./types.js").TraceStep} step @returns {UnitText} */
+function withStep(text, step) {
+  const name = `step ${step.name}`;
+  if (step.kind === "activation" || step.kind === "prediction") return { ...text, name, value: step.result };
+  return { ...text, lines: [...(text.lines ?? []), { name, label: step.name, value: step.result }] };
 }
 
-/** @param {State} state @returns {string} what is under the pointer, in words; empty if nothing is */
-export function hoveredName(state) {
-  const place = state.hovered && placeOf(state.hovered);
-  return place ? unitName(networkOf(state), state.table, place.layer + 1, place.unit) : "";
+/** @param {State} state @returns {Set<string>} the parameters, and the units as layer.unit, that the step is about */
+export function highlightOf(state) {
+  const step = isStepping(state) ? state.trace?.steps[state.setting.step] : undefined;
+  return new Set(step ? partsOf(step, networkOf(state).sizes) : []);
+}
+
+/** @param {import("./types.js").TraceStep} step @param {number[]} sizes @returns {string[]} what a step is about */
+function partsOf(step, sizes) {
+  const last = sizes.length - 2;
+  const [layer, unit] = [step.layer ?? last, step.unit ?? 0];
+  const counted = (/** @type {number | undefined} */ count) => Array.from({ length: count ?? 0 }, (_, index) => index);
+  if (step.kind === "gradient" || step.kind === "update") return [parameterName({ layer, input: step.input, unit })];
+  const own = `${layer + 1}.${unit}`;
+  if (step.kind === "preactivation") {
+    return [own, ...[null, ...counted(sizes[layer])].map((input) => parameterName({ layer, input, unit }))];
+  }
+  if (step.kind !== "delta") return [own];
+  return [own, ...counted(sizes[layer + 2]).map((next) => parameterName({ layer: layer + 1, input: unit, unit: next }))];
 }
