@@ -45,9 +45,9 @@ export function makeActions(store) {
       }),
     takeCheckpoint: (/** @type {any} */ found, /** @type {number[]} */ params) =>
       change((state) => {
-        const { network, table, training, epoch } = found;
+        const { network, training, epoch } = found;
         return to.startAnew(state, {
-          table, hidden: network.sizes.slice(1, -1), activation: network.activation, optimizer: training.optimizer,
+          table: found.table ?? state.setting.table, hidden: network.sizes.slice(1, -1), activation: network.activation, optimizer: training.optimizer,
           rate: training.learning_rate, params, before: epoch, row: 0, drawn: [0, 1], select: null, show: null,
         });
       }),

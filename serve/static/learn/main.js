@@ -20,6 +20,7 @@ const root = /** @type {HTMLElement} */ (document.getElementById("learn"));
 
 let drawing = false;
 function draw() {
+  root.dataset.settled = "false";
   if (drawing) return;
   drawing = true;
   requestAnimationFrame(() => {

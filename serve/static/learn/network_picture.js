@@ -51,7 +51,7 @@ export function NetworkPicture({ state, act }) {
   const texts = unitTexts(state);
   const focus = (/** @type {number} */ index) => box.current.querySelector(`[data-item="${items[index]?.name}"]`)?.focus();
   return html`<div
-    class=${`network${layout.roomy ? " roomy" : ""}${layout.dense ? " dense" : ""}`}
+    class=${`network${layout.roomy ? " roomy" : ""}${layout.dense ? " dense" : ""}${layout.tiny ? " tiny" : ""}`}
     ref=${box}
     role="group"
     aria-label=${HELP}
