@@ -13,7 +13,7 @@ import numpy as np
 from model.checkpoint import Checkpoint
 from model.commands.explanation_text import Labels, explanation_text
 from model.commands.option_types import FiniteRange
-from model.commands.shared import load_or_default, notes_text, sheet_option, truth_table_of
+from model.commands.shared import known_truth_table, load_or_default, notes_text, sheet_option
 from model.ensembles import Members, bin_inputs
 from model.explaining.equations import Equations
 from model.explaining.names import input_symbols
@@ -115,7 +115,7 @@ def _labelled_rows(path: Path, loaded: Checkpoint, files: Sequence[Path], sheet:
         )
         found = read_known_rows(files, known, sheet)
         return LabelledRows(found.values, found.y)
-    table = truth_table_of(loaded)
+    table = known_truth_table(loaded)
     if table is None:
         raise RefusalError(
             f"{path}: expected a file with rows to explain, because the checkpoint of a file does not hold them, found "

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import msgspec
 import numpy as np
 from jaxtyping import Num
@@ -105,7 +104,7 @@ def explain_rows(
     """
     names = names or Names(tuple(f"x{index + 1}" for index in range(network.sizes[0])))
     symbols = input_symbols(names.inputs)
-    traced = trace(jax.tree.map(jnp.asarray, params), jnp.asarray(x), jnp.asarray(y), network, learning_rate)
+    traced = _compiled_trace(params, x, y, network, learning_rate)
     equations = Equations(traced, symbols)
     predictions = equations.trace.predictions
     return Steps(
@@ -115,6 +114,9 @@ def explain_rows(
         _finite(equations.trace.loss_after),
         [_step(equation, equations, names) for equation in equations],
     )
+
+
+_compiled_trace = jax.jit(trace)
 
 
 def _step(equation: Equation, equations: Equations, names: Names) -> Step:
