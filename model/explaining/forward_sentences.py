@@ -9,7 +9,7 @@ import numpy as np
 from model.explaining.arithmetic import number_text
 from model.explaining.equations import Equations
 from model.explaining.expressions import evaluate
-from model.explaining.names import PartNames
+from model.explaining.names import PartNames, capital
 from model.tasks import DEFAULT_THRESHOLD
 
 # A unit whose slope is smaller hardly reacts: it is saturated.
@@ -147,19 +147,3 @@ def loss_sentence(equations: Equations) -> str:
     rows = f"the {equations.rows:,} rows" if equations.rows > 1 else ""
     of = " and ".join(filter(None, [rows, f"the {outputs} outputs" if outputs > 1 else ""]))
     return f"The loss is the mean of the losses of {of}: this is the one number that training makes smaller."
-
-
-def capital(words: str) -> str:
-    """Words with a capital at the start.
-
-    Args:
-        words: at least one letter.
-
-    Returns:
-        The words.
-
-    Example:
-        >>> capital("hidden unit 1")
-        'Hidden unit 1'
-    """
-    return words[0].upper() + words[1:]

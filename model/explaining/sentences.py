@@ -39,7 +39,7 @@ def sentence_of(equation: Equation, equations: Equations, names: Names) -> str:
         'δ1 says how fast the loss grows with z1: the prediction 0.3775 is below the target 1, so z1 should go up.'
     """
     if not math.isfinite(equation.result):
-        what = "is not a number" if math.isnan(equation.result) else "is too large for a number of 32 bits"
+        what = "is not a number" if math.isnan(equation.result) else "is larger than a computer's numbers go"
         return f"{left_side(equation).text} {what}, so nothing that is computed with it makes sense."
     if any(math.isnan(number.value) for number in numbers_in(equation.expression)):
         return f"{left_side(equation).text} is computed with something that is not a number, so it makes no sense."

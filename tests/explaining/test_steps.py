@@ -294,7 +294,7 @@ def test_a_prediction_that_is_the_target_stays() -> None:
 
 
 def test_a_step_that_changes_nothing_says_why() -> None:
-    for rate, why in ((0.0, "the learning rate is 0"), (1e-12, "the step is too small to change a number of 32 bits")):
+    for rate, why in ((0.0, "the learning rate is 0"), (1e-12, "the step is too small to change its last digit")):
         steps = explain_rows(ONE_OFF, XOR.x[1:2], XOR.y[1:2], GUIDE, rate, names=NAMES).steps
         (bias,) = [step for step in steps if (step.kind, step.name) == ("update", "1.bias[0]")]
         assert bias.sentence == f"The bias of the output stays as it is, because {why}."
@@ -306,7 +306,7 @@ def test_numbers_that_are_not_finite_are_none_and_say_so() -> None:
     found = {(step.kind, step.name): step for step in explained.steps}
     assert found["preactivation", "z1"].result is None
     assert found["preactivation", "z1"].sentence == (
-        "z1 is too large for a number of 32 bits, so nothing that is computed with it makes sense."
+        "z1 is larger than a computer's numbers go, so nothing that is computed with it makes sense."
     )
     assert found["preactivation", "z2"].sentence.startswith("z2 is not a number, so")
     assert found["activation", "h2"].sentence == (
