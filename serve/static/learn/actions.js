@@ -82,6 +82,8 @@ function drawing({ change }) {
     probe: (/** @type {any} */ probe) =>
       change((state) => (JSON.stringify(probe) === JSON.stringify(state.probe) ? state : { ...state, probe })),
     chooseTable: (/** @type {import("./types.js").TableSpec} */ table) => change((state) => to.chooseTable(state, table)),
+    changeTable: (/** @type {Partial<import("./types.js").NamedTable>} */ changes) =>
+      change((state) => ("name" in state.setting.table ? to.chooseTable(state, { ...state.setting.table, ...changes }) : state)),
     drawClass: (/** @type {number} */ drawClass) => change((state) => ({ ...state, drawClass })),
     addPoint: (/** @type {number[]} */ point) => change((state) => to.addPoint(state, point, state.drawClass)),
     drawPoints: (/** @type {import("./types.js").GivenTable} */ table) => change((state) => to.drawPoints(state, table)),

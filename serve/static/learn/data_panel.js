@@ -41,7 +41,7 @@ export function DataPanel({ state, act }) {
 
 /** @param {any} props */
 function PointSet({ spec, act }) {
-  const change = (/** @type {object} */ changes) => act.chooseTable({ ...spec, ...changes });
+  const change = act.changeTable;
   return html`<div class="fields">
     <${NumberField} id="points-rows" label="Points" value=${spec.rows} low=${10} high=${2000} whole change=${(/** @type {number} */ rows) => change({ rows })} />
     <${NumberField} id="points-noise" label="Noise" value=${spec.noise} low=${0} high=${10} step=${0.05} change=${(/** @type {number} */ noise) => change({ noise })} />
@@ -65,7 +65,7 @@ function Drawing({ state, act }) {
       <${NumberField} id="draw-y" label="x2" value=${at[1]} low=${-1.5} high=${1.5} step=${0.1} change=${typed(1)} />
     </div>
     <div class="buttons">
-      <button type="button" onClick=${() => act.addPoint(at)}>Add</button>
+      <button type="button" onClick=${() => act.addPoint(at)}>Add point</button>
       <button type="button" disabled=${!spec.y.length} onClick=${() => act.drawPoints({ ...spec, x: spec.x.slice(0, -1), y: spec.y.slice(0, -1) })}>Undo</button>
       <button type="button" disabled=${!spec.y.length} onClick=${() => act.drawPoints({ ...spec, x: [], y: [] })}>Clear</button>
     </div>

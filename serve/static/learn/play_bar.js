@@ -3,6 +3,7 @@
 import { html } from "../vendor/preact-htm.js";
 import { formatCount } from "../shared/numbers.js";
 import { Choice, Value } from "./elements.js";
+import { forwardKey } from "./state.js";
 
 /** @typedef {import("./state.js").State} State */
 
@@ -46,8 +47,11 @@ function Progress({ state }) {
 }
 
 /** @param {State} state @returns {number | null} null if it is not a number */
-function lossOf({ diverged, losses, forward }) {
-  return diverged ? null : (losses.at(-1)?.loss ?? forward?.loss ?? null);
+function lossOf(state) {
+  const { diverged, losses, forward } = state;
+  if (diverged) return null;
+  const isOfNow = forward?.key === forwardKey(state);
+  return (isOfNow ? forward?.loss : losses.at(-1)?.loss) ?? null;
 }
 
 /** @param {{forward: import("./types.js").Forward, rows: number}} props how many rows are right */

@@ -251,7 +251,9 @@ export function receiveTraining(state, epochs, answer, surface) {
 /** @param {State} state @param {import("./types.js").Forward & Known} forward @returns {State} */
 export function receiveForward(state, forward) {
   const stopped = state.running && state.setting.stop && forward.solved && forward.key === forwardKey(state);
-  const losses = state.losses.length || forward.loss === null ? state.losses : [{ epoch: state.setting.before + state.epoch, loss: forward.loss }];
+  const { before } = state.setting;
+  const isStart = state.epoch === 0 && forward.loss !== null && forward.key === forwardKey(state);
+  const losses = isStart ? [...state.losses.filter((at) => at.epoch < before), { epoch: before, loss: forward.loss ?? 0 }] : state.losses;
   const known = { ...state, forward, losses };
   return stopped ? { ...pause(known), stopped } : known;
 }
