@@ -2,7 +2,8 @@
 
 import { readAddress, writeAddress } from "./address.js";
 import { LESSON } from "./lesson.js";
-import { placeOf, withValue } from "./params.js";
+import { asFloat32, placeOf, withValue } from "./params.js";
+import { nearestRow } from "./derived.js";
 import * as to from "./state.js";
 
 /** @typedef {import("./store.js").Store} Store */
@@ -29,7 +30,7 @@ export function makeActions(store) {
         if (!state.params) return state;
         const params = updates.reduce((all, [name, value]) => {
           const place = placeOf(name);
-          return place ? withValue(all, place, Math.fround(value)) : all;
+          return place ? withValue(all, place, asFloat32(value)) : all;
         }, state.params);
         return to.show(to.takeParams(state, params), { step: 0 });
       }),
@@ -87,6 +88,6 @@ function drawing({ change }) {
     drawClass: (/** @type {number} */ drawClass) => change((state) => ({ ...state, drawClass })),
     addPoint: (/** @type {number[]} */ point) => change((state) => to.addPoint(state, point, state.drawClass)),
     drawPoints: (/** @type {import("./types.js").GivenTable} */ table) => change((state) => to.drawPoints(state, table)),
-    chooseNearest: (/** @type {number[]} */ point) => change((state) => to.show(state, { row: to.nearestRow(state, point), step: 0 })),
+    chooseNearest: (/** @type {number[]} */ point) => change((state) => to.show(state, { row: nearestRow(state, point), step: 0 })),
   };
 }

@@ -6,7 +6,7 @@ import { Edge } from "./network_edge.js";
 import { layOut } from "./network_layout.js";
 import { Unit } from "./network_unit.js";
 import { parameterName, places, unitName, valueAt } from "./params.js";
-import { networkOf } from "./state.js";
+import { networkOf } from "./derived.js";
 import { highlightOf, unitTexts } from "./unit_texts.js";
 
 /** @typedef {import("./state.js").State} State */

@@ -3,7 +3,7 @@
 import { html } from "../vendor/preact-htm.js";
 import { formatCount } from "../shared/numbers.js";
 import { Choice, Value } from "./elements.js";
-import { forwardKey } from "./state.js";
+import { forwardKey } from "./derived.js";
 
 /** @typedef {import("./state.js").State} State */
 

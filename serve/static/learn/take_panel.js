@@ -6,7 +6,7 @@ import { writeAddress } from "./address.js";
 import { sentenceOf } from "./conversation.js";
 import { flatten, unflatten } from "./params.js";
 import { checkpointTable, tableBody } from "./questions.js";
-import { networkOf, trainingOf } from "./state.js";
+import { networkOf, trainingOf } from "./derived.js";
 
 /** @typedef {import("./state.js").State} State */
 
