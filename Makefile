@@ -13,7 +13,7 @@ python  := "$(VENV)/bin/python"
 # come in the order of tests/conftest.py.
 pytest  := $(python) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install train check ask serve test core lint
+.PHONY: help install train check ask serve learn test core lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -31,10 +31,14 @@ check: $(runtime) ## compare the four gradients of a checkpoint
 ask: $(runtime) ## ask a checkpoint for predictions, row by row
 	@exec $(python) -m model ask $(ARGS)
 
-serve: $(runtime) ## serve the checkpoints over HTTP, on HOST and PORT
+serve: export NUDGE_LEARN ?= 1
+serve: $(runtime) ## serve the checkpoints and the page for learners over HTTP, on HOST and PORT
 	@$(python) serve/gunicorn_conf.py
 	@test -n "$$NUDGE_CHECKPOINTS" || ls checkpoints/*.safetensors >/dev/null 2>&1 || $(python) -m model train
 	@exec $(python) -m model serve --host "$(HOST)" --port "$(PORT)" $(ARGS)
+
+learn: ## open the page on which you watch a network learn: http://127.0.0.1:8000/learn
+	@exec $(MAKE) --no-print-directory serve NUDGE_LEARN=1 HOST=127.0.0.1
 
 test: lint ## run lint, then all tests
 	@$(pytest) $(ARGS)

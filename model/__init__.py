@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from model.tables.errors import TableError
     from model.tables.from_file import read_table
     from model.tables.from_frame import table_from
+    from model.tables.point_sets import point_set
     from model.tables.table import Table, table_from_arrays
     from model.tables.truth_tables import truth_table
     from model.training.defaults import default_network
     from model.training.fit import fit, train
     from model.training.initial_params import init_params
     from model.training.result import DivergedError, History, Progress, Result, make_checkpoint
+    from model.training.train_params import TrainedParams, train_params
 else:
     # The modules that define the public names; those that load least come first.
     MODULES = (
@@ -39,6 +41,7 @@ else:
         "tables.encoding",
         "tables.table",
         "tables.truth_tables",
+        "tables.point_sets",
         "tables.from_file",
         "tables.from_frame",
         "hyperparameters",
@@ -53,6 +56,7 @@ else:
         "checking.check",
         "training.result",
         "training.fit",
+        "training.train_params",
         "diagnosing.findings",
         "diagnosing.why_stuck",
     )
@@ -87,6 +91,7 @@ __all__ = [
     "Table",
     "TableError",
     "Trace",
+    "TrainedParams",
     "TrainingRecord",
     "assert_gradients",
     "chain_rule",
@@ -101,6 +106,7 @@ __all__ = [
     "loss",
     "make_checkpoint",
     "nudge",
+    "point_set",
     "predict",
     "predict_ensemble",
     "read_table",
@@ -109,6 +115,7 @@ __all__ = [
     "table_from_arrays",
     "trace",
     "train",
+    "train_params",
     "truth_table",
     "why_stuck",
 ]

@@ -148,20 +148,36 @@ def save(path: PathLike, checkpoint: Checkpoint) -> Checkpoint:
         (True, True)
     """
     place = _resolve(path)
-    shared: dict[str, Any] = {name: getattr(checkpoint, name) for name in _SHARED}
-    described = tuple(
-        MembersRecord(members.network, members.size, members.bins is not None) for members in checkpoint.ensemble
-    )
-    metadata = Metadata(format=FORMAT, ensemble=described, digest=NO_DIGEST, **shared)
     try:
-        data, digest = serialize(metadata, checkpoint.ensemble, checkpoint.state)
-        deserialize(data)
+        data, digest = to_bytes(checkpoint)
     except FormatError as error:
         raise _refusal(path, error.expected, error.found, "nothing was written") from None
     with atomic_write(place, ANOTHER_NAME, CheckpointError) as (file, finish):
         file.write(data)
         finish()
     return replace(checkpoint, digest=digest)
+
+
+def to_bytes(checkpoint: Checkpoint) -> tuple[bytes, str]:
+    """The bytes of the file that `save` writes.
+
+    Args:
+        checkpoint: what they hold. Its digest is ignored.
+
+    Returns:
+        The bytes, and the digest in them.
+
+    Raises:
+        FormatError: if `load` would refuse them.
+    """
+    shared: dict[str, Any] = {name: getattr(checkpoint, name) for name in _SHARED}
+    described = tuple(
+        MembersRecord(members.network, members.size, members.bins is not None) for members in checkpoint.ensemble
+    )
+    metadata = Metadata(format=FORMAT, ensemble=described, digest=NO_DIGEST, **shared)
+    data, digest = serialize(metadata, checkpoint.ensemble, checkpoint.state)
+    deserialize(data)
+    return data, digest
 
 
 def load(path: PathLike) -> Checkpoint:

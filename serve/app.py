@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from flask import Flask
 
-from serve.routes import HEALTH_PREFIX, Routes
+from serve.routes import HEALTH_PREFIX, LEARN_PREFIX, Routes
 
 if TYPE_CHECKING:
     from serve.loaded_model import Model
@@ -66,6 +66,17 @@ class Service(Flask):
         is_plain = model.rows.is_plain and b"BYTES" not in body
         work = model.predictor.row_work + len(body) * model.predictor.row_products
         return len(body) <= (MAX_PLAIN_BYTES if is_plain else MAX_TEXT_BYTES) and work <= MAX_QUICK_WORK
+
+    def is_for_learners(self, path: str) -> bool:
+        """Whether a request waits for the process that computes for learners.
+
+        Args:
+            path: as in the request line, without the query.
+
+        Returns:
+            True for the paths below /learn/, if there is such a process.
+        """
+        return self.registry.settings.learns and path.startswith(LEARN_PREFIX)
 
     def _find_model(self, path: str) -> Model | None:
         """The model whose predictions a path asks for; None if it asks for none, or if there is no such model."""
@@ -152,12 +163,14 @@ def create_app(config: Mapping[str, Any] | None = None) -> Service:
 
 
 def _register_blueprints(app: Flask, settings: Settings) -> None:
-    from serve import descriptions, health, metrics, open_inference, openapi, pages, predict
+    from serve import descriptions, health, learn, metrics, open_inference, openapi, pages, predict
 
     for part in (predict, open_inference, health, metrics, openapi):
         app.register_blueprint(part.blueprint)
     for part in (pages, descriptions) if settings.has_pages else ():
         app.register_blueprint(part.blueprint)
+    if settings.learns:
+        app.register_blueprint(learn.blueprint)
 
 
 def _answers_without_flask(registry: Registry, statistics: Statistics) -> dict[str, Callable[..., Answer]]:

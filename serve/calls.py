@@ -20,6 +20,8 @@ Reply = tuple[bytes, bool]
 MAX_PENDING = 512
 # Requests with longer or compressed bodies are answered one at a time, because their rows take memory.
 LARGE_BODY_BYTES = 256 * 1024
+# Requests of learners: how many a worker hands on at once, and how many wait for that.
+LEARN_THREADS, MAX_LEARN_PENDING = 2, 16
 # The longest body for an application that does not say which it takes.
 DEFAULT_BODY_BYTES = 64 * 1024 * 1024
 
@@ -56,19 +58,21 @@ class Calls:
         self.worker, self.application, self.wake = worker, worker.wsgi, wake
         self.finished: deque[tuple[Connection, Threads, Future[Reply | None]]] = deque()
         self.threads, self.large_thread = Threads(worker.cfg.threads), Threads(1)
+        self.learn_threads = Threads(LEARN_THREADS)
         # gunicorn's configuration takes a while to look anything up in.
         self.has_keepalive = bool(worker.cfg.keepalive)
         self.pre_request, self.post_request = worker.cfg.pre_request, worker.cfg.post_request
         # Other applications than ours have none of these.
         self.max_body_bytes: int = getattr(self.application, "max_body_bytes", DEFAULT_BODY_BYTES)
         self._is_quick = getattr(self.application, "is_quick", lambda path, body: False)
+        self._is_for_learners = getattr(self.application, "is_for_learners", lambda path: False)
         self._refuses = getattr(self.application, "refuses", lambda environ: False)
         self.note_refusal: Callable[[int], None] = getattr(self.application, "note_refusal", lambda status: None)
 
     @property
     def pending(self) -> int:
         """How many requests threads have."""
-        return self.threads.pending + self.large_thread.pending
+        return self.threads.pending + self.large_thread.pending + self.learn_threads.pending
 
     def is_quick(self, incoming: IncomingRequest) -> bool:
         """Whether a request takes less time than to start a thread."""
@@ -85,13 +89,20 @@ class Calls:
         """Answer in a thread. Returns False if too many requests wait already."""
         if self.pending >= MAX_PENDING:
             return False
-        is_large = len(incoming.body) > LARGE_BODY_BYTES or incoming.is_compressed
-        threads = self.large_thread if is_large else self.threads
+        threads = self._threads_for(incoming)
+        if threads is self.learn_threads and threads.pending >= MAX_LEARN_PENDING:
+            return False
         connection.is_computing, connection.has_to_wait = True, threads.pending >= threads.count
         threads.pending += 1
         future = threads.pool.submit(self._answer_in_thread, connection, incoming)
         future.add_done_callback(partial(self._tell, connection, threads))
         return True
+
+    def _threads_for(self, incoming: IncomingRequest) -> Threads:
+        if self._is_for_learners(incoming.request.path):
+            return self.learn_threads
+        is_large = len(incoming.body) > LARGE_BODY_BYTES or incoming.is_compressed
+        return self.large_thread if is_large else self.threads
 
     def take_finished(self) -> tuple[Connection, Reply | None]:
         """The next connection whose thread has finished, and the answer."""
@@ -121,7 +132,7 @@ class Calls:
 
     def shut_down(self) -> None:
         """End the threads, without waiting for them."""
-        for threads in (self.threads, self.large_thread):
+        for threads in (self.threads, self.large_thread, self.learn_threads):
             threads.pool.shutdown(wait=False, cancel_futures=True)
 
     def _answer_in_thread(self, connection: Connection, incoming: IncomingRequest) -> Reply | None:

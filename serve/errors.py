@@ -75,4 +75,4 @@ def _respond(error: Exception) -> Response:
 
 def _methods(error: HTTPException) -> str:
     allowed = error.valid_methods if isinstance(error, MethodNotAllowed) else None
-    return " or ".join(sorted({"GET", "POST"} & set(allowed or ())))
+    return " or ".join(sorted({"GET", "POST", "PUT"} & set(allowed or ())))

@@ -60,6 +60,9 @@ for _name in ("NPROC", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     if os.environ.get("NUDGE_COMPUTE_THREADS") or not os.environ.get(_name):
         os.environ[_name] = str(compute_threads)
 
+# Whether a process beside the workers computes for learners.
+learns = _setting("NUDGE_LEARN", "0", "[01]", "0 or 1") == "1"
+
 limit_request_line = 4094
 limit_request_fields = 64
 limit_request_field_size = 8190
@@ -95,6 +98,32 @@ def on_starting(server: Any) -> None:
     else:
         os.environ["NUDGE_RUNTIME"] = directory
     server.reports = Reports(SharedDirectory(Path(directory) if directory else None, server.cfg.uid))
+    _prepare_learning(server, directory)
+
+
+def _prepare_learning(server: Any, directory: str | None) -> None:
+    """Let the master's loop look after the process that computes for learners."""
+    os.environ.pop("NUDGE_LEARNING_SOCKET", None)
+    if not learns or directory is None:
+        return
+    from serve.learning_process import LearningProcess
+
+    server.learning = learning = LearningProcess(Path(directory), server.cfg, server.log)
+    os.environ["NUDGE_LEARNING_SOCKET"] = str(learning.socket)
+    manage_workers = server.manage_workers
+
+    def manage_processes() -> None:
+        learning.look_after()
+        manage_workers()
+
+    server.manage_workers = manage_processes
+
+
+def when_ready(server: Any) -> None:
+    """Say where the page for learners is."""
+    if learns:
+        for listener in server.LISTENERS:
+            server.log.info("Learn at: %s/learn", listener)
 
 
 def _make_directory(server: Any) -> str | None:
@@ -146,7 +175,9 @@ def _is_replacement(server: Any, worker: Any) -> bool:
 
 
 def on_exit(server: Any) -> None:
-    """Remove the directory that the workers shared."""
+    """End the process that computes for learners, and remove the directory that the workers shared."""
+    if getattr(server, "learning", None):
+        server.learning.end()
     directory = os.environ.get("NUDGE_RUNTIME")
     if directory:
         shutil.rmtree(directory, ignore_errors=True)

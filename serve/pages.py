@@ -26,7 +26,7 @@ def page(**arguments: Any) -> Response:
 
 def answer_start(settings: Settings, environ: dict[str, Any], page: str) -> Answer:
     """Lead to the page for learners, or else to the models. The address is relative: no host of a client is in it."""
-    return Answer(b"", [("Location", "/learn" if settings.has_learning else "/models")], 303)
+    return Answer(b"", [("Location", "/learn" if settings.learns else "/models")], 303)
 
 
 def answer_page(settings: Settings, environ: dict[str, Any], page: str, name: str = "") -> Answer:
@@ -44,6 +44,6 @@ def answer_page(settings: Settings, environ: dict[str, Any], page: str, name: st
     Raises:
         NotFound: if there is no such file, or if it is the page for learners and they are not served.
     """
-    if page == "learn.html" and not settings.has_learning:
+    if page == "learn.html" and not settings.learns:
         raise NotFound
     return answer_file(page, environ)

@@ -23,7 +23,7 @@ def check_body_headers(environ: dict[str, Any], max_bytes: int) -> None:
     if length and _content_length(length) > max_bytes:
         raise too_large(max_bytes)
     coding = environ.get("HTTP_CONTENT_ENCODING")
-    if coding and environ["REQUEST_METHOD"] == "POST":
+    if coding and environ["REQUEST_METHOD"] in ("POST", "PUT"):
         _content_coding(coding)
 
 

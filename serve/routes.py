@@ -14,6 +14,8 @@ from werkzeug.routing import Map
 HEALTH_PREFIX = "/v2/health/"
 # Paths of pages and of their files.
 PAGE_PATHS = re.compile(r"/|/learn|/models(?:/[^/]+)?|/static/.+")
+# Paths that another process answers.
+LEARN_PREFIX = "/learn/"
 
 
 class Route(NamedTuple):

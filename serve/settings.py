@@ -34,10 +34,11 @@ class Settings:
         has_access_log: whether each request is logged.
         is_strict: whether values of a kind that training never saw are refused.
         has_pages: whether there are pages for a browser.
-        has_learning: whether there is a page for learners.
         poll_seconds: the time between two scans of the directory.
+        learns: whether learners may use the service: there is a process that computes for them.
         allowed_versions: the beginnings of the digests of versions that may be served; empty if all may.
         shared_directory: a directory that the workers of one service share; None if there is none.
+        learning_socket: the socket of the process that computes for learners; None if there is no such process.
         is_replacement: whether other workers of this service have started before this one.
     """
 
@@ -51,10 +52,11 @@ class Settings:
     has_access_log: bool = False
     is_strict: bool = False
     has_pages: bool = True
-    has_learning: bool = False
     poll_seconds: float = 0.5
+    learns: bool = False
     allowed_versions: tuple[str, ...] = ()
     shared_directory: Path | None = None
+    learning_socket: Path | None = None
     is_replacement: bool = False
 
 
@@ -159,10 +161,11 @@ _FIELDS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "NUDGE_ACCESS_LOG": ("has_access_log", _flag),
     "NUDGE_STRICT": ("is_strict", _flag),
     "NUDGE_PAGES": ("has_pages", _flag),
-    "NUDGE_LEARN": ("has_learning", _flag),
     "NUDGE_POLL": ("poll_seconds", _seconds),
+    "NUDGE_LEARN": ("learns", _flag),
     "NUDGE_ALLOWED_VERSIONS": ("allowed_versions", _versions),
-    # The configuration of gunicorn sets these two for its workers.
+    # The configuration of gunicorn sets these three for its workers.
     "NUDGE_RUNTIME": ("shared_directory", _path),
+    "NUDGE_LEARNING_SOCKET": ("learning_socket", _path),
     "NUDGE_REPLACEMENT": ("is_replacement", _flag),
 }

@@ -19,7 +19,13 @@ from model.checking.report import Report
 from model.checkpoint import Checkpoint
 from model.commands.option_types import FiniteRange, ImportedFunction
 from model.commands.process_timeout import report_progress, run_with_timeout
-from model.commands.shared import check_figure_path, load_or_default, optional_checkpoint, save_figure, truth_table_of
+from model.commands.shared import (
+    check_figure_path,
+    known_truth_table,
+    load_or_default,
+    optional_checkpoint,
+    save_figure,
+)
 from model.gradients import chain_rule
 from model.network import loss
 from model.tasks import TASKS
@@ -41,7 +47,7 @@ def loss_arguments(checkpoint: Checkpoint) -> tuple[Any, ...]:
         params, x, y and network.
     """
     network, params = checkpoint.network, checkpoint.ensemble[0].member(0)
-    table = truth_table_of(checkpoint)
+    table = known_truth_table(checkpoint)
     if table is not None:
         return params, table.x, table.y, network
     rng = np.random.default_rng(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import click
 import msgspec
@@ -13,9 +13,10 @@ import numpy as np
 from model.checkpoint import Checkpoint
 from model.commands.explanation_text import Labels, explanation_text
 from model.commands.option_types import FiniteRange
-from model.commands.shared import load_or_default, notes_text, sheet_option, truth_table_of
+from model.commands.shared import known_truth_table, load_or_default, notes_text, sheet_option
 from model.ensembles import Members, bin_inputs
 from model.explaining.equations import Equations
+from model.explaining.names import input_symbols
 from model.explaining.trace import trace
 from model.messages import RefusalError, escape_unprintable, join_rows
 from model.tables.columns import IDENTITY
@@ -114,7 +115,7 @@ def _labelled_rows(path: Path, loaded: Checkpoint, files: Sequence[Path], sheet:
         )
         found = read_known_rows(files, known, sheet)
         return LabelledRows(found.values, found.y)
-    table = truth_table_of(loaded)
+    table = known_truth_table(loaded)
     if table is None:
         raise RefusalError(
             f"{path}: expected a file with rows to explain, because the checkpoint of a file does not hold them, found "
@@ -144,17 +145,14 @@ def _chosen(rows: LabelledRows, row: int | None, all_rows: bool) -> list[int]:
 def _labels(loaded: Checkpoint, members: Members, rows: LabelledRows, chosen: Sequence[int]) -> Labels:
     """What the inputs, the rows and the outputs are called."""
     names = input_names(loaded.columns, loaded.column_specs, members.bins is not None)
-    is_plain = all(column == IDENTITY and name.isidentifier() for name, column in _columns(loaded))
+    numbered = tuple(f"x{index + 1}" for index in range(len(names)))
+    symbols = input_symbols(names) if all(spec == IDENTITY for spec in loaded.column_specs) else numbered
     return Labels(
-        symbols=tuple(names) if is_plain else tuple(f"x{index + 1}" for index in range(len(names))),
-        inputs=() if is_plain else tuple(names),
+        symbols=symbols,
+        inputs=() if symbols == tuple(names) else tuple(names),
         rows=tuple(_row_label(loaded, rows, row) for row in chosen),
         outputs=tuple(map(str, loaded.classes)) if members.network.sizes[-1] > 1 else (),
     )
-
-
-def _columns(loaded: Checkpoint) -> list[tuple[str, Any]]:
-    return list(zip(loaded.columns, loaded.column_specs, strict=True))
 
 
 def _row_label(loaded: Checkpoint, rows: LabelledRows, row: int) -> str:

@@ -8,7 +8,7 @@ import jax
 import msgspec
 import numpy as np
 
-from model.explaining.arithmetic import DIGITS, Precision, change_decimals, equation_parts, formula, number_text
+from model.explaining.arithmetic import change_texts, equation_parts, formula, number_text
 from model.explaining.equations import Equation, Equations
 from model.explaining.expressions import Number, Sum, numbers_in, shorten
 from model.messages import align_columns
@@ -164,7 +164,7 @@ class _Shown:
             if self.equations.rows > 1 and isinstance(gradient.expression, Sum):
                 parts[0] = f"= Σ {formula(gradient.expression.terms[0])}"
             parameter, updated = self.equations.operands.parameter(*place), self.equations.operands.updated(*place)
-            change = " → ".join(_change_texts(parameter.value, updated.value))
+            change = " → ".join(change_texts(parameter.value, updated.value))
             rows.append([name, " ".join(filter(None, parts)), change])
         return align_columns([[cell.removeprefix("= ") for cell in row] for row in rows])
 
@@ -192,16 +192,10 @@ def _outcome(equations: Equations) -> str:
     """What the step does to the loss."""
     whose = "The loss of this row" if equations.rows == 1 else "The loss of these rows"
     before, after = float(equations.trace.loss), float(equations.trace.loss_after)
-    first, second = _change_texts(before, after)
+    first, second = change_texts(before, after)
     if first == second:
         return f"{whose} stays at {first}."
     return f"{whose} {'falls' if after < before else 'rises' if after > before else 'goes'} from {first} to {second}."
-
-
-def _change_texts(before: float, after: float) -> tuple[str, str]:
-    """A number before and after the step, so exactly that a change is seen."""
-    precision = Precision(DIGITS, change_decimals(before, after - before))
-    return number_text(before, precision), number_text(after, precision)
 
 
 def _largest(sizes: np.ndarray, count: int) -> list[int]:

@@ -12,7 +12,7 @@ import click
 from model.checkpoint import Checkpoint, default_checkpoint, load
 from model.messages import DISTRIBUTION, describe_error, escape_unprintable
 from model.tables.table import Table
-from model.tables.truth_tables import TRUTH_TABLES, truth_table
+from model.tables.truth_tables import truth_table_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,7 +48,7 @@ def load_or_default(path: Path | None) -> tuple[Path, Checkpoint]:
     return path, load(path)
 
 
-def truth_table_of(checkpoint: Checkpoint) -> Table | None:
+def known_truth_table(checkpoint: Checkpoint) -> Table | None:
     """The truth table that a checkpoint was trained on.
 
     Args:
@@ -58,10 +58,7 @@ def truth_table_of(checkpoint: Checkpoint) -> Table | None:
         The table; None if the checkpoint was trained on other rows, which it does not hold.
     """
     record = checkpoint.training
-    if record.table_digest or record.table not in TRUTH_TABLES:
-        return None
-    table = truth_table(record.table)
-    return table if (table.columns, table.classes) == (checkpoint.columns, checkpoint.classes) else None
+    return truth_table_of(record.table, record.table_digest, checkpoint.columns, checkpoint.classes)
 
 
 def notes_text(notes: Sequence[str]) -> str:

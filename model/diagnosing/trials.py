@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -165,7 +165,7 @@ def solves_by_itself(params: Params, table: Table, network: Network, hyperparame
 _logits = jax.jit(logits)
 
 
-@cache
+@lru_cache(maxsize=64)
 def _initial(optimizer: optax.GradientTransformation) -> Callable[[Params], Any]:
     """The state of the optimizer for each network of a chunk."""
     return jax.jit(jax.vmap(map_restarts(optimizer.init, True)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from model.tables.table import Table
+from model.tables.targets import Class
 
 # The target of each row (a, b) = (0, 0), (0, 1), (1, 0), (1, 1).
 TRUTH_TABLES: dict[str, tuple[int, int, int, int]] = {
@@ -38,3 +39,25 @@ def truth_table(name: str) -> Table:
         raise ValueError(f"a truth table must be one of {', '.join(TRUTH_TABLES)}, not {name!r}")
     x = np.array([(0, 0), (0, 1), (1, 0), (1, 1)], np.float32)
     return Table(x, np.array(TRUTH_TABLES[name], np.float32), ("a", "b"), name)
+
+
+def truth_table_of(name: str, digest: str, columns: tuple[str, ...], classes: tuple[Class, ...]) -> Table | None:
+    """The truth table on which a network was trained, from what a checkpoint says about it.
+
+    Args:
+        name: of the table.
+        digest: of the table; empty for a truth table.
+        columns: the names of its columns.
+        classes: what a target of 0, 1, … stands for.
+
+    Returns:
+        The table; None if it was another, whose rows a checkpoint does not hold.
+
+    Example:
+        >>> truth_table_of("xor", "", ("a", "b"), (0, 1)).y.tolist(), truth_table_of("iris", "1f", ("size",), (0, 1))
+        ([0.0, 1.0, 1.0, 0.0], None)
+    """
+    if digest or name not in TRUTH_TABLES:
+        return None
+    table = truth_table(name)
+    return table if (table.columns, table.classes) == (columns, classes) else None

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 
 from model.arrays import Array
 from model.network import Network, Params, loss
+from model.training.compilation import jit_quickly
 from model.training.optimizers import apply_schedule
 from model.training.state import RECORD_CAPACITY, State, map_restarts
 
@@ -31,8 +32,7 @@ class FullBatchSettings(NamedTuple):
     schedule: str = "constant"
 
 
-@partial(jax.jit, static_argnames="settings")
-def train_full_batch(
+def _train(
     state: State,
     x: Float[Array, "rows columns"],
     y: Float[Array, "rows *outputs"],
@@ -79,6 +79,11 @@ def train_full_batch(
 
     result: tuple[State, jax.Array] = jax.lax.map(chunk, state)
     return result
+
+
+train_full_batch = jax.jit(_train, static_argnames="settings")
+# The same program, which compiles in a third of the time and is about as fast for tables of a few rows.
+train_few_rows = jit_quickly(_train, "settings")
 
 
 def _epoch(

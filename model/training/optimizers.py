@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 from jaxtyping import Float
 
@@ -42,9 +43,41 @@ def make_optimizer(hyperparameters: Hyperparameters) -> optax.GradientTransforma
 
 
 @cache
+def optimizer_without_rate(name: str) -> optax.GradientTransformation:
+    """An optimizer whose learning rate is the last leaf of its state, so that any rate needs the same program.
+
+    Args:
+        name: sgd, momentum or adam.
+
+    Returns:
+        The optimizer. Its `init` sets the learning rate to 0.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> optimizer = optimizer_without_rate("sgd")
+        >>> *_, rate = optimizer.init(jnp.ones(1))
+        >>> float(rate), float(optimizer.update(jnp.ones(1), (jnp.float32(0.5),))[0][0])
+        (0.0, -0.5)
+    """
+
+    def init(params: Any) -> Any:
+        return jnp.zeros((), jnp.float32)
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        return jax.tree.map(lambda update: -state * update, updates), state
+
+    return optax.chain(*_direction(name), optax.GradientTransformation(init, update))
+
+
+def _direction(name: str) -> list[optax.GradientTransformation]:
+    """What turns a gradient into the direction of a step."""
+    return {"sgd": [], "momentum": [optax.trace(MOMENTUM)], "adam": [optax.scale_by_adam()]}[name]
+
+
+@lru_cache(maxsize=1024)
 def _make_optimizer(name: str, learning_rate: float, clip: float, flatten: bool) -> optax.GradientTransformation:
     parts = [optax.clip_by_global_norm(clip)] if clip else []
-    parts += {"sgd": [], "momentum": [optax.trace(MOMENTUM)], "adam": [optax.scale_by_adam()]}[name]
+    parts += _direction(name)
     optimizer = optax.chain(*parts, optax.scale(-learning_rate))
     # All parameters in one vector compile faster, and run as fast unless restarts have an axis of their own.
     return optax.flatten(optimizer) if flatten else optimizer

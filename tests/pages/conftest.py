@@ -122,3 +122,12 @@ def open_page(browser: Any) -> Iterator[OpenPage]:
 
         yield open_page
     assert [fault for visit in visits for fault in visit.faults] == []
+
+
+@pytest.fixture(scope="session")
+def learning(start_service: StartService, checkpoints: Path) -> str:
+    """The address of a service that learners may use, and whose process for them answers."""
+    address = start_service(checkpoints, LEARN="1")
+    port = int(address.rsplit(":", 1)[1])
+    wait_until(lambda: get(port, "/learn/presets")[0] == 200)
+    return address

@@ -1,0 +1,78 @@
+"""A learner's own CSV: a table with its inputs encoded and scaled as the project does."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from model.messages import quote, refusal_sentence
+from model.tables.columns import CategoricalColumn
+from model.tables.errors import TableError
+from model.tables.from_file import read_table
+from model.tables.input_names import input_names
+from model.tables.reading import read_names
+from model.tables.table import Table
+from serve.errors import RequestError
+from serve.learning import limits
+from serve.learning.tables import table_as_data
+
+
+def csv_table(body: bytes, target: str | None) -> dict[str, Any]:
+    """Answer POST /learn/csv.
+
+    Args:
+        body: the bytes of the file.
+        target: the column to predict; None for the last one.
+
+    Raises:
+        RequestError: if the file is not a table that a learner's network can learn.
+    """
+    if not body.strip():
+        raise RequestError("the file: rows with a line of names above them were expected, and nothing was found")
+    with tempfile.NamedTemporaryFile(suffix=".csv") as file:
+        file.write(body)
+        file.flush()
+        try:
+            names = read_names(file.name)
+            limits.check_range("the file: columns", len(names), 2, limits.MAX_FILE_COLUMNS)
+            chosen = names[-1] if target is None else target
+            if chosen not in names:
+                raise RequestError(f"target: a column of the file was expected, and {quote(chosen)} was found")
+            table = read_table(file.name, chosen)
+        except TableError as error:
+            text = refusal_sentence("the file", error.expected, error.found, error.remedy)
+            raise RequestError(text.replace(file.name, "the file")) from None
+    return _as_data(table, names)
+
+
+def _as_data(table: Table, names: list[str]) -> dict[str, Any]:
+    rows, inputs = table.x.shape
+    limits.check_range("the file: rows", rows, 1, limits.MAX_ROWS)
+    if inputs > limits.MAX_INPUTS:
+        raise RequestError(
+            f"the file: columns that make at most {limits.MAX_INPUTS} inputs were expected, and {inputs:,} were found; "
+            "leave out columns, or texts that are rare"
+        )
+    limits.check_range("the file: classes", len(table.classes), 0, limits.MAX_OUTPUTS)
+    columns = input_names(table.columns, table.column_specs)
+    for name in (*columns, *map(str, table.classes)):
+        limits.check_name("the file: a name", name)
+    firsts = np.cumsum([0, *(column.input_count for column in table.column_specs)])[:-1].tolist()
+    specs = zip(firsts, table.column_specs, strict=True)
+    return table_as_data(table) | {
+        "columns": columns,
+        "classes": [
+            each if isinstance(each, int) and not isinstance(each, bool) else str(each) for each in table.classes
+        ],
+        "notes": list(table.notes),
+        "numeric": [first for first, column in specs if not isinstance(column, CategoricalColumn)],
+        "targets": names,
+        "encoding": {
+            "columns": list(table.columns),
+            "column_specs": msgspec.to_builtins(table.column_specs),
+            "target_scaling": msgspec.to_builtins(table.target_scaling),
+        },
+    }

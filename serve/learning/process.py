@@ -1,0 +1,59 @@
+"""The server of the process that computes for learners: a thread for each connection, and a few that compute."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+from pathlib import Path
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from serve.learning.application import create_learning_app
+from serve.learning.slots import Slots, watch
+
+# What the process takes from the workers: little of the processor, and memory only as long as there is enough.
+NICENESS, KILLED_FIRST = 10, "500"
+
+
+class _Handler(WSGIRequestHandler):
+    """Handles a connection without a line of log for each request: the worker logs it."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Log nothing."""
+
+
+def serve(host: str, port: int, socket_path: str | None, parent: int | None) -> None:
+    """Serve until a signal, or until the parent is gone.
+
+    Args:
+        host: the address to listen on.
+        port: the port.
+        socket_path: the path of a unix socket to listen on instead; None for the port.
+        parent: the ID of the process that has started this one; None if it may end first.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s [%(process)d] [%(levelname)s] %(message)s")
+    logging.getLogger("jax").setLevel(logging.WARNING)
+    if parent is not None:
+        step_back()
+    slots = Slots()
+    threading.Thread(target=watch, args=(slots, parent), daemon=True).start()
+    if socket_path is not None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(socket_path)
+    address = f"unix://{socket_path}" if socket_path is not None else host
+    server = make_server(address, port, create_learning_app(slots), threaded=True, request_handler=_Handler)
+    where = "its socket" if socket_path is not None else f"http://{host}:{server.server_port}/learn/presets"
+    logging.getLogger("gunicorn.error").info("The process that computes for learners listens at %s", where)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.serve_forever()
+
+
+def step_back() -> None:
+    """Let the workers go first: this process has the lower priority, and is ended first if memory runs out."""
+    os.nice(NICENESS)
+    with contextlib.suppress(OSError):  # other systems have no such file
+        Path("/proc/self/oom_score_adj").write_text(KILLED_FIRST)
