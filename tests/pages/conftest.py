@@ -111,12 +111,14 @@ def open_page(browser: Any) -> Iterator[OpenPage]:
     visits: list[Visit] = []
     with ExitStack() as stack:
 
-        def open_page(address: str, path: str = "/", **options: Any) -> Visit:
+        def open_page(address: str, path: str = "/", route: Any = None, **options: Any) -> Visit:
             context = browser.new_context(**{"viewport": WIDE, "reduced_motion": "reduce"} | options)
             stack.callback(context.close)
             context.set_default_timeout(10_000)
             visit = Visit(context.new_page(), address)
             visits.append(visit)
+            if route:  # what answers requests in the place of the service
+                visit.page.route(*route)
             visit.page.goto(f"{address}{path}")
             return visit
 

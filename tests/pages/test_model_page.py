@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from model import load, save
+from model import Checkpoint, load, save
 from tests.pages.conftest import OpenPage, StartService, open_model
 from tests.pages.models import METRICS, NUMBER_METRICS, TASKS, answers_of, with_other_bias
 from tests.pages.reading import (
+    Numbers,
     change,
     differences,
     expected_numbers,
@@ -65,33 +66,40 @@ def test_the_prediction_is_that_of_the_checkpoint(
         assert differences(before, expected) != []  # the numbers before would not do
 
 
-@pytest.mark.parametrize(("task", "watched"), [("binary", "yes"), ("multiclass", ""), ("regression", "")])
-def test_what_moves_it_is_recomputed_from_the_checkpoint(
-    open_page: OpenPage, address: str, directory: Path, task: str, watched: str
-) -> None:
-    page = open_model(open_page, address, task).page
-    checkpoint = load(directory / f"{task}.safetensors")
-    watched = watched or str(answers_of(checkpoint, [USUAL])[0].get("label"))
-    port = int(address.rsplit(":", 1)[1])
-    columns: Any = get(port, f"/models/{task}/description")[1]["columns"]
+def shown_effects(page: Any) -> dict[str, tuple[list[float], str]]:
+    """For each column, in the order of the ranking, the ends of its bar and the text beside it."""
+    script = "all => all.map(e => [e.dataset.name.slice(7), [+e.dataset.low, +e.dataset.high], e.textContent])"
+    found = page.eval_on_selector_all("[data-name^='effect ']", script)
+    return {name: (ends, text) for name, ends, text in found}
+
+
+def expected_effects(address: str, checkpoint: Checkpoint, task: str) -> dict[str, tuple[float, float]]:
+    """The smallest and the largest prediction as each column takes its usual values, the widest first."""
+    watched = "yes" if task == "binary" else str(answers_of(checkpoint, [USUAL])[0].get("label"))
+    columns: Any = get(int(address.rsplit(":", 1)[1]), f"/models/{task}/description")[1]["columns"]
     spans = {}
     for column in columns:
         values = column["values"] if column["kind"] != "category" else column["values"][:30]
         rows = [USUAL, *({**USUAL, column["name"]: value} for value in values)]
         numbers = [watched_number(checkpoint, answer, watched) for answer in answers_of(checkpoint, rows)]
         spans[column["name"]] = (min(numbers), max(numbers))
-    ranked = sorted(spans, key=lambda name: spans[name][0] - spans[name][1])
-    shown = page.eval_on_selector_all(
-        "[data-name^='effect ']",
-        "all => all.map(e => [e.dataset.name.slice(7), [+e.dataset.low, +e.dataset.high], e.textContent])",
-    )
-    assert [name for name, *_ in shown] == ranked
-    for name, ends, text in shown:
-        assert ends == pytest.approx(spans[name], rel=ROUNDING)
+    return dict(sorted(spans.items(), key=lambda item: item[1][0] - item[1][1]))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_moves_it_is_recomputed_from_the_checkpoint(
+    open_page: OpenPage, address: str, directory: Path, task: str
+) -> None:
+    page = open_model(open_page, address, task).page
+    checkpoint = load(directory / f"{task}.safetensors")
+    shown, expected = shown_effects(page), expected_effects(address, checkpoint, task)
+    assert list(shown) == list(expected)
+    for name, (ends, text) in shown.items():
+        assert ends == pytest.approx(expected[name], rel=ROUNDING)
         low, high = (number_text(checkpoint, end) for end in ends)
         assert text == (f"always {low}" if low == high else f"{low} to {high}")
-    assert spans["constant"][0] == spans["constant"][1]
-    assert page.locator("[data-name='detail']").get_attribute("data-column") == ranked[0]
+    assert expected["constant"][0] == expected["constant"][1]
+    assert page.locator("[data-name='detail']").get_attribute("data-column") == next(iter(expected))
 
 
 def test_a_curve_and_bars_show_the_predictions_along_a_column(
@@ -153,18 +161,23 @@ def test_the_slider_and_the_field_say_the_same(open_page: OpenPage, address: str
     assert sent_row(page) == USUAL
 
 
+def expected_metrics(task: str) -> Numbers:
+    """The metrics of the models, their intervals and baselines, and the loss."""
+    found: Numbers = {"loss": (0.5, "0.5")}
+    for name, value in (METRICS if task == "binary" else NUMBER_METRICS).items():
+        decimals = 3 if task == "binary" or name == "R²" else 2
+        numbers = {f"metric {name}": value, f"low of {name}": value - 0.03125, f"high of {name}": value + 0.03125}
+        numbers[f"baseline of {name}"] = 0.15625
+        found |= {key: (number, python_text(f"{number:.{decimals}f}")) for key, number in numbers.items()}
+    return found
+
+
 @pytest.mark.parametrize("task", ["binary", "regression"])
 def test_metrics_version_and_training_are_those_of_the_checkpoint(
     open_page: OpenPage, address: str, directory: Path, task: str
 ) -> None:
     page = open_model(open_page, address, task).page
-    decimals = {name: 3 if task == "binary" or name == "R²" else 2 for name in METRICS | NUMBER_METRICS}
-    expected = {}
-    for name, value in (METRICS if task == "binary" else NUMBER_METRICS).items():
-        numbers = {f"metric {name}": value, f"low of {name}": value - 0.03125, f"high of {name}": value + 0.03125}
-        numbers[f"baseline of {name}"] = 0.15625
-        expected |= {key: (number, python_text(f"{number:.{decimals[name]}f}")) for key, number in numbers.items()}
-    assert differences(shown_numbers(page), expected | {"loss": (0.5, "0.5")}) == []
+    assert differences(shown_numbers(page), expected_metrics(task)) == []
     assert page.locator("[data-name='version']").text_content() == load(directory / f"{task}.safetensors").version
     assert page.get_by_text("a.csv, 480 rows").is_visible()
 
@@ -243,11 +256,15 @@ def test_a_new_version_replaces_the_one_on_the_page(
     assert differences(shown_numbers(page), expected_numbers(new, USUAL | {"count": 4})) == []
 
 
-# What is changed on the way from the service to the page, and which numbers then differ.
+# What is changed on the way from the service to the page, and which number is then wrong.
 PLANTED = {
-    "predict": (lambda text: text.replace('"prediction":', '"prediction":1'), "prediction"),
-    "interval": (lambda text: text.replace('"interval":[', '"interval":[1'), "interval low"),
-    "spread": (lambda text: text.replace('"spread":', '"spread":1'), "spread"),
+    "prediction": ("**/predict", '"prediction":', "prediction"),
+    "interval": ("**/predict", '"interval":[', "interval low"),
+    "spread": ("**/predict", '"spread":', "spread"),
+    "metric": ("**/description", '"name":"R²","value":', "metric R²"),
+    "interval of a metric": ("**/description", '"name":"R²","value":0.9375,"interval":[', "low of R²"),
+    "baseline": ("**/description", ',"baseline":', "baseline of R²"),
+    "loss": ("**/description", '"loss":', "loss"),
 }
 
 
@@ -255,18 +272,27 @@ PLANTED = {
 def test_an_error_between_the_service_and_the_page_is_found(
     open_page: OpenPage, address: str, directory: Path, planted: str
 ) -> None:
-    spoil, name = PLANTED[planted]
-    visit = open_model(open_page, address, "regression")
-    page = visit.page
+    pattern, before, name = PLANTED[planted]
 
-    def answer(route: Any) -> None:
+    def spoil(route: Any) -> None:
         reply = route.fetch()
-        route.fulfill(response=reply, body=spoil(reply.text()))
+        assert before in reply.text()
+        route.fulfill(response=reply, body=reply.text().replace(before, f"{before}1", 1))
 
-    page.route("**/predict", answer)
-    field(page, "count").fill("3")
-    settle(page)
-    found = differences(
-        shown_numbers(page), expected_numbers(load(directory / "regression.safetensors"), USUAL | {"count": 3})
-    )
-    assert [each.split(":")[0] for each in found] == [name]
+    page = open_model(open_page, address, "regression", route=(pattern, spoil)).page
+    expected = expected_numbers(load(directory / "regression.safetensors"), USUAL) | expected_metrics("regression")
+    assert [each.split(":")[0] for each in differences(shown_numbers(page), expected)] == [name]
+
+
+def test_an_error_in_what_moves_it_is_found(open_page: OpenPage, address: str, directory: Path) -> None:
+    def spoil(route: Any) -> None:
+        reply = route.fetch()
+        rows = reply.json()
+        if isinstance(rows, list) and len(rows) > 1:
+            rows[3]["prediction"] += 1000
+        route.fulfill(response=reply, json=rows)
+
+    page = open_model(open_page, address, "regression", route=("**/predict", spoil)).page
+    expected = expected_effects(address, load(directory / "regression.safetensors"), "regression")
+    wrong = [name for name, (ends, _) in shown_effects(page).items() if ends != pytest.approx(expected[name], rel=1e-4)]
+    assert wrong == ["size (cm)"]  # its fourth value

@@ -47,13 +47,13 @@ def numbers() -> list[float]:
     ]
 
 
-@pytest.mark.parametrize("digits", [1, 3, 6, 7, 17])
+@pytest.mark.parametrize("digits", [1, 6, 17])
 def test_numbers_are_rounded_to_digits_as_python_does(page: Any, digits: int) -> None:
     values = numbers()
     assert in_browser(page, "formatNumber", values, digits) == [python_text(f"{each:.{digits}g}") for each in values]
 
 
-@pytest.mark.parametrize("decimals", [0, 1, 3, 8])
+@pytest.mark.parametrize("decimals", [0, 3, 8])
 def test_numbers_are_rounded_to_decimals_as_python_does(page: Any, decimals: int) -> None:
     values = [value for value in numbers() if abs(value) < 1e30]
     assert in_browser(page, "formatFixed", values, decimals) == [python_text(f"{each:.{decimals}f}") for each in values]

@@ -124,9 +124,21 @@ function Failure({ sentence, isLoading }) {
     <p><a href="/models">All models</a></p>`;
 }
 
+/**
+ * @param {string} part of an address.
+ * @returns {string} the name that it stands for; itself if it stands for none, so that the service says so.
+ */
+function nameIn(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 async function start() {
   const element = /** @type {HTMLElement} */ (document.getElementById("page"));
-  const name = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+  const name = nameIn(location.pathname.split("/")[2] ?? "");
   document.title = `${name} · Nudge`;
   try {
     const model = await describe(name);
