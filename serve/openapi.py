@@ -8,6 +8,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response
 
 from serve.model_lookup import current_registry
+from serve.openapi_learn import learn_paths, learn_schemas
 from serve.openapi_models import model_schemas, predict_operations
 from serve.openapi_parts import REFUSAL, Schema, component_name, content, reference
 from serve.openapi_protocol import model_paths, protocol_schemas, service_paths
@@ -44,6 +45,9 @@ def document(registry: Registry) -> Schema:
         name, max_rows = component_name(model), row_limit(model, registry.settings.max_rows)
         paths["/predict"] = predict_operations(model, name, "predict", max_rows, (400,))
     paths |= service_paths() | model_paths(list(registry.models.values()))
+    if registry.settings.learns:
+        schemas |= learn_schemas()
+        paths |= learn_paths()
     if is_secured:
         _secure(paths)
     return {
