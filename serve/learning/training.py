@@ -15,7 +15,8 @@ from model.hyperparameters import Hyperparameters
 from model.network import Network, Params, preactivations
 from model.pytrees import entry_names
 from model.tables.table import Table
-from model.training.train_params import start_params, train_params, train_starts
+from model.training.initial_params import init_params
+from model.training.train_params import train_params, train_starts
 from serve import learning_limits as limits
 from serve.learning import checks
 from serve.learning.forward import checked
@@ -44,7 +45,9 @@ def start(request: StartRequest) -> dict[str, Any]:
 def params_of_start(network: Network, message: StartMessage) -> Params:
     """The params of a start. Raises RequestError if there is no such start."""
     check_start(message)
-    return start_params(network, key=jax.random.key(message.seed), index=message.index, init=message.init)
+    key = jax.random.fold_in(jax.random.key(message.seed), message.index)
+    params: Params = jax.device_get(init_params(network, key=key, init=message.init))
+    return params
 
 
 def train(request: TrainRequest) -> dict[str, Any]:
