@@ -13,6 +13,11 @@ from tests.pages.conftest import OpenPage
 
 # How long the page may take for an answer; its endpoints compile programs for shapes that they have not seen.
 PATIENCE = 60_000
+GO = """address => new Promise(done => {
+    if (location.hash === address) return done();
+    window.addEventListener("hashchange", () => done(), {once: true});
+    location.hash = address;
+})"""
 READ = """() => Object.fromEntries([...document.querySelectorAll('[data-name]')].map(element =>
     [element.dataset.name, [element.dataset.value ?? null, element.textContent.trim()]]))"""
 
@@ -50,9 +55,7 @@ class Learner:
 
     def go(self, address: str) -> None:
         """Open another address in the same tab."""
-        self.page.evaluate("address => { location.hash = address }", address)
-        self.page.wait_for_function("address => location.hash === address", arg=address)
-        self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        self.page.evaluate(GO, address)
         self.settle()
 
     def click(self, button: str) -> None:

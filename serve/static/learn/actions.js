@@ -56,7 +56,7 @@ export function makeActions(store) {
       const step = number === null ? null : LESSON[number - 1];
       if (!step) return change((state) => to.show(state, { lesson: null }));
       const { setting, problem } = readAddress(step.address);
-      change((state) => ({ ...to.open(state, { ...setting, lesson: number }), problem }));
+      change((state) => to.open(state, { ...setting, lesson: number }, problem));
       history.pushState(null, "", writeAddress(store.state.setting));
       return undefined;
     },

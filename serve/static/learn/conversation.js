@@ -2,7 +2,6 @@
 
 import { postJson } from "../shared/request.js";
 import { nextQuestion } from "./questions.js";
-import * as derived from "./derived.js";
 import * as from from "./state.js";
 import { readSurface } from "./surfaces.js";
 

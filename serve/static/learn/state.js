@@ -73,12 +73,17 @@ const NOTHING_KNOWN = Object.freeze({
   trace: null,
 });
 
-/** @param {State} state @param {Setting} setting @returns {State} that setting from its start */
-export function open(state, setting) {
+/**
+ * @param {State} state
+ * @param {Setting} setting
+ * @param {string | null} problem what was wrong with the address
+ * @returns {State} that setting from its start
+ */
+export function open(state, setting, problem = null) {
   const kept = sameTable(state.setting, setting) ? { table: state.table } : {};
   const opened = {
     ...state, ...NOTHING_KNOWN, ...kept, setting: { ...setting, run: false }, running: setting.run, turn: state.turn + 1,
-    version: state.version + 1, problem: null, halted: false, probe: null, pace: 1, surface: state.surface, forward: state.forward,
+    version: state.version + 1, problem, halted: false, probe: null, pace: 1, surface: state.surface, forward: state.forward,
   };
   const table = opened.table ?? emptyTable(setting.table);
   return table ? receiveTable(opened, table) : opened;
