@@ -22,6 +22,11 @@ export function makeActions(store) {
         if (item.place) return to.show(state, { select: item.name, panel: "nudge" });
         return to.show(state, { show: state.setting.show === item.unit ? null : item.unit });
       }),
+    moveStep: (/** @type {number} */ by) =>
+      change((state) => {
+        const last = (state.trace?.steps.length ?? 1) - 1;
+        return to.show(state, { step: Math.max(0, Math.min(last, state.setting.step + by)) });
+      }),
     edit: (/** @type {string} */ name, /** @type {number} */ value) => change((state) => to.editParameter(state, name, value)),
     startAnew: (/** @type {Partial<Setting>} */ changes) => change((state) => to.startAnew(state, changes)),
     changeTraining: (/** @type {Partial<Setting>} */ changes) => change((state) => to.changeTraining(state, changes)),
