@@ -29,7 +29,7 @@ def models() -> Response:
     registry = current_registry()
     names = sorted({*registry.models, *registry.failures})
     summaries = [_summary(name, registry) for name in names]
-    return json_response({"models": summaries, "has_learning": registry.settings.has_learning})
+    return json_response({"models": summaries, "has_learning": registry.settings.learns})
 
 
 @blueprint.get("/models/<name>/description")
@@ -69,7 +69,7 @@ def describe_model(model: Model, registry: Registry) -> Description:
         "name": model.name,
         "version": model.version,
         "is_default": model.name == registry.default_name,
-        "has_learning": settings.has_learning,
+        "has_learning": settings.learns,
         "loaded_at": datetime.fromtimestamp(model.loaded_at, UTC).isoformat(timespec="seconds"),
         "task": checkpoint.task,
         "target": checkpoint.target,

@@ -9,6 +9,7 @@ from pathlib import Path
 from flask import Blueprint, Response, request
 
 from serve.errors import RequestError
+from serve.learning_limits import MAX_BODY_BYTES
 from serve.model_lookup import current_settings
 from serve.request_body import read_body
 from serve.responses import Answer, to_response
@@ -30,7 +31,6 @@ ENDPOINTS: dict[str, tuple[str, ...]] = {
     "checkpoint": ("POST", "PUT"),
     "python": ("POST",),
 }
-MAX_BODY_BYTES = 2 * 1024 * 1024
 # Seconds after which a worker no longer waits for an answer.
 ANSWER_SECONDS = 60
 # The fields of an answer that are handed on.

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response
 
 from serve.model_lookup import current_registry
+from serve.openapi_learn import learn_paths, learn_schemas
 from serve.openapi_models import model_schemas, predict_operations
 from serve.openapi_pages import description_paths
 from serve.openapi_parts import REFUSAL, Schema, component_name, content, reference
@@ -48,6 +49,9 @@ def document(registry: Registry) -> Schema:
     paths |= service_paths() | model_paths(models)
     if registry.settings.has_pages:
         paths |= description_paths(models)
+    if registry.settings.learns:
+        schemas |= learn_schemas()
+        paths |= learn_paths()
     if is_secured:
         _secure(paths)
     return {

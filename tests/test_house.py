@@ -83,7 +83,7 @@ def test_each_room_imports_only_what_the_table_allows() -> None:
         ("model.checkpoint", "def f():\n    from model.training import fit"),
         ("model.tables.files", "import model.checking.check"),
         ("serve.predict", "from model.training.fit import train"),
-        ("serve.app", "from serve.learning.limits import MAX_ROWS"),
+        ("serve.app", "from serve.learning.checks import check_range"),
         ("serve.learning.training", "from model.commands.train import train"),
         ("model.inference", "from serve import app"),
         ("model.metrics", "from model import fit"),

@@ -93,7 +93,7 @@ def measure_growth(folder: Path) -> tuple[float, float, int]:
 
 
 @contextmanager
-def running(folder: str) -> Iterator[tuple[int, int]]:
+def running(folder: str, **variables: str) -> Iterator[tuple[int, int]]:
     """Run a service with one worker until the block ends. Yields its port and the worker's process, after an answer."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -102,7 +102,7 @@ def running(folder: str) -> Iterator[tuple[int, int]]:
     with subprocess.Popen(
         [*command, "serve:create_app()"],
         cwd=Path(__file__).parents[2],
-        env=os.environ | {"NUDGE_CHECKPOINTS": folder, "WEB_CONCURRENCY": "1"},
+        env=os.environ | {"NUDGE_CHECKPOINTS": folder, "WEB_CONCURRENCY": "1"} | variables,
         stderr=subprocess.DEVNULL,
     ) as process:
         while True:
@@ -111,7 +111,7 @@ def running(folder: str) -> Iterator[tuple[int, int]]:
                     break
             except (urllib.error.URLError, ConnectionError):
                 time.sleep(0.005)
-        (worker,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        *_, worker = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()  # forked last
         try:
             yield port, int(worker)
         finally:

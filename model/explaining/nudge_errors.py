@@ -163,14 +163,15 @@ def _switches(params: Params, x: np.ndarray, network: Network, index: int, epsil
         moved = flat.copy()
         moved[index] += step
         parts = [part.reshape(leaf.shape) for part, leaf in zip(np.split(moved, cuts), leaves, strict=True)]
-        zs = preactivations(jax.tree.unflatten(structure, parts), x, network)[:-1]
+        with np.errstate(over="ignore", invalid="ignore"):
+            zs = preactivations(jax.tree.unflatten(structure, parts), x, network)[:-1]
         signs.append(np.concatenate([np.ravel(z > 0) for z in zs] or [np.zeros(0, bool)]))
     return bool((signs[0] != signs[1]).any() or (signs[1] != signs[2]).any())
 
 
 def _reasons(network: Network, chosen: Nudge, kink: bool) -> tuple[str, str, str]:
     large = "A large nudge goes so far that the slope changes on the way, and the error grows with epsilon²."
-    if network.activation == "relu":
+    if network.activation == "relu" and len(network.sizes) > 2:
         large = (
             "A large nudge goes so far that the slope changes on the way, and a relu may switch: the error grows with "
             "epsilon, or faster."

@@ -11,12 +11,13 @@ import optax
 from jaxtyping import Float, Int, Key
 
 from model.arrays import Array, is_count
-from model.hyperparameters import INITS, Hyperparameters
+from model.hyperparameters import Hyperparameters
 from model.network import Layer, Network, Params
 from model.tables.table import Table
 from model.training.full_batch import FullBatchSettings, train_few_rows
+from model.training.initial_params import init_params
 from model.training.optimizers import optimizer_without_rate
-from model.training.state import RECORD_CAPACITY, State, initial_state
+from model.training.state import RECORD_CAPACITY, State
 from model.training.validation_split import row_weights
 
 
@@ -125,35 +126,14 @@ def train_starts(
     _check(epochs, 1, optimizer, learning_rate)
     if not is_count(starts):
         raise ValueError(f"starts must be a whole number of at least 1, not {starts!r:.40}")
-    if init not in INITS:
-        raise ValueError(f"init must be one of {', '.join(INITS)}, not {init!r:.40}")
     own = optimizer_without_rate(optimizer)
-    params = initial_state(key, network, own, starts, init, True).params
+    # Each by itself, because a compiled program for all of them would round differently.
+    drawn = [init_params(network, key=jax.random.fold_in(key, index), init=init) for index in range(starts)]
+    params: Params = jax.tree.map(lambda *leaves: np.stack(leaves), *jax.device_get(drawn))
     opt_state = _opt_state(own, network, None, learning_rate)
     state = State(params, jax.tree.map(lambda leaf: np.repeat(leaf, starts, axis=0), opt_state))
     state, _, losses = _advance(state, network, own, table, epochs, 1)
     return jax.device_get(state.params), losses[:, -1]
-
-
-def start_params(network: Network, *, key: Key[Array, ""], index: int = 0, init: str = "normal") -> Params:
-    """A random start: what `init_params` draws with `jax.random.fold_in(key, index)`, from one compiled program.
-
-    Args:
-        network: the description of the network.
-        key: of all starts.
-        index: which of them, from 0.
-        init: normal or he.
-
-    Returns:
-        The params, in NumPy's float32.
-
-    Example:
-        >>> start_params(Network((2, 1)), key=jax.random.key(0))[0].weight.shape
-        (2, 1)
-    """
-    state = initial_state(key, network, optimizer_without_rate("sgd"), 1, init, True, first=index)
-    params: Params = jax.tree.map(lambda leaf: leaf[0], jax.device_get(state.params))
-    return params
 
 
 def _advance(

@@ -8,9 +8,9 @@ from functools import partial
 from flask import Blueprint, Flask, Response, request
 
 from serve import errors
-from serve.learn import MAX_BODY_BYTES
 from serve.learning import endpoints
 from serve.learning.slots import Slots
+from serve.learning_limits import MAX_BODY_BYTES
 from serve.request_body import read_body
 from serve.responses import Answer, to_response
 from serve.routes import LEARN_PREFIX

@@ -9,12 +9,13 @@ from model.checkpoint import Checkpoint, TrainingRecord, parse, to_bytes
 from model.checkpoint_format import FormatError, deserialize
 from model.ensembles import Members
 from model.tables.truth_tables import truth_table_of
+from serve import learning_limits as limits
 from serve.errors import RequestError
-from serve.learning import limits
+from serve.learning import checks
 from serve.learning.forward import checked, row_losses
-from serve.learning.messages import CheckpointRequest
 from serve.learning.networks import check_start, check_training, params_as_data
 from serve.learning.training import solves
+from serve.learning_messages import CheckpointRequest
 from serve.responses import OCTETS, Answer
 
 REMEDY = "send a checkpoint of one network, such as `nudge train xor` writes"
@@ -25,7 +26,7 @@ def checkpoint_file(request: CheckpointRequest) -> Answer:
     network, params, table = checked(request)
     check_training(request.training)
     check_start(request.start)
-    limits.check_range("epoch", request.epoch, 0, 10**12)
+    checks.check_range("epoch", request.epoch, 0, limits.MAX_TOTAL_EPOCHS)
     name = request.table.name or "points"
     record = TrainingRecord(
         table=name,
@@ -100,9 +101,9 @@ def _check_shown(found: Checkpoint) -> None:
         raise _refusal("a network that sees columns as they are", "one that sees their bins")
     if found.temperature != 1:
         raise _refusal("predictions of the network alone", "a temperature that divides them")
-    limits.check_sizes(found.network.sizes)
+    checks.check_sizes(found.network.sizes)
     for name in (*found.columns, found.target, *map(str, found.classes)):
-        limits.check_name("the checkpoint: a name", name)
+        checks.check_name("the checkpoint: a name", name)
 
 
 def _refusal(expected: str, found: str) -> RequestError:

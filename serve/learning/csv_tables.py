@@ -15,8 +15,9 @@ from model.tables.from_file import read_table
 from model.tables.input_names import input_names
 from model.tables.reading import read_names
 from model.tables.table import Table
+from serve import learning_limits as limits
 from serve.errors import RequestError
-from serve.learning import limits
+from serve.learning import checks
 from serve.learning.tables import table_as_data
 
 
@@ -37,7 +38,7 @@ def csv_table(body: bytes, target: str | None) -> dict[str, Any]:
         file.flush()
         try:
             names = read_names(file.name)
-            limits.check_range("the file: columns", len(names), 2, limits.MAX_FILE_COLUMNS)
+            checks.check_range("the file: columns", len(names), 2, limits.MAX_FILE_COLUMNS)
             chosen = names[-1] if target is None else target
             if chosen not in names:
                 raise RequestError(f"target: a column of the file was expected, and {quote(chosen)} was found")
@@ -50,16 +51,16 @@ def csv_table(body: bytes, target: str | None) -> dict[str, Any]:
 
 def _as_data(table: Table, names: list[str]) -> dict[str, Any]:
     rows, inputs = table.x.shape
-    limits.check_range("the file: rows", rows, 1, limits.MAX_ROWS)
+    checks.check_range("the file: rows", rows, 1, limits.MAX_ROWS)
     if inputs > limits.MAX_INPUTS:
         raise RequestError(
             f"the file: columns that make at most {limits.MAX_INPUTS} inputs were expected, and {inputs:,} were found; "
             "leave out columns, or texts that are rare"
         )
-    limits.check_range("the file: classes", len(table.classes), 0, limits.MAX_OUTPUTS)
+    checks.check_range("the file: classes", len(table.classes), 0, limits.MAX_OUTPUTS)
     columns = input_names(table.columns, table.column_specs)
     for name in (*columns, *map(str, table.classes)):
-        limits.check_name("the file: a name", name)
+        checks.check_name("the file: a name", name)
     firsts = np.cumsum([0, *(column.input_count for column in table.column_specs)])[:-1].tolist()
     specs = zip(firsts, table.column_specs, strict=True)
     return table_as_data(table) | {

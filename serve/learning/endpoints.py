@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from serve.learning import messages
+from serve import learning_messages as messages
 from serve.learning.checkpoints import checkpoint_file, read_checkpoint
 from serve.learning.csv_tables import csv_table
 from serve.learning.forward import forward, gradients

@@ -18,12 +18,13 @@ from model.tables.table import Table
 from model.tasks import TASKS
 from model.training.compilation import jit_quickly
 from model.training.padding import padded, padded_size
+from serve import learning_limits as limits
 from serve.errors import RequestError
-from serve.learning import limits
-from serve.learning.messages import ForwardRequest, GradientsRequest
+from serve.learning import checks
 from serve.learning.networks import network_of, params_as_numbers, params_of
 from serve.learning.numbers_in_json import finite
 from serve.learning.tables import check_fit, table_of
+from serve.learning_messages import ForwardRequest, GradientsRequest
 
 # The threshold from which a label is the second of two classes.
 HALF = 0.5
@@ -94,7 +95,7 @@ def padded_rows(table: Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def gradients(request: GradientsRequest) -> dict[str, Any]:
     """Answer POST /learn/gradients."""
     network, params, table = checked(request)
-    limits.check_range("epsilon", request.epsilon, limits.MIN_EPSILON, limits.MAX_EPSILON)
+    checks.check_range("epsilon", request.epsilon, limits.MIN_EPSILON, limits.MAX_EPSILON)
     if request.parameter is not None:
         _check_parameter(request.parameter, entry_names(params))
     own: Params = jax.tree.map(lambda leaf: leaf.astype(np.float64), params)

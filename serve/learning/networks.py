@@ -11,10 +11,11 @@ from model.hyperparameters import INITS, OPTIMIZERS
 from model.messages import quote
 from model.network import Layer, Network, Params
 from model.training.train_params import opt_state_shapes
+from serve import learning_limits as limits
 from serve.errors import RequestError
-from serve.learning import limits
-from serve.learning.messages import LayerMessage, NetworkMessage, StartMessage, TrainingMessage
+from serve.learning import checks
 from serve.learning.numbers_in_json import shortest
+from serve.learning_messages import LayerMessage, NetworkMessage, StartMessage, TrainingMessage
 
 # The most steps that the device's whole numbers count.
 LARGEST_COUNT = 2**31 - 1
@@ -22,7 +23,7 @@ LARGEST_COUNT = 2**31 - 1
 
 def network_of(message: NetworkMessage) -> Network:
     """The network of a message. Raises RequestError if there is no such network, or if it is too large."""
-    limits.check_sizes(message.sizes)
+    checks.check_sizes(message.sizes)
     try:
         return Network(message.sizes, message.activation, message.task)
     except ValueError as error:
@@ -55,7 +56,7 @@ def opt_state_of(message: list[Any] | None, optimizer: str, network: Network) ->
     for index, (each, shape) in enumerate(zip(message, shapes, strict=True)):
         array_of(f"opt_state[{index}]", each, shape)
         if not shape:  # the number of steps, which float32 does not always hold
-            limits.check_range(f"opt_state[{index}]", each, 0, LARGEST_COUNT)
+            checks.check_range(f"opt_state[{index}]", each, 0, LARGEST_COUNT)
         found.append(np.array(each))
     return found
 
@@ -75,7 +76,7 @@ def array_of(name: str, values: Any, shape: tuple[int, ...]) -> np.ndarray:
         )
     with np.errstate(over="ignore"):
         numbers: np.ndarray = array.astype(np.float32)
-    limits.check_finite(name, numbers)
+    checks.check_finite(name, numbers)
     return numbers
 
 
@@ -86,13 +87,15 @@ def check_training(training: TrainingMessage) -> None:
         raise RequestError(
             f"training.optimizer: one of {names} was expected, and {quote(training.optimizer)} was found"
         )
-    limits.check_range("training.learning_rate", training.learning_rate, 1e-30, limits.MAX_LEARNING_RATE)
+    checks.check_range(
+        "training.learning_rate", training.learning_rate, limits.MIN_LEARNING_RATE, limits.MAX_LEARNING_RATE
+    )
 
 
 def check_start(start: StartMessage) -> None:
     """Raise RequestError if there is no such start."""
-    limits.check_range("start.seed", start.seed, 0, limits.MAX_SEED)
-    limits.check_range("start.index", start.index, 0, limits.MAX_INDEX)
+    checks.check_range("start.seed", start.seed, 0, limits.MAX_SEED)
+    checks.check_range("start.index", start.index, 0, limits.MAX_INDEX)
     check_init("start.init", start.init)
 
 

@@ -15,7 +15,7 @@ from serve.learning.application import create_learning_app
 from serve.learning.slots import Slots, watch
 
 # What the process takes from the workers: little of the processor, and memory only as long as there is enough.
-NICENESS, KILLED_FIRST = 10, "500"
+NICENESS, KILLED_FIRST = 15, "500"
 
 
 class _Handler(WSGIRequestHandler):

@@ -9,16 +9,16 @@ import numpy as np
 from model.network import Params
 from model.tables.table import Table
 from model.tables.truth_tables import TRUTH_TABLES
+from serve import learning_limits as limits
 from serve.errors import RequestError
-from serve.learning import limits
-from serve.learning.messages import PythonRequest, TableMessage
+from serve.learning import checks
 from serve.learning.networks import check_start, check_training, network_of, params_of
 from serve.learning.numbers_in_json import shortest
 from serve.learning.tables import check_fit, table_of
+from serve.learning_messages import PythonRequest, TableMessage
 from serve.responses import Answer
 
 PYTHON = [("Content-Type", "text/x-python; charset=utf-8")]
-MAX_EPOCHS = 2**31 - 1
 
 
 def python_script(request: PythonRequest) -> Answer:
@@ -26,7 +26,7 @@ def python_script(request: PythonRequest) -> Answer:
     network, table = network_of(request.network), table_of(request.table)
     check_fit(network, table)
     check_training(request.training)
-    limits.check_range("epochs", request.epochs, 0, MAX_EPOCHS)
+    checks.check_range("epochs", request.epochs, 0, limits.MAX_TOTAL_EPOCHS)
     if (request.start is None) == (request.params is None):
         raise RequestError("start, params: one of the two was expected; send where training begins")
     imports = {"Network", "loss", "predict"}

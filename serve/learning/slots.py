@@ -23,7 +23,7 @@ WAIT_SECONDS = 20.0
 # Programs that are kept. A learner who tries other networks needs some ten for each; together these take about 150 MB.
 MAX_PROGRAMS = 400
 # Seconds after which a request counts as stuck, and the process ends, to be started again.
-STUCK_SECONDS = 50.0
+STUCK_SECONDS = 300.0
 _COMPILED = "/jax/core/compile/backend_compile_duration"
 
 

@@ -8,10 +8,11 @@ import numpy as np
 
 from model.explaining.surface import Grid, Surface, surface
 from model.network import Network, Params
-from serve.learning import limits
-from serve.learning.messages import GridMessage, SurfaceRequest
+from serve import learning_limits as limits
+from serve.learning import checks
 from serve.learning.networks import array_of, network_of, params_of
 from serve.learning.numbers_in_json import image, shortest
+from serve.learning_messages import GridMessage, SurfaceRequest
 
 
 def answer_surface(request: SurfaceRequest) -> dict[str, Any]:
@@ -22,9 +23,9 @@ def answer_surface(request: SurfaceRequest) -> dict[str, Any]:
 
 def surface_of(params: Params, network: Network, message: GridMessage) -> Surface:
     """The surface on the grid of a message. Raises RequestError if there is no such grid."""
-    limits.check_range("grid.size", message.size, limits.MIN_GRID, limits.MAX_GRID)
+    checks.check_range("grid.size", message.size, limits.MIN_GRID, limits.MAX_GRID)
     for column in message.columns:
-        limits.check_range("grid.columns", column, 0, network.sizes[0] - 1)
+        checks.check_range("grid.columns", column, 0, network.sizes[0] - 1)
     for name in ("low", "high"):
         array_of(f"grid.{name}", getattr(message, name), (2,))
     if message.others is not None:

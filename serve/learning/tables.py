@@ -15,10 +15,11 @@ from model.tables.point_sets import POINT_SETS, point_set
 from model.tables.table import Table
 from model.tables.truth_tables import TRUTH_TABLES, truth_table
 from model.tasks import TASKS
+from serve import learning_limits as limits
 from serve.errors import RequestError
-from serve.learning import limits
-from serve.learning.messages import TableMessage
+from serve.learning import checks
 from serve.learning.networks import array_of
+from serve.learning_messages import TableMessage
 
 DEFAULT_ROWS, DEFAULT_NOISE = 200, 0.1
 # The fields that a table by name may have, and those of a table as it is.
@@ -41,9 +42,9 @@ def table_of(message: TableMessage) -> Table:
     rows = DEFAULT_ROWS if message.rows is None else message.rows
     noise = DEFAULT_NOISE if message.noise is None else message.noise
     seed = 0 if message.seed is None else message.seed
-    limits.check_range("table.rows", rows, 2, limits.MAX_ROWS)
-    limits.check_range("table.noise", noise, 0, limits.MAX_NOISE)
-    limits.check_range("table.seed", seed, 0, limits.MAX_SEED)
+    checks.check_range("table.rows", rows, 2, limits.MAX_ROWS)
+    checks.check_range("table.noise", noise, 0, limits.MAX_NOISE)
+    checks.check_range("table.seed", seed, 0, limits.MAX_SEED)
     return _points(message.name, rows, float(noise), seed)
 
 
@@ -62,14 +63,14 @@ def _given_table(message: TableMessage) -> Table:
     x, y = message.x, message.y
     if x is None or y is None:
         raise RequestError("table: a name, or x and y, were expected, and neither was found")
-    limits.check_range("table.x: rows", len(x), 1, limits.MAX_ROWS)
-    limits.check_range("table.x: columns", len(x[0]), 1, limits.MAX_INPUTS)
+    checks.check_range("table.x: rows", len(x), 1, limits.MAX_ROWS)
+    checks.check_range("table.x: columns", len(x[0]), 1, limits.MAX_INPUTS)
     inputs = array_of("table.x", x, (len(x), len(x[0])))
     targets = array_of("table.y", y, (len(x),))
     names = [f"x{index + 1}" for index in range(len(x[0]))] if message.columns is None else message.columns
     target = "y" if message.target is None else message.target
     for name in (*names, target):
-        limits.check_name("table: the name of a column", name)
+        checks.check_name("table: the name of a column", name)
     task = message.task or "binary"
     classes = _classes(message, task)
     _check_targets(targets, task, len(classes))
@@ -91,7 +92,7 @@ def _encoded(table: Table, message: TableMessage) -> Table:
     assert encoding is not None
     columns = tuple(encoding.columns)
     for name in columns:
-        limits.check_name("table.encoding: the name of a column", name)
+        checks.check_name("table.encoding: the name of a column", name)
     try:
         inputs = count_inputs(encoding.column_specs)
     except (ValueError, OverflowError, KeyError, TypeError):
@@ -120,11 +121,11 @@ def _classes(message: TableMessage, task: str) -> list[str | int]:
     default: list[str | int] = [0, 1] if task == "binary" else []
     classes = default if message.classes is None else message.classes
     for each in classes:
-        limits.check_name("table.classes: a class", str(each))
+        checks.check_name("table.classes: a class", str(each))
         if isinstance(each, int) and abs(each) >= 2**53:
             raise RequestError("table.classes: whole numbers within ±2^53 were expected, and a larger one was found")
     low, high = {"binary": (2, 2), "multiclass": (2, limits.MAX_OUTPUTS), "regression": (0, 0)}[task]
-    limits.check_range("table.classes: number", len(classes), low, high)
+    checks.check_range("table.classes: number", len(classes), low, high)
     if len({str(each) for each in classes}) != len(classes):
         raise RequestError("table.classes: different classes were expected, and some are the same")
     return classes

@@ -12,17 +12,17 @@ from model.explaining.names import Names
 from model.explaining.steps import explain_rows
 from model.network import Params
 from model.tables.input_names import input_names
-from serve.learning import limits
+from serve.learning import checks
 from serve.learning.forward import checked
-from serve.learning.messages import TraceRequest
 from serve.learning.networks import check_training
+from serve.learning_messages import TraceRequest
 
 
 def trace(request: TraceRequest) -> dict[str, Any]:
     """Answer POST /learn/trace."""
     network, params, table = checked(request)
     check_training(request.training)
-    limits.check_range("row", request.row, 0, len(table.y) - 1)
+    checks.check_range("row", request.row, 0, len(table.y) - 1)
     own: Params = jax.tree.map(lambda leaf: leaf.astype(np.float64), params)
     rows = slice(request.row, request.row + 1)
     names = Names(tuple(input_names(table.columns, table.column_specs)), table.target, tuple(map(str, table.classes)))

@@ -15,10 +15,11 @@ from model.hyperparameters import Hyperparameters
 from model.network import Network, Params, preactivations
 from model.pytrees import entry_names
 from model.tables.table import Table
-from model.training.train_params import start_params, train_params, train_starts
-from serve.learning import limits
+from model.training.initial_params import init_params
+from model.training.train_params import train_params, train_starts
+from serve import learning_limits as limits
+from serve.learning import checks
 from serve.learning.forward import checked
-from serve.learning.messages import GridMessage, StartMessage, StartRequest, StartsRequest, StuckRequest, TrainRequest
 from serve.learning.networks import (
     check_init,
     check_start,
@@ -30,6 +31,7 @@ from serve.learning.networks import (
 from serve.learning.numbers_in_json import finite, image, shortest
 from serve.learning.surfaces import surface_as_data, surface_of
 from serve.learning.tables import check_fit, table_of
+from serve.learning_messages import GridMessage, StartMessage, StartRequest, StartsRequest, StuckRequest, TrainRequest
 
 # Networks that are trained for each suspicion, and how many suspicions there may be.
 TRIED_NETWORKS, SUSPICIONS = RANDOM_CHANGES + 2, 3
@@ -43,15 +45,17 @@ def start(request: StartRequest) -> dict[str, Any]:
 def params_of_start(network: Network, message: StartMessage) -> Params:
     """The params of a start. Raises RequestError if there is no such start."""
     check_start(message)
-    return start_params(network, key=jax.random.key(message.seed), index=message.index, init=message.init)
+    key = jax.random.fold_in(jax.random.key(message.seed), message.index)
+    params: Params = jax.device_get(init_params(network, key=key, init=message.init))
+    return params
 
 
 def train(request: TrainRequest) -> dict[str, Any]:
     """Answer POST /learn/train."""
     network, params, table = checked(request)
     check_training(request.training)
-    limits.check_work(network, len(table.y), request.epochs)
-    limits.check_range("records", request.records, 1, limits.MAX_RECORDS)
+    checks.check_work(network, len(table.y), request.epochs)
+    checks.check_range("records", request.records, 1, limits.MAX_RECORDS)
     found = train_params(
         params,
         network,
@@ -80,10 +84,10 @@ def starts(request: StartsRequest) -> dict[str, Any]:
     check_fit(network, table)
     check_training(request.training)
     check_init("init", request.init)
-    limits.check_range("seed", request.seed, 0, limits.MAX_SEED)
-    limits.check_range("starts", request.starts, 1, limits.MAX_STARTS)
-    limits.check_range("size", request.size, limits.MIN_GRID, limits.MAX_GRID)
-    limits.check_work(network, len(table.y), request.epochs, request.starts)
+    checks.check_range("seed", request.seed, 0, limits.MAX_SEED)
+    checks.check_range("starts", request.starts, 1, limits.MAX_STARTS)
+    checks.check_range("size", request.size, limits.MIN_GRID, limits.MAX_GRID)
+    checks.check_work(network, len(table.y), request.epochs, request.starts)
     grid = picture_grid(table, request.size)
     params, losses = train_starts(
         network,
@@ -137,7 +141,7 @@ def stuck(request: StuckRequest) -> dict[str, Any]:
     """Answer POST /learn/why-stuck."""
     network, params, table = checked(request)
     check_training(request.training)
-    limits.check_work(network, len(table.y), request.epochs, TRIED_NETWORKS * SUSPICIONS)
+    checks.check_work(network, len(table.y), request.epochs, TRIED_NETWORKS * SUSPICIONS)
     hyperparameters = Hyperparameters(
         epochs=request.epochs,
         restarts=1,

@@ -20,6 +20,7 @@ import pytest
 from model import Network, train_params, truth_table
 from serve.learn import ENDPOINTS
 from serve.learning.application import create_learning_app
+from serve.learning.process import NICENESS
 from serve.learning.slots import Slots, watch
 from serve.learning_process import LearningProcess
 from tests.examples import same_bits
@@ -94,7 +95,7 @@ def test_the_process_comes_comes_back_and_goes(environment: dict[str, str], chec
     with learning(environment, checkpoints, tmp_path) as (process, port):
         first = learning_process(process.pid)
         assert not has_loaded_jax(process.pid)
-        assert os.getpriority(os.PRIO_PROCESS, first) == 10
+        assert os.getpriority(os.PRIO_PROCESS, first) == NICENESS
         assert os.getpriority(os.PRIO_PROCESS, process.pid) == os.getpriority(os.PRIO_PROCESS, 0)
 
         check_that_two_learners_at_once_each_get_their_own(port)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from serve.learning import limits
+from serve import learning_limits as limits
+from serve.learning.presets import limits_as_data
 from tests.serve.learning.examples import (
     CSV,
     NETWORK,
@@ -226,7 +227,7 @@ def test_files_that_are_no_table_for_a_learner(learner: Learner, text: str, targ
 
 def test_the_limits_of_the_page_are_those_that_are_kept(learner: Learner) -> None:
     told = (learner.client.get("/learn/presets").json or {})["limits"]
-    assert told == limits.as_data()
+    assert told == limits_as_data()
     assert (told["rows"], told["epochs"], told["grid"], told["body_bytes"]) == ([1, 2000], [1, 100_000], [2, 64], 2**21)
 
 

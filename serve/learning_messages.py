@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from model.tables.columns import ColumnSpecs, NumericColumn
+from serve import learning_limits as limits
 from serve.errors import RequestError
 from serve.json_bytes import without_mark
 
@@ -16,12 +17,37 @@ class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """A part of a body. Fields that it does not know are refused."""
 
 
+def bounded(low: float, high: float) -> msgspec.Meta:
+    """A description of the numbers that are allowed. The process checks them, and says what it found."""
+    return msgspec.Meta(extra_json_schema={"minimum": low, "maximum": high})
+
+
+def listed(low: int, high: int) -> msgspec.Meta:
+    """A description of how many items are allowed."""
+    return msgspec.Meta(extra_json_schema={"minItems": low, "maxItems": high})
+
+
+def one_of(*names: str) -> msgspec.Meta:
+    """A description of the texts that are allowed."""
+    return msgspec.Meta(extra_json_schema={"enum": list(names)})
+
+
+Activation = Annotated[str, one_of("relu", "tanh", "sigmoid", "gelu")]
+Task = Annotated[str, one_of("binary", "multiclass", "regression")]
+Optimizer = Annotated[str, one_of("sgd", "momentum", "adam")]
+Init = Annotated[str, one_of("normal", "he")]
+Seed = Annotated[int, bounded(0, limits.MAX_SEED)]
+Index = Annotated[int, bounded(0, limits.MAX_INDEX)]
+Epochs = Annotated[int, bounded(1, limits.MAX_EPOCHS)]
+Size = Annotated[int, bounded(limits.MIN_GRID, limits.MAX_GRID)]
+
+
 class NetworkMessage(Message, frozen=True, kw_only=True):
     """A network: the fields of `model.Network`."""
 
-    sizes: list[int]
-    activation: str = "relu"
-    task: str = "binary"
+    sizes: Annotated[list[int], listed(2, limits.MAX_HIDDEN_LAYERS + 2)]
+    activation: Activation = "relu"
+    task: Task = "binary"
 
 
 class LayerMessage(Message, frozen=True, kw_only=True):
@@ -43,31 +69,31 @@ class TableMessage(Message, frozen=True, kw_only=True):
     """A table: by its name, or as it is."""
 
     name: str | None = None
-    rows: int | None = None
-    noise: float | None = None
-    seed: int | None = None
-    x: list[list[float]] | None = None
-    y: list[float] | None = None
+    rows: Annotated[int, bounded(2, limits.MAX_ROWS)] | None = None
+    noise: Annotated[float, bounded(0, limits.MAX_NOISE)] | None = None
+    seed: Seed | None = None
+    x: Annotated[list[list[float]], listed(1, limits.MAX_ROWS)] | None = None
+    y: Annotated[list[float], listed(1, limits.MAX_ROWS)] | None = None
     columns: list[str] | None = None
     target: str | None = None
     classes: list[str | int] | None = None
-    task: str | None = None
+    task: Task | None = None
     encoding: EncodingMessage | None = None
 
 
 class TrainingMessage(Message, frozen=True, kw_only=True):
     """How a network is trained, with all rows in every step."""
 
-    optimizer: str = "sgd"
-    learning_rate: float = 0.01
+    optimizer: Optimizer = "sgd"
+    learning_rate: Annotated[float, bounded(limits.MIN_LEARNING_RATE, limits.MAX_LEARNING_RATE)] = 0.01
 
 
 class StartMessage(Message, frozen=True, kw_only=True):
     """Which random start: `init_params` with the key of the seed and the index."""
 
-    seed: int = 0
-    index: int = 0
-    init: str = "normal"
+    seed: Seed = 0
+    index: Index = 0
+    init: Init = "normal"
 
 
 class GridMessage(Message, frozen=True, kw_only=True):
@@ -76,11 +102,8 @@ class GridMessage(Message, frozen=True, kw_only=True):
     columns: tuple[int, int] = (0, 1)
     low: tuple[float, float] = (0.0, 0.0)
     high: tuple[float, float] = (1.0, 1.0)
-    size: int = 48
+    size: Size = 48
     others: list[float] | None = None
-
-
-OptState = list[Any]
 
 
 class TableRequest(Message, frozen=True, kw_only=True):
@@ -107,14 +130,14 @@ class ForwardRequest(Message, frozen=True, kw_only=True):
 class GradientsRequest(ForwardRequest, frozen=True, kw_only=True):
     """POST /learn/gradients."""
 
-    epsilon: float = 1e-4
+    epsilon: Annotated[float, bounded(limits.MIN_EPSILON, limits.MAX_EPSILON)] = 1e-4
     parameter: str | None = None
 
 
 class TraceRequest(ForwardRequest, frozen=True, kw_only=True):
     """POST /learn/trace."""
 
-    row: int = 0
+    row: Annotated[int, bounded(0, limits.MAX_ROWS - 1)] = 0
     training: TrainingMessage = TrainingMessage()
 
 
@@ -122,9 +145,9 @@ class TrainRequest(ForwardRequest, frozen=True, kw_only=True):
     """POST /learn/train."""
 
     training: TrainingMessage = TrainingMessage()
-    opt_state: OptState | None = None
-    epochs: int
-    records: int = 1
+    opt_state: list[Any] | None = None
+    epochs: Epochs
+    records: Annotated[int, bounded(1, limits.MAX_RECORDS)] = 1
     grid: GridMessage | None = None
 
 
@@ -140,7 +163,7 @@ class StuckRequest(ForwardRequest, frozen=True, kw_only=True):
     """POST /learn/why-stuck."""
 
     training: TrainingMessage = TrainingMessage()
-    epochs: int
+    epochs: Epochs
 
 
 class StartsRequest(Message, frozen=True, kw_only=True):
@@ -149,11 +172,11 @@ class StartsRequest(Message, frozen=True, kw_only=True):
     network: NetworkMessage
     table: TableMessage
     training: TrainingMessage = TrainingMessage()
-    seed: int = 0
-    init: str = "normal"
-    starts: int = 64
-    epochs: int
-    size: int = 24
+    seed: Seed = 0
+    init: Init = "normal"
+    starts: Annotated[int, bounded(1, limits.MAX_STARTS)] = 64
+    epochs: Epochs
+    size: Size = 24
 
 
 class CheckpointRequest(ForwardRequest, frozen=True, kw_only=True):
@@ -161,7 +184,7 @@ class CheckpointRequest(ForwardRequest, frozen=True, kw_only=True):
 
     training: TrainingMessage = TrainingMessage()
     start: StartMessage = StartMessage()
-    epoch: int = 0
+    epoch: Annotated[int, bounded(0, limits.MAX_TOTAL_EPOCHS)] = 0
 
 
 class PythonRequest(Message, frozen=True, kw_only=True):
@@ -172,7 +195,7 @@ class PythonRequest(Message, frozen=True, kw_only=True):
     training: TrainingMessage = TrainingMessage()
     start: StartMessage | None = None
     params: list[LayerMessage] | None = None
-    epochs: int = 0
+    epochs: Annotated[int, bounded(0, limits.MAX_TOTAL_EPOCHS)] = 0
 
 
 Request = TypeVar("Request", bound=Message)
