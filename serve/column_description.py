@@ -9,6 +9,7 @@ import numpy as np
 from model.tables.columns import CategoricalColumn, ColumnSpec, NumericColumn
 from model.tables.date_columns import SECONDS_PER_DAY, DateColumn
 from model.tables.date_spelling import describe_date
+from model.tables.truth_tables import TRUTH_TABLES
 from serve.loaded_model import Model
 
 Description = dict[str, Any]
@@ -31,7 +32,7 @@ def describe_columns(model: Model) -> list[Description]:
         their numbers are seconds since 1970. Categories have `takes_others`, whether other texts are accepted.
     """
     checkpoint = model.checkpoint
-    is_gate = not checkpoint.training.table_digest and checkpoint.training.solved > 0
+    is_gate = not checkpoint.training.table_digest and checkpoint.training.table in TRUTH_TABLES
     return [
         {"name": name, "takes_missing": spec.missing or spec.is_open, **_describe(spec, is_gate)}
         for name, spec in zip(checkpoint.columns, checkpoint.column_specs, strict=True)

@@ -28,7 +28,8 @@ def models() -> Response:
     """All models: those that answer, those that are being loaded, and those whose files are broken."""
     registry = current_registry()
     names = sorted({*registry.models, *registry.failures})
-    return json_response({"models": [_summary(name, registry) for name in names]})
+    summaries = [_summary(name, registry) for name in names]
+    return json_response({"models": summaries, "has_learning": registry.settings.has_learning})
 
 
 @blueprint.get("/models/<name>/description")
@@ -63,13 +64,16 @@ def describe_model(model: Model, registry: Registry) -> Description:
         Its name and version, what it predicts, its columns, how good it is and how it was trained.
     """
     checkpoint, settings = model.checkpoint, registry.settings
+    ends = [checkpoint.target_scaling.minimum, checkpoint.target_scaling.maximum]
     return {
         "name": model.name,
         "version": model.version,
         "is_default": model.name == registry.default_name,
+        "has_learning": settings.has_learning,
         "loaded_at": datetime.fromtimestamp(model.loaded_at, UTC).isoformat(timespec="seconds"),
         "task": checkpoint.task,
         "target": checkpoint.target,
+        "target_range": None if None in ends else ends,
         "classes": list(checkpoint.classes),
         "class_names": [str(name) for name in checkpoint.classes],
         "threshold": checkpoint.threshold if len(checkpoint.classes) == 2 else None,

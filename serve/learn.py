@@ -84,13 +84,11 @@ def ask(path: Path | None, method: str, target: str, body: bytes) -> Answer:
         raise RequestError("a process that computes for learners was expected, and this service has none", 503)
     connection = _Connection(path)
     try:
-        connection.connect()
-    except OSError:
-        raise RequestError("the process that computes for learners is starting; ask again soon", 503) from None
-    try:
         connection.request(method, target, body, {"Connection": "close"})
         answer = connection.getresponse()
         data = answer.read()
+    except (FileNotFoundError, ConnectionRefusedError):
+        raise RequestError("the process that computes for learners is starting; ask again soon", 503) from None
     except (OSError, http.client.HTTPException):
         raise RequestError("the process that computes for learners gives no answer; ask again", 503) from None
     finally:

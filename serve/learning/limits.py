@@ -21,7 +21,7 @@ MIN_GRID, MAX_GRID = 2, 64
 MIN_EPSILON, MAX_EPSILON = 1e-12, 1.0
 MAX_LEARNING_RATE = 1000.0
 MAX_NOISE = 10.0
-MAX_SEED = 2**32 - 1
+MAX_SEED, MAX_INDEX = 2**32 - 1, 2**31 - 1
 # Characters in the name of a column, of a target or of a class, and columns in a file of text.
 MAX_NAME, MAX_FILE_COLUMNS = 100, 64
 

@@ -92,7 +92,7 @@ def check_training(training: TrainingMessage) -> None:
 def check_start(start: StartMessage) -> None:
     """Raise RequestError if there is no such start."""
     limits.check_range("start.seed", start.seed, 0, limits.MAX_SEED)
-    limits.check_range("start.index", start.index, 0, limits.MAX_SEED)
+    limits.check_range("start.index", start.index, 0, limits.MAX_INDEX)
     check_init("start.init", start.init)
 
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from model.explaining.surface import Grid, Surface, surface
 from model.network import Network, Params
-from serve.errors import RequestError
 from serve.learning import limits
 from serve.learning.messages import GridMessage, SurfaceRequest
 from serve.learning.networks import array_of, network_of, params_of
@@ -24,15 +23,14 @@ def answer_surface(request: SurfaceRequest) -> dict[str, Any]:
 def surface_of(params: Params, network: Network, message: GridMessage) -> Surface:
     """The surface on the grid of a message. Raises RequestError if there is no such grid."""
     limits.check_range("grid.size", message.size, limits.MIN_GRID, limits.MAX_GRID)
+    for column in message.columns:
+        limits.check_range("grid.columns", column, 0, network.sizes[0] - 1)
     for name in ("low", "high"):
         array_of(f"grid.{name}", getattr(message, name), (2,))
     if message.others is not None:
         array_of("grid.others", message.others, (network.sizes[0],))
     others = None if message.others is None else tuple(message.others)
-    try:
-        return surface(params, network, Grid(message.columns, message.low, message.high, message.size, others))
-    except ValueError as error:
-        raise RequestError(f"grid: {error}") from None
+    return surface(params, network, Grid(message.columns, message.low, message.high, message.size, others))
 
 
 def surface_as_data(found: Surface) -> dict[str, Any]:

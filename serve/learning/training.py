@@ -82,6 +82,7 @@ def starts(request: StartsRequest) -> dict[str, Any]:
     check_init("init", request.init)
     limits.check_range("seed", request.seed, 0, limits.MAX_SEED)
     limits.check_range("starts", request.starts, 1, limits.MAX_STARTS)
+    limits.check_range("size", request.size, limits.MIN_GRID, limits.MAX_GRID)
     limits.check_work(network, len(table.y), request.epochs, request.starts)
     grid = picture_grid(table, request.size)
     params, losses = train_starts(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.pages.browser import chromium, skip_or_fail
-from tests.serve.serving import serving, wait_until_ready
+from tests.serve.serving import get, serving, wait_until, wait_until_ready
 
 WIDE = {"width": 1280, "height": 900}
 StartService = Callable[..., str]
@@ -94,3 +94,12 @@ def open_page(browser: Any) -> Iterator[OpenPage]:
 
         yield open_page
     assert [fault for visit in visits for fault in visit.faults] == []
+
+
+@pytest.fixture(scope="session")
+def learning(start_service: StartService, checkpoints: Path) -> str:
+    """The address of a service that learners may use, and whose process for them answers."""
+    address = start_service(checkpoints, LEARN="1")
+    port = int(address.rsplit(":", 1)[1])
+    wait_until(lambda: get(port, "/learn/presets")[0] == 200)
+    return address

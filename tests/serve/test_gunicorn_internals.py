@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.http import errors
 from gunicorn.http.body import Body, ChunkedReader
@@ -36,6 +37,7 @@ SIGNATURES: dict[Callable[..., Any], str] = {
     Response.force_close: "(self)",
     Response.should_close: "(self)",
     ssl_context: "(conf)",
+    Arbiter.manage_workers: "(self)",
     BaseWorker: "(age, ppid, sockets, app, timeout, cfg, log)",
     BaseWorker.load_wsgi: "(self)",
     BaseWorker.notify: "(self)",
@@ -147,3 +149,10 @@ def test_an_answer_is_made_without_a_socket() -> None:
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert answer.endswith(b"\r\n\r\nok")
     assert not response.should_close()
+
+
+def test_the_master_looks_after_its_processes_at_every_turn() -> None:
+    source = inspect.getsource(Arbiter.run)
+    assert source.count("self.manage_workers()") == 2
+    assert "timeout=1.0" in source
+    assert "self.WORKERS.pop(wpid, None)" in inspect.getsource(Arbiter.reap_workers)  # it may have other children

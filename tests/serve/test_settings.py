@@ -25,6 +25,8 @@ def test_each_setting_comes_from_its_variable() -> None:
             "NUDGE_POLL": "0.1",
             "NUDGE_ALLOWED_VERSIONS": "0123456789AB, " + 64 * "f",
             "NUDGE_RUNTIME": "/run/nudge",
+            "NUDGE_LEARN": "1",
+            "NUDGE_LEARNING_SOCKET": "/run/nudge/learn.sock",
             "NUDGE_REPLACEMENT": "1",
             "NUDGE_THREADS": "2",
         }
@@ -41,6 +43,8 @@ def test_each_setting_comes_from_its_variable() -> None:
         poll_seconds=0.1,
         allowed_versions=("0123456789ab", 64 * "f"),
         shared_directory=Path("/run/nudge"),
+        learns=True,
+        learning_socket=Path("/run/nudge/learn.sock"),
         is_replacement=True,
     )
 
@@ -62,6 +66,7 @@ def test_settings_of_an_application_may_be_numbers_booleans_and_paths() -> None:
         ("MAX_ROWS", "-1"),
         ("MAX_BODY", "1e3"),
         ("ACCESS_LOG", "yes"),
+        ("LEARN", "yes"),
         ("CORS_ORIGINS", "example.org"),
         ("CORS_ORIGINS", "https://a.example/path"),
         ("API_KEYS", "a b"),

@@ -2,7 +2,8 @@
 
 import { readAddress, writeAddress } from "./address.js";
 import { LESSON } from "./lesson.js";
-import { placeOf, withValue } from "./params.js";
+import { asFloat32, placeOf, withValue } from "./params.js";
+import { nearestRow } from "./derived.js";
 import * as to from "./state.js";
 
 /** @typedef {import("./store.js").Store} Store */
@@ -29,7 +30,7 @@ export function makeActions(store) {
         if (!state.params) return state;
         const params = updates.reduce((all, [name, value]) => {
           const place = placeOf(name);
-          return place ? withValue(all, place, Math.fround(value)) : all;
+          return place ? withValue(all, place, asFloat32(value)) : all;
         }, state.params);
         return to.show(to.takeParams(state, params), { step: 0 });
       }),
@@ -45,9 +46,9 @@ export function makeActions(store) {
       }),
     takeCheckpoint: (/** @type {any} */ found, /** @type {number[]} */ params) =>
       change((state) => {
-        const { network, table, training, epoch } = found;
+        const { network, training, epoch } = found;
         return to.startAnew(state, {
-          table, hidden: network.sizes.slice(1, -1), activation: network.activation, optimizer: training.optimizer,
+          table: found.table ?? state.setting.table, hidden: network.sizes.slice(1, -1), activation: network.activation, optimizer: training.optimizer,
           rate: training.learning_rate, params, before: epoch, row: 0, drawn: [0, 1], select: null, show: null,
         });
       }),
@@ -82,9 +83,11 @@ function drawing({ change }) {
     probe: (/** @type {any} */ probe) =>
       change((state) => (JSON.stringify(probe) === JSON.stringify(state.probe) ? state : { ...state, probe })),
     chooseTable: (/** @type {import("./types.js").TableSpec} */ table) => change((state) => to.chooseTable(state, table)),
+    changeTable: (/** @type {Partial<import("./types.js").NamedTable>} */ changes) =>
+      change((state) => ("name" in state.setting.table ? to.chooseTable(state, { ...state.setting.table, ...changes }) : state)),
     drawClass: (/** @type {number} */ drawClass) => change((state) => ({ ...state, drawClass })),
     addPoint: (/** @type {number[]} */ point) => change((state) => to.addPoint(state, point, state.drawClass)),
     drawPoints: (/** @type {import("./types.js").GivenTable} */ table) => change((state) => to.drawPoints(state, table)),
-    chooseNearest: (/** @type {number[]} */ point) => change((state) => to.show(state, { row: to.nearestRow(state, point), step: 0 })),
+    chooseNearest: (/** @type {number[]} */ point) => change((state) => to.show(state, { row: nearestRow(state, point), step: 0 })),
   };
 }

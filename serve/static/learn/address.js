@@ -39,6 +39,8 @@
  * - lesson=1             the step of the lesson beside the page, counted from 1; left out without the lesson
  */
 
+import { asFloat32 } from "./params.js";
+
 /** @typedef {import("./types.js").Setting} Setting */
 /** @typedef {import("./types.js").TableSpec} TableSpec */
 
@@ -254,7 +256,7 @@ function decodeFloats(name, text) {
   if (bytes.length % 4) throw new AddressError(`${name} is cut off in the middle of a number.`);
   const values = [...new Float32Array(Uint8Array.from(bytes, (letter) => letter.charCodeAt(0)).buffer)];
   if (!values.every(Number.isFinite)) throw new AddressError(`${name} holds something that is not a finite number.`);
-  return values;
+  return values.map(asFloat32);
 }
 
 /** @param {string} name @param {Map<string, string>} given */

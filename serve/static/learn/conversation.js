@@ -2,6 +2,7 @@
 
 import { postJson } from "../shared/request.js";
 import { nextQuestion } from "./questions.js";
+import * as derived from "./derived.js";
 import * as from from "./state.js";
 import { readSurface } from "./surfaces.js";
 

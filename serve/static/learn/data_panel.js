@@ -41,7 +41,7 @@ export function DataPanel({ state, act }) {
 
 /** @param {any} props */
 function PointSet({ spec, act }) {
-  const change = (/** @type {object} */ changes) => act.chooseTable({ ...spec, ...changes });
+  const change = act.changeTable;
   return html`<div class="fields">
     <${NumberField} id="points-rows" label="Points" value=${spec.rows} low=${10} high=${2000} whole change=${(/** @type {number} */ rows) => change({ rows })} />
     <${NumberField} id="points-noise" label="Noise" value=${spec.noise} low=${0} high=${10} step=${0.05} change=${(/** @type {number} */ noise) => change({ noise })} />
@@ -59,13 +59,13 @@ function Drawing({ state, act }) {
       <legend>Class of the next point</legend>
       ${spec.classes?.map((label, index) => html`<label key=${label}><input type="radio" name="draw-class" checked=${state.drawClass === index} onChange=${() => act.drawClass(index)} /><span class=${`point ${index ? "yes" : "no"}`} aria-hidden="true"></span> ${label}</label>`)}
     </fieldset>
-    <p class="note">Click into the picture on the right, or type a place:</p>
+    <p class="note">Click into the large picture, or type a place:</p>
     <div class="fields">
       <${NumberField} id="draw-x" label="x1" value=${at[0]} low=${-1.5} high=${1.5} step=${0.1} change=${typed(0)} />
       <${NumberField} id="draw-y" label="x2" value=${at[1]} low=${-1.5} high=${1.5} step=${0.1} change=${typed(1)} />
     </div>
     <div class="buttons">
-      <button type="button" onClick=${() => act.addPoint(at)}>Add the point</button>
+      <button type="button" onClick=${() => act.addPoint(at)}>Add point</button>
       <button type="button" disabled=${!spec.y.length} onClick=${() => act.drawPoints({ ...spec, x: spec.x.slice(0, -1), y: spec.y.slice(0, -1) })}>Undo</button>
       <button type="button" disabled=${!spec.y.length} onClick=${() => act.drawPoints({ ...spec, x: [], y: [] })}>Clear</button>
     </div>

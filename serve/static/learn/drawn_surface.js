@@ -1,7 +1,7 @@
 /** Which surface the large picture shows: the prediction, or what one hidden unit hands on. */
 
 import { unitName, unitNamed } from "./params.js";
-import { networkOf } from "./state.js";
+import { networkOf } from "./derived.js";
 import { rangeAround } from "./surfaces.js";
 import { outputRange } from "./unit_surfaces.js";
 

@@ -20,31 +20,33 @@ const root = /** @type {HTMLElement} */ (document.getElementById("learn"));
 
 let drawing = false;
 function draw() {
+  root.dataset.settled = "false";
   if (drawing) return;
   drawing = true;
   requestAnimationFrame(() => {
     drawing = false;
     render(html`<${Page} state=${store.state} act=${act} />`, root);
-    root.dataset.settled = String(!store.state.running && nextQuestion(store.state, 0, 0) === null);
+    if (!store.state.running && nextQuestion(store.state, 0, 0) === null) settle();
   });
 }
 
+/** Says that everything has been asked and drawn, and which address will hold it. */
+function settle() {
+  root.dataset.address = writeAddress(store.state.setting);
+  root.dataset.settled = "true";
+}
+
 let waiting = 0;
-let written = "";
 function followAddress() {
   if (waiting) return;
   waiting = setTimeout(() => {
     waiting = 0;
     const address = writeAddress(store.state.setting);
-    if (address === written) return;
-    written = address;
-    history.replaceState(null, "", address);
+    if (address !== location.hash) history.replaceState(null, "", address);
   }, ADDRESS_AFTER);
 }
 
 function openAddress() {
-  if (location.hash && location.hash === written) return;
-  written = location.hash;
   const { setting, problem } = readAddress(location.hash);
   store.change((state) => ({ ...open(state, setting), problem }));
 }
@@ -53,7 +55,6 @@ store.listen(ask);
 store.listen(draw);
 store.listen(followAddress);
 window.addEventListener("hashchange", openAddress);
-window.addEventListener("popstate", openAddress);
 openAddress();
 void getJson("/learn/presets").then(
   (presets) => store.change((state) => ({ ...state, presets })),

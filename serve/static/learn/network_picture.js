@@ -6,7 +6,7 @@ import { Edge } from "./network_edge.js";
 import { layOut } from "./network_layout.js";
 import { Unit } from "./network_unit.js";
 import { parameterName, places, unitName, valueAt } from "./params.js";
-import { networkOf } from "./state.js";
+import { networkOf } from "./derived.js";
 import { highlightOf, unitTexts } from "./unit_texts.js";
 
 /** @typedef {import("./state.js").State} State */
@@ -51,7 +51,7 @@ export function NetworkPicture({ state, act }) {
   const texts = unitTexts(state);
   const focus = (/** @type {number} */ index) => box.current.querySelector(`[data-item="${items[index]?.name}"]`)?.focus();
   return html`<div
-    class=${`network${layout.roomy ? " roomy" : ""}${layout.dense ? " dense" : ""}`}
+    class=${`network${layout.roomy ? " roomy" : ""}${layout.dense ? " dense" : ""}${layout.tiny ? " tiny" : ""}`}
     ref=${box}
     role="group"
     aria-label=${HELP}

@@ -26,7 +26,7 @@ export function Unit(props) {
   if (highlight.has(key)) classes.push("lit");
   if (state.setting.show === name) classes.push("selected");
   return html`<div class=${classes.filter(Boolean).join(" ")} style=${style}>
-    <span class="unit-label"><b>${name}</b>${text.value === undefined ? null : html` <span class="equals">=</span> <${Value} name=${text.name} value=${text.value} digits=${3} />`}</span>
+    <span class="unit-label"><b>${name}</b>${text.value === undefined ? null : html` <span class="equals">${name.includes("=") ? ":" : "="}</span> <${Value} name=${text.name} value=${text.value} digits=${3} />`}</span>
     <${Square} ...${props} name=${name} />
     ${layer > 0 ? html`<${Bias} ...${props} />` : null}
     ${text.lines?.length ? html`<span class="unit-lines">${text.lines.map((line) => html`<span key=${line.label}>${line.label} = <${Value} name=${line.name} value=${line.value} digits=${3} /></span>`)}</span>` : null}

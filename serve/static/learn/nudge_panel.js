@@ -6,7 +6,7 @@ import { CurveElement } from "./curve_element.js";
 import { NumberField, Value } from "./elements.js";
 import { parameterLabel, parameterName, placeOf, places, valueAt } from "./params.js";
 import { selectedExists } from "./questions.js";
-import { networkOf } from "./state.js";
+import { networkOf } from "./derived.js";
 
 /** @typedef {import("./state.js").State} State */
 

@@ -12,7 +12,7 @@ import { Message, PlayBar } from "./play_bar.js";
 import { RowsPanel } from "./rows_panel.js";
 import { SettingsPanel } from "./settings_panel.js";
 import { StartsPanel } from "./starts_panel.js";
-import { networkOf } from "./state.js";
+import { networkOf } from "./derived.js";
 import { StuckPanel } from "./stuck_panel.js";
 import { SurfacePicture } from "./surface_picture.js";
 import { TakePanel } from "./take_panel.js";

@@ -55,6 +55,20 @@ export function withValue(params, place, value) {
   });
 }
 
+/**
+ * The shortest decimals that are this float32, as the endpoints write it.
+ * @param {number} value
+ * @returns {number}
+ */
+export function asFloat32(value) {
+  const exact = Math.fround(value);
+  for (let digits = 6; digits < 9; digits++) {
+    const short = Number(exact.toPrecision(digits));
+    if (Math.fround(short) === exact) return short;
+  }
+  return exact === 0 ? 0 : Number(exact.toPrecision(9));
+}
+
 /** @param {Params} params @returns {number[]} layer by layer, the weight row by row, then the bias */
 export function flatten(params) {
   return params.flatMap((layer) => [...layer.weight.flat(), ...layer.bias]);

@@ -3,6 +3,7 @@
 import { html } from "../vendor/preact-htm.js";
 import { formatCount } from "../shared/numbers.js";
 import { Choice, Value } from "./elements.js";
+import { forwardKey } from "./derived.js";
 
 /** @typedef {import("./state.js").State} State */
 
@@ -35,15 +36,22 @@ export function PlayBar({ state, act }) {
 
 /** @param {{state: State}} props how far it has come */
 function Progress({ state }) {
-  const { setting, forward, table, diverged } = state;
+  const { setting, forward, table } = state;
   const rows = table?.y.length ?? 0;
   const epoch = setting.before + state.epoch;
-  const loss = diverged ? null : (state.losses.at(-1)?.loss ?? forward?.loss ?? null);
   return html`<dl class="progress">
       <div><dt>Epoch</dt><dd><span data-name="epoch" data-value=${String(epoch)}>${formatCount(epoch)}</span></dd></div>
-      <div><dt>Loss</dt><dd>${rows ? html`<${Value} name="loss" value=${loss} digits=${4} />` : "–"}</dd></div>
+      <div><dt>Loss</dt><dd>${rows ? html`<${Value} name="loss" value=${lossOf(state)} digits=${4} />` : "–"}</dd></div>
       ${table?.classes && forward && rows ? html`<${Right} forward=${forward} rows=${rows} />` : null}
     </dl>`;
+}
+
+/** @param {State} state @returns {number | null} null if it is not a number */
+function lossOf(state) {
+  const { diverged, losses, forward } = state;
+  if (diverged) return null;
+  const isOfNow = forward?.key === forwardKey(state);
+  return (isOfNow ? forward?.loss : losses.at(-1)?.loss) ?? null;
 }
 
 /** @param {{forward: import("./types.js").Forward, rows: number}} props how many rows are right */
@@ -86,6 +94,6 @@ function messageOf(state, act) {
     return html`<p class="message"><strong>The loss hardly falls any more, and not every row is right.</strong> It seems stuck.
       <button type="button" class="small" onClick=${() => open("stuck")}>Why is it stuck?</button> <button type="button" class="small" onClick=${() => open("starts")}>Try 64 starts</button></p>`;
   }
-  if (state.table && !state.table.y.length) return html`<p class="message">There is no point yet. Draw some in the picture on the right.</p>`;
+  if (state.table && !state.table.y.length) return html`<p class="message">There is no point yet. Draw some in the large picture.</p>`;
   return null;
 }

@@ -1,7 +1,7 @@
 /** Which question the page asks the endpoints next, as a pure function of the state. Only one is asked at a time. */
 
 import { placeOf, valueAt } from "./params.js";
-import * as from from "./state.js";
+import * as derived from "./derived.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {{kind: string, path: string, body: any, key: string, turn: number, epochs?: number}} Question */
@@ -29,7 +29,7 @@ export function nextQuestion(state, now, numbersAt) {
 function firstQuestion(state) {
   const { setting } = state;
   if (!state.table) return ask(state, "table", "/learn/table", { table: tableBody(setting.table) });
-  const network = from.networkOf(state);
+  const network = derived.networkOf(state);
   if (state.params) return null;
   const start = { seed: setting.seed, index: setting.start, init: setting.init };
   return ask(state, "start", "/learn/start", { network, start });
@@ -44,24 +44,24 @@ function isAlive(state) {
 function trainingQuestion(state, due) {
   if (!isAlive(state)) return null;
   if (state.epoch < state.setting.epochs) return trainQuestion(state, catchUp(state), false);
-  if (!state.running || (due && state.forward?.key !== from.forwardKey(state))) return null;
+  if (!state.running || (due && state.forward?.key !== derived.forwardKey(state))) return null;
   return trainQuestion(state, frameEpochs(state), true);
 }
 
 /** @param {State} state @returns {any} what most questions hold */
 function bodyOf(state) {
-  return { network: from.networkOf(state), params: state.params, table: tableBody(state.setting.table) };
+  return { network: derived.networkOf(state), params: state.params, table: tableBody(state.setting.table) };
 }
 
 /** @param {State} state @returns {Question | null} for the numbers of the rows, and for the surfaces */
 function pictureQuestion(state) {
   if (state.diverged) return null;
-  if (isAlive(state) && state.forward?.key !== from.forwardKey(state)) {
-    return ask(state, "forward", "/learn/forward", bodyOf(state), from.forwardKey(state));
+  if (isAlive(state) && state.forward?.key !== derived.forwardKey(state)) {
+    return ask(state, "forward", "/learn/forward", bodyOf(state), derived.forwardKey(state));
   }
-  if (state.surface?.key === from.surfaceKey(state)) return null;
+  if (state.surface?.key === derived.surfaceKey(state)) return null;
   const { network, params } = bodyOf(state);
-  return ask(state, "surface", "/learn/surface", { network, params, grid: gridOf(state, SURFACE_SIZE) }, from.surfaceKey(state));
+  return ask(state, "surface", "/learn/surface", { network, params, grid: gridOf(state, SURFACE_SIZE) }, derived.surfaceKey(state));
 }
 
 /** @param {State} state @returns {Question | null} for the panel that is open */
@@ -69,13 +69,13 @@ function panelQuestion(state) {
   if (!isAlive(state) || state.running) return null;
   const { setting } = state;
   const body = bodyOf(state);
-  if (setting.panel === "nudge" && selectedExists(state) && state.gradients?.key !== from.gradientsKey(state)) {
+  if (setting.panel === "nudge" && selectedExists(state) && state.gradients?.key !== derived.gradientsKey(state)) {
     const asked = { ...body, epsilon: setting.epsilon, parameter: setting.select };
-    return ask(state, "gradients", "/learn/gradients", asked, from.gradientsKey(state));
+    return ask(state, "gradients", "/learn/gradients", asked, derived.gradientsKey(state));
   }
-  if (setting.panel === "trace" && state.trace?.key !== from.traceKey(state)) {
-    const asked = { ...body, row: setting.row, training: from.trainingOf(state) };
-    return ask(state, "trace", "/learn/trace", asked, from.traceKey(state));
+  if (setting.panel === "trace" && state.trace?.key !== derived.traceKey(state)) {
+    const asked = { ...body, row: setting.row, training: derived.trainingOf(state) };
+    return ask(state, "trace", "/learn/trace", asked, derived.traceKey(state));
   }
   return null;
 }
@@ -94,10 +94,10 @@ function ask(state, kind, path, body, key = "") {
 /** @param {State} state @param {number} epochs @param {boolean} drawn @returns {Question} */
 function trainQuestion(state, epochs, drawn) {
   const body = {
-    network: from.networkOf(state),
+    network: derived.networkOf(state),
     params: state.params,
     table: tableBody(state.setting.table),
-    training: from.trainingOf(state),
+    training: derived.trainingOf(state),
     opt_state: state.optState,
     epochs,
     records: drawn ? Math.min(epochs, 4) : Math.min(epochs, 200),
@@ -114,7 +114,7 @@ function catchUp(state) {
 
 /** @param {State} state */
 function largestEpochs(state) {
-  const { sizes } = from.networkOf(state);
+  const { sizes } = derived.networkOf(state);
   const parameters = sizes.slice(1).reduce((sum, units, layer) => sum + units * ((sizes[layer] ?? 0) + 1), 0);
   const bound = state.presets?.limits?.work ?? STRETCH;
   return Math.max(1, Math.floor(bound / (parameters * Math.max(1, state.table?.y.length ?? 1))));
@@ -142,7 +142,7 @@ export function checkpointTable(table) {
 export function gridOf(state, size) {
   const { drawn, row } = state.setting;
   const { low, high } = rangeOf(state);
-  const others = from.isPlane(state) ? null : (state.table?.x[row] ?? null);
+  const others = derived.isPlane(state) ? null : (state.table?.x[row] ?? null);
   return { columns: drawn, low, high, size, others };
 }
 

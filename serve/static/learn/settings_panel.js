@@ -39,8 +39,8 @@ function HiddenLayers({ hidden, act }) {
     <legend>Hidden layers</legend>
     ${hidden.map((units, layer) => html`<${NumberField} key=${layer} id=${`hidden-${layer}`} inline label=${html`Layer ${layer + 1} <small>units</small>`} value=${units} low=${1} high=${8} whole change=${(/** @type {number} */ count) => act.startAnew({ hidden: hidden.with(layer, count) })} />`)}
     <div class="buttons">
-      <button type="button" disabled=${hidden.length >= 3} onClick=${() => act.startAnew({ hidden: [...hidden, hidden.at(-1) ?? 2] })}>Add</button>
-      <button type="button" disabled=${!hidden.length} onClick=${() => act.startAnew({ hidden: hidden.slice(0, -1) })}>Remove</button>
+      <button type="button" disabled=${hidden.length >= 3} onClick=${() => act.startAnew({ hidden: [...hidden, hidden.at(-1) ?? 2] })}>Add layer</button>
+      <button type="button" disabled=${!hidden.length} onClick=${() => act.startAnew({ hidden: hidden.slice(0, -1) })}>Remove layer</button>
     </div>
   </fieldset>`;
 }

@@ -6,7 +6,7 @@ import { postJson } from "../shared/request.js";
 import { NumberField, SurfaceCanvas, Value } from "./elements.js";
 import { useLongQuestion } from "./long_question.js";
 import { tableBody } from "./questions.js";
-import { networkOf, trainingOf } from "./state.js";
+import { networkOf, trainingOf } from "./derived.js";
 import { trialEpochs } from "./stuck_panel.js";
 import { readFloats } from "./surfaces.js";
 import { outputRange } from "./unit_surfaces.js";

@@ -4,12 +4,12 @@
  */
 
 import { DEFAULT_SETTING, POINT_SETS } from "./address.js";
-import { flatten, placeOf, unflatten, valueAt, withValue } from "./params.js";
+import { forwardKey, networkOf, surfaceKey } from "./derived.js";
+import { asFloat32, flatten, placeOf, unflatten, valueAt, withValue } from "./params.js";
 
 /** @typedef {import("./types.js").Setting} Setting */
 /** @typedef {import("./types.js").Table} Table */
 /** @typedef {import("./types.js").Params} Params */
-/** @typedef {import("./types.js").Network} Network */
 
 /**
  * @typedef {object} State
@@ -73,27 +73,15 @@ const NOTHING_KNOWN = Object.freeze({
   trace: null,
 });
 
-/** @param {State} state @returns {Network} */
-export function networkOf(state) {
-  const { table, setting } = state;
-  const classes = table?.classes?.length ?? 2;
-  const task = table?.task ?? "binary";
-  const outputs = task === "multiclass" ? classes : 1;
-  return { sizes: [table?.columns.length ?? 2, ...setting.hidden, outputs], activation: setting.activation, task };
-}
-
-/** @param {State} state */
-export function trainingOf(state) {
-  return { optimizer: state.setting.optimizer, learning_rate: state.setting.rate };
-}
-
 /** @param {State} state @param {Setting} setting @returns {State} that setting from its start */
 export function open(state, setting) {
   const kept = sameTable(state.setting, setting) ? { table: state.table } : {};
-  return {
+  const opened = {
     ...state, ...NOTHING_KNOWN, ...kept, setting: { ...setting, run: false }, running: setting.run, turn: state.turn + 1,
     version: state.version + 1, problem: null, halted: false, probe: null, pace: 1, surface: state.surface, forward: state.forward,
   };
+  const table = opened.table ?? emptyTable(setting.table);
+  return table ? receiveTable(opened, table) : opened;
 }
 
 /** @param {Setting} one @param {Setting} other */
@@ -152,7 +140,7 @@ function rebase(state, params) {
 export function editParameter(state, name, value) {
   const place = placeOf(name);
   if (!place || !state.params || !Number.isFinite(value) || valueAt(state.params, place) === undefined) return state;
-  return takeParams(state, withValue(state.params, place, Math.fround(value)));
+  return takeParams(state, withValue(state.params, place, asFloat32(value)));
 }
 
 /** @param {State} state @param {Params} params made by hand, or by a change that a finding names @returns {State} */
@@ -191,7 +179,7 @@ export function fail(state, problem) {
 export function addPoint(state, point, label) {
   const { table } = state.setting;
   if (!("drawn" in table)) return state;
-  return drawPoints(state, { ...table, x: [...table.x, point.map(Math.fround)], y: [...table.y, label] });
+  return drawPoints(state, { ...table, x: [...table.x, point.map(asFloat32)], y: [...table.y, label] });
 }
 
 /** @param {State} state @param {import("./types.js").GivenTable} table @returns {State} other points, the same params */
@@ -199,7 +187,14 @@ export function drawPoints(state, table) {
   const { params } = state;
   const changed = { ...state, turn: state.turn + 1, version: state.version + 1, running: false, halted: false, problem: null };
   const based = params ? rebase(changed, params) : changed;
-  return { ...based, table: null, stopped: false, losses: [], setting: { ...based.setting, table, row: 0, step: 0 } };
+  return { ...based, table: emptyTable(table), stopped: false, losses: [], setting: { ...based.setting, table, row: 0, step: 0 } };
+}
+
+/** @param {import("./types.js").TableSpec} table @returns {Table | null} the table itself if it has no rows: then there is nothing to ask */
+function emptyTable(table) {
+  if ("name" in table || table.y.length) return null;
+  const { columns, target, classes, task } = table;
+  return { columns, target, classes, task, x: [], y: [], lows: [-1, -1], highs: [1, 1] };
 }
 
 /** @param {State} state @param {Table} answer @returns {State} */
@@ -251,44 +246,9 @@ export function receiveTraining(state, epochs, answer, surface) {
 /** @param {State} state @param {import("./types.js").Forward & Known} forward @returns {State} */
 export function receiveForward(state, forward) {
   const stopped = state.running && state.setting.stop && forward.solved && forward.key === forwardKey(state);
-  const losses = state.losses.length || forward.loss === null ? state.losses : [{ epoch: state.setting.before + state.epoch, loss: forward.loss }];
+  const { before } = state.setting;
+  const isStart = state.epoch === 0 && forward.loss !== null && forward.key === forwardKey(state);
+  const losses = isStart ? [...state.losses.filter((at) => at.epoch < before), { epoch: before, loss: forward.loss ?? 0 }] : state.losses;
   const known = { ...state, forward, losses };
   return stopped ? { ...pause(known), stopped } : known;
-}
-
-/** @param {State} state */
-export function forwardKey(state) {
-  return String(state.version);
-}
-
-/** @param {State} state */
-export function surfaceKey(state) {
-  return `${state.version} ${state.setting.drawn} ${isPlane(state) ? "" : state.setting.row}`;
-}
-
-/** @param {State} state */
-export function gradientsKey(state) {
-  return `${state.version} ${state.setting.select} ${state.setting.epsilon}`;
-}
-
-/** @param {State} state */
-export function traceKey(state) {
-  return `${state.version} ${state.setting.row} ${state.setting.optimizer} ${state.setting.rate}`;
-}
-
-/** @param {State} state @returns {boolean} whether the two drawn columns are all there are */
-export function isPlane(state) {
-  return (state.table?.columns.length ?? 2) <= 2;
-}
-
-/** @param {State} state @param {number[]} point of the two drawn columns @returns {number} the row that is nearest */
-export function nearestRow(state, point) {
-  const { low, high } = { low: state.table?.lows ?? [], high: state.table?.highs ?? [] };
-  const distances = (state.table?.x ?? []).map((row) =>
-    state.setting.drawn.reduce((sum, column, axis) => {
-      const span = (high[column] ?? 1) - (low[column] ?? 0) || 1;
-      return sum + (((row[column] ?? 0) - (point[axis] ?? 0)) / span) ** 2;
-    }, 0),
-  );
-  return Math.max(0, distances.indexOf(Math.min(...distances)));
 }

@@ -6,7 +6,7 @@ import { postJson } from "../shared/request.js";
 import { Value } from "./elements.js";
 import { useLongQuestion } from "./long_question.js";
 import { tableBody } from "./questions.js";
-import { forwardKey, networkOf, trainingOf } from "./state.js";
+import { forwardKey, networkOf, trainingOf } from "./derived.js";
 
 /** @typedef {import("./state.js").State} State */
 

@@ -5,7 +5,7 @@ import { formatNumber } from "../shared/numbers.js";
 import { drawnSurface } from "./drawn_surface.js";
 import { SurfaceCanvas, Value } from "./elements.js";
 import { rangeOf } from "./questions.js";
-import { isPlane } from "./state.js";
+import { isPlane } from "./derived.js";
 import { Points } from "./surface_points.js";
 import { contour } from "./surfaces.js";
 

@@ -6,7 +6,7 @@ import { writeAddress } from "./address.js";
 import { sentenceOf } from "./conversation.js";
 import { flatten, unflatten } from "./params.js";
 import { checkpointTable, tableBody } from "./questions.js";
-import { networkOf, trainingOf } from "./state.js";
+import { networkOf, trainingOf } from "./derived.js";
 
 /** @typedef {import("./state.js").State} State */
 
@@ -62,7 +62,10 @@ function Checkpoint({ state, act, attempt }) {
     if (!file) return;
     input.current.value = "";
     const answer = await (await send("/learn/checkpoint", { method: "PUT", headers: { "Content-Type": "application/octet-stream" }, body: await file.arrayBuffer() })).json();
-    if (!answer.table) throw new Error("This checkpoint was learned from a table that it does not hold. Take a checkpoint of this page, or of a truth table.");
+    const fits = answer.network.sizes[0] === state.table.columns.length && answer.classes.length === (state.table.classes?.length ?? 0);
+    if (!answer.table && !fits) {
+      throw new Error(`The checkpoint has learned ${answer.target} from ${answer.columns.join(", ")}. Choose that table first, then open the checkpoint.`);
+    }
     act.takeCheckpoint(answer, flatten(answer.params));
   });
   return html`<section aria-labelledby="checkpoint-title">

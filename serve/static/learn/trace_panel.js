@@ -4,7 +4,7 @@ import { html, useLayoutEffect, useRef } from "../vendor/preact-htm.js";
 import { formatCount } from "../shared/numbers.js";
 import { Value } from "./elements.js";
 import { parameterName } from "./params.js";
-import { trainingOf, traceKey } from "./state.js";
+import { trainingOf, traceKey } from "./derived.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./types.js").TraceStep} TraceStep */

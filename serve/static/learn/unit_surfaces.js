@@ -1,6 +1,6 @@
 /** Which surface the picture of each unit shows, and in which range of colours. */
 
-import { isPlane, networkOf } from "./state.js";
+import { isPlane, networkOf } from "./derived.js";
 import { rangeAround } from "./surfaces.js";
 
 /** @typedef {import("./state.js").State} State */

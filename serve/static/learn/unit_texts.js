@@ -1,7 +1,7 @@
 /** What stands at each unit of the picture: its value at the pointer or of the row, and what a step has computed. */
 
 import { parameterName } from "./params.js";
-import { networkOf, traceKey } from "./state.js";
+import { networkOf, traceKey } from "./derived.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {{name: string, label: string, value: number}} Line */

@@ -25,14 +25,18 @@ import { formatNumber } from "./numbers.js";
  * @property {boolean} [logX] whether its scale is logarithmic. Numbers up to 0 are then left out.
  * @property {boolean} [logY] the same.
  * @property {[number, number] | null} [yRange] the ends of its scale; null for those of the numbers.
+ * @property {number} [xSpace] pixels between two numbers of the horizontal axis, at least.
  * @property {(x: number) => string} [formatX]
  * @property {(y: number) => string} [formatY]
+ * @property {(y: number) => string} [formatTick] of the vertical axis; by default as the numbers.
  * @property {(index: number) => void} [onRead] is called when another point is read.
  */
 
 /** @typedef {(number | null)[]} Column */
 
 const HEIGHT = 220;
+// In pixels; pages.css puts the slider below the curve by them.
+const [AXIS_SIZE, LABEL_SIZE, RIGHT_MARGIN] = [58, 18, 12];
 const FONT = '12px system-ui, "Segoe UI", sans-serif';
 
 // On a logarithmic axis, so many powers of ten have a line and a number.
@@ -61,7 +65,7 @@ export class Curve {
    * @param {CurveOptions} options
    */
   constructor(parent, options) {
-    this.options = { height: HEIGHT, logX: false, logY: false, yRange: null, ...options };
+    this.options = { height: HEIGHT, logX: false, logY: false, yRange: null, xSpace: 50, ...options };
     this.formatX = options.formatX ?? formatNumber;
     this.formatY = options.formatY ?? formatNumber;
     /** @type {number[]} */
@@ -144,7 +148,7 @@ export class Curve {
     const axis = {
       font: FONT,
       labelFont: FONT,
-      labelSize: 18,
+      labelSize: LABEL_SIZE,
       stroke: variable("--text-soft"),
       grid: { stroke: variable("--line"), width: 1 },
       ticks: { stroke: variable("--line"), width: 1, size: 4 },
@@ -157,15 +161,15 @@ export class Curve {
         width: Math.max(120, parts.plot.clientWidth),
         height: options.height,
         legend: { show: false },
-        padding: [8, 20, 0, 0],
+        padding: [8, RIGHT_MARGIN, 0, 0],
         cursor: { drag: { x: false, y: false }, points: { size: 9 }, y: false },
         scales: {
           x: { time: false, distr: options.logX ? 3 : 1 },
           y: { distr: options.logY ? 3 : 1, ...(range && { range: () => range }) },
         },
         axes: [
-          { ...axis, label: options.xName, size: 30, values: texts(this.formatX), ...(options.logX && { splits: powers }) },
-          { ...axis, label: options.yName, size: 58, values: texts(this.formatY), ...(options.logY && { splits: powers }) },
+          { ...axis, label: options.xName, size: 30, space: options.xSpace, values: texts(this.formatX), ...(options.logX && { splits: powers }) },
+          { ...axis, label: options.yName, size: AXIS_SIZE, values: texts(options.formatTick ?? this.formatY), ...(options.logY && { splits: powers }) },
         ],
         series: [
           {},
@@ -174,7 +178,7 @@ export class Curve {
             stroke: variable(line.colour),
             width: 2,
             ...(line.dash && { dash: line.dash }),
-            points: { show: () => this.xs.length < 2 },
+            points: { show: (/** @type {uPlot} */ plot) => (plot.data[0]?.length ?? 0) < 2 },
           })),
         ],
         hooks: {
@@ -225,8 +229,8 @@ export class Curve {
   #textAt(index) {
     const x = this.xs[index];
     if (x === undefined) return "no numbers yet";
-    const values = this.options.lines.map((line, place) => `${line.name} ${this.#yText(this.columns[place]?.[index])}`);
-    return `${this.options.xName} ${this.formatX(x)}: ${values.join(", ")}`;
+    const values = this.options.lines.map((line, place) => `${line.name} = ${this.#yText(this.columns[place]?.[index])}`);
+    return `${this.options.xName} = ${this.formatX(x)}: ${values.join(", ")}`;
   }
 
   /** @param {number | null | undefined} y @returns {string} */
