@@ -27,7 +27,9 @@ def _gelu_derivative(z: jax.Array) -> jax.Array:
 
 # A new activation needs an entry in both tables.
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "relu": lambda z: z * (z > 0),  # XLA fuses it best, and it passes a NaN on, which shows an overflow
+    # XLA makes a selection of it, which turns NaN into 0. A form that keeps NaN, 0 where z <= 0 and else z, made an
+    # epoch of one 2-2-1 network 4 % slower, and one of 64 networks 2 %.
+    "relu": lambda z: z * (z > 0),
     "tanh": jax_or_numpy(jnp.tanh, np.tanh),
     "sigmoid": sigmoid,
     "gelu": jax_or_numpy(partial(jax.nn.gelu, approximate=False), _gelu),

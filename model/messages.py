@@ -132,6 +132,23 @@ def quote_names(names: Sequence[str]) -> str:
     return shlex.quote(line.getvalue())
 
 
+def count_text(count: int, noun: str) -> str:
+    """A number of things.
+
+    Args:
+        count: from 0.
+        noun: of one of them.
+
+    Returns:
+        The text.
+
+    Example:
+        >>> count_text(1, "row"), count_text(1200, "row")
+        ('1 row', '1,200 rows')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def join_rows(rows: Sequence[int]) -> str:
     """The numbers of rows in words. Of several rows, the first three are named.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from serve.loaded_model import Model
     from serve.middleware import Middleware
     from serve.registry import Registry
+    from serve.responses import Answer
+    from serve.settings import Settings
+    from serve.statistics import Statistics
 
 # Rows of a model with so much work together take a third of a millisecond on a core of an AMD EPYC.
 MAX_QUICK_WORK = 1_000_000
@@ -124,7 +127,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Service:
         model.checkpoint.CheckpointError: /nowhere: expected a checkpoint in it, found none; write one with ...
     """
     from model.inference import keep_programs
-    from serve import errors, health, learn, metrics, middleware, open_inference, openapi, predict, settings
+    from serve import errors, metrics, middleware, settings
     from serve.registry import Registry
     from serve.statistics import Statistics
     from serve.watcher import Watcher
@@ -139,18 +142,12 @@ def create_app(config: Mapping[str, Any] | None = None) -> Service:
     watcher.start()
     app = Service(__name__, static_folder=None)
     app.config.from_mapping(config or {})
-    # No path is redirected: a redirect would go to whatever the client calls the host.
+    # Flask redirects nothing: its redirect would go to whatever the client calls the host.
     app.url_map.merge_slashes = app.url_map.redirect_defaults = False
-    for part in (predict, open_inference, health, metrics, openapi):
-        app.register_blueprint(part.blueprint)
-    if registry.settings.learns:
-        app.register_blueprint(learn.blueprint)
+    _register_blueprints(app, registry.settings)
     errors.register(app)
     statistics = Statistics()
-    answers = {
-        "predict.predict": partial(predict.answer_rows, registry, statistics),
-        "open_inference.infer": partial(open_inference.answer_tensors, registry, statistics),
-    }
+    answers = _answers_without_flask(registry, statistics)
     app.extensions |= {
         "nudge": registry,
         "nudge.watcher": watcher,
@@ -163,3 +160,26 @@ def create_app(config: Mapping[str, Any] | None = None) -> Service:
     app.wsgi_app = app.middleware  # type: ignore[method-assign]
     gc.freeze()  # what is loaded stays; looking for garbage in it takes a tenth of a second
     return app
+
+
+def _register_blueprints(app: Flask, settings: Settings) -> None:
+    from serve import descriptions, health, learn, metrics, open_inference, openapi, pages, predict
+
+    for part in (predict, open_inference, health, metrics, openapi):
+        app.register_blueprint(part.blueprint)
+    for part in (pages, descriptions) if settings.has_pages else ():
+        app.register_blueprint(part.blueprint)
+    if settings.learns:
+        app.register_blueprint(learn.blueprint)
+
+
+def _answers_without_flask(registry: Registry, statistics: Statistics) -> dict[str, Callable[..., Answer]]:
+    """For endpoints that need nothing of Flask, the functions that answer their requests."""
+    from serve import open_inference, pages, predict
+
+    return {
+        "predict.predict": partial(predict.answer_rows, registry, statistics),
+        "open_inference.infer": partial(open_inference.answer_tensors, registry, statistics),
+        "pages.start": partial(pages.answer_start, registry.settings),
+        "pages.page": partial(pages.answer_page, registry.settings),
+    }

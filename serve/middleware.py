@@ -17,8 +17,8 @@ from serve.errors import RequestError, answer_error, path_of
 from serve.metrics import note_request
 from serve.open_inference_messages import JSON_LENGTH
 from serve.request_body import check_body_headers
-from serve.responses import Answer, Headers
-from serve.routes import HEALTH_PREFIX, Route, Routes
+from serve.responses import SECURITY, Answer, Headers
+from serve.routes import HEALTH_PREFIX, PAGE_PATHS, Route, Routes
 from serve.settings import Settings
 from serve.trace_context import TRACE_HEADER, trace_of
 
@@ -28,11 +28,6 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 # The key in environ of the pattern of the route, such as /models/<name>/predict, for the log and the counts.
 ROUTE = "nudge.route"
-SECURITY_HEADERS: Headers = (
-    ("X-Content-Type-Options", "nosniff"),
-    ("Cache-Control", "no-store"),
-    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
-)
 ALLOWED_HEADERS = (
     *("Authorization", "Content-Type", JSON_LENGTH, "X-API-Key", "X-Request-ID"),
     *(TRACE_HEADER, "tracestate"),
@@ -43,6 +38,8 @@ PREFLIGHT_HEADERS: Headers = (
     ("Access-Control-Max-Age", "600"),
 )
 EXPOSED_HEADERS = ("Access-Control-Expose-Headers", f"X-Request-ID, {TRACE_HEADER}, {JSON_LENGTH}")
+# Answers without a body, and so without a length (RFC 9110, 8.6).
+WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 _REQUEST_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
 
@@ -75,18 +72,18 @@ class Middleware:
         # Unlike urandom, getrandbits does not release the interpreter's lock.
         request_id = sent_id if _REQUEST_ID.fullmatch(sent_id) else f"{getrandbits(64):016x}"
         trace = trace_of(environ)
-        added_headers = [*SECURITY_HEADERS, ("X-Request-ID", request_id)]
+        added_headers = [("X-Request-ID", request_id)]
         if trace:
             added_headers.append((TRACE_HEADER, trace))
         if self.settings.cors_origins:
             added_headers += self._cors_headers(environ)
         answer = self._answer(environ)
         if answer is None:
-            status, body = self._ask_flask(environ, start_response, added_headers)
+            status, body = self._ask_flask(environ, start_response, [*SECURITY, *added_headers])
         else:
             status, body = answer.status, [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
-            length = [("Content-Length", str(len(answer.body)))] if status != HTTPStatus.NO_CONTENT else []
-            start_response(STATUS_LINES[status], [*answer.headers, *length, *added_headers])
+            length = [("Content-Length", str(len(answer.body)))] if status not in WITHOUT_BODY else []
+            start_response(STATUS_LINES[status], [*answer.headers, *length, *answer.security, *added_headers])
         seconds, route = time.perf_counter() - started, environ.get(ROUTE, "none")
         note_request(route, status, seconds)
         if self.access_log:
@@ -139,13 +136,20 @@ class Middleware:
     def _check_head(self, environ: Environ) -> Route:
         """The route of a request. Raises RequestError or HTTPException if its head alone shows that it is wrong."""
         path = path_of(environ)
-        if self.keys and not path.startswith(HEALTH_PREFIX) and not self._has_key(environ):
+        if self.keys and not self._is_open(path, environ) and not self._has_key(environ):
             message = "an API key was expected, and none that is known was found; send X-API-Key"
             raise RequestError(message, 401, [("WWW-Authenticate", "Bearer")])
         route = self.routes.find(path, environ["REQUEST_METHOD"])
         environ[ROUTE] = route.rule
         check_body_headers(environ, self.settings.max_body_bytes)
         return route
+
+    def _is_open(self, path: str, environ: Environ) -> bool:
+        """Whether a request needs no key: for health, and for pages, which hold no data."""
+        if path.startswith(HEALTH_PREFIX):
+            return True
+        is_page = environ["REQUEST_METHOD"] in ("GET", "HEAD") and PAGE_PATHS.fullmatch(path)
+        return bool(self.settings.has_pages and is_page)
 
     def _has_key(self, environ: Environ) -> bool:
         scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")

@@ -10,6 +10,7 @@ from flask import Blueprint, Response
 from serve.model_lookup import current_registry
 from serve.openapi_learn import learn_paths, learn_schemas
 from serve.openapi_models import model_schemas, predict_operations
+from serve.openapi_pages import description_paths
 from serve.openapi_parts import REFUSAL, Schema, component_name, content, reference
 from serve.openapi_protocol import model_paths, protocol_schemas, service_paths
 from serve.registry import Registry
@@ -44,7 +45,10 @@ def document(registry: Registry) -> Schema:
         model = registry.default_model
         name, max_rows = component_name(model), row_limit(model, registry.settings.max_rows)
         paths["/predict"] = predict_operations(model, name, "predict", max_rows, (400,))
-    paths |= service_paths() | model_paths(list(registry.models.values()))
+    models = list(registry.models.values())
+    paths |= service_paths() | model_paths(models)
+    if registry.settings.has_pages:
+        paths |= description_paths(models)
     if registry.settings.learns:
         schemas |= learn_schemas()
         paths |= learn_paths()

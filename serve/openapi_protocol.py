@@ -110,11 +110,12 @@ def model_paths(models: list[Model]) -> Schema:
     """The paths of the protocol that contain the name of a model, without and with its version."""
     names = sorted(model.name for model in models)
     versions = [CURRENT_VERSION, *sorted({model.version for model in models})] if models else []
-    name, version = _path_parameter("name", names), _path_parameter("version", versions)
+    name, version = path_parameter("name", names), path_parameter("version", versions)
     return _paths("", "", models, [name]) | _paths("/versions/{version}", "_version", models, [name, version])
 
 
-def _path_parameter(name: str, values: list[str]) -> Schema:
+def path_parameter(name: str, values: list[str]) -> Schema:
+    """A part of a path that has one of some values."""
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "enum": values}}
 
 

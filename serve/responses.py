@@ -11,6 +11,12 @@ from flask import Response
 Headers = Sequence[tuple[str, str]]
 JSON: Headers = (("Content-Type", "application/json"),)
 OCTETS: Headers = (("Content-Type", "application/octet-stream"),)
+# What every answer says to a browser, unless it is a page.
+SECURITY: Headers = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+)
 
 
 class Answer(NamedTuple):
@@ -20,11 +26,13 @@ class Answer(NamedTuple):
         body: its body.
         headers: its headers, without the length.
         status: its HTTP status.
+        security: the headers that say what a browser may do with it.
     """
 
     body: bytes
     headers: Headers = JSON
     status: int = 200
+    security: Headers = SECURITY
 
 
 def json_answer(value: Any, status: int = 200, headers: Headers = ()) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -11,6 +12,8 @@ from werkzeug.routing import Map
 
 # Paths of health.
 HEALTH_PREFIX = "/v2/health/"
+# Paths of pages and of their files.
+PAGE_PATHS = re.compile(r"/|/learn|/models(?:/[^/]+)?|/static/.+")
 # Paths that another process answers.
 LEARN_PREFIX = "/learn/"
 

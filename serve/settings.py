@@ -33,6 +33,7 @@ class Settings:
         trusted_proxies: the networks of proxies whose X-Forwarded-For is believed in the access log.
         has_access_log: whether each request is logged.
         is_strict: whether values of a kind that training never saw are refused.
+        has_pages: whether there are pages for a browser.
         poll_seconds: the time between two scans of the directory.
         learns: whether learners may use the service: there is a process that computes for them.
         allowed_versions: the beginnings of the digests of versions that may be served; empty if all may.
@@ -50,6 +51,7 @@ class Settings:
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     has_access_log: bool = False
     is_strict: bool = False
+    has_pages: bool = True
     poll_seconds: float = 0.5
     learns: bool = False
     allowed_versions: tuple[str, ...] = ()
@@ -158,6 +160,7 @@ _FIELDS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "NUDGE_TRUSTED_PROXIES": ("trusted_proxies", _networks),
     "NUDGE_ACCESS_LOG": ("has_access_log", _flag),
     "NUDGE_STRICT": ("is_strict", _flag),
+    "NUDGE_PAGES": ("has_pages", _flag),
     "NUDGE_POLL": ("poll_seconds", _seconds),
     "NUDGE_LEARN": ("learns", _flag),
     "NUDGE_ALLOWED_VERSIONS": ("allowed_versions", _versions),

@@ -20,7 +20,7 @@ from model.checkpoint import Checkpoint, CheckpointError, TrainingRecord, defaul
 from model.commands.evaluation_text import evaluation_text
 from model.commands.shared import DIRECTORY, notes_text
 from model.diagnosing.findings import Diagnosis
-from model.messages import align_columns, escape_unprintable
+from model.messages import align_columns, count_text, escape_unprintable
 from model.network import predict
 from model.tables.table import Table
 from model.tasks import TASKS
@@ -157,7 +157,7 @@ def _truth_table_lines(checkpoint: Checkpoint, data: Table) -> list[str]:
     lines = [
         align_columns(rows),
         "",
-        f"Loss {record.loss:.4f} after {record.epoch:,} epochs; {right} of {len(labels)} rows right.",
+        f"Loss {record.loss:.4f} after {count_text(record.epoch, 'epoch')}; {right} of {len(labels)} rows right.",
         f"{record.solved} of {record.restarts} {starts} solved it; the best one is kept.",
     ]
     if record.solved == 0:
@@ -173,7 +173,7 @@ def _metrics_lines(checkpoint: Checkpoint) -> list[str]:
     lines = [
         evaluation_text(checkpoint, task.baseline),
         "",
-        f"On {measured}; {task.name}, {record.epoch:,} epochs.{dropped}",
+        f"On {measured}; {task.name}, {count_text(record.epoch, 'epoch')}.{dropped}",
         *([f"Held out: {escape_unprintable(record.split)}."] if record.held_out else []),
         _kept_text(checkpoint),
     ]

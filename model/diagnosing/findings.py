@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from model.diagnosing.activity import Unit
+from model.diagnosing.words import short_number
+from model.messages import count_text
 from model.network import Params
 
 # Every kind of finding, the most telling first, and the words for it.
@@ -91,12 +93,6 @@ class Trial(NamedTuple):
     random_solved: int
     confirmed: bool
 
-    def as_data(self) -> dict[str, Any]:
-        """The fields by name. A loss that is infinite, because training diverged, is None, as JSON has no infinity."""
-        losses = [self.loss, self.unchanged_loss, *self.random_losses]
-        loss, unchanged, *randoms = (each if math.isfinite(each) else None for each in losses)
-        return self._asdict() | {"loss": loss, "unchanged_loss": unchanged, "random_losses": randoms}
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -135,13 +131,15 @@ class Finding:
 
     def _trial_text(self, trial: Trial) -> str:
         randoms = len(trial.random_losses)
-        outcome = "the table is solved" if trial.solved else f"the loss is {trial.loss:.4f}"
-        unchanged = "it is solved too" if trial.unchanged_solved else f"the loss is {trial.unchanged_loss:.4f}"
+        outcome = "the table is solved" if trial.solved else _loss_text(trial.loss)
+        unchanged = "it is solved too" if trial.unchanged_solved else _loss_text(trial.unchanged_loss)
+        smallest = min(trial.random_losses)
+        rivals = f"their smallest loss is {short_number(smallest, 4)}" if math.isfinite(smallest) else "all diverge"
         verdict = "Confirmed" if trial.confirmed else "Not confirmed"
         return (
-            f"{verdict}: {self.remedy} (a change of length {trial.length:.2g}). After {trial.epochs:,} more epochs, "
-            f"{outcome}; without the change {unchanged}. Of {randoms} random changes of the same length, "
-            f"{trial.random_solved} solved it; their smallest loss is {min(trial.random_losses):.4f}."
+            f"{verdict}: {self.remedy} (a change of length {short_number(trial.length, 2)}). After "
+            f"{count_text(trial.epochs, 'more epoch')}, {outcome}; without the change {unchanged}. Of {randoms} random "
+            f"changes of the same length, {trial.random_solved} solved it; {rivals}."
         )
 
 
@@ -176,34 +174,55 @@ class Diagnosis:
         return self.confirmed[0].kind if self.confirmed else UNKNOWN
 
     def as_data(self) -> dict[str, Any]:
-        """Everything as dicts, lists, numbers and texts, to be written as JSON."""
+        """Everything as dicts, lists, numbers and texts, to be written as JSON.
+
+        A number that is infinite, because training diverged, is None, as JSON has no infinity.
+        """
         findings = [
             msgspec.to_builtins(finding)
             | {
                 "confirmed": finding.confirmed,
                 "changes": [change._asdict() for change in finding.changes],
-                "trial": None if finding.trial is None else finding.trial.as_data(),
+                "trial": None if finding.trial is None else finding.trial._asdict(),
             }
             for finding in self.findings
         ]
-        return {
+        data = {
             "solved": self.solved,
             "loss": self.loss,
             "reason": self.reason,
             "further_epochs": self.further_epochs,
             "findings": findings,
         }
+        return {name: _with_finite_numbers(value) for name, value in data.items()}
 
     def __str__(self) -> str:
         if self.solved:
             return "It is not stuck: the table is solved."
         if self.further_epochs is not None:
-            return f"It is not stuck: {self.further_epochs:,} more epochs solve the table."
+            ends = "solve" if self.further_epochs > 1 else "solves"
+            return f"It is not stuck: {count_text(self.further_epochs, 'more epoch')} {ends} the table."
         if not self.confirmed:
             return "\n".join(["Why it is stuck is unknown.", *(f"- {_indented(each)}" for each in self.findings)])
         others = [KINDS[finding.kind] for finding in self.findings[1:] if finding.confirmed]
         lines = [f"Why it is stuck: {KINDS[self.reason]}.", str(self.findings[0])]
         return "\n".join([*lines, *([f"Also confirmed: {', '.join(others)}."] if others else [])])
+
+
+def _with_finite_numbers(data: Any) -> Any:
+    """The same data, with None in place of numbers that are not finite."""
+    match data:
+        case dict():
+            return {name: _with_finite_numbers(value) for name, value in data.items()}
+        case list() | tuple():
+            return [_with_finite_numbers(value) for value in data]
+        case float():
+            return data if math.isfinite(data) else None
+    return data
+
+
+def _loss_text(loss: float) -> str:
+    return f"the loss is {short_number(loss, 4)}" if math.isfinite(loss) else "training diverges"
 
 
 def _indented(finding: Finding) -> str:

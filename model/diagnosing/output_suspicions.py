@@ -10,7 +10,7 @@ from jaxtyping import Bool
 from model.diagnosing.activity import Activity, Unit
 from model.diagnosing.findings import Suspicion
 from model.diagnosing.placing import Placed, least_useful_unit, place_unit
-from model.diagnosing.words import rows_text, units_text
+from model.diagnosing.words import rows_text, short_number, units_text
 from model.network import Layer, Network, Params
 from model.tables.table import Table
 from model.tasks import TASKS
@@ -104,10 +104,10 @@ def _saturated(params: Params, wrong: np.ndarray, activity: Activity, table: Tab
     predictions = activity.predictions[wrong].reshape(len(rows), -1).max(axis=1)
     return Suspicion(
         "saturated_outputs",
-        f"The output is sure of the wrong answer for {rows_text(rows, table)}: its logits go up to {largest:.3g}. "
-        "There the prediction is nearly 0 or 1, and a nudge hardly changes it.",
+        f"The output is sure of the wrong answer for {rows_text(rows, table)}: its logits go up to "
+        f"{short_number(largest)}. There the prediction is nearly 0 or 1, and a nudge hardly changes it.",
         {"largest_logit": largest, "predictions": predictions[:MAX_LISTED].tolist()},
-        f"divide the weights of the last layer by {largest:.3g}",
+        f"divide the weights of the last layer by {short_number(largest)}",
         rows=rows,
         params=[*params[:-1], Layer(weight, bias)],
     )
@@ -120,8 +120,8 @@ def _shared(params: Params, group: np.ndarray, activity: Activity, table: Table,
         what = f"The network gives the same probabilities for {rows_text(rows, table)}, which are of several classes. "
     else:
         what = (
-            f"The network gives one output, {outputs.mean():.3f}, for {rows_text(rows, table)}, and their targets "
-            f"differ (their mean is {targets.mean():.3f}). "
+            f"The network gives one output, {short_number(float(outputs.mean()))}, for {rows_text(rows, table)}, and "
+            f"their targets differ (their mean is {short_number(float(targets.mean()))}). "
         )
     sentence = f"{what}What lowers the loss of one row raises that of another, so the gradients cancel."
     numbers = {"outputs": outputs[:MAX_LISTED].tolist(), "targets": targets[:MAX_LISTED].tolist()}

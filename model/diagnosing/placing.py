@@ -76,7 +76,7 @@ def place_unit(
     ramp, mean, outgoing = found
     incoming = _with_incoming(params, unit, ramp)
     tried = [_with_outgoing(incoming, unit, size * outgoing, mean) for size in WEIGHT_SIZES]
-    best = tried[int(np.nanargmin(losses_of(tried, table, network)))]
+    best = tried[int(np.argmin(np.nan_to_num(losses_of(tried, table, network), nan=np.inf)))]
     return Placed(best, tuple(np.flatnonzero(inputs @ ramp[:-1] + ramp[-1] > 0).tolist()))
 
 
@@ -114,7 +114,7 @@ def least_useful_unit(params: Params, activity: Activity, layer: int, table: Tab
         that reacts least to any row.
     """
     units = [unit for unit in activity.units() if unit.layer == layer]
-    losses = losses_of([_take_out(params, unit, activity) for unit in units], table, network)
+    losses = np.nan_to_num(losses_of([_take_out(params, unit, activity) for unit in units], table, network), nan=np.inf)
     least = [unit for unit, loss in zip(units, losses, strict=True) if loss <= losses.min() * (1 + TIE)]
     return min(least, key=lambda unit: np.abs(activity.reactions[layer][:, unit.index]).max())
 

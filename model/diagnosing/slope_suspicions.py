@@ -14,7 +14,7 @@ from jaxtyping import Float
 from model.diagnosing.activity import Activity, losses_of
 from model.diagnosing.findings import Suspicion
 from model.diagnosing.placing import MAX_PLACED, place_units
-from model.diagnosing.words import units_text
+from model.diagnosing.words import short_number, units_text
 from model.hyperparameters import Hyperparameters
 from model.network import Network, Params, as_layers, loss, parameter_count
 from model.tables.table import Table
@@ -29,6 +29,8 @@ FLAT_CURVATURE = 1e-3
 STABLE = 2.0
 # A learning rate is small if it is less than this share of 1 / curvature; the remedy is at most so many times as large.
 SMALL_SHARE, MAX_FACTOR = 0.1, 1000.0
+# The rates that may be named: float32 holds them.
+RATES = 1e-37, 1e37
 # A record of the loss is a jump if it is higher than the one before by this share; too many jumps are a quarter.
 JUMP, MANY_JUMPS = 1e-3, 0.25
 # Lengths of the step along a direction that curves down.
@@ -159,38 +161,40 @@ def jump_share(losses: Float[np.ndarray, " records"] | None) -> float:
 
 def _rate_suspicion(kind: str, better: float, numbers: dict[str, float]) -> Suspicion:
     rate, curvature = numbers["learning_rate"], numbers["largest_curvature"]
-    better = float(f"{better:.1g}")
+    better = float(f"{np.clip(better, *RATES):.1g}")
     if kind == "large_learning_rate":
+        share = numbers["jumps"]
+        jumps = f": the loss rises in {share:.0%} of its late records" if share else ""
         sentence = (
-            f"The learning rate {rate:g} is too large: the loss rises in {numbers['jumps']:.0%} of its late records. "
-            f"The curvature is {curvature:.3g}, and steps of more than 2 / curvature jump over the valley and up its "
-            "other side."
+            f"The learning rate {short_number(rate)} is too large{jumps}. The curvature is {short_number(curvature)}, "
+            "and a rate above 2 / curvature jumps over the valley and up its other side."
         )
     else:
         sentence = (
-            f"The learning rate {rate:g} is too small: the loss still falls (the gradient's norm is "
-            f"{numbers['gradient_norm']:.2g}), and with a curvature of {curvature:.3g} steps could be "
-            f"{better / rate:.2g} times as long."
+            f"The learning rate {short_number(rate)} is too small: the loss still falls (the gradient's norm is "
+            f"{short_number(numbers['gradient_norm'], 2)}), and with a curvature of {short_number(curvature)} steps "
+            f"could be {short_number(better / rate, 2)} times as long."
         )
-    return Suspicion(kind, sentence, dict(numbers), f"set the learning rate to {better:g}", learning_rate=better)
+    remedy = f"set the learning rate to {short_number(better)}"
+    return Suspicion(kind, sentence, dict(numbers), remedy, learning_rate=better)
 
 
 def _flat(params: Params, slope: Slope, activity: Activity, table: Table, network: Network) -> Suspicion:
     curvatures = slope.curvatures
     steepest = float(np.abs(curvatures).max(initial=0.0))
     numbers: dict[str, Any] = {"gradient_norm": slope.gradient, "loss": slope.loss}
-    norm = f"the gradient's norm is {slope.gradient:.1e}"
-    text = f"The loss is flat here: {norm}, so a step of length 1 straight down lowers it by no more than that."
+    norm = f"the gradient's norm is {short_number(slope.gradient, 2)}"
+    text = f"The loss is flat here: {norm}, so a short step lowers it by less than that times its length."
     if len(curvatures):
         flat = int(np.sum(np.abs(curvatures) <= FLAT_CURVATURE * steepest))
         numbers |= {"curvatures": curvatures.tolist(), "flat_directions": flat}
-        text += f" Curvatures go from {curvatures[0]:.2g} to {curvatures[-1]:.2g}:"
+        text += f" Curvatures go from {short_number(curvatures[0], 2)} to {short_number(curvatures[-1], 2)}:"
         is_saddle = bool(curvatures[0] < -FLAT_CURVATURE * steepest)
         numbers["place"] = "saddle" if is_saddle else "minimum"
         if is_saddle:
             text += " it is a saddle, from which a way leads down."
             moved, step = _along(params, slope.directions[:, 0], table, network)
-            remedy = f"go {step:.2g} along the direction that curves down most"
+            remedy = f"go {short_number(step, 2)} along the direction that curves down most"
             return Suspicion("flat_minimum", text, numbers, remedy, params=moved)
         text += f" it is a local minimum, with {flat} directions in which it stays the same. Small steps lead nowhere."
     layer = len(activity.reactions) - 1

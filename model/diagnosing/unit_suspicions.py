@@ -9,7 +9,8 @@ import numpy as np
 from model.diagnosing.activity import STILL_SHARE, Activity, Unit
 from model.diagnosing.findings import Suspicion
 from model.diagnosing.placing import Placed, least_useful_unit, place_units
-from model.diagnosing.words import rows_text, units_text
+from model.diagnosing.words import rows_text, short_number, units_text
+from model.explaining.names import capital
 from model.network import Network, Params
 from model.tables.table import Table
 
@@ -143,18 +144,20 @@ def _still(params: Params, units: list[Unit], activity: Activity, table: Table, 
     reactions = [float(np.abs(_reactions(activity, unit)).max()) for unit in units]
     numbers: dict[str, object] = {"largest_z": largest_z, "largest_reaction": reactions}
     one, names = len(units) == 1, units_text(units, network)
-    subject = names[0].upper() + names[1:]
     if network.activation in ONE_SIDED:
         kind = "dead_units"
+        gradient = "a gradient of 0" if network.activation == "relu" else "hardly any gradient"
         sentence = (
-            f"{subject} {'is' if one else 'are'} dead: off for every row, since z is at most {max(largest_z):.3g}. "
-            f"A unit that is off has a gradient of 0, so training never changes {'it' if one else 'them'}."
+            f"{capital(names)} {'is' if one else 'are'} dead: off for every row, since z is at most "
+            f"{short_number(max(largest_z))}. A unit that is off has {gradient}, so training does not change "
+            f"{'it' if one else 'them'}."
         )
     else:
         kind = "saturated_units"
         sentence = (
-            f"{subject} {'is' if one else 'are'} saturated: z is so far from 0 on every row that a nudge of it hardly "
-            f"changes the answer (at most {max(reactions):.1e} of what it could). So the gradient is nearly 0."
+            f"{capital(names)} {'is' if one else 'are'} saturated: z is so far from 0 on every row that a nudge of it "
+            f"hardly changes the answer (at most {short_number(max(reactions), 2)} of what it could). So the gradient "
+            "is nearly 0."
         )
     return _suspicion(kind, sentence, numbers, units, units, params, table, network)
 
@@ -167,7 +170,7 @@ def _copied(params: Params, groups: list[list[Unit]], activity: Activity, table:
         "groups": [[[unit.layer, unit.index] for unit in each] for each in groups],
     }
     sentence = (
-        f"{units_text(group, network).capitalize()} are copies: on every row they give the same answer, up to a "
+        f"{capital(units_text(group, network))} are copies: on every row they give the same answer, up to a "
         "factor. They get the same kind of gradient, so they stay copies, and together they do the work of one unit."
     )
     # A copy that answers 0 everywhere does no work, so none of such a group stays.
@@ -182,7 +185,7 @@ def _straight(params: Params, layer: int, activity: Activity, table: Table, netw
     where = f"hidden layer {layer + 1}" if len(activity.reactions) > 1 else "the hidden layer"
     sentence = (
         f"No unit of {where} bends: each reacts to all rows alike. So the layer computes a straight line, as if it "
-        "were not there, and a straight line cannot tell these rows apart."
+        "were not there, and the network can only tell apart what a straight line can."
     )
     moved = least_useful_unit(params, activity, layer, table, network)
     return _suspicion(

@@ -64,7 +64,18 @@ def why_stuck(
     """
     params = _as_numpy(params)
     _check(params, table, network)
-    hyperparameters = hyperparameters or default_hyperparameters(table)
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers of any size are answered
+        return _diagnose(params, table, network, hyperparameters or default_hyperparameters(table), losses, key)
+
+
+def _diagnose(
+    params: Params,
+    table: Table,
+    network: Network,
+    hyperparameters: Hyperparameters,
+    losses: Float[np.ndarray, " records"] | None,
+    key: Key[Array, ""] | None,
+) -> Diagnosis:
     activity = activity_of(params, table, network)
     z = activity.zs[-1][:, 0] if network.sizes[-1] == 1 else activity.zs[-1]
     loss = float(losses_of([params], table, network)[0])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from model.diagnosing.activity import Unit
-from model.explaining.names import unit_number
+from model.explaining.arithmetic import number_text
+from model.explaining.precision import Precision
 from model.messages import escape_unprintable, join_rows
 from model.network import Network
 from model.tables.table import Table
@@ -27,11 +28,32 @@ def units_text(units: Sequence[Unit], network: Network) -> str:
     Example:
         >>> units_text([Unit(0, 0), Unit(0, 1)], Network((2, 2, 1)))
         'hidden units 1 and 2'
-        >>> units_text([Unit(1, 2)], Network((2, 3, 3, 1)))
-        'hidden unit 3 of layer 2'
+        >>> units_text([Unit(0, 1), Unit(1, 0), Unit(1, 2)], Network((2, 3, 3, 1)))
+        'hidden unit 2 of layer 1 and hidden units 1 and 3 of layer 2'
     """
-    names = [unit_number(unit.layer, unit.index, network) for unit in units]
-    return f"hidden unit{'s' if len(units) > 1 else ''} {_join(names)}"
+    groups = []
+    for layer in sorted({unit.layer for unit in units}):
+        names = [str(unit.index + 1) for unit in units if unit.layer == layer]
+        of = f" of layer {layer + 1}" if len(network.sizes) > 3 else ""
+        groups.append(f"hidden unit{'s' if len(names) > 1 else ''} {_join(names)}{of}")
+    return " and ".join(groups)
+
+
+def short_number(value: float, digits: int = 3) -> str:
+    """A number as a sentence shows it.
+
+    Args:
+        value: any number.
+        digits: its significant digits.
+
+    Returns:
+        The text, with a true minus sign.
+
+    Example:
+        >>> short_number(-0.6837), short_number(1.26e20)
+        ('−0.684', '1.26·10²⁰')
+    """
+    return number_text(value, Precision(digits))
 
 
 def rows_text(rows: Sequence[int], table: Table) -> str:

@@ -6,8 +6,8 @@ import numpy as np
 
 from model.explaining.arithmetic import change_texts, number_text
 from model.explaining.equations import Equations
-from model.explaining.forward_sentences import SATURATED_SLOPE, capital
-from model.explaining.names import PartNames
+from model.explaining.forward_sentences import SATURATED_SLOPE
+from model.explaining.names import PartNames, capital
 
 
 def delta_sentence(equations: Equations, names: PartNames, row: int, layer: int, unit: int) -> str:
@@ -131,7 +131,7 @@ def update_sentence(equations: Equations, names: PartNames, layer: int, unit: in
             if not gradient
             else "the learning rate is 0"
             if not rate
-            else ("the step is too small to change a number of 32 bits")
+            else ("the step is too small to change its last digit")
         )
         return f"{parameter} stays as it is, because {why}."
     first, second = change_texts(before, after)

@@ -9,7 +9,7 @@ import numpy as np
 from model.explaining.arithmetic import number_text
 from model.explaining.equations import Equations
 from model.explaining.expressions import evaluate
-from model.explaining.names import PartNames
+from model.explaining.names import PartNames, capital
 from model.tasks import DEFAULT_THRESHOLD
 
 # A unit whose slope is smaller hardly reacts: it is saturated.
@@ -69,15 +69,12 @@ def activation_sentence(equations: Equations, names: PartNames, row: int, layer:
         if not z.value:
             return f"{z.symbol} is exactly 0, so GELU answers 0."
         share = number_text(100 * answer / z.value) if math.isfinite(z.value) else "100"
-        return (
-            f"GELU hands on {share} % of {z.symbol}: nearly all of a large number, and hardly any of one far below 0."
-        )
+        return f"GELU hands on {share} % of {z.symbol}: nearly all of a large number, hardly any of one far below 0."
     low, function = ("−1", "tanh") if name == "tanh" else ("0", "The sigmoid")
     slope = math.prod(map(evaluate, equations.operands.slope(row, layer, unit)))
-    end = (
-        f"; {z.symbol} is so far from 0 that a nudge of it hardly changes the answer" if slope < SATURATED_SLOPE else ""
-    )
-    return f"{function} squeezes {z.symbol} to a number between {low} and 1{end}."
+    if slope < SATURATED_SLOPE:
+        return f"{function} squeezes {z.symbol}, which is so far from 0 that a nudge of it hardly changes the answer."
+    return f"{function} squeezes {z.symbol} to a number between {low} and 1."
 
 
 def prediction_sentence(equations: Equations, names: PartNames, row: int, output: int) -> str:
@@ -150,19 +147,3 @@ def loss_sentence(equations: Equations) -> str:
     rows = f"the {equations.rows:,} rows" if equations.rows > 1 else ""
     of = " and ".join(filter(None, [rows, f"the {outputs} outputs" if outputs > 1 else ""]))
     return f"The loss is the mean of the losses of {of}: this is the one number that training makes smaller."
-
-
-def capital(words: str) -> str:
-    """Words with a capital at the start.
-
-    Args:
-        words: at least one letter.
-
-    Returns:
-        The words.
-
-    Example:
-        >>> capital("hidden unit 1")
-        'Hidden unit 1'
-    """
-    return words[0].upper() + words[1:]

@@ -69,6 +69,22 @@ def unit_number(layer: int, unit: int, network: Network) -> str:
     return f"{unit + 1} of layer {layer + 1}" if len(network.sizes) > 3 else str(unit + 1)
 
 
+def capital(words: str) -> str:
+    """Words with a capital at the start.
+
+    Args:
+        words: at least one letter.
+
+    Returns:
+        The words.
+
+    Example:
+        >>> capital("hidden unit 1")
+        'Hidden unit 1'
+    """
+    return words[0].upper() + words[1:]
+
+
 class PartNames:
     """What units and parameters are called in sentences.
 

@@ -12,6 +12,8 @@ from model.explaining.expressions import Expression, evaluate
 DIGITS, FLOAT32_DIGITS = 4, 8
 # Significant digits of a step that is small beside its parameter.
 STEP_DIGITS = 2
+# In a sum, a small number beside large ones keeps this many decimals, so that it does not look like a whole number.
+MIN_DECIMALS = 1
 # Numbers with more decimals, or with more digits before the point, are written with a power of ten.
 MAX_DECIMALS, MAX_WHOLE_DIGITS = 8, 6
 
@@ -67,7 +69,7 @@ def sum_precision(terms: Sequence[Expression], digits: int) -> Precision:
     largest = max(map(abs, values))
     if not math.isfinite(largest + goal) or largest == 0:
         return Precision(digits)
-    usual = digits - 1 - power_of_ten(largest)
+    usual = max(digits - 1 - power_of_ten(largest), MIN_DECIMALS)
     wanted = usual if goal == 0 else digits - 1 - power_of_ten(goal)
     more = max(min(wanted - usual, FLOAT32_DIGITS - digits, MAX_DECIMALS - usual), 0)
     return Precision(digits + more, usual + more)
@@ -90,6 +92,6 @@ def change_precision(before: float, change: float) -> Precision:
     largest = max(abs(before), abs(change))
     if not math.isfinite(before + change) or largest == 0:
         return USUAL
-    usual = DIGITS - 1 - power_of_ten(largest)
+    usual = max(DIGITS - 1 - power_of_ten(largest), MIN_DECIMALS)
     wanted = STEP_DIGITS - 1 - power_of_ten(change) if change else usual
     return Precision(DIGITS, max(min(wanted, usual + FLOAT32_DIGITS - DIGITS, MAX_DECIMALS), usual))

@@ -6,9 +6,9 @@ import math
 
 from model.explaining.backward_sentences import delta_sentence, gradient_sentence, update_sentence
 from model.explaining.equations import Equation, Equations
+from model.explaining.expressions import numbers_in
 from model.explaining.forward_sentences import (
     activation_sentence,
-    capital,
     loss_sentence,
     preactivation_sentence,
     prediction_sentence,
@@ -39,8 +39,10 @@ def sentence_of(equation: Equation, equations: Equations, names: Names) -> str:
         'δ1 says how fast the loss grows with z1: the prediction 0.3775 is below the target 1, so z1 should go up.'
     """
     if not math.isfinite(equation.result):
-        what = "is not a number" if math.isnan(equation.result) else "is too large for a number of 32 bits"
-        return f"{capital(left_side(equation).text)} {what}, so nothing that is computed with it makes sense."
+        what = "is not a number" if math.isnan(equation.result) else "is larger than a computer's numbers go"
+        return f"{left_side(equation).text} {what}, so nothing that is computed with it makes sense."
+    if any(math.isnan(number.value) for number in numbers_in(equation.expression)):
+        return f"{left_side(equation).text} is computed with something that is not a number, so it makes no sense."
     parts = PartNames(equations.trace.network, names)
     row, layer, unit = equation.row or 0, equation.layer or 0, equation.unit or 0
     match equation.kind:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from model.checkpoint import Checkpoint
+from model.messages import count_text
 from model.reporting.axes import legend
 from model.reporting.bars import bar_table, stacked
 from model.reporting.charts import dependence_chart, dependence_text, mean_text
 from model.reporting.elements import Node, element, shorten, table
 from model.reporting.findings import Findings
-from model.reporting.number_text import count_text, number_text, percent_text
+from model.reporting.number_text import number_text, percent_text
 from model.reporting.partial_dependence import MAX_CLASSES, MAX_ROWS, Dependence
 from model.tasks import TASKS
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from model.checkpoint import Checkpoint
 from model.evaluation.evaluate import Evaluation
+from model.messages import count_text
 from model.reporting.charts import pair_chart, reliability_chart, residual_chart
 from model.reporting.elements import Node, element, shorten, table
 from model.reporting.findings import Findings, Measured
 from model.reporting.number_text import (
     WITHOUT_UNIT_DECIMALS,
-    count_text,
     fixed_text,
     metric_decimals,
     number_text,

@@ -87,22 +87,5 @@ def metric_decimals(error: float | None) -> int:
     return max(0, DIGITS - 1 - math.floor(math.log10(error)))
 
 
-def count_text(count: int, noun: str) -> str:
-    """A number of things.
-
-    Args:
-        count: from 0.
-        noun: of one of them.
-
-    Returns:
-        The text.
-
-    Example:
-        >>> count_text(1, "row"), count_text(1200, "row")
-        ('1 row', '1,200 rows')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def _with_minus(text: str) -> str:
     return text.replace("-", "−", 1) if text.startswith("-") else text

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from model.checkpoint import Checkpoint
+from model.messages import count_text
 from model.network import parameter_count
 from model.reporting.charts import loss_chart
 from model.reporting.column_sections import columns_section, dependence_section, importance_section
 from model.reporting.elements import Node, element, to_html
 from model.reporting.findings import Findings
 from model.reporting.metric_sections import metrics_section, outcome_section, rows_sentence, verdict
-from model.reporting.number_text import count_text, number_text
+from model.reporting.number_text import number_text
 from model.reporting.style import STYLE
 
 PARTS = {

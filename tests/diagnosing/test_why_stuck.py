@@ -1,6 +1,7 @@
 """`why_stuck`: what it finds in networks with known faults, and that the changes that it names help."""
 
 import json
+import math
 from dataclasses import replace
 from itertools import permutations
 
@@ -9,7 +10,21 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from model import Finding, Hyperparameters, Layer, Network, Params, fit, loss, table_from_arrays, truth_table, why_stuck
+from model import (
+    Finding,
+    Hyperparameters,
+    Layer,
+    Network,
+    Params,
+    fit,
+    loss,
+    table_from_arrays,
+    truth_table,
+    why_stuck,
+)
+from model.activations import ACTIVATION_DERIVATIVES, ACTIVATIONS
+from model.diagnosing.activity import LARGEST_DERIVATIVES
+from model.diagnosing.findings import Trial
 from tests.diagnosing.examples import (
     DEAD_AND_STRAIGHT,
     GUIDE,
@@ -216,3 +231,41 @@ def test_the_same_call_gives_the_same_answer_and_another_key_other_random_change
 def test_what_does_not_fit_is_one_sentence(params: Params, network: Network, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         why_stuck(params, XOR, network)
+
+
+@pytest.mark.parametrize("scale", [1e10, 1e19, 3e38])
+@pytest.mark.parametrize("hidden", [(), (2,), (2, 2)])
+def test_numbers_of_any_size_get_an_answer_that_json_can_hold(hidden: tuple[int, ...], scale: float) -> None:
+    for table in (XOR, parabola(5)):
+        network = Network((table.x.shape[1], *hidden, 1), task=table.task)
+        params = [Layer(*(np.sign(leaf) * np.float32(scale) for leaf in each)) for each in random_params(network, 1)]
+        diagnosis = why_stuck(params, table, network, hyperparameters=Hyperparameters(epochs=20))
+        json.dumps(diagnosis.as_data(), allow_nan=False)
+        assert not {"nan", "inf"} & set(str(diagnosis).replace(".", " ").replace(",", " ").split())
+
+
+def test_one_epoch_is_one_epoch_and_a_loss_that_is_infinite_is_said_in_words() -> None:
+    diagnosis = why_stuck(ONE_ROW_APART, XOR, GUIDE, hyperparameters=Hyperparameters(epochs=1))
+    one_epoch = replace(diagnosis, solved=False, further_epochs=1)
+    assert str(one_epoch) == "It is not stuck: 1 more epoch solves the table."
+    trial = Trial(1, 0.5, math.inf, False, math.inf, False, (math.inf,), 0, False)
+    finding = replace(diagnosis.findings[0], sentence="It is flat.", remedy="jump", trial=trial)
+    assert str(finding) == (
+        "It is flat.\nNot confirmed: jump (a change of length 0.5). After 1 more epoch, training diverges; without the "
+        "change training diverges. Of 1 random changes of the same length, 0 solved it; all diverge."
+    )
+    assert replace(diagnosis, findings=(finding,)).as_data()["findings"][0]["trial"]["loss"] is None
+
+
+def test_a_gelu_unit_that_is_off_is_not_said_to_have_no_gradient_at_all() -> None:
+    params = layers(([[1, -1], [1, -1]], [0.5, -9]), ([[0], [1]], [0]))
+    for activation, words in (("gelu", "has hardly any gradient"), ("relu", "has a gradient of 0")):
+        diagnosis = why_stuck(params, XOR, Network((2, 2, 1), activation), hyperparameters=Hyperparameters(epochs=10))
+        (dead,) = [finding for finding in diagnosis.findings if finding.kind == "dead_units"]
+        assert words in dead.sentence
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_largest_derivative_of_every_activation_is_known(activation: str) -> None:
+    slopes = ACTIVATION_DERIVATIVES[activation](jnp.linspace(-5, 5, 10_001))
+    assert LARGEST_DERIVATIVES[activation] == pytest.approx(float(slopes.max()), rel=1e-3)

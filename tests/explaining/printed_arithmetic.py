@@ -41,12 +41,16 @@ def _log(x: float) -> float:
     return math.log(x) if x > 0 else -math.inf
 
 
+def _exp(x: float) -> float:
+    return math.exp(x) if x < 700 else math.inf
+
+
 MONOTONE = {
     "log": _log,
-    "exp": math.exp,
+    "exp": _exp,
     "relu": lambda x: max(x, 0.0),
     "tanh": math.tanh,
-    "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
+    "sigmoid": lambda x: 1 / (1 + _exp(-x)),
 }
 
 

@@ -115,6 +115,11 @@ def get(port: int, path: str, host: str = "127.0.0.1") -> tuple[int, dict[str, o
             return error.code, json.load(error)
 
 
+def wait_until_ready(port: int) -> None:
+    """Wait until the default model answers."""
+    wait_until(lambda: get(port, "/v2/health/ready")[0] == 200)
+
+
 def child_processes(pid: int) -> list[int]:
     """The processes that a process has started: for gunicorn's master, its workers."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

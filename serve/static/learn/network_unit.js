@@ -1,0 +1,60 @@
+/** A unit in the picture of the network: a square with its own surface, its value, and its bias. */
+
+import { html } from "../vendor/preact-htm.js";
+import { formatNumber } from "../shared/numbers.js";
+import { SurfaceCanvas, Value } from "./elements.js";
+import { signOf } from "./network_edge.js";
+import { parameterName, unitName, valueAt } from "./params.js";
+import { unitSurface } from "./unit_surfaces.js";
+
+/** @typedef {import("./network_picture.js").PartProps & {layer: number, unit: number}} UnitProps */
+
+/** @param {UnitProps & {texts: Map<string, import("./unit_texts.js").UnitText>}} props */
+export function Unit(props) {
+  const { layer, unit, state, layout, network, highlight, texts } = props;
+  const { side, x, y } = layout;
+  const name = unitName(network, state.table, layer, unit);
+  const key = `${layer}.${unit}`;
+  const text = texts.get(key) ?? {};
+  const style = {
+    left: `${x(layer) - side / 2}px`,
+    top: `${y(layer, unit) - side / 2}px`,
+    width: `${side}px`,
+    height: `${side}px`,
+  };
+  const classes = ["unit", layer === 0 && "input", layer === network.sizes.length - 1 && "output"];
+  if (highlight.has(key)) classes.push("lit");
+  if (state.setting.show === name) classes.push("selected");
+  return html`<div class=${classes.filter(Boolean).join(" ")} style=${style}>
+    <span class="unit-label"><b>${name}</b>${text.value === undefined ? null : html` <span class="equals">${name.includes("=") ? ":" : "="}</span> <${Value} name=${text.name} value=${text.value} digits=${3} />`}</span>
+    <${Square} ...${props} name=${name} />
+    ${layer > 0 ? html`<${Bias} ...${props} />` : null}
+    ${text.lines?.length ? html`<span class="unit-lines">${text.lines.map((line) => html`<span key=${line.label}>${line.label} = <${Value} name=${line.name} value=${line.value} digits=${3} /></span>`)}</span>` : null}
+  </div>`;
+}
+
+/** @param {UnitProps & {name: string}} props */
+function Square({ layer, unit, state, network, common, name }) {
+  const picture = unitSurface(state, layer, unit);
+  const canvas = picture && html`<${SurfaceCanvas} ...${picture} />`;
+  if (layer === 0 || layer === network.sizes.length - 1) {
+    return html`<span class="square" role="img" aria-label=${`${layer ? "Output" : "Input"} ${name}`}>${canvas}</span>`;
+  }
+  const shown = state.setting.show === name;
+  const item = { name, place: null, unit: name };
+  return html`<button type="button" class="square" aria-label=${`Unit ${name}: show it large`} aria-pressed=${shown} ...${common(item)}>${canvas}</button>`;
+}
+
+/** @param {UnitProps} props */
+function Bias({ layer, unit, state, network, highlight, common }) {
+  const place = { layer: layer - 1, input: null, unit };
+  const name = parameterName(place);
+  const value = state.params ? valueAt(state.params, place) : undefined;
+  if (value === undefined) return null;
+  const selected = state.setting.select === name;
+  const classes = `bias ${signOf(value)}${selected ? " selected" : ""}${highlight.has(name) ? " lit" : ""}`;
+  const label = `bias ${formatNumber(value, 3)} of ${unitName(network, state.table, layer, unit)}`;
+  return html`<button type="button" class=${classes} aria-label=${label} aria-pressed=${selected} ...${common({ name, place, unit: null })}>
+    <span class="bias-name" aria-hidden="true">bias </span><${Value} name=${name} value=${value} digits=${3} />
+  </button>`;
+}

@@ -1,0 +1,254 @@
+/**
+ * What the page knows, as one plain object, and the pure functions that change it. Every number in it that is not part
+ * of the setting is the answer of an endpoint.
+ */
+
+import { DEFAULT_SETTING, POINT_SETS } from "./address.js";
+import { forwardKey, networkOf, surfaceKey } from "./derived.js";
+import { asFloat32, flatten, placeOf, unflatten, valueAt, withValue } from "./params.js";
+
+/** @typedef {import("./types.js").Setting} Setting */
+/** @typedef {import("./types.js").Table} Table */
+/** @typedef {import("./types.js").Params} Params */
+
+/**
+ * @typedef {object} State
+ * @property {Setting} setting what the address holds
+ * @property {number} turn counts what the learner changed; an answer to a question of an earlier turn comes too late
+ * @property {any} presets the limits
+ * @property {Table | null} table
+ * @property {Params | null} params
+ * @property {any[] | null} optState
+ * @property {number} epoch since the start
+ * @property {number} version counts the changes of params, table and network
+ * @property {{epoch: number, loss: number}[]} losses
+ * @property {boolean} running
+ * @property {string} speed auto, full, or how many epochs a frame
+ * @property {number} pace epochs of the next frame at the speeds auto and full
+ * @property {boolean} diverged
+ * @property {boolean} stopped whether the run stopped since every row is right
+ * @property {import("./types.js").Forward & Known | null} forward
+ * @property {import("./types.js").Surface & Known | null} surface
+ * @property {import("./types.js").Gradients & Known | null} gradients
+ * @property {import("./types.js").Trace & Known | null} trace
+ * @property {string | null} problem a sentence about what went wrong
+ * @property {boolean} halted whether to ask nothing more until the learner changes something
+ * @property {{column: number, line: number} | null} probe the cell of the surface under the pointer
+ * @property {string | null} hovered the unit or parameter under the pointer
+ * @property {number} drawClass the class of the next point that is drawn
+ */
+
+/** @typedef {{key: string}} Known key: what it was computed for */
+
+/** @returns {State} */
+export function initialState() {
+  return {
+    setting: { ...DEFAULT_SETTING },
+    turn: 0,
+    presets: null,
+    speed: "auto",
+    pace: 1,
+    drawClass: 1,
+    probe: null,
+    hovered: null,
+    problem: null,
+    halted: false,
+    ...NOTHING_KNOWN,
+  };
+}
+
+const NOTHING_KNOWN = Object.freeze({
+  table: null,
+  params: null,
+  optState: null,
+  epoch: 0,
+  version: 0,
+  losses: /** @type {{epoch: number, loss: number}[]} */ ([]),
+  running: false,
+  diverged: false,
+  stopped: false,
+  forward: null,
+  surface: null,
+  gradients: null,
+  trace: null,
+});
+
+/** @param {State} state @param {Setting} setting @returns {State} that setting from its start */
+export function open(state, setting) {
+  const kept = sameTable(state.setting, setting) ? { table: state.table } : {};
+  const opened = {
+    ...state, ...NOTHING_KNOWN, ...kept, setting: { ...setting, run: false }, running: setting.run, turn: state.turn + 1,
+    version: state.version + 1, problem: null, halted: false, probe: null, pace: 1, surface: state.surface, forward: state.forward,
+  };
+  const table = opened.table ?? emptyTable(setting.table);
+  return table ? receiveTable(opened, table) : opened;
+}
+
+/** @param {Setting} one @param {Setting} other */
+function sameTable(one, other) {
+  return JSON.stringify(one.table) === JSON.stringify(other.table);
+}
+
+/** @param {State} state @param {Partial<Setting>} changes to the network or its start @returns {State} */
+export function startAnew(state, changes) {
+  return open(state, { ...state.setting, params: null, before: 0, epochs: 0, step: 0, ...changes });
+}
+
+/** @param {State} state @returns {State} back at the start of this setting */
+export function reset(state) {
+  return { ...open(state, { ...state.setting, epochs: 0 }), forward: state.forward, surface: state.surface };
+}
+
+/** @param {State} state @param {import("./types.js").TableSpec} table @returns {State} */
+export function chooseTable(state, table) {
+  const points = "name" in table && POINT_SETS.includes(table.name);
+  const old = state.setting.table;
+  const simple = "name" in old && !POINT_SETS.includes(old.name);
+  const { hidden } = state.setting;
+  const larger = points && simple && hidden.length === 1 && (hidden[0] ?? 0) < 4;
+  return startAnew(state, {
+    table, row: 0, drawn: [0, 1], class: 1, select: null, show: null, ...(larger ? { hidden: [8], activation: "tanh", optimizer: "adam" } : {}),
+  });
+}
+
+/** @param {State} state @param {Partial<Setting>} changes to what is shown only @returns {State} */
+export function show(state, changes) {
+  return { ...state, halted: false, problem: null, setting: { ...state.setting, ...changes } };
+}
+
+/**
+ * Another learning rate or optimizer. The start becomes the params as they are, so that the numbers can be reproduced.
+ * @param {State} state @param {Partial<Setting>} changes @returns {State}
+ */
+export function changeTraining(state, changes) {
+  const { setting, epoch, params } = state;
+  const turned = { ...state, turn: state.turn + 1, halted: false, problem: null, optState: null };
+  if (epoch === 0 || !params) return { ...turned, setting: { ...setting, ...changes } };
+  return { ...rebase(turned, params), setting: { ...rebase(turned, params).setting, ...changes } };
+}
+
+/** @param {State} state @param {Params} params @returns {State} which starts from these params */
+function rebase(state, params) {
+  const { setting, epoch } = state;
+  return {
+    ...state, params, epoch: 0, optState: null,
+    setting: { ...setting, params: flatten(params), before: setting.before + epoch, epochs: 0 },
+  };
+}
+
+/** @param {State} state @param {string} name of a parameter @param {number} value @returns {State} changed by hand */
+export function editParameter(state, name, value) {
+  const place = placeOf(name);
+  if (!place || !state.params || !Number.isFinite(value) || valueAt(state.params, place) === undefined) return state;
+  return takeParams(state, withValue(state.params, place, asFloat32(value)));
+}
+
+/** @param {State} state @param {Params} params made by hand, or by a change that a finding names @returns {State} */
+export function takeParams(state, params) {
+  return {
+    ...rebase(state, params), turn: state.turn + 1, version: state.version + 1, running: false, diverged: false,
+    stopped: false, halted: false, problem: null,
+  };
+}
+
+/** @param {State} state @returns {State} */
+export function run(state) {
+  if (!state.params || state.diverged) return state;
+  return { ...state, running: true, stopped: false, halted: false, problem: null, turn: state.turn + 1, probe: null };
+}
+
+/** @param {State} state @returns {State} */
+export function pause(state) {
+  const setting = { ...state.setting, epochs: state.epoch };
+  return { ...state, running: false, setting, turn: state.turn + 1 };
+}
+
+/** @param {State} state @returns {State} which trains one epoch more */
+export function stepOnce(state) {
+  if (state.diverged) return state;
+  const setting = { ...state.setting, epochs: state.epoch + 1 };
+  return { ...state, running: false, setting, turn: state.turn + 1, halted: false, problem: null };
+}
+
+/** @param {State} state @param {string} problem a sentence @returns {State} */
+export function fail(state, problem) {
+  return { ...pause(state), halted: true, problem };
+}
+
+/** @param {State} state @param {number[]} point @param {number} label @returns {State} with one more drawn point */
+export function addPoint(state, point, label) {
+  const { table } = state.setting;
+  if (!("drawn" in table)) return state;
+  return drawPoints(state, { ...table, x: [...table.x, point.map(asFloat32)], y: [...table.y, label] });
+}
+
+/** @param {State} state @param {import("./types.js").GivenTable} table @returns {State} other points, the same params */
+export function drawPoints(state, table) {
+  const { params } = state;
+  const changed = { ...state, turn: state.turn + 1, version: state.version + 1, running: false, halted: false, problem: null };
+  const based = params ? rebase(changed, params) : changed;
+  return { ...based, table: emptyTable(table), stopped: false, losses: [], setting: { ...based.setting, table, row: 0, step: 0 } };
+}
+
+/** @param {import("./types.js").TableSpec} table @returns {Table | null} the table itself if it has no rows: then there is nothing to ask */
+function emptyTable(table) {
+  if ("name" in table || table.y.length) return null;
+  const { columns, target, classes, task } = table;
+  return { columns, target, classes, task, x: [], y: [], lows: [-1, -1], highs: [1, 1] };
+}
+
+/** @param {State} state @param {Table} answer @returns {State} */
+export function receiveTable(state, answer) {
+  const classes = answer.classes?.length ? answer.classes.map(String) : null;
+  const table = { ...answer, classes };
+  const columns = table.columns.length;
+  const { setting } = state;
+  const row = Math.min(setting.row, Math.max(table.y.length - 1, 0));
+  /** @type {[number, number]} */
+  const drawn = setting.drawn.every((column) => column < columns) ? setting.drawn : [0, Math.min(1, columns - 1)];
+  const known = { ...state, table, setting: { ...setting, row, drawn, class: Math.min(setting.class, (table.classes?.length ?? 2) - 1) } };
+  if (!setting.params || known.params) return known;
+  const params = unflatten(setting.params, networkOf(known));
+  if (params) return { ...known, params };
+  const start = { ...known.setting, params: null, before: 0, epochs: 0 };
+  return { ...known, setting: start, problem: "The params in the address do not fit its network. The page starts anew." };
+}
+
+/** @param {State} state @param {Params} params @returns {State} */
+export function receiveStart(state, params) {
+  return { ...state, params, version: state.version + 1 };
+}
+
+const MOST_LOSSES = 2000;
+
+/**
+ * @param {State} state
+ * @param {number} epochs
+ * @param {any} answer of /learn/train
+ * @param {import("./types.js").Surface & Known | null} surface
+ * @returns {State}
+ */
+export function receiveTraining(state, epochs, answer, surface) {
+  const done = state.setting.before + state.epoch;
+  const added = answer.losses.map((/** @type {any} */ at) => ({ epoch: done + at.epoch, loss: at.loss }));
+  const losses = [...state.losses, ...added].filter((at) => at.loss !== null);
+  const epoch = state.epoch + epochs;
+  const version = state.version + 1;
+  const trained = {
+    ...state, params: answer.params, optState: answer.opt_state, epoch, version, diverged: answer.diverged,
+    losses: losses.length > MOST_LOSSES ? losses.filter((_, index) => index % 2 || index === losses.length - 1) : losses,
+    surface: surface ? { ...surface, key: surfaceKey({ ...state, version }) } : state.surface,
+    setting: { ...state.setting, epochs: Math.max(epoch, state.running ? 0 : state.setting.epochs) },
+  };
+  return answer.diverged ? { ...trained, running: false, setting: { ...trained.setting, epochs: epoch } } : trained;
+}
+
+/** @param {State} state @param {import("./types.js").Forward & Known} forward @returns {State} */
+export function receiveForward(state, forward) {
+  const stopped = state.running && state.setting.stop && forward.solved && forward.key === forwardKey(state);
+  const { before } = state.setting;
+  const isStart = state.epoch === 0 && forward.loss !== null && forward.key === forwardKey(state);
+  const losses = isStart ? [...state.losses.filter((at) => at.epoch < before), { epoch: before, loss: forward.loss ?? 0 }] : state.losses;
+  const known = { ...state, forward, losses };
+  return stopped ? { ...pause(known), stopped } : known;
+}

@@ -1,0 +1,75 @@
+/** 'Why is it stuck?': what is wrong with the network as it is, each reason tried, and a button that mends it. */
+
+import { html, useState } from "../vendor/preact-htm.js";
+import { formatCount } from "../shared/numbers.js";
+import { postJson } from "../shared/request.js";
+import { Value } from "./elements.js";
+import { useLongQuestion } from "./long_question.js";
+import { tableBody } from "./questions.js";
+import { forwardKey, networkOf, trainingOf } from "./derived.js";
+
+/** @typedef {import("./state.js").State} State */
+
+export const TRIAL_EPOCHS = 20_000;
+
+/** @param {State} state @returns {any} the question why its network is stuck */
+export function stuckQuestion(state) {
+  return { network: networkOf(state), params: state.params, table: tableBody(state.setting.table), training: trainingOf(state), epochs: trialEpochs(state) };
+}
+
+/** @param {State} state @returns {number} how many epochs each trial takes; fewer for many rows */
+export function trialEpochs(state) {
+  const rows = state.table?.y.length ?? 4;
+  return Math.max(200, Math.min(TRIAL_EPOCHS, Math.round((TRIAL_EPOCHS * 4) / rows)));
+}
+
+/** @param {{state: State, act: any}} props */
+export function StuckPanel({ state, act }) {
+  const [answer, setAnswer] = useState(/** @type {any} */ (null));
+  const { busy, problem, perform, stop } = useLongQuestion();
+  const ask = () => {
+    act.pause();
+    const key = forwardKey(state);
+    void perform("Looking, and trying …", async (signal) => {
+      setAnswer({ ...(await postJson("/learn/why-stuck", stuckQuestion(state), signal)), key });
+    });
+  };
+  const ready = state.params && state.table?.y.length && !state.diverged;
+  return html`<div class="stuck">
+    <p>A network is stuck when more training does not help. This looks for reasons, and tries each one: it changes what seems wrong, trains on, and compares with 20 random changes of the same size.</p>
+    <div class="buttons">
+      <button type="button" class="primary" disabled=${!ready || busy !== ""} onClick=${ask}>Why is it stuck?</button>
+      ${busy ? html`<button type="button" onClick=${stop}>Stop looking</button>` : null}
+    </div>
+    <div role="status">${busy ? html`<p class="note">${busy}</p>` : null}${problem ? html`<p class="message error">${problem}</p>` : null}</div>
+    ${answer && !busy ? html`<${Diagnosis} answer=${answer} act=${act} stale=${answer.key !== forwardKey(state)} />` : null}
+  </div>`;
+}
+
+/** @param {any} props */
+function Diagnosis({ answer, act, stale }) {
+  const [headline] = answer.text.split("\n");
+  return html`${stale ? html`<p class="note">The network has changed since then. Ask again for the network as it is.</p>` : null}
+    <p class="verdict" data-name="diagnosis" data-value=${answer.reason}>${headline}</p>
+    <ol class="findings">
+      ${answer.findings.map((/** @type {any} */ finding, /** @type {number} */ index) => html`<li key=${index} class=${finding.confirmed ? "confirmed" : "unconfirmed"}>
+        <p><strong>${finding.confirmed ? "Confirmed." : "Not confirmed."}</strong> <span data-name=${`finding[${index}]`}>${finding.sentence}</span></p>
+        ${finding.trial ? html`<${Trial} finding=${finding} index=${index} />` : null}
+        ${finding.params || finding.learning_rate !== null ? html`<button type="button" disabled=${stale} onClick=${() => act.applyFinding(finding)}>Do this, and train on</button>` : null}
+      </li>`)}
+    </ol>`;
+}
+
+/** @param {any} props what came of trying the change */
+function Trial({ finding, index }) {
+  const { trial } = finding;
+  const outcome = (/** @type {boolean} */ solved, /** @type {number | null} */ loss, /** @type {string} */ name) =>
+    solved ? html`<b>solved</b>` : html`loss <${Value} name=${`${name}[${index}]`} value=${loss} />`;
+  const smallest = Math.min(...trial.random_losses.filter((/** @type {number | null} */ loss) => loss !== null));
+  return html`<p>The change: ${finding.remedy}.</p>
+    <table class="trial"><caption>After ${formatCount(trial.epochs)} more epochs</caption><tbody>
+      <tr><th scope="row">with the change</th><td>${outcome(trial.solved, trial.loss, "loss with change")}</td></tr>
+      <tr><th scope="row">without it</th><td>${outcome(trial.unchanged_solved, trial.unchanged_loss, "loss without change")}</td></tr>
+      <tr><th scope="row">${trial.random_losses.length} random changes of this size</th><td>${trial.random_solved} solved it; smallest loss <${Value} name=${`loss random[${index}]`} value=${smallest} /></td></tr>
+    </tbody></table>`;
+}

@@ -1,0 +1,116 @@
+/** 'Step through': one row forwards through the network and backwards, number by number. */
+
+import { html, useLayoutEffect, useRef } from "../vendor/preact-htm.js";
+import { formatCount } from "../shared/numbers.js";
+import { Value } from "./elements.js";
+import { parameterName } from "./params.js";
+import { trainingOf, traceKey } from "./derived.js";
+
+/** @typedef {import("./state.js").State} State */
+/** @typedef {import("./types.js").TraceStep} TraceStep */
+
+const FORWARDS = ["preactivation", "activation", "prediction", "row loss", "loss"];
+
+/** @param {TraceStep} step */
+function phaseOf(step) {
+  if (FORWARDS.includes(step.kind)) return "Forwards";
+  return step.kind === "update" ? "Update" : "Backwards";
+}
+
+/** @param {{state: State, act: any}} props */
+export function TracePanel({ state, act }) {
+  const { trace, table, setting } = state;
+  if (!table?.y.length) return html`<p class="note">There is no row yet.</p>`;
+  if (state.running) return html`<p class="note">Pause to step through a row. <button type="button" onClick=${act.pause}>Pause</button></p>`;
+  return html`<div class="trace">
+    ${trace && trace.row === setting.row ? html`<${Steps} state=${state} act=${act} />` : html`<${RowChoice} state=${state} act=${act} /><p class="note">Computing …</p>`}
+  </div>`;
+}
+
+/** @param {{state: State, act: any}} props */
+export function RowChoice({ state, act }) {
+  const { table, setting } = state;
+  if (!table) return null;
+  const last = table.y.length - 1;
+  const choose = (/** @type {number} */ row) => act.show({ row: Math.max(0, Math.min(last, row)), step: 0 });
+  const target = table.classes ? table.classes[table.y[setting.row] ?? 0] : null;
+  return html`<div class="row-choice">
+    <label class="field inline" for="row"><span>Row</span><input id="row" type="number" min="0" max=${last} value=${setting.row} onInput=${(/** @type {any} */ event) => /^\d+$/.test(event.currentTarget.value) && choose(Number(event.currentTarget.value))} /></label>
+    <span class="row-text">${table.columns.map((name, column) => html`<span key=${name}>${name} = <${Value} name=${`row x[${column}]`} value=${table.x[setting.row]?.[column]} digits=${3} /></span>`)}
+      <span><b>${table.target}</b> is ${target ?? html`<${Value} name="row y" value=${table.y[setting.row]} digits=${4} />`}</span></span>
+  </div>`;
+}
+
+/** @param {{state: State, act: any}} props */
+function Steps({ state, act }) {
+  const trace = /** @type {import("./types.js").Trace} */ (state.trace);
+  const { steps } = trace;
+  const index = Math.min(state.setting.step, steps.length - 1);
+  const step = steps[index];
+  if (!step) return null;
+  const go = (/** @type {number} */ to) => act.show({ step: Math.max(0, Math.min(steps.length - 1, to)) });
+  const phases = ["Forwards", "Backwards", "Update"].map((name) => ({ name, first: steps.findIndex((each) => phaseOf(each) === name) }));
+  const phase = phaseOf(step);
+  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
+    if (event.target instanceof HTMLElement && event.target.matches("input, select")) return;
+    if (event.key === "ArrowRight") go(index + 1);
+    else if (event.key === "ArrowLeft") go(index - 1);
+    else return;
+    event.preventDefault();
+  };
+  return html`<div class="steps" onKeyDown=${onKeyDown}>
+    <div class="step-top"><${RowChoice} state=${state} act=${act} />
+    <div class="phases" role="group" aria-label="Where in the computation">
+      ${phases.map(({ name, first }) => html`<button key=${name} type="button" aria-pressed=${name === phase} disabled=${first < 0} onClick=${() => go(first)}>${name}</button>`)}
+    </div></div>
+    <div class="step-buttons">
+      <button type="button" disabled=${index === 0} onClick=${() => go(index - 1)}>‹ Back</button>
+      <input type="range" aria-label="Step" min="0" max=${steps.length - 1} value=${index} aria-valuetext=${`step ${index + 1} of ${steps.length}: ${step.name}`} onInput=${(/** @type {any} */ event) => go(Number(event.currentTarget.value))} />
+      <button type="button" class="primary" disabled=${index === steps.length - 1} onClick=${() => go(index + 1)}>Next ›</button>
+    </div>
+    <article class=${`step ${phase.toLowerCase()}`} aria-live="polite" aria-atomic="true">
+      <p class="step-count">Step <span data-name="step" data-value=${String(index)}>${formatCount(index + 1)}</span> of ${formatCount(steps.length)}: <b>${step.name} = <${Value} name="step result" value=${step.result} digits=${6} /></b></p>
+      <p class="sentence" data-name="step sentence">${step.sentence}</p>
+      <div class="formulas">
+        <${MathText} markup=${step.formula} text="" />
+        <${MathText} markup=${step.numbers} text=${step.text} />
+      </div>
+    </article>
+    <${Update} state=${state} act=${act} trace=${trace} steps=${steps} />
+    <${AllSteps} steps=${steps} index=${index} go=${go} />
+  </div>`;
+}
+
+/** @param {{markup: string, text: string}} props MathML, which the browser draws; the plain text if it cannot be read */
+function MathText({ markup, text }) {
+  const box = useRef(/** @type {any} */ (null));
+  useLayoutEffect(() => {
+    const parsed = new window.DOMParser().parseFromString(markup, "text/html").body.firstElementChild;
+    box.current.replaceChildren(parsed?.localName === "math" ? document.importNode(parsed, true) : text);
+  }, [markup]);
+  return html`<div class="math" ref=${box} tabindex="0" role="group" aria-label="Formula"></div>`;
+}
+
+/** @param {any} props what the update would do, with a button that does it */
+function Update({ state, act, trace, steps }) {
+  const training = trainingOf(state);
+  const apply = () => {
+    if (state.trace?.key !== traceKey(state)) return;
+    const updates = steps.filter((/** @type {TraceStep} */ step) => step.kind === "update");
+    act.applyUpdates(updates.map((/** @type {TraceStep} */ step) => [parameterName({ layer: step.layer ?? 0, input: step.input, unit: step.unit ?? 0 }), step.result]));
+  };
+  return html`<div class="update">
+    <p>Loss of this row: <${Value} name="trace loss" value=${trace.loss} digits=${6} />. After one update with learning rate ${training.learning_rate}: <${Value} name="loss after" value=${trace.loss_after} digits=${6} />.</p>
+    <button type="button" onClick=${apply}>Apply this update</button>
+  </div>`;
+}
+
+/** @param {any} props */
+function AllSteps({ steps, index, go }) {
+  return html`<details class="numbers">
+    <summary>All ${formatCount(steps.length)} steps</summary>
+    <ol class="all-steps">
+      ${steps.map((/** @type {TraceStep} */ step, /** @type {number} */ at) => html`<li key=${at} aria-current=${at === index ? "step" : undefined}><button type="button" class="plain" onClick=${() => go(at)}>${step.text}</button></li>`)}
+    </ol>
+  </details>`;
+}

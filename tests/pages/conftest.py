@@ -1,0 +1,105 @@
+"""Fixtures of the tests of pages: the service as a process, and a browser that forgives no error."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pages.browser import chromium, skip_or_fail
+from tests.serve.serving import get, serving, wait_until, wait_until_ready
+
+WIDE = {"width": 1280, "height": 900}
+StartService = Callable[..., str]
+
+
+class Visit:
+    """A tab of the browser, and what went wrong in it.
+
+    Attributes:
+        page: Playwright's page.
+        faults: errors in the console, errors of scripts, and requests to other services.
+        allowed: the statuses of answers that are expected, which the browser calls errors.
+    """
+
+    def __init__(self, page: Any, address: str) -> None:
+        self.page, self.address = page, address
+        self.faults: list[str] = []
+        self.allowed: set[int] = set()
+        page.on("console", self._note_console)
+        page.on("pageerror", lambda error: self.faults.append(f"error of a script: {error}"))
+        page.on("request", self._note_request)
+
+    def _note_console(self, message: Any) -> None:
+        is_allowed = any(f"the server responded with a status of {status} " in message.text for status in self.allowed)
+        if message.type in ("error", "warning") and not is_allowed:
+            self.faults.append(f"{message.type} in the console: {message.text}")
+
+    def _note_request(self, request: Any) -> None:
+        if not request.url.startswith((f"{self.address}/", "data:", "blob:")):
+            self.faults.append(f"request elsewhere: {request.url}")
+
+
+OpenPage = Callable[..., Visit]
+
+
+@pytest.fixture(scope="session")
+def start_service(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartService]:
+    """A function that starts the service with a directory of models and settings such as LEARN="1".
+
+    It returns the address. The services end with the tests.
+    """
+    with ExitStack() as stack:
+
+        def start(checkpoints: Path, **settings: str) -> str:
+            variables = {f"NUDGE_{name}": value for name, value in settings.items()}
+            variables["NUDGE_CHECKPOINTS"] = str(checkpoints)
+            folder = tmp_path_factory.mktemp("service")
+            _, port = stack.enter_context(serving(environment | variables, folder))
+            wait_until_ready(port)
+            return f"http://127.0.0.1:{port}"
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium without a window."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        skip_or_fail("there is no playwright; install the extra dev")
+    executable = chromium()
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[OpenPage]:
+    """A function that opens a page of the service in a tab of its own. The test fails if anything goes wrong there."""
+    visits: list[Visit] = []
+    with ExitStack() as stack:
+
+        def open_page(address: str, path: str = "/", **options: Any) -> Visit:
+            context = browser.new_context(**{"viewport": WIDE, "reduced_motion": "reduce"} | options)
+            stack.callback(context.close)
+            context.set_default_timeout(10_000)
+            visit = Visit(context.new_page(), address)
+            visits.append(visit)
+            visit.page.goto(f"{address}{path}")
+            return visit
+
+        yield open_page
+    assert [fault for visit in visits for fault in visit.faults] == []
+
+
+@pytest.fixture(scope="session")
+def learning(start_service: StartService, checkpoints: Path) -> str:
+    """The address of a service that learners may use, and whose process for them answers."""
+    address = start_service(checkpoints, LEARN="1")
+    port = int(address.rsplit(":", 1)[1])
+    wait_until(lambda: get(port, "/learn/presets")[0] == 200)
+    return address

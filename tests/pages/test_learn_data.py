@@ -1,0 +1,136 @@
+"""The data of a learner: points that one draws, and a file of one's own."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model import point_set, read_table
+from tests.pages.conftest import OpenPage
+from tests.pages.learner import Learner
+
+CSV = "size,weight,colour,ripe\n" + "".join(
+    f"{size / 4},{size * 3 % 7},{('red', 'green', 'blue')[size % 3]},{'yes' if size % 4 < 2 else 'no'}\n"
+    for size in range(24)
+)
+
+
+def upload(learner: Learner, content: str | bytes, name: str = "fruit.csv") -> None:
+    body = content if isinstance(content, bytes) else content.encode()
+    file: Any = {"name": name, "mimeType": "text/csv", "buffer": body}
+    with learner.page.expect_response("**/learn/csv*"):
+        learner.page.locator("#csv").set_input_files(file)
+
+
+def test_points_that_one_draws(open_page: OpenPage, learning: str) -> None:
+    learner = Learner(open_page, learning, "#hidden=4&activation=tanh&optimizer=adam&rate=0.05&panel=rows")
+    learner.page.select_option("#table", "drawn")
+    learner.settle()
+    learner.click("Clear")
+    learner.page.get_by_text("There is no point yet.").wait_for()
+    assert learner.page.get_by_role("button", name="Run").is_disabled()
+    frame = learner.page.locator(".frame")
+    box = frame.bounding_box() or {"width": 0, "height": 0}
+    corners = [(0.1, 0.1, 0), (0.9, 0.9, 0), (0.1, 0.9, 1), (0.9, 0.1, 1)]
+    for x, y, label in corners:
+        learner.page.get_by_role("radio", name=str(label)).check()
+        frame.click(position={"x": x * box["width"], "y": (1 - y) * box["height"]})
+        learner.settle()
+    shown = learner.shown()
+    for row, (x, y, label) in enumerate(corners):
+        assert shown[f"table x[{row},0]"].value == pytest.approx(3 * x - 1.5, abs=0.02)
+        assert shown[f"table x[{row},1]"].value == pytest.approx(3 * y - 1.5, abs=0.02)
+        assert shown[f"confusion[{label},0]"].value is not None
+    learner.page.select_option("#speed", "full")
+    learner.click("Run")
+    learner.page.get_by_text("Solved: every row is right.").wait_for(timeout=60_000)
+    learner.click("Undo")
+    learner.settle()
+    assert "of 3" in learner.page.locator(".progress").inner_text()
+
+
+def test_points_that_one_types(open_page: OpenPage, learning: str) -> None:
+    learner = Learner(open_page, learning, "#panel=rows")
+    learner.page.select_option("#table", "drawn")
+    learner.settle()
+    learner.page.locator("#draw-x").fill("0.5")
+    learner.page.locator("#draw-y").fill("-1.25")
+    learner.click("Add point")
+    learner.settle()
+    shown = learner.shown()
+    assert (shown["table x[2,0]"].value, shown["table x[2,1]"].value) == (0.5, -1.25)
+
+
+def test_a_file_of_ones_own(open_page: OpenPage, learning: str, tmp_path: Any) -> None:
+    learner = Learner(open_page, learning, "#hidden=4&panel=rows")
+    upload(learner, CSV)
+    learner.page.locator("#csv-target").wait_for()
+    learner.settle()
+    path = tmp_path / "fruit.csv"
+    path.write_text(CSV)
+    table = read_table(path, target="ripe")
+    shown = learner.shown()
+    for row, values in enumerate(np.asarray(table.x)):
+        for column, value in enumerate(values):
+            assert shown[f"table x[{row},{column}]"].value == pytest.approx(float(value), abs=1e-6)
+    assert learner.page.locator("#across option").all_inner_texts() == ["size", "weight"]
+    learner.page.select_option("#csv-target", "colour")
+    learner.page.get_by_text("Class that is drawn").wait_for()
+    learner.settle()
+    assert learner.page.locator(".network .unit.output").count() == 3
+    assert learner.page.locator(".confusion tbody tr").count() == 3
+    learner.page.select_option("#csv-target", "size")
+    learner.page.locator(".confusion").wait_for(state="detached")
+    learner.settle()
+    learner.click("Step")
+    learner.settle()
+    assert learner.text("epoch") == "1"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "nothing was found"),
+        ("a,b\n", "rows"),
+        ("only\n1\n2\n", "columns"),
+        (b"\xff\xfe\x00\x01\x02", "the file"),
+        ("a,b,y\n" + "1,2,3\n4,5,6\n" * 1100, "rows"),
+        (
+            ",".join(f"c{index}" for index in range(40)) + "\n" + ",".join("1" * 40) + "\n" + ",".join("2" * 40) + "\n",
+            "inputs",
+        ),
+    ],
+    ids=["empty", "no rows", "one column", "not text", "too long", "too wide"],
+)
+def test_a_file_that_cannot_be_learned(open_page: OpenPage, learning: str, content: Any, sentence: str) -> None:
+    learner = Learner(open_page, learning, "#seed=3")
+    learner.visit.allowed.add(400)
+    before = learner.shown()
+    upload(learner, content)
+    problem = learner.page.locator("#csv-problem")
+    problem.wait_for()
+    assert sentence in problem.inner_text()
+    assert learner.shown() == before
+
+
+def test_a_file_that_is_too_large_is_not_sent(open_page: OpenPage, learning: str) -> None:
+    learner = Learner(open_page, learning)
+    learner.page.locator("#csv").set_input_files(
+        {"name": "big.csv", "mimeType": "text/csv", "buffer": b"a,b\n" + b"1,2\n" * 600_000}
+    )  # type: ignore[arg-type]
+    learner.page.get_by_text("at most 2 MiB").wait_for()
+
+
+@pytest.mark.parametrize("name", ["circles", "moons", "spirals", "gaussians"])
+def test_sets_of_points(open_page: OpenPage, learning: str, name: str) -> None:
+    import jax
+
+    learner = Learner(open_page, learning, "#panel=rows")
+    learner.page.select_option("#table", name)
+    learner.page.locator("#points-rows").fill("30")
+    learner.page.locator("#points-seed").fill("4")
+    learner.settle()
+    table = point_set(name, 30, 0.1, key=jax.random.key(4))
+    shown = learner.shown()
+    found = [[shown[f"table x[{row},{column}]"].value for column in range(2)] for row in range(30)]
+    np.testing.assert_allclose(found, np.asarray(table.x, np.float32), rtol=1e-6)
