@@ -71,7 +71,8 @@ def tab_to(learner: Learner, name: str) -> None:
     for _ in range(80):
         learner.page.keyboard.press("Tab")
         focused = learner.page.evaluate(
-            "() => { const e = document.activeElement; return e.ariaLabel ?? e.labels?.[0]?.innerText ?? e.innerText ?? ''; }"
+            "() => { const e = document.activeElement;"
+            " return e.ariaLabel ?? e.labels?.[0]?.innerText ?? e.innerText ?? ''; }"
         )
         if focused.strip().startswith(name):
             visible = learner.page.evaluate(

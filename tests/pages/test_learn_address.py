@@ -38,7 +38,9 @@ def test_what_one_does_by_hand_is_in_it(open_page: OpenPage, learning: str) -> N
     learner.click("Step")
     learner.settle()
     assert learner.text("epoch") == "701"
-    params = train_params(init_params(NETWORK, key=jax.random.fold_in(jax.random.key(3), 0)), NETWORK, XOR, epochs=700).params
+    params = train_params(
+        init_params(NETWORK, key=jax.random.fold_in(jax.random.key(3), 0)), NETWORK, XOR, epochs=700
+    ).params
     params[0] = params[0]._replace(bias=np.array([params[0].bias[0], 0.25], np.float32))
     expected = train_params(params, NETWORK, XOR, epochs=1, learning_rate=0.05).params
     assert same_bits(learner.params(), expected)

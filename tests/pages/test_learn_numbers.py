@@ -63,8 +63,10 @@ class Setting(NamedTuple):
         key = jax.random.fold_in(jax.random.key(self.seed), self.start)
         params = init_params(self.network, key=key)
         if self.epochs:
-            arguments = {"optimizer": self.optimizer, "learning_rate": 0.05, "epochs": self.epochs}
-            return train_params(params, self.network, self.data, **arguments).params
+            found = train_params(
+                params, self.network, self.data, epochs=self.epochs, optimizer=self.optimizer, learning_rate=0.05
+            )
+            return found.params
         return params
 
 
@@ -80,6 +82,15 @@ def random_settings(count: int) -> list[Setting]:
     return settings
 
 
+def digits_of(name: str) -> int:
+    """How many significant digits the page shows of a number."""
+    if PARAMETER.fullmatch(name):
+        return 4
+    found = [digits for start, digits in DIGITS.items() if name.startswith(start)]
+    assert found, f"{name}: how many digits?"
+    return found[0]
+
+
 def check_rounding(shown: dict[str, Shown]) -> int:
     """Compare every text with the number behind it, rounded by decimal arithmetic. Returns how many there were."""
     checked = 0
@@ -91,8 +102,7 @@ def check_rounding(shown: dict[str, Shown]) -> int:
         elif COUNTS.fullmatch(name):
             assert int(text.replace(",", "")) == value + (name == "step"), name
         else:
-            digits = 4 if PARAMETER.fullmatch(name) else next((n for start, n in DIGITS.items() if name.startswith(start)), None)
-            assert digits is not None, f"{name}: how many digits?"
+            digits = digits_of(name)
             allowed = {rounded(value, digits)} | ({rounded(value, 3)} if ".bias" in name else set())
             assert text in allowed, (name, value, text)
         checked += 1
@@ -138,7 +148,9 @@ def check_numbers(setting: Setting, shown: dict[str, Shown], row: int = 0) -> No
 
 
 def check_gradients(setting: Setting, shown: dict[str, Shown], parameter: str) -> None:
-    """Compare the four derivations of the gradient, and the nudge with its losses, with those of the Python functions."""
+    """Compare the derivations of the gradient, and the nudge with its losses, with those of the Python functions."""
+    epsilon = shown["epsilon"].value
+    assert epsilon is not None
     params, table, network = params_from(shown, setting.network.sizes), setting.data, setting.network
     layer, i, j = (int(number) for number in re.findall(r"\d+", parameter))
     slope = float(exact_gradient(params, table.x, table.y, network)[layer].weight[i, j])
@@ -147,8 +159,8 @@ def check_gradients(setting: Setting, shown: dict[str, Shown], parameter: str) -
     with jax.enable_x64(True):
         own = jax.tree.map(lambda leaf: jax.numpy.asarray(leaf, np.float64), params)
         rows = jax.numpy.asarray(table.x, np.float64), jax.numpy.asarray(table.y, np.float64)
-        nudged = float(nudge(loss, own, *rows, network, epsilon=shown["epsilon"].value)[layer].weight[i, j])
-        moved = [own[layer].weight.at[i, j].add(sign * shown["epsilon"].value) for sign in (1, -1)]
+        nudged = float(nudge(loss, own, *rows, network, epsilon=epsilon)[layer].weight[i, j])
+        moved = [own[layer].weight.at[i, j].add(sign * epsilon) for sign in (1, -1)]
         above, below = (
             float(loss([*own[:layer], own[layer]._replace(weight=weight), *own[layer + 1 :]], *rows, network))
             for weight in moved
