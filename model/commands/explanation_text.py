@@ -175,7 +175,9 @@ class _Shown:
             notes.append(f"{len(self.rows)} of {self.equations.rows:,} rows are shown, those with the largest losses")
         for layer, units in enumerate(self.units):
             if len(units) < (count := traced.network.sizes[layer + 1]):
-                notes.append(f"{len(units)} of {count:,} units of layer {layer} are shown, those with the largest δ")
+                notes.append(
+                    f"{len(units)} of {count:,} units of layer {layer + 1} are shown, those with the largest δ"
+                )
         if len(self.parameters) < (count := parameter_count(traced.network)):
             shown = len(self.parameters)
             notes.append(f"{shown} of {count:,} parameters are shown, those with the largest gradients")

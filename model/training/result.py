@@ -197,7 +197,9 @@ class Progress:
         table = self.run.table
         if not table.complete:
             return 0
-        solved = _solves_every_row(self.state[0].params, table.x, table.y, self.run.network)
+        network, (first, *others) = self.run.network, self.state[0].params
+        first = first._replace(weight=first.weight[:, : network.sizes[0]])  # further inputs are padding
+        solved = _solves_every_row([first, *others], table.x, table.y, network)
         return int(np.sum(jax.device_get(solved)[: self.restarts]))
 
 

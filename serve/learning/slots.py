@@ -20,8 +20,8 @@ log = logging.getLogger("gunicorn.error")
 SLOTS = 2
 # Seconds that a request waits for a slot.
 WAIT_SECONDS = 20.0
-# Programs that are kept. A learner who tries other networks needs some ten for each; together these take about 150 MB.
-MAX_PROGRAMS = 400
+# Programs that are kept. A network of a new shape needs about ten, and each takes about 3 MB.
+MAX_PROGRAMS = 100
 # Seconds after which a request counts as stuck, and the process ends, to be started again.
 STUCK_SECONDS = 300.0
 _COMPILED = "/jax/core/compile/backend_compile_duration"

@@ -172,8 +172,8 @@ def test_a_wide_network_is_shortened_with_notes(nudge_here: Nudge, tmp_path: Pat
     assert run.returncode == 0
     assert len(run.stdout.splitlines()) < 70
     for note in (
-        "6 of 64 units of layer 0 are shown, those with the largest δ",
-        "6 of 32 units of layer 1 are shown, those with the largest δ",
+        "6 of 64 units of layer 1 are shown, those with the largest δ",
+        "6 of 32 units of layer 2 are shown, those with the largest δ",
         "20 of 2,305 parameters are shown, those with the largest gradients",
         "nothing is left out with --json",
     ):

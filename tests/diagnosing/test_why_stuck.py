@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from model import (
-    Diagnosis,
     Finding,
     Hyperparameters,
     Layer,
@@ -246,24 +245,16 @@ def test_numbers_of_any_size_get_an_answer_that_json_can_hold(hidden: tuple[int,
 
 
 def test_one_epoch_is_one_epoch_and_a_loss_that_is_infinite_is_said_in_words() -> None:
+    diagnosis = why_stuck(ONE_ROW_APART, XOR, GUIDE, hyperparameters=Hyperparameters(epochs=1))
+    one_epoch = replace(diagnosis, solved=False, further_epochs=1)
+    assert str(one_epoch) == "It is not stuck: 1 more epoch solves the table."
     trial = Trial(1, 0.5, math.inf, False, math.inf, False, (math.inf,), 0, False)
-    finding = Finding(
-        kind="flat_minimum",
-        sentence="It is flat.",
-        numbers={},
-        remedy="jump",
-        units=(),
-        rows=(),
-        changes=(),
-        learning_rate=None,
-        trial=trial,
-    )
+    finding = replace(diagnosis.findings[0], sentence="It is flat.", remedy="jump", trial=trial)
     assert str(finding) == (
         "It is flat.\nNot confirmed: jump (a change of length 0.5). After 1 more epoch, training diverges; without the "
         "change training diverges. Of 1 random changes of the same length, 0 solved it; all diverge."
     )
-    assert str(Diagnosis(solved=False, loss=0.7, further_epochs=1)) == "It is not stuck: 1 more epoch solves the table."
-    assert Diagnosis(solved=False, loss=math.inf, findings=(finding,)).as_data()["findings"][0]["trial"]["loss"] is None
+    assert replace(diagnosis, findings=(finding,)).as_data()["findings"][0]["trial"]["loss"] is None
 
 
 def test_a_gelu_unit_that_is_off_is_not_said_to_have_no_gradient_at_all() -> None:

@@ -126,7 +126,9 @@ def test_a_unit_is_seen_large_and_values_under_the_pointer(open_page: OpenPage, 
     learner.settle()
     at = np.array([[learner.number("pointer x"), learner.number("pointer y")]], np.float32)
     first = learner.params()[0]
-    assert learner.number("pointer value") == pytest.approx(float(np.maximum(at @ first.weight + first.bias, 0)[0, 1]), abs=1e-6)
+    assert learner.number("pointer value") == pytest.approx(
+        float(np.maximum(at @ first.weight + first.bias, 0)[0, 1]), abs=1e-6
+    )
     learner.click("The prediction")
     learner.settle()
     learner.page.locator(".frame").hover(position={"x": 60, "y": 90})

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from model import Hyperparameters, Result, fit, init_params, loss, train
+from model import Hyperparameters, Network, Result, fit, init_params, loss, predict, train, truth_table
 from model.training.run import SHUFFLE_KEY, SPLIT_KEY
 from model.training.shuffle import shuffle
 from model.training.validation_split import hold_out
@@ -160,3 +160,11 @@ def test_a_restart_that_has_ended_no_longer_changes(early_stopped: Result) -> No
     assert same_bits(result.history.validation, early_stopped.history.validation)
     assert same_bits(result.history.losses, early_stopped.history.losses)
     assert result.temperature == early_stopped.temperature
+
+
+def test_a_truth_table_can_be_learned_from_minibatches() -> None:
+    table, network = truth_table("or"), Network((2, 2, 1), "tanh")
+    result = fit(network, table, key=jax.random.key(0), epochs=300, restarts=3, batch_size=2, learning_rate=0.1)
+    predictions = np.asarray(predict(result.ensemble[0].member(0), table.x, network))
+    assert np.array_equal(predictions > 0.5, table.y > 0.5)
+    assert result.solved == 3
