@@ -4,22 +4,8 @@ from __future__ import annotations
 
 from model.explaining.equations import Equation
 from model.explaining.expressions import Expression
-from model.explaining.notation import (
-    Brackets,
-    Digits,
-    Fraction,
-    Group,
-    Name,
-    Notation,
-    Power,
-    Row,
-    Sign,
-    Square,
-    digits_of,
-    in_numbers,
-    in_symbols,
-    numbers_of,
-)
+from model.explaining.marks import Brackets, Digits, Fraction, Group, Name, Notation, Power, Row, Sign, Square
+from model.explaining.notation import digits_of, in_numbers, in_symbols, numbers_of
 from model.explaining.precision import USUAL, Precision, change_precision
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

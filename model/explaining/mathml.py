@@ -6,22 +6,8 @@ import re
 from html import escape
 
 from model.explaining.equations import Equation
-from model.explaining.notation import (
-    EQUALS,
-    Brackets,
-    Digits,
-    Fraction,
-    Group,
-    Name,
-    Notation,
-    Power,
-    Row,
-    Sign,
-    Square,
-    in_symbols,
-    left_side,
-    numbers_of,
-)
+from model.explaining.marks import EQUALS, Brackets, Digits, Fraction, Group, Name, Notation, Power, Row, Sign, Square
+from model.explaining.notation import in_symbols, left_side, numbers_of
 from model.messages import escape_unprintable
 
 # z1, a parameter such as 0.weight[1,0], and the derivative of an activation such as relu′(z1).

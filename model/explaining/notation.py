@@ -7,12 +7,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from model.explaining.equations import Equation
 from model.explaining.expressions import ONE, Call, Expression, Negative, Number, Product, Quotient, Sum, evaluate
+from model.explaining.marks import (
+    MINUS,
+    PLUS,
+    PREFIX_MINUS,
+    TIMES,
+    Brackets,
+    Digits,
+    Fraction,
+    Group,
+    Name,
+    Notation,
+    Power,
+    Row,
+    Square,
+)
 from model.explaining.precision import (
     DIGITS,
     MAX_DECIMALS,
@@ -27,109 +41,7 @@ from model.explaining.precision import (
 # How strongly the parts of an expression hold together.
 SUM, PRODUCT, ATOM = range(3)
 
-
-class Digits(NamedTuple):
-    """A number.
-
-    Attributes:
-        is_negative: whether a minus sign stands before it.
-        size: its digits without a sign; NaN, or ∞.
-        power: of ten, by which the digits are multiplied; None if there is none.
-    """
-
-    is_negative: bool
-    size: str
-    power: int | None = None
-
-
-class Name(NamedTuple):
-    """A symbol, a function, or a word.
-
-    Attributes:
-        text: how it is called.
-    """
-
-    text: str
-
-
-class Sign(NamedTuple):
-    """A sign.
-
-    Attributes:
-        text: the sign.
-        is_between: whether it stands between two terms, and not before one.
-    """
-
-    text: str
-    is_between: bool = True
-
-
-class Row(NamedTuple):
-    """Things that stand beside each other.
-
-    Attributes:
-        parts: from the left to the right.
-    """
-
-    parts: tuple[Notation, ...]
-
-
-class Brackets(NamedTuple):
-    """Something in brackets.
-
-    Attributes:
-        of: what stands in them.
-    """
-
-    of: Notation
-
-
-class Group(NamedTuple):
-    """Something that needs brackets if all stands in one line, and none if its place shows that it belongs together.
-
-    Attributes:
-        of: what stands in them.
-    """
-
-    of: Notation
-
-
-class Square(NamedTuple):
-    """The square of something.
-
-    Attributes:
-        of: what is multiplied with itself.
-    """
-
-    of: Notation
-
-
-class Power(NamedTuple):
-    """e to the power of something.
-
-    Attributes:
-        exponent: the power.
-    """
-
-    exponent: Notation
-
-
-class Fraction(NamedTuple):
-    """A fraction.
-
-    Attributes:
-        above: what is divided.
-        below: by what.
-    """
-
-    above: Notation
-    below: Notation
-
-
-Notation = Digits | Name | Sign | Row | Brackets | Group | Square | Power | Fraction
 Write = Callable[[Number, Precision], Notation]
-
-EQUALS, TIMES, PLUS, MINUS, PREFIX_MINUS = Sign("="), Sign("·"), Sign("+"), Sign("−"), Sign("−", is_between=False)
 
 
 def digits_of(value: float, precision: Precision = USUAL) -> Digits:
