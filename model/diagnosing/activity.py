@@ -148,7 +148,7 @@ def is_solved(z: Float[np.ndarray, "rows *outputs"], table: Table) -> bool:
     if task.output_per_class:
         return bool(np.all(z.argmax(axis=1) == table.y))
     if task.has_classes:
-        return bool(np.all((z > 0) == (table.y > 0.5)))
+        return bool(np.all((z >= 0) == (table.y > 0.5)))
     weights = table.weights
     spread = np.average(np.square(table.y - np.average(table.y, weights=weights)), weights=weights)
     return bool(np.average(np.square(z - table.y), weights=weights) <= SOLVED_SHARE * spread)

@@ -17,6 +17,8 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Float, Num
 
 from model.arrays import Array
+from model.explaining.arithmetic import number_text
+from model.explaining.precision import Precision
 from model.network import Network, Params, loss, preactivations
 from model.pytrees import entry_names
 
@@ -193,9 +195,10 @@ def _limit(chosen: Nudge, kink: bool) -> str:
         return "At this epsilon the nudge gives the true slope to the last digit."
     if kink:
         return "A relu switches within this nudge, so the two losses are on different slopes."
+    shown = number_text(error, Precision(digits=2))
     if error > 4 * rounding:
-        return f"Here the bend of the loss counts most, and a smaller one makes the error of {error:.1e} smaller."
+        return f"Here the bend of the loss counts most, and a smaller one makes the error of {shown} smaller."
     return (
-        f"At this epsilon rounding counts most: the losses have 16 digits, which leaves an error of about {error:.1e}, "
+        f"At this epsilon rounding counts most: the losses have 16 digits, which leaves an error of about {shown}, "
         "and a smaller epsilon would make it larger."
     )

@@ -268,7 +268,7 @@ def _solves_every_row(
     def solves(params: Params) -> jax.Array:
         z = logits(params, x, network)
         labels = y.reshape(y.shape + (1,) * (z.ndim - y.ndim))
-        return jnp.all((z > 0) == (labels > 0.5), axis=tuple(range(y.ndim)))
+        return jnp.all((z >= 0) == (labels > 0.5), axis=tuple(range(y.ndim)))
 
     by_chunk: jax.Array = jax.lax.map(solves, params)
     return by_chunk.reshape(-1)
