@@ -14,6 +14,9 @@ import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
+from tests.shape_checks import check_calls
+
+jaxtyping.jaxtyped = lambda *, typechecker: check_calls  # which the hook puts around each function
 with install_import_hook("model", "beartype.beartype"):
     import model
     from model import *  # noqa: F403 - `model` imports a module, and so gets it checked, when one of its names is used
