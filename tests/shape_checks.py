@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Callable, Hashable
 from functools import wraps
 from typing import Any, get_type_hints
+from unittest.mock import patch
 
 import jaxtyping
 from beartype import beartype
@@ -22,8 +23,8 @@ def check_calls(item: Any) -> Any:
         if dataclasses.is_dataclass(item):
             item.__init__ = check_calls(item.__init__)
         return item
-    item.__annotations__ = _annotations(item)
-    checked = beartype(item)
+    with patch.object(item, "__annotations__", _annotations(item)):
+        checked = beartype(item)
 
     @wraps(item)
     def call(*arguments: Any, **named: Any) -> Any:
