@@ -27,6 +27,7 @@ settings.load_profile("nudge")
 ROOT = Path(__file__).parents[1]
 # The files that take longest. They begin first, so that at the end no process waits for another.
 LONGEST_FILES = (
+    *("pages/test_model_page.py", "pages/test_model_page_for_all.py", "pages/test_learn_way.py"),
     *("checking/test_check.py", "serve/test_lifecycle.py", "checking/test_rules.py", "test_estimators.py"),
     *("training/test_fit.py", "serve/test_openapi.py", "tables/test_people_commands.py"),
 )

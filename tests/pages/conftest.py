@@ -1,5 +1,6 @@
 """Fixtures of the tests of pages: the service as a process, and a browser that forgives no error."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from model import Checkpoint
 from tests.pages.browser import chromium, skip_or_fail
+from tests.pages.models import save_models
+from tests.pages.reading import settle
 from tests.serve.serving import get, serving, wait_until, wait_until_ready
 
 WIDE = {"width": 1280, "height": 900}
@@ -42,6 +46,30 @@ class Visit:
 
 
 OpenPage = Callable[..., Visit]
+
+
+def open_model(open_page: OpenPage, address: str, name: str, **options: Any) -> Visit:
+    """Open the page of a model, and wait for all its numbers."""
+    visit = open_page(address, f"/models/{name}", **options)
+    settle(visit.page)
+    return visit
+
+
+@pytest.fixture(scope="session")
+def directory(tmp_path_factory: pytest.TempPathFactory, solved: Checkpoint) -> Path:
+    """A directory with models of every task, with one of very many columns, and with a broken one."""
+    directory = tmp_path_factory.mktemp("models")
+    save_models(directory, solved)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def address(start_service: StartService, directory: Path) -> str:
+    """The address of a service that has loaded these models."""
+    address = start_service(directory, POLL="0.1")
+    port = int(address.rsplit(":", 1)[1])
+    wait_until(lambda: '"loading"' not in json.dumps(get(port, "/models.json")[1]))
+    return address
 
 
 @pytest.fixture(scope="session")
@@ -83,12 +111,14 @@ def open_page(browser: Any) -> Iterator[OpenPage]:
     visits: list[Visit] = []
     with ExitStack() as stack:
 
-        def open_page(address: str, path: str = "/", **options: Any) -> Visit:
+        def open_page(address: str, path: str = "/", route: Any = None, **options: Any) -> Visit:
             context = browser.new_context(**{"viewport": WIDE, "reduced_motion": "reduce"} | options)
             stack.callback(context.close)
             context.set_default_timeout(10_000)
             visit = Visit(context.new_page(), address)
             visits.append(visit)
+            if route:  # what answers requests in the place of the service
+                visit.page.route(*route)
             visit.page.goto(f"{address}{path}")
             return visit
 

@@ -1,7 +1,8 @@
 """A learner at the page on which a network learns: what one does there, and what one reads."""
 
-import json
+from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
@@ -13,6 +14,11 @@ from tests.pages.conftest import OpenPage
 
 # How long the page may take for an answer; its endpoints compile programs for shapes that they have not seen.
 PATIENCE = 60_000
+GO = """address => new Promise(done => {
+    if (location.hash === address) return done();
+    window.addEventListener("hashchange", () => done(), {once: true});
+    location.hash = address;
+})"""
 READ = """() => Object.fromEntries([...document.querySelectorAll('[data-name]')].map(element =>
     [element.dataset.name, [element.dataset.value ?? null, element.textContent.trim()]]))"""
 
@@ -50,9 +56,7 @@ class Learner:
 
     def go(self, address: str) -> None:
         """Open another address in the same tab."""
-        self.page.evaluate("address => { location.hash = address }", address)
-        self.page.wait_for_function("address => location.hash === address", arg=address)
-        self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        self.page.evaluate(GO, address)
         self.settle()
 
     def click(self, button: str) -> None:
@@ -85,7 +89,7 @@ class Learner:
         """What one sees of something that is marked."""
         return self.shown()[name].text
 
-    def params(self, sizes: tuple[int, ...] = (2, 2, 1)) -> Params:
+    def params(self, sizes: Sequence[int] = (2, 2, 1)) -> Params:
         """The weights and biases that the picture shows."""
         return params_from(self.shown(), sizes)
 
@@ -105,16 +109,20 @@ def as_number(value: str | None) -> float | None:
         return None
 
 
-def params_from(shown: dict[str, Shown], sizes: tuple[int, ...]) -> Params:
+def params_from(shown: dict[str, Shown], sizes: Sequence[int]) -> Params:
     """The params that marked numbers hold."""
+
+    def value(name: str) -> float:
+        found = shown[name].value
+        assert found is not None, name
+        return found
+
     return [
         Layer(
-            np.array(
-                [[shown[f"{layer}.weight[{i},{j}]"].value for j in range(units)] for i in range(inputs)], np.float32
-            ),
-            np.array([shown[f"{layer}.bias[{j}]"].value for j in range(units)], np.float32),
+            np.array([[value(f"{layer}.weight[{i},{j}]") for j in range(units)] for i in range(inputs)], np.float32),
+            np.array([value(f"{layer}.bias[{j}]") for j in range(units)], np.float32),
         )
-        for layer, (inputs, units) in enumerate(zip(sizes, sizes[1:], strict=False))
+        for layer, (inputs, units) in enumerate(pairwise(sizes))
     ]
 
 
@@ -134,11 +142,6 @@ def rounded(value: float, digits: int) -> str:
     return text.replace("-", "−")
 
 
-def shortest(value: Any) -> float:
-    """A float32 as its shortest decimals say it, which is what the endpoints send."""
-    return float(str(np.float32(value)))
-
-
 def exact_gradient(params: Params, x: np.ndarray, y: np.ndarray, network: Network) -> Params:
     """The gradient by the chain rule, in float64."""
     with jax.enable_x64(True):
@@ -146,9 +149,3 @@ def exact_gradient(params: Params, x: np.ndarray, y: np.ndarray, network: Networ
         rows = jnp.asarray(np.asarray(x, np.float64)), jnp.asarray(np.asarray(y, np.float64))
         found: Params = jax.device_get(chain_rule(own, *rows, network))
     return found
-
-
-def network_of(body: str) -> Network:
-    """The network of a question to an endpoint."""
-    network = json.loads(body)["network"]
-    return Network(tuple(network["sizes"]), network["activation"], network["task"])

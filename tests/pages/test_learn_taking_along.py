@@ -19,7 +19,7 @@ from tests.pages.test_learn_data import CSV, upload
 def save(learner: Learner, button: str, path: Path) -> Path:
     with learner.page.expect_download() as download:
         learner.click(button)
-    target = path / download.value.suggested_filename
+    target = path / str(download.value.suggested_filename)
     download.value.save_as(target)
     return target
 

@@ -16,11 +16,18 @@ export function makeActions(store) {
     ...playing(store),
     ...drawing(store),
     show: (/** @type {Partial<Setting>} */ changes) => change((state) => to.show(state, changes)),
+    keep: (/** @type {Partial<import("./state.js").State>} */ found) => change((state) => ({ ...state, ...found })),
+    keepReason: (/** @type {number} */ index, /** @type {string} */ reason) => change((state) => to.keepReason(state, index, reason)),
     hover: (/** @type {string | null} */ name) => change((state) => (state.hovered === name ? state : { ...state, hovered: name })),
     choose: (/** @type {any} */ item) =>
       change((state) => {
         if (item.place) return to.show(state, { select: item.name, panel: "nudge" });
         return to.show(state, { show: state.setting.show === item.unit ? null : item.unit });
+      }),
+    moveStep: (/** @type {number} */ by) =>
+      change((state) => {
+        const last = (state.trace?.steps.length ?? 1) - 1;
+        return to.show(state, { step: Math.max(0, Math.min(last, state.setting.step + by)) });
       }),
     edit: (/** @type {string} */ name, /** @type {number} */ value) => change((state) => to.editParameter(state, name, value)),
     startAnew: (/** @type {Partial<Setting>} */ changes) => change((state) => to.startAnew(state, changes)),
@@ -56,7 +63,7 @@ export function makeActions(store) {
       const step = number === null ? null : LESSON[number - 1];
       if (!step) return change((state) => to.show(state, { lesson: null }));
       const { setting, problem } = readAddress(step.address);
-      change((state) => ({ ...to.open(state, { ...setting, lesson: number }), problem }));
+      change((state) => to.open(state, { ...setting, lesson: number }, problem));
       history.pushState(null, "", writeAddress(store.state.setting));
       return undefined;
     },

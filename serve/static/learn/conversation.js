@@ -2,7 +2,6 @@
 
 import { postJson } from "../shared/request.js";
 import { nextQuestion } from "./questions.js";
-import * as derived from "./derived.js";
 import * as from from "./state.js";
 import { readSurface } from "./surfaces.js";
 
@@ -13,7 +12,7 @@ import { readSurface } from "./surfaces.js";
 // A frame of training should take about this long, in milliseconds.
 const FRAME = 24;
 // At speed auto, a frame trains one part in so many of the epochs until now: the longer it runs, the faster.
-const SHARE = 40;
+const SHARE = 20;
 // Epochs of a frame; few different ones, so that each is a program that the process has seen before.
 const PACES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000];
 

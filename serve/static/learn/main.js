@@ -48,7 +48,7 @@ function followAddress() {
 
 function openAddress() {
   const { setting, problem } = readAddress(location.hash);
-  store.change((state) => ({ ...open(state, setting), problem }));
+  store.change((state) => open(state, setting, problem));
 }
 
 store.listen(ask);

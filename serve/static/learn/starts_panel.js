@@ -35,7 +35,7 @@ const WORDS = {
 /** @param {{state: State, act: any}} props */
 export function StartsPanel({ state, act }) {
   const [epochs, setEpochs] = useState(defaultEpochs(state));
-  const [tried, setTried] = useState(/** @type {{starts: Start[], setting: any} | null} */ (null));
+  const tried = /** @type {{starts: Start[], setting: any} | null} */ (state.tried);
   const { busy, problem, perform, stop } = useLongQuestion();
   const tryAll = () => {
     act.pause();
@@ -43,7 +43,7 @@ export function StartsPanel({ state, act }) {
       const { seed, init, table } = state.setting;
       const question = { network: networkOf(state), table: tableBody(table), training: trainingOf(state), seed, init, starts: STARTS, epochs, size: SIZE };
       const answer = await postJson("/learn/starts", question, signal);
-      setTried({ setting: { ...state.setting, epochs }, starts: answer.starts.map((/** @type {any} */ start) => ({ ...start, surface: readFloats(start.surface) })) });
+      act.keep({ tried: { setting: { ...state.setting, epochs }, starts: answer.starts.map((/** @type {any} */ start) => ({ ...start, surface: readFloats(start.surface) })) } });
     });
   };
   const findReasons = () =>
@@ -52,7 +52,7 @@ export function StartsPanel({ state, act }) {
       for (const start of tried?.starts ?? []) {
         if (start.solved || start.reason !== undefined) continue;
         const { reason } = await postJson("/learn/why-stuck", { ...question, params: start.params }, signal);
-        setTried((/** @type {any} */ old) => ({ ...old, starts: old.starts.map((/** @type {Start} */ each) => (each.index === start.index ? { ...each, reason } : each)) }));
+        act.keepReason(start.index, reason);
       }
     });
   const ready = state.table?.y.length && !busy;

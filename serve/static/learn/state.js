@@ -35,6 +35,8 @@ import { asFloat32, flatten, placeOf, unflatten, valueAt, withValue } from "./pa
  * @property {boolean} halted whether to ask nothing more until the learner changes something
  * @property {{column: number, line: number} | null} probe the cell of the surface under the pointer
  * @property {string | null} hovered the unit or parameter under the pointer
+ * @property {any} tried the starts that were tried side by side, and their setting
+ * @property {any} diagnosis why the network was stuck, and the key of the network
  * @property {number} drawClass the class of the next point that is drawn
  */
 
@@ -49,6 +51,8 @@ export function initialState() {
     speed: "auto",
     pace: 1,
     drawClass: 1,
+    tried: null,
+    diagnosis: null,
     probe: null,
     hovered: null,
     problem: null,
@@ -73,12 +77,17 @@ const NOTHING_KNOWN = Object.freeze({
   trace: null,
 });
 
-/** @param {State} state @param {Setting} setting @returns {State} that setting from its start */
-export function open(state, setting) {
+/**
+ * @param {State} state
+ * @param {Setting} setting
+ * @param {string | null} problem what was wrong with the address
+ * @returns {State} that setting from its start
+ */
+export function open(state, setting, problem = null) {
   const kept = sameTable(state.setting, setting) ? { table: state.table } : {};
   const opened = {
     ...state, ...NOTHING_KNOWN, ...kept, setting: { ...setting, run: false }, running: setting.run, turn: state.turn + 1,
-    version: state.version + 1, problem: null, halted: false, probe: null, pace: 1, surface: state.surface, forward: state.forward,
+    version: state.version + 1, problem, halted: false, probe: null, pace: 1, surface: state.surface, forward: state.forward,
   };
   const table = opened.table ?? emptyTable(setting.table);
   return table ? receiveTable(opened, table) : opened;
@@ -251,4 +260,11 @@ export function receiveForward(state, forward) {
   const losses = isStart ? [...state.losses.filter((at) => at.epoch < before), { epoch: before, loss: forward.loss ?? 0 }] : state.losses;
   const known = { ...state, forward, losses };
   return stopped ? { ...pause(known), stopped } : known;
+}
+
+/** @param {State} state @param {number} index of a start that was tried @param {string} reason why it is stuck @returns {State} */
+export function keepReason(state, index, reason) {
+  if (!state.tried) return state;
+  const starts = state.tried.starts.map((/** @type {any} */ start) => (start.index === index ? { ...start, reason } : start));
+  return { ...state, tried: { ...state.tried, starts } };
 }

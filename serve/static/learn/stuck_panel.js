@@ -1,6 +1,6 @@
 /** 'Why is it stuck?': what is wrong with the network as it is, each reason tried, and a button that mends it. */
 
-import { html, useState } from "../vendor/preact-htm.js";
+import { html } from "../vendor/preact-htm.js";
 import { formatCount } from "../shared/numbers.js";
 import { postJson } from "../shared/request.js";
 import { Value } from "./elements.js";
@@ -25,13 +25,13 @@ export function trialEpochs(state) {
 
 /** @param {{state: State, act: any}} props */
 export function StuckPanel({ state, act }) {
-  const [answer, setAnswer] = useState(/** @type {any} */ (null));
+  const answer = state.diagnosis;
   const { busy, problem, perform, stop } = useLongQuestion();
   const ask = () => {
     act.pause();
     const key = forwardKey(state);
     void perform("Looking, and trying …", async (signal) => {
-      setAnswer({ ...(await postJson("/learn/why-stuck", stuckQuestion(state), signal)), key });
+      act.keep({ diagnosis: { ...(await postJson("/learn/why-stuck", stuckQuestion(state), signal)), key } });
     });
   };
   const ready = state.params && state.table?.y.length && !state.diverged;

@@ -53,8 +53,8 @@ function Steps({ state, act }) {
   const phase = phaseOf(step);
   const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
     if (event.target instanceof HTMLElement && event.target.matches("input, select")) return;
-    if (event.key === "ArrowRight") go(index + 1);
-    else if (event.key === "ArrowLeft") go(index - 1);
+    if (event.key === "ArrowRight") act.moveStep(1);
+    else if (event.key === "ArrowLeft") act.moveStep(-1);
     else return;
     event.preventDefault();
   };
@@ -64,9 +64,9 @@ function Steps({ state, act }) {
       ${phases.map(({ name, first }) => html`<button key=${name} type="button" aria-pressed=${name === phase} disabled=${first < 0} onClick=${() => go(first)}>${name}</button>`)}
     </div></div>
     <div class="step-buttons">
-      <button type="button" disabled=${index === 0} onClick=${() => go(index - 1)}>‹ Back</button>
+      <button type="button" disabled=${index === 0} onClick=${() => act.moveStep(-1)}>‹ Back</button>
       <input type="range" aria-label="Step" min="0" max=${steps.length - 1} value=${index} aria-valuetext=${`step ${index + 1} of ${steps.length}: ${step.name}`} onInput=${(/** @type {any} */ event) => go(Number(event.currentTarget.value))} />
-      <button type="button" class="primary" disabled=${index === steps.length - 1} onClick=${() => go(index + 1)}>Next ›</button>
+      <button type="button" class="primary" disabled=${index === steps.length - 1} onClick=${() => act.moveStep(1)}>Next ›</button>
     </div>
     <article class=${`step ${phase.toLowerCase()}`} aria-live="polite" aria-atomic="true">
       <p class="step-count">Step <span data-name="step" data-value=${String(index)}>${formatCount(index + 1)}</span> of ${formatCount(steps.length)}: <b>${step.name} = <${Value} name="step result" value=${step.result} digits=${6} /></b></p>

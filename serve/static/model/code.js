@@ -69,7 +69,7 @@ function quoted(text) {
 export function Code({ model, row }) {
   return html`<section class="panel code-panel" aria-labelledby="code-title">
     <h2 id="code-title">Ask for it from elsewhere</h2>
-    <p class="soft">Both give the prediction of the row above.${model.needs_key && html` Put your key in the place of ${KEY}.`}</p>
+    <p class="soft">Both ask for the prediction of the row above.${model.needs_key && html` Put your key in the place of ${KEY}.`}</p>
     <${Snippet} title="In a terminal" name="curl" text=${curlCommand(model, row, location.origin)} />
     <${Snippet} title="In Python" name="python" text=${pythonScript(model, row, location.origin)} />
   </section>`;

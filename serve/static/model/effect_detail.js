@@ -19,6 +19,9 @@ import { predictionText, watchedName } from "./watched.js";
  * @property {{name: string, points: Point[]} | null} curve
  */
 
+// A longer list of categories is scrolled.
+const MAX_WHOLE = 15;
+
 /** @param {DetailProps} props */
 export function Detail({ model, shownRow, watched, curve }) {
   const column = model.columns.find((each) => each.name === curve?.name);
@@ -90,7 +93,12 @@ function CategoryBars({ model, column, points, now }) {
     width: `${Math.abs(place(number) - place(0))}%`,
   });
   const all = column.values.length;
-  return html`<ul class="bars" aria-label=${`Predictions by ${column.name}`}>
+  const isLong = points.length > MAX_WHOLE;
+  return html`<ul
+      class=${`bars ${isLong ? "long-list" : ""}`}
+      aria-label=${`Predictions by ${column.name}`}
+      ...${isLong && { tabindex: 0 }}
+    >
       ${points.map(
         ({ value, prediction }) =>
           html`<li class=${value === now ? "chosen" : ""} key=${value}>
@@ -100,5 +108,5 @@ function CategoryBars({ model, column, points, now }) {
           </li>`,
       )}
     </ul>
-    ${points.length < all && html`<p class="soft small">The ${points.length} most frequent of ${formatCount(all)} texts.</p>`}`;
+    ${points.length < all && html`<p class="soft small">Of ${formatCount(all)} texts, these are the most frequent.</p>`}`;
 }

@@ -87,7 +87,8 @@ export async function tryColumns(model, row, columns, watched, isOutdated, show)
  * @returns {Promise<Point[]>} for numbers and dates in ascending order, and otherwise for each category.
  */
 export async function tryColumn(model, row, column, watched) {
-  const values = column.kind === "category" ? triedValues(column) : curveValues(column, row[column.name]);
+  const current = row[column.name] ?? null;
+  const values = column.kind === "category" ? withCurrent(triedValues(column), current) : curveValues(column, current);
   const size = rowsOfRequest(model, row);
   /** @type {Answer[]} */
   const answers = [];
@@ -135,8 +136,17 @@ export function triedValues(column) {
 }
 
 /**
+ * @param {JsonValue[]} values of a column of categories.
+ * @param {JsonValue} current
+ * @returns {JsonValue[]} the values, and the current one if it is not among them.
+ */
+function withCurrent(values, current) {
+  return current === null || values.includes(current) ? values : [current, ...values];
+}
+
+/**
  * @param {Column} column of numbers or dates.
- * @param {JsonValue | undefined} current
+ * @param {JsonValue} current
  * @returns {JsonValue[]} values at equal distances, and the current one, in ascending order.
  */
 function curveValues(column, current) {

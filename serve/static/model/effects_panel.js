@@ -19,7 +19,8 @@ const SHOWN = 12;
  * @param {number | null} props.prediction the watched number of the row; null before the first answer.
  * @param {Effect[]} props.effects of the columns that have been tried.
  * @param {boolean} props.isBusy whether more of them are being tried.
- * @param {number} props.watched the index of the class that is watched.
+ * @param {number} props.watched the index of the class that was watched when the effects were found out.
+ * @param {number} props.selected the index of the class that is to be watched.
  * @param {(watched: number) => void} props.watch
  * @param {string} props.chosen the name of the column in detail; empty for the first of the ranking.
  * @param {(name: string) => void} props.choose
@@ -28,7 +29,7 @@ const SHOWN = 12;
  * @param {() => void} props.tryAll tries all columns, also very many.
  */
 export function Effects(props) {
-  const { model, effects, watched, watch, isBusy, fault, tryAll } = props;
+  const { model, effects, watched, selected, watch, isBusy, fault, tryAll } = props;
   const [limit, setLimit] = useState(SHOWN);
   const untried = model.columns.length - effects.length;
   const ranked = [...effects].sort((one, other) => other.high - other.low - (one.high - one.low));
@@ -38,7 +39,7 @@ export function Effects(props) {
       Each column in turn takes its usual values, and all others stay as they are. A bar goes from the lowest to the
       highest prediction that this gives; the dark line is the prediction of this row. Choose a column to see more.
     </p>
-    ${model.classes.length > 2 && html`<${Watcher} model=${model} watched=${watched} watch=${watch} />`}
+    ${model.classes.length > 2 && html`<${Watcher} model=${model} selected=${selected} watch=${watch} />`}
     ${fault && html`<p class="message error" role="alert">${fault}</p>`}
     <div class="effects">
       <ol class="ranking" aria-label=${`Columns by how much they move the ${watchedName(model, watched)}`}>
@@ -57,12 +58,12 @@ export function Effects(props) {
   </section>`;
 }
 
-/** @param {{model: Description, watched: number, watch: (watched: number) => void}} props */
-function Watcher({ model, watched, watch }) {
+/** @param {{model: Description, selected: number, watch: (watched: number) => void}} props */
+function Watcher({ model, selected, watch }) {
   const choose = (/** @type {Event} */ event) => watch(Number(/** @type {HTMLSelectElement} */ (event.target).value));
   return html`<p class="watcher">
     <label for="watched">Watch the probability of</label>
-    <select id="watched" value=${String(watched)} onChange=${choose}>
+    <select id="watched" value=${String(selected)} onChange=${choose}>
       ${model.class_names.map((name, index) => html`<option value=${String(index)}>${name}</option>`)}
     </select>
   </p>`;
@@ -84,12 +85,13 @@ function Rank({ model, effect, effects, prediction, curve, choose }) {
     ? [0, 1]
     : [Math.min(...effects.map((each) => each.low)), Math.max(...effects.map((each) => each.high))];
   const place = (/** @type {number} */ number) => (end > start ? (100 * (number - start)) / (end - start) : 50);
-  const texts = `${predictionText(model, low)} to ${predictionText(model, high)}`;
+  const [lowText, highText] = [predictionText(model, low), predictionText(model, high)];
+  const text = lowText === highText ? `always ${lowText}` : `${lowText} to ${highText}`;
   const size = { left: `${place(low)}%`, width: `${place(high) - place(low)}%` };
   return html`<li>
-    <button type="button" class="rank" aria-pressed=${isChosen ? "true" : "false"} onClick=${() => choose(column.name)}>
+    <button type="button" class="rank printed" aria-pressed=${isChosen ? "true" : "false"} onClick=${() => choose(column.name)}>
       <span class="rank-name">${column.name}</span>
-      <span class="rank-text number" data-name=${`effect ${column.name}`} data-value=${high - low} data-low=${low} data-high=${high}>${texts}</span>
+      <span class="rank-text number" data-name=${`effect ${column.name}`} data-value=${high - low} data-low=${low} data-high=${high}>${text}</span>
       <span class="rank-track" aria-hidden="true">
         <span class="rank-bar" style=${size}></span>
         ${prediction !== null && html`<span class="rank-now" style=${{ left: `${place(prediction)}%` }}></span>`}

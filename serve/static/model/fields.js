@@ -97,6 +97,7 @@ function Slider({ column, entry, position, takes }) {
 function RangeNote({ column, isOutside }) {
   const ends = [column.low ?? 0, column.high ?? 0];
   const [low, high] = ends.map((end) => (column.kind === "date" ? dateText(column, end) : formatNumber(end, 7)));
+  if (low === high) return `always ${low} in training`;
   if (!column.is_known) return `${low} to ${high}, a guess: the model does not say`;
   if (!isOutside) return `${low} to ${high}`;
   return html`<span class="outside">Training had only ${low} to ${high}, so this is a guess.</span>`;

@@ -29,7 +29,9 @@ function Item({ model }) {
     <h2>${name}${model.is_default && html` <span class="badge">default</span>`}</h2>
     ${isReady && html`<p>${summaryOf({ ...model, columns: model.columns ?? 0 })}</p>`}
     ${model.state === "loading" && html`<p class="soft">It is being loaded.</p>`}
-    ${model.failure && html`<p class="message error">${isReady ? "Its newest file cannot be used, so an older version answers. " : ""}${asSentence(model.failure)}</p>`}
+    ${model.failure && html`<p class="message error">
+      ${isReady ? "Its newest file cannot be used, so an older version answers" : "Its file cannot be used"}: ${model.failure}.
+    </p>`}
     ${model.version && html`<p class="soft small">version <code>${model.version}</code></p>`}
   </li>`;
 }

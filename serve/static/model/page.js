@@ -37,8 +37,7 @@ function Page({ first }) {
     setModel(next);
     setEntries((entered) => keptEntries(entered, next.columns));
   });
-  const prediction = answer ? watchedNumber(model, answer, watched) : null;
-  const isSettled = fault !== null || (!isStale && found.row === row);
+  const isSettled = !isStale && (fault !== null || found.isCurrent);
   return html`<div class="model-page" data-settled=${isSettled ? "true" : "false"}>
       <div class="model-head">
         <h1>${model.name}</h1>
@@ -55,8 +54,10 @@ function Page({ first }) {
       <div class="results">
         <div ref=${panel}><${Prediction} model=${model} answer=${answer} isStale=${isStale} fault=${fault?.whole ?? ""} /></div>
         <${Effects}
-          ...${{ ...found, model, prediction, watched, chosen }}
+          ...${{ ...found, model }}
+          selected=${Math.max(0, watched)}
           shownRow=${row}
+          prediction=${answer ? watchedNumber(model, answer, found.watched) : null}
           watch=${setWatched}
           choose=${setChosen}
         />
@@ -123,9 +124,21 @@ function Failure({ sentence, isLoading }) {
     <p><a href="/models">All models</a></p>`;
 }
 
+/**
+ * @param {string} part of an address.
+ * @returns {string} the name that it stands for; itself if it stands for none, so that the service says so.
+ */
+function nameIn(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 async function start() {
   const element = /** @type {HTMLElement} */ (document.getElementById("page"));
-  const name = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+  const name = nameIn(location.pathname.split("/")[2] ?? "");
   document.title = `${name} · Nudge`;
   try {
     const model = await describe(name);

@@ -18,14 +18,20 @@ const MAX_CLASSES = 10;
  * @param {string} props.fault why there is no prediction for this row; empty if there is one.
  */
 export function Prediction({ model, answer, isStale, fault }) {
-  return html`<section class=${`panel prediction-panel ${isStale || fault ? "stale" : ""}`} aria-labelledby="prediction-title">
+  return html`<section class=${`panel prediction-panel ${fault ? "at-fault-panel" : ""}`} aria-busy=${isStale ? "true" : "false"} aria-labelledby="prediction-title">
     <h2 id="prediction-title">Prediction of ${model.target}</h2>
-    ${fault && html`<p class="message error" role="alert" data-name="fault">${fault}</p>`}
+    ${fault && html`<${Fault} fault=${fault} hasAnswer=${answer !== null} />`}
     <p class="headline" role="status" aria-live="polite">${answer && html`<${Headline} model=${model} answer=${answer} />`}</p>
     ${answer && (model.classes.length ? html`<${Bars} model=${model} answer=${answer} />` : html`<${Interval} model=${model} answer=${answer} />`)}
     ${answer?.spread !== undefined && html`<${Spread} model=${model} spread=${answer.spread} />`}
     ${answer?.notes?.map((note) => html`<p class="message warning" data-name="note">${note}.</p>`)}
   </section>`;
+}
+
+/** @param {{fault: string, hasAnswer: boolean}} props */
+function Fault({ fault, hasAnswer }) {
+  return html`<p class="message error" role="alert" data-name="fault">${fault}</p>
+    ${hasAnswer && html`<p class="soft">The numbers below are those of the last values that could be read.</p>`}`;
 }
 
 /** @param {{model: Description, answer: Answer}} props */

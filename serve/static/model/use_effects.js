@@ -14,6 +14,7 @@ import { asSentence } from "./sentences.js";
 /**
  * @typedef {object} Found
  * @property {Row | null} row of which all is known; null while it is being found out.
+ * @property {number} watched the index of the class that was watched.
  * @property {Effect[]} effects
  * @property {{name: string, points: Point[]} | null} curve
  * @property {boolean} isBusy
@@ -22,14 +23,14 @@ import { asSentence } from "./sentences.js";
 
 const PAUSE = 150;
 /** @type {Found} */
-const NOTHING = { row: null, effects: [], curve: null, isBusy: false, fault: "" };
+const NOTHING = { row: null, watched: 0, effects: [], curve: null, isBusy: false, fault: "" };
 
 /**
  * @param {Description} model
  * @param {Row | null} row null while there is no prediction of it.
  * @param {number} watched the index of the class that is watched; below 0 while it is not known.
  * @param {string} chosen the name of the column in detail; empty for the one that moves the prediction most.
- * @returns {Found & {tryAll: () => void}}
+ * @returns {Found & {isCurrent: boolean, tryAll: () => void}} whether all that was asked for is known.
  */
 export function useEffects(model, row, watched, chosen) {
   const [found, setFound] = useState(NOTHING);
@@ -42,7 +43,8 @@ export function useEffects(model, row, watched, chosen) {
   const tryAll = useCallback(() => {
     if (row && isReady) latest.current?.ask({ model, row, watched, chosen, isAll: true });
   }, [model, row, watched, chosen, isReady]);
-  return { ...found, tryAll };
+  const isCurrent = found.row === row && found.watched === watched && (!chosen || found.curve?.name === chosen);
+  return { ...found, isCurrent: isCurrent || found.fault !== "", tryAll };
 }
 
 /**
@@ -59,13 +61,13 @@ async function tryAsked(asked, latest, setFound) {
     let effects = [];
     await tryColumns(model, row, columns, watched, () => latest.isOutdated, (known) => {
       effects = known;
-      if (isAll) setFound((before) => ({ ...before, effects: known }));
+      if (isAll) setFound((before) => ({ ...before, watched, effects: known }));
     });
     if (latest.isOutdated) return;
     const name = chosen || strongest(effects);
     const column = model.columns.find((each) => each.name === name);
     const points = column ? await tryColumn(model, row, column, watched) : [];
-    setFound(() => ({ row, effects, curve: column ? { name, points } : null, isBusy: false, fault: "" }));
+    setFound(() => ({ row, watched, effects, curve: column ? { name, points } : null, isBusy: false, fault: "" }));
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
     const fault = asSentence(error.message);

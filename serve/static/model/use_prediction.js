@@ -15,7 +15,7 @@ const PAUSE = 80;
 /**
  * @param {Description} model
  * @param {Row} row
- * @returns {State} the last answer and its row. A fault is that of the last row that was asked for.
+ * @returns {State} the last answer, the row that was asked for last, and what was wrong with it.
  */
 export function usePrediction(model, row) {
   const [state, setState] = useState(/** @type {State} */ ({ answer: null, answeredRow: null, fault: null }));
@@ -27,7 +27,7 @@ export function usePrediction(model, row) {
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       const fault = faultOf(error.message, asked.model.columns);
-      setState((before) => ({ ...before, fault }));
+      setState((before) => ({ ...before, answeredRow: asked.row, fault }));
     }
   }, PAUSE);
   useEffect(() => latest.current?.ask({ model, row }), [model, row]);
