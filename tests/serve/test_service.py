@@ -58,7 +58,7 @@ def app(checkpoints: Path) -> Service:
         (head("GET", "/models//predict"), 404),
         (head("GET", "/predict/"), 404),
         (head("GET", "/v2/models//xor"), 404),
-        (head("GET", "/static/x"), 404),
+        (head("GET", "/nowhere/x"), 404),
         (head("PUT", "/predict"), 405),
         (head("POST", "/metrics"), 405),
         (head("GET", "/v2/models/xor/infer"), 405),
