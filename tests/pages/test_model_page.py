@@ -256,32 +256,34 @@ def test_a_new_version_replaces_the_one_on_the_page(
     assert differences(shown_numbers(page), expected_numbers(new, USUAL | {"count": 4})) == []
 
 
-# What is changed on the way from the service to the page, and which number is then wrong.
+# For each path of the service, what comes before the digit that is added, and which number of the page is then wrong.
 PLANTED = {
-    "prediction": ("**/predict", '"prediction":', "prediction"),
-    "interval": ("**/predict", '"interval":[', "interval low"),
-    "spread": ("**/predict", '"spread":', "spread"),
-    "metric": ("**/description", '"name":"R²","value":', "metric R²"),
-    "interval of a metric": ("**/description", '"name":"R²","value":0.9375,"interval":[', "low of R²"),
-    "baseline": ("**/description", ',"baseline":', "baseline of R²"),
-    "loss": ("**/description", '"loss":', "loss"),
+    "predict": {'"prediction":': "prediction", '"interval":[': "interval low", '"spread":': "spread"},
+    "description": {
+        '"name":"R²","value":': "metric R²",
+        '"name":"RMSE","value":3.0625,"interval":[': "low of RMSE",
+        ',"baseline":': "baseline of R²",
+        '"loss":': "loss",
+    },
 }
 
 
-@pytest.mark.parametrize("planted", PLANTED)
-def test_an_error_between_the_service_and_the_page_is_found(
-    open_page: OpenPage, address: str, directory: Path, planted: str
+@pytest.mark.parametrize("path", PLANTED)
+def test_every_error_between_the_service_and_the_page_is_found(
+    open_page: OpenPage, address: str, directory: Path, path: str
 ) -> None:
-    pattern, before, name = PLANTED[planted]
-
     def spoil(route: Any) -> None:
         reply = route.fetch()
-        assert before in reply.text()
-        route.fulfill(response=reply, body=reply.text().replace(before, f"{before}1", 1))
+        text = reply.text()
+        for before in PLANTED[path]:
+            assert before in text
+            text = text.replace(before, f"{before}1", 1)
+        route.fulfill(response=reply, body=text)
 
-    page = open_model(open_page, address, "regression", route=(pattern, spoil)).page
+    page = open_model(open_page, address, "regression", route=(f"**/{path}", spoil)).page
     expected = expected_numbers(load(directory / "regression.safetensors"), USUAL) | expected_metrics("regression")
-    assert [each.split(":")[0] for each in differences(shown_numbers(page), expected)] == [name]
+    found = differences(shown_numbers(page), expected)
+    assert sorted(each.split(":")[0] for each in found) == sorted(PLANTED[path].values())
 
 
 def test_an_error_in_what_moves_it_is_found(open_page: OpenPage, address: str, directory: Path) -> None:

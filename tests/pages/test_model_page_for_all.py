@@ -127,7 +127,11 @@ def test_the_list_has_all_models_and_a_reload_shows_new_ones(
     page.wait_for_selector("[data-model='broken'][data-state='broken']")
     states = "all => all.map(each => [each.dataset.model, each.dataset.state])"
     assert page.eval_on_selector_all("[data-name='model']", states) == [["broken", "broken"], ["xor", "ready"]]
-    assert "xor default" in page.locator("[data-model='xor']").inner_text()
+    assert page.locator("[data-model='xor']").inner_text().split("\n\n") == [
+        "xor default",
+        "Predicts xor (0 or 1) from 2 columns.",
+        f"version {load(tmp_path / 'xor.safetensors').version}",
+    ]
     assert "broken.safetensors" in page.locator("[data-model='broken']").inner_text()
     name = "100% & ü's more"
     (tmp_path / f"{name}.safetensors").write_bytes((directory / "binary.safetensors").read_bytes())
@@ -150,6 +154,26 @@ def test_a_model_that_is_not_there_or_broken_is_said_in_a_sentence(open_page: Op
         visit.page.wait_for_selector("[data-name='failure']")
         assert sentence in visit.page.locator("[data-name='failure']").text_content()
         assert visit.page.get_by_role("link", name="All models").is_visible()
+
+
+def test_a_model_that_is_being_loaded_is_waited_for(open_page: OpenPage, address: str) -> None:
+    asked = []
+
+    def answer(route: Any) -> None:
+        asked.append(route.request.url)
+        if len(asked) > 1:
+            route.fallback()
+            return
+        error = {"error": "the model 'xor' cannot answer: it is being loaded"}
+        route.fulfill(status=503, headers={"Retry-After": "1"}, json=error)
+
+    visit = open_page(address, "/models", route=("**/description", answer))
+    visit.allowed.add(503)
+    visit.page.get_by_role("link", name="xor").click()
+    visit.page.get_by_text("The model 'xor' cannot answer: it is being loaded.").wait_for()
+    assert visit.page.locator("h1").text_content() == "One moment"
+    settle(visit.page)
+    assert visit.page.locator("h1").text_content() == "xor"
 
 
 def test_a_key_is_asked_for_once_and_kept_for_the_tab(
@@ -192,4 +216,11 @@ def test_very_many_columns_are_found_by_typing(open_page: OpenPage, address: str
     assert shown == answers_of(load(directory / "wide.safetensors"), [row])[0]["prediction"]
     tried = page.locator("[data-name^='effect ']").count()
     assert 0 < tried <= 12
-    assert page.get_by_role("button", name="Try the other").is_enabled()
+    button = page.get_by_role("button", name="Try the other")
+    button.click()
+    page.get_by_text("columns tried …").wait_for()
+    field(page, "column 987").fill("1.25")  # another row: what was begun is given up
+    page.wait_for_selector(".model-page[data-settled='false']")
+    settle(page)
+    assert page.locator("[data-name^='effect ']").count() == tried
+    assert button.is_enabled()

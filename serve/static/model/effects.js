@@ -53,7 +53,7 @@ export function freeColumns(model, row) {
  * @param {Column[]} columns
  * @param {number} watched the index of the class that is watched.
  * @param {() => boolean} isOutdated whether nobody needs the result any more.
- * @param {(effects: Effect[]) => void} show is called with what is known so far.
+ * @param {(effects: Effect[]) => void} show is called with the effects of the columns that are done.
  * @returns {Promise<void>}
  */
 export async function tryColumns(model, row, columns, watched, isOutdated, show) {
@@ -73,7 +73,7 @@ export async function tryColumns(model, row, columns, watched, isOutdated, show)
       const effect = effects[place];
       if (answer && effect) effects[place] = widened(effect, value, watchedNumber(model, answer, watched));
     });
-    show([...effects]);
+    show(effects.slice(0, trials[start + size]?.place ?? columns.length));
   }
 }
 

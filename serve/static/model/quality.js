@@ -97,7 +97,7 @@ export function Origin({ model }) {
   const dropped = training.dropped ? `; ${formatCount(training.dropped)} more had no target` : "";
   const facts = [
     ["Version", html`<code data-name="version">${model.version}</code>`],
-    ["Loaded", html`<time datetime=${model.loaded_at}>${new Date(model.loaded_at).toLocaleString("en-GB")}</time>`],
+    ["Loaded", html`<time datetime=${model.loaded_at}>${new Date(model.loaded_at).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" })}</time>`],
     ["Trained on", `${training.table}${training.is_file ? `, ${formatCount(training.rows)} rows${dropped}` : ""}`],
     ["Held out", training.split || "no rows"],
     ["Networks", training.networks.map(networkText).join("; ")],
