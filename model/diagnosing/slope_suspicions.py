@@ -171,7 +171,7 @@ def _rate_suspicion(kind: str, better: float, numbers: dict[str, float]) -> Susp
         )
     else:
         sentence = (
-            f"The learning rate {short_number(rate)} is too small: the loss still falls (the gradient's norm is "
+            f"The learning rate {short_number(rate)} is too small: the loss still falls (its slope is "
             f"{short_number(numbers['gradient_norm'], 2)}), and with a curvature of {short_number(curvature)} steps "
             f"could be {short_number(better / rate, 2)} times as long."
         )
@@ -183,8 +183,9 @@ def _flat(params: Params, slope: Slope, activity: Activity, table: Table, networ
     curvatures = slope.curvatures
     steepest = float(np.abs(curvatures).max(initial=0.0))
     numbers: dict[str, Any] = {"gradient_norm": slope.gradient, "loss": slope.loss}
-    norm = f"the gradient's norm is {short_number(slope.gradient, 2)}"
-    text = f"The loss is flat here: {norm}, so a short step lowers it by less than that times its length."
+    text = (
+        f"The loss is flat here: its slope is only {short_number(slope.gradient, 2)}, so a short step hardly lowers it."
+    )
     if len(curvatures):
         flat = int(np.sum(np.abs(curvatures) <= FLAT_CURVATURE * steepest))
         numbers |= {"curvatures": curvatures.tolist(), "flat_directions": flat}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from model.diagnosing.activity import Unit
 from model.explaining.arithmetic import number_text
+from model.explaining.names import unit_number
 from model.explaining.precision import Precision
 from model.messages import escape_unprintable, join_rows
 from model.network import Network
@@ -16,7 +17,7 @@ MAX_NAMED = 4
 
 
 def units_text(units: Sequence[Unit], network: Network) -> str:
-    """Hidden units in words, counted from 1.
+    """Hidden units in words, counted from 1 through all layers.
 
     Args:
         units: the units, at least one.
@@ -29,14 +30,10 @@ def units_text(units: Sequence[Unit], network: Network) -> str:
         >>> units_text([Unit(0, 0), Unit(0, 1)], Network((2, 2, 1)))
         'hidden units 1 and 2'
         >>> units_text([Unit(0, 1), Unit(1, 0), Unit(1, 2)], Network((2, 3, 3, 1)))
-        'hidden unit 2 of layer 1 and hidden units 1 and 3 of layer 2'
+        'hidden units 2, 4 and 6'
     """
-    groups = []
-    for layer in sorted({unit.layer for unit in units}):
-        names = [str(unit.index + 1) for unit in units if unit.layer == layer]
-        of = f" of layer {layer + 1}" if len(network.sizes) > 3 else ""
-        groups.append(f"hidden unit{'s' if len(names) > 1 else ''} {_join(names)}{of}")
-    return " and ".join(groups)
+    names = [str(unit_number(unit.layer, unit.index, network)) for unit in units]
+    return f"hidden unit{'s' if len(units) > 1 else ''} {_join(names)}"
 
 
 def short_number(value: float, digits: int = 3) -> str:

@@ -51,8 +51,8 @@ def input_symbols(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names) if are_words and len(set(names)) == len(names) else numbered
 
 
-def unit_number(layer: int, unit: int, network: Network) -> str:
-    """The number of a hidden unit in words, counted from 1.
+def unit_number(layer: int, unit: int, network: Network) -> int:
+    """The number of a unit, counted from 1 through all layers, as in z3, h3 and δ3.
 
     Args:
         layer: the index of the layer that computes it.
@@ -60,13 +60,13 @@ def unit_number(layer: int, unit: int, network: Network) -> str:
         network: the description of the network.
 
     Returns:
-        The number, with that of the layer if there are several hidden layers.
+        The number.
 
     Example:
-        >>> unit_number(0, 1, Network((2, 2, 1))), unit_number(1, 2, Network((2, 3, 3, 1)))
-        ('2', '3 of layer 2')
+        >>> unit_number(0, 1, Network((2, 2, 1))), unit_number(1, 0, Network((2, 3, 3, 1)))
+        (2, 4)
     """
-    return f"{unit + 1} of layer {layer + 1}" if len(network.sizes) > 3 else str(unit + 1)
+    return sum(network.sizes[1 : layer + 1]) + unit + 1
 
 
 def capital(words: str) -> str:

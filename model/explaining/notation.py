@@ -175,13 +175,13 @@ def in_symbols(expression: Expression) -> Notation:
     Returns:
         How it is written.
     """
+    return _lay_out(expression, _write_symbol, USUAL)[0]
 
-    def write(number: Number, precision: Precision) -> Notation:
-        if not number.symbol:
-            return digits_of(number.value, precision)
-        return Name("…" if number.symbol.endswith(" more") else number.symbol)
 
-    return _lay_out(expression, write, USUAL)[0]
+def _write_symbol(number: Number, precision: Precision) -> Notation:
+    if not number.symbol:
+        return digits_of(number.value, precision)
+    return Name("…" if number.symbol.endswith(" more") else number.symbol)
 
 
 def in_numbers(expression: Expression, precision: Precision = USUAL) -> Notation:
@@ -240,11 +240,6 @@ def left_side(equation: Equation) -> Name:
 
 def _lay_out(expression: Expression, write: Write, precision: Precision, at_start: bool = True) -> tuple[Notation, int]:
     """How an expression is written, and how strongly it holds together. at_start: whether nothing stands before it."""
-
-    def part(inner: Expression, strength: int, starts: bool = False, brackets: type = Brackets) -> Notation:
-        written, found = _lay_out(inner, write, Precision(precision.digits), starts)
-        return written if found >= strength else brackets(written)
-
     match expression:
         case Number():
             written = write(expression, precision)
@@ -254,20 +249,20 @@ def _lay_out(expression: Expression, write: Write, precision: Precision, at_star
                 return Brackets(written), ATOM
             return written, PRODUCT if written.is_negative or written.power is not None else ATOM
         case Negative(of=of):
-            negative = Row((PREFIX_MINUS, part(of, PRODUCT)))
+            negative = Row((PREFIX_MINUS, _part(of, PRODUCT, write, precision)))
             return (negative, PRODUCT) if at_start else (Brackets(negative), ATOM)
         case Product(factors=factors):
-            parts: list[Notation] = [part(factors[0], PRODUCT, at_start)]
+            parts: list[Notation] = [_part(factors[0], PRODUCT, write, precision, at_start)]
             for factor in factors[1:]:
-                parts += [TIMES, part(factor, PRODUCT)]
+                parts += [TIMES, _part(factor, PRODUCT, write, precision)]
             return Row(tuple(parts)), PRODUCT
         case Quotient(numerator=numerator, denominator=denominator):
-            above = part(numerator, PRODUCT, at_start, Group)
-            return Fraction(above, part(denominator, ATOM, brackets=Group)), PRODUCT
+            above = _part(numerator, PRODUCT, write, precision, at_start, Group)
+            return Fraction(above, _part(denominator, ATOM, write, precision, brackets=Group)), PRODUCT
         case Call(function="exp", argument=argument):
-            return Power(part(argument, ATOM, True, Group)), ATOM
+            return Power(_part(argument, ATOM, write, precision, True, Group)), ATOM
         case Call(function="square", argument=argument):
-            return Square(part(argument, ATOM)), ATOM
+            return Square(_part(argument, ATOM, write, precision)), ATOM
         case Call(function="log", argument=argument):  # of a number near 1, the distance from 1 counts
             terms = argument.terms if isinstance(argument, Sum) else (argument,)
             needed = sum_precision((*terms, Negative(ONE)), precision.digits)
@@ -277,6 +272,19 @@ def _lay_out(expression: Expression, write: Write, precision: Precision, at_star
             return Row((Name(function), Brackets(written))), ATOM
         case Sum(terms=terms):
             return _lay_out_sum(terms, write, sum_precision(terms, precision.digits), at_start), SUM
+
+
+def _part(
+    inner: Expression,
+    strength: int,
+    write: Write,
+    precision: Precision,
+    at_start: bool = False,
+    brackets: type[Brackets | Group] = Brackets,
+) -> Notation:
+    """A part of an expression, in brackets if it holds together less strongly than it must."""
+    written, found = _lay_out(inner, write, Precision(precision.digits), at_start)
+    return written if found >= strength else brackets(written)
 
 
 def _lay_out_sum(terms: Sequence[Expression], write: Write, precision: Precision, at_start: bool) -> Notation:

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from model.explaining.expressions import ONE, Call, Expression, Negative, Number, Sum
+from model.explaining.names import unit_number
 from model.explaining.trace import Trace
 from model.network import Params
 from model.pytrees import entry_name
@@ -37,8 +38,6 @@ class Operands:
         sizes = self.trace.network.sizes
         self.inputs = tuple(inputs) or tuple(f"x{index + 1}" for index in range(sizes[0]))
         self.task, self.last, self.terms = TASKS[self.trace.network.task], len(sizes) - 2, self.trace.losses.size
-        # How many units come before each layer.
-        self._firsts = [sum(sizes[1 : layer + 1]) for layer in range(len(sizes) - 1)]
         if len(self.inputs) != sizes[0]:
             raise ValueError(f"inputs must be {sizes[0]} names, one for each input, not {len(self.inputs)}")
         if self.task.output_per_class and not (self.trace.targets.sum(axis=1) == 1).all():
@@ -48,17 +47,20 @@ class Operands:
         """The indices of the units of a layer."""
         return range(self.trace.network.sizes[layer + 1])
 
+    def _number(self, layer: int, unit: int) -> int:
+        return unit_number(layer, unit, self.trace.network)
+
     def z(self, row: int, layer: int, unit: int) -> Number:
         """The preactivation of a unit."""
-        return Number(float(self.trace.preactivations[layer][row, unit]), f"z{self._firsts[layer] + unit + 1}")
+        return Number(float(self.trace.preactivations[layer][row, unit]), f"z{self._number(layer, unit)}")
 
     def delta(self, row: int, layer: int, unit: int) -> Number:
         """The derivative of the loss by the preactivation of a unit."""
-        return Number(float(self.trace.deltas[layer][row, unit]), f"δ{self._firsts[layer] + unit + 1}")
+        return Number(float(self.trace.deltas[layer][row, unit]), f"δ{self._number(layer, unit)}")
 
     def input(self, row: int, layer: int, source: int) -> Number:
         """An input of a layer: a column of x, or what a unit of the layer before hands on."""
-        symbol = f"h{self._firsts[layer - 1] + source + 1}" if layer else self.inputs[source]
+        symbol = f"h{self._number(layer - 1, source)}" if layer else self.inputs[source]
         return Number(float(self.trace.inputs[layer][row, source]), symbol)
 
     def parameter(self, layer: int, unit: int, source: int | None) -> Number:

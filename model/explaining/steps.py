@@ -79,7 +79,7 @@ def explain_rows(
 ) -> Steps:
     """A row, or several, forwards and backwards through a network, and one step of gradient descent, for a learner.
 
-    The numbers are those of `trace`.
+    The numbers are those of `trace` in a compiled program. Without compilation, the last digit may be another one.
 
     Args:
         params: of one network.

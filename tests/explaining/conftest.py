@@ -2,8 +2,9 @@
 
 import pytest
 
-from model import Trace, trace
-from tests.explaining.networks import NETWORKS, SCALES, Arguments, Example, drawn_example
+from model import Trace
+from model.explaining.steps import Steps, explain_rows
+from tests.explaining.networks import NETWORKS, SCALES, Arguments, Example, compiled_trace, drawn_example
 
 
 @pytest.fixture(scope="session")
@@ -14,5 +15,11 @@ def examples() -> list[Example]:
 
 @pytest.fixture(scope="session")
 def traces(examples: list[Example]) -> list[Trace]:
-    """What `trace` gives for each of them."""
-    return [trace(*example) for example in examples]
+    """The trace of each of them."""
+    return [compiled_trace(example) for example in examples]
+
+
+@pytest.fixture(scope="session")
+def explained(examples: list[Example]) -> list[Steps]:
+    """What a learner is told of each of them."""
+    return [explain_rows(*example) for example in examples]

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from hypothesis import strategies as st
 
-from model import Layer, Network, Params, init_params
+from model import Layer, Network, Params, Trace, init_params, trace
 from model.activations import ACTIVATIONS
+from model.explaining.trace import LEARNING_RATE
 
 
 class Example(NamedTuple):
@@ -72,3 +73,12 @@ def drawn_example(drawn: Arguments) -> Example:
     """The network with one row or three."""
     place, seed, scale = drawn
     return example_of(NETWORKS[place], 1 if (place + place // 4) % 2 else 3, seed, scale)
+
+
+def compiled_trace(example: Example) -> Trace:
+    """The trace of an example, by the program that `explain_rows` runs."""
+    traced: Trace = _compiled(*example, LEARNING_RATE)
+    return traced
+
+
+_compiled = jax.jit(trace)

@@ -13,7 +13,7 @@ from model.explaining.arithmetic import equation_parts, formula, number_text
 from model.explaining.equations import Equation, Equations
 from model.explaining.expressions import Expression, Sum, children, evaluate, numbers_in, shorten
 from model.network import parameter_count
-from tests.explaining.networks import NETWORKS, Arguments, arguments, drawn_example, example_of
+from tests.explaining.networks import NETWORKS, Arguments, arguments, compiled_trace, drawn_example, example_of
 from tests.explaining.printed_arithmetic import read_arithmetic
 
 pytestmark = pytest.mark.core
@@ -47,7 +47,7 @@ def assert_printed_numbers_agree(equation: Equation) -> None:
 @given(drawn=arguments())
 def test_every_result_is_the_value_of_its_expression(drawn: Arguments) -> None:
     example = drawn_example(drawn)
-    for equation in Equations(trace(*example)):
+    for equation in Equations(compiled_trace(example)):
         assert_equal_up_to_rounding(equation)
 
 
@@ -55,7 +55,7 @@ def test_every_result_is_the_value_of_its_expression(drawn: Arguments) -> None:
 @given(drawn=arguments())
 def test_the_printed_arithmetic_gives_the_printed_result(drawn: Arguments) -> None:
     example = drawn_example(drawn)
-    for equation in Equations(trace(*example)):
+    for equation in Equations(compiled_trace(example)):
         assert_printed_numbers_agree(equation)
         shortened = msgspec.structs.replace(equation, expression=shorten(equation.expression, 4))
         assert_printed_numbers_agree(shortened)
@@ -67,7 +67,7 @@ def test_a_reader_with_a_calculator_gets_nearly_the_printed_result(task: str) ->
     """The middle of what was printed is within a hundredth of the result, or of the largest number in it."""
     place = next(place for place, each in enumerate(NETWORKS) if (each.task, each.activation) == (task, "tanh"))
     for seed in range(5):
-        for equation in Equations(trace(*drawn_example(Arguments(place, seed, 1.0)))):
+        for equation in Equations(compiled_trace(drawn_example(Arguments(place, seed, 1.0)))):
             text, result_text = equation_parts(equation)
             low, high = read_arithmetic(text)
             result = sum(read_arithmetic(result_text)) / 2
@@ -79,7 +79,7 @@ def test_a_reader_with_a_calculator_gets_nearly_the_printed_result(task: str) ->
 @given(drawn=arguments())
 def test_there_is_one_equation_for_every_number(drawn: Arguments) -> None:
     example = drawn_example(drawn)
-    traced, network = trace(*example), example.network
+    traced, network = compiled_trace(example), example.network
     rows, units, hidden = len(example.x), sum(network.sizes[1:]), sum(network.sizes[1:-1])
     counts = Counter(equation.kind for equation in Equations(traced))
     losses = np.size(traced.losses)
@@ -121,7 +121,7 @@ def test_a_symbol_means_the_same_number_wherever_it_stands(traces: list[Trace]) 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_results_are_in_the_trace_at_their_places(seed: int) -> None:
     for place in range(0, len(NETWORKS), 4):
-        assert_results_are_at_their_places(trace(*drawn_example(Arguments(place, seed, 1.0))))
+        assert_results_are_at_their_places(compiled_trace(drawn_example(Arguments(place, seed, 1.0))))
 
 
 def assert_results_are_at_their_places(traced: Trace) -> None:

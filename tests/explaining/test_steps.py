@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from model import Layer, Network, Params, init_params, trace, truth_table
+from model import Layer, Network, Params, Trace, init_params, truth_table
 from model.activations import ACTIVATIONS
 from model.explaining.equations import Equations
 from model.explaining.names import Names
@@ -41,31 +41,31 @@ def sentences_of(
     return {(step.kind, step.name): step.sentence for step in explained.steps}
 
 
-def test_the_numbers_are_those_of_the_trace_in_the_order_of_computation(examples: list[Example]) -> None:
-    for example in examples:
-        explained, traced = explain_rows(*example), trace(*example)
+def test_the_numbers_are_those_of_the_trace_in_the_order_of_computation(
+    traces: list[Trace], explained: list[Steps]
+) -> None:
+    for steps, traced in zip(explained, traces, strict=True):
         expected = list(Equations(traced))
-        assert [(step.name, step.kind, step.result) for step in explained.steps] == [
+        assert [(step.name, step.kind, step.result) for step in steps.steps] == [
             (equation.of, equation.kind, equation.result) for equation in expected
         ]
-        places = [(step.row, step.layer, step.unit, step.input) for step in explained.steps]
+        places = [(step.row, step.layer, step.unit, step.input) for step in steps.steps]
         assert places == [(each.row, each.layer, each.unit, each.input) for each in expected]
-        assert (explained.loss, explained.loss_after) == (float(traced.loss), float(traced.loss_after))
-        assert np.array_equal(np.ravel(explained.predictions), np.ravel(traced.predictions))
+        assert (steps.loss, steps.loss_after) == (float(traced.loss), float(traced.loss_after))
+        assert np.array_equal(np.ravel(steps.predictions), np.ravel(traced.predictions))
 
 
-def test_what_is_written_is_what_is_drawn_and_its_arithmetic_gives_its_result(examples: list[Example]) -> None:
-    for example in examples:
-        for step in explain_rows(*example).steps:
-            assert read_mathml(step.numbers) == "".join(step.text.split())
-            assert read_mathml(step.formula).startswith("".join(step.text.split("=")[0].split()) + "=")
-            _, *parts, result = step.text.split(" = ")
-            found, expected = read_arithmetic((parts or [result])[0]), read_arithmetic(result)
-            slack = 1e-5 * max(1.0, abs(found.low), abs(found.high))
-            assert found.low - slack <= expected.high, step.text
-            assert expected.low <= found.high + slack, step.text
-            assert step.result is not None
-            assert expected.low - slack <= step.result <= expected.high + slack
+def test_what_is_written_is_what_is_drawn_and_its_arithmetic_gives_its_result(explained: list[Steps]) -> None:
+    for step in (step for steps in explained for step in steps.steps):
+        assert read_mathml(step.numbers) == "".join(step.text.split())
+        assert read_mathml(step.formula).startswith("".join(step.text.split("=")[0].split()) + "=")
+        _, *parts, result = step.text.split(" = ")
+        found, expected = read_arithmetic((parts or [result])[0]), read_arithmetic(result)
+        slack = 1e-5 * max(1.0, abs(found.low), abs(found.high))
+        assert found.low - slack <= expected.high, step.text
+        assert expected.low <= found.high + slack, step.text
+        assert step.result is not None
+        assert expected.low - slack <= step.result <= expected.high + slack
 
 
 def loss_by_hand(flat: np.ndarray, example: Example) -> float:
@@ -83,12 +83,14 @@ def loss_by_hand(flat: np.ndarray, example: Example) -> float:
     return float(np.mean(logsumexp(a, axis=1) - (targets * a).sum(axis=1)))
 
 
-def test_the_loss_falls_if_a_parameter_goes_where_the_sentence_says(examples: list[Example]) -> None:
+def test_the_loss_falls_if_a_parameter_goes_where_the_sentence_says(
+    examples: list[Example], explained: list[Steps]
+) -> None:
     checked = 0
-    for example in examples:
+    for example, steps in zip(examples, explained, strict=True):
         flat = np.concatenate([np.ravel(leaf) for layer in example.params for leaf in layer]).astype(np.float64)
         before, names = loss_by_hand(flat, example), entry_names(example.params)
-        for step in explain_rows(*example).steps:
+        for step in steps.steps:
             if step.kind != "gradient" or step.result is None or abs(step.result) < 1e-3:
                 continue
             (way,) = re.findall(r"so it should go (up|down)\.$", step.sentence)
@@ -99,26 +101,26 @@ def test_the_loss_falls_if_a_parameter_goes_where_the_sentence_says(examples: li
     assert checked > 200
 
 
-def test_a_sum_should_go_where_its_bias_should_go(examples: list[Example]) -> None:
+def test_a_sum_should_go_where_its_bias_should_go(explained: list[Steps]) -> None:
     """With one row, the derivatives by z and by the bias are the same number."""
     checked = 0
-    for example in examples:
-        if len(example.x) > 1:
+    for steps in explained:
+        if len(steps.predictions) > 1:
             continue
-        steps = explain_rows(*example).steps
         ways: dict[tuple[int | None, int | None], set[str]] = {}
-        for step in steps:
+        for step in steps.steps:
             if step.kind == "delta" or (step.kind == "gradient" and step.input is None):
-                ways.setdefault((step.layer, step.unit), set()).update(re.findall(r"should go (\w+)\.$", step.sentence))
+                found = re.findall(r"should go (\w+)\.$", step.sentence)
+                ways.setdefault((step.layer, step.unit), set()).update(found)
         assert all(len(each) <= 1 for each in ways.values()), ways
         checked += sum(map(len, ways.values()))
     assert checked > 30
 
 
-def test_every_sentence_is_plain_and_ends_once(examples: list[Example]) -> None:
+def test_every_sentence_is_plain_and_ends_once(explained: list[Steps]) -> None:
     kinds = set()
-    for example in examples:
-        for step in explain_rows(*example).steps:
+    for steps in explained:
+        for step in steps.steps:
             kinds.add(step.kind)
             assert re.fullmatch(r"\S[^\n]* [^\n]*[^.]\.", step.sentence), step.sentence
             assert not re.search(r"None|nan|  |\be-|\[", step.sentence), step.sentence
@@ -332,4 +334,4 @@ def test_a_random_start_is_explained_without_names() -> None:
     params = init_params(network, key=jax.random.key(0))
     explained = explain_rows(params, np.ones((1, 3), np.float32), np.zeros(1, np.float32), network)
     assert explained.symbols == ("x1", "x2", "x3")
-    assert "from x3 to hidden unit 1 of layer 1" in " ".join(step.sentence for step in explained.steps)
+    assert "from x3 to hidden unit 1 " in " ".join(step.sentence for step in explained.steps)

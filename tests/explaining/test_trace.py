@@ -16,7 +16,7 @@ from tests.explaining.networks import NETWORKS, Arguments, arguments, drawn_exam
 pytestmark = pytest.mark.core
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(drawn=arguments())
 def test_the_numbers_are_bit_for_bit_those_of_the_functions(drawn: Arguments) -> None:
     example = drawn_example(drawn)
@@ -32,7 +32,7 @@ def test_the_numbers_are_bit_for_bit_those_of_the_functions(drawn: Arguments) ->
     assert same_bits(traced.loss_after, loss(traced.updated, x, y, network))
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(drawn=arguments())
 def test_the_gradient_and_the_step_are_those_of_jax_and_optax(drawn: Arguments) -> None:
     example = drawn_example(drawn)
@@ -46,7 +46,7 @@ def test_the_gradient_and_the_step_are_those_of_jax_and_optax(drawn: Arguments) 
     assert same_bits(traced.updated, optax.apply_updates(params, updates))
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(drawn=arguments())
 def test_a_delta_is_the_derivative_by_what_is_added_to_a_z(drawn: Arguments) -> None:
     """The same number is added to the z of one row: JAX differentiates by it, through a network written anew."""

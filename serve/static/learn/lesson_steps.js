@@ -19,7 +19,7 @@ export const steps = [
   {
     title: "What does a unit do?",
     text: [
-      "A hidden unit multiplies each of its inputs by its weight, and adds all this up. Then it adds one more number, its bias. The sum is called z.",
+      "In the middle are two hidden units, h1 and h2. A hidden unit multiplies each of its inputs by its weight, and adds all this up. Then it adds one more number, its bias. The sum is called z.",
       "If z is above 0, the unit hands z on: it is on. If not, it hands on 0: it is off. This rule is called ReLU. Without such a bend, a network could only draw straight lines.",
       "Try it: the panel 'Step through' shows row 2, where a is 1 and b is 0. Press Next four times, and read the sentence of each step.",
     ],
@@ -32,8 +32,8 @@ export const steps = [
     text: [
       "The last unit makes a sum like the others. A function called sigmoid squeezes it into a probability: how likely the network thinks that the answer is 1.",
       "The loss says how wrong that is. It is 0 if the network is sure of what is right, and it grows the surer the network is of what is wrong. Who always guesses one half gets a loss of 0.6931.",
-      "The loss of the network is the mean over all four rows: 0.7675. So this network is worse than guessing. To learn is to make this one number smaller.",
-      "Try it: the panel 'Rows' shows the prediction and the loss of every row. Find those that are wrong.",
+      "The loss of the network is the mean over all four rows: 0.7675. Three rows are right, but one is so wrong that the mean is worse than guessing. To learn is to make this one number smaller.",
+      "Try it: the panel 'Rows' shows the prediction and the loss of every row. Find the one that is wrong.",
     ],
     address: "#seed=6&rate=0.1&panel=rows&row=2",
     question: "Which row has the largest loss?",
@@ -93,7 +93,7 @@ export const steps = [
     ],
     address: "#seed=6&rate=0.1",
     question: "After about how many epochs is every row right?",
-    answer: "After 104 epochs. Then the loss is 0.455, and it goes on falling if you press Run again.",
+    answer: "After 104 epochs. A run looks only now and then, so it may stop a little later. Press Run again, and the loss goes on falling.",
   },
   {
     title: "Faster is not better",
