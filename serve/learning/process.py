@@ -35,8 +35,7 @@ def serve(host: str, port: int, socket_path: str | None, parent: int | None) -> 
         parent: the ID of the process that has started this one; None if it may end first.
     """
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s [%(process)d] [%(levelname)s] %(message)s")
-    logging.getLogger("jax").setLevel(logging.WARNING)
+    _log_as_gunicorn_does()
     if parent is not None:
         step_back()
     slots = Slots()
@@ -50,6 +49,13 @@ def serve(host: str, port: int, socket_path: str | None, parent: int | None) -> 
     logging.getLogger("gunicorn.error").info("The process that computes for learners listens at %s", where)
     with contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()
+
+
+def _log_as_gunicorn_does() -> None:
+    level = (os.environ.get("NUDGE_LOG_LEVEL") or "info").upper()
+    line = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"
+    logging.basicConfig(level=logging.WARNING, format=line, datefmt="%Y-%m-%d %H:%M:%S %z")
+    logging.getLogger("gunicorn.error").setLevel(level)
 
 
 def step_back() -> None:

@@ -42,10 +42,11 @@ class Slots:
         self.count, self.max_programs, self.programs = count, max_programs, 0
         self._free = threading.Semaphore(count)
         self._forgetting = threading.Lock()
-        self._started: dict[int, float] = {}
-        jax.monitoring.register_event_duration_secs_listener(self._note)
+        self._started: dict[object, float] = {}
+        jax.monitoring.register_event_duration_secs_listener(self.note)
 
-    def _note(self, event: str, duration_secs: float, **_: str | int) -> None:
+    def note(self, event: str, duration_secs: float, **_: str | int) -> None:
+        """Count a program that is compiled."""
         if event == _COMPILED:
             self.programs += 1
 
@@ -54,11 +55,12 @@ class Slots:
         """Take a slot. Raises RequestError if none becomes free."""
         if not self._free.acquire(timeout=WAIT_SECONDS):
             raise RequestError("fewer learners at a time were expected; ask again soon", 503)
-        self._started[threading.get_ident()] = time.monotonic()
+        request = object()
+        self._started[request] = time.monotonic()
         try:
             yield
         finally:
-            del self._started[threading.get_ident()]
+            del self._started[request]
             self._free.release()
             if self.programs > self.max_programs:
                 self._forget()

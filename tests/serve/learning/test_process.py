@@ -237,6 +237,33 @@ def test_a_request_that_is_stuck_ends_the_process(monkeypatch: pytest.MonkeyPatc
     assert left == [1, 0]
 
 
+def test_programs_are_forgotten_when_they_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    cleared = []
+    monkeypatch.setattr("serve.learning.slots.jax.clear_caches", lambda: cleared.append(slots.programs))
+    slots = Slots(2, max_programs=3)
+    for seconds in range(8):
+        with slots.taken():
+            for event in ("/jax/core/compile/backend_compile_duration", "/jax/core/compile/jaxpr_trace_duration"):
+                slots.note(event, seconds)
+    assert cleared == [4, 4]
+    assert slots.programs == 0
+    with slots.taken(), slots.taken():  # both slots are free again
+        assert not slots.has_stuck()
+
+
+def test_forgetting_programs_changes_no_answer() -> None:
+    slots = Slots(max_programs=1)
+    client = create_learning_app(slots).test_client()
+    answers = []
+    for units in (1, 2, 1, 2):
+        network = NETWORK | {"sizes": [2, units, 1]}
+        params = params_data(drawn(Network((2, units, 1))))
+        body = {"network": network, "params": params, "table": XOR, "epochs": 50}
+        answers.append(client.post("/learn/train", json=body).json)
+        assert slots.programs <= 1
+    assert answers[:2] == answers[2:]
+
+
 def test_no_more_compute_at_once_than_there_are_slots(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("serve.learning.slots.WAIT_SECONDS", 0)
     slots = Slots(1)

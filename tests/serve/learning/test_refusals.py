@@ -26,6 +26,8 @@ from tests.serve.learning.examples import (
     params_data,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 PARAMS = params_data(drawn(examples()[0][0]))
 BODY: dict[str, Any] = {"network": NETWORK, "params": PARAMS, "table": XOR}
 GRID = {"columns": [0, 1], "low": [0, 0], "high": [1, 1], "size": 4, "others": [0, 0]}
