@@ -183,8 +183,8 @@ def check_trace(setting: Setting, learner: Learner, row: int) -> None:
     table = setting.data
     with jax.enable_x64(True):
         own = jax.tree.map(lambda leaf: jnp.asarray(leaf, np.float64), params)
-        rows = (jnp.asarray(values[row : row + 1], np.float64) for values in (table.x, table.y))
-        traced = trace(own, *rows, setting.network, 0.05)
+        x, y = (jnp.asarray(values[row : row + 1], np.float64) for values in (table.x, table.y))
+        traced = trace(own, x, y, setting.network, 0.05)
     equations = [*Equations(traced, table.columns)]
     assert learner.page.locator(".all-steps li").count() == len(equations)
     assert shown["trace loss"].value == pytest.approx(float(traced.loss), rel=1e-9)
