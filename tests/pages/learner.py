@@ -15,7 +15,7 @@ from tests.pages.conftest import OpenPage
 # How long the page may take for an answer; its endpoints compile programs for shapes that they have not seen.
 PATIENCE = 60_000
 GO = """address => new Promise(done => {
-    if (location.hash === address) return done();
+    if (location.hash === new URL(address, location.href).hash) return done();
     window.addEventListener("hashchange", () => done(), {once: true});
     location.hash = address;
 })"""

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from model import Network, Params, Table, init_params, loss, nudge, point_set, predict, train_params, truth_table
-from model.explaining.steps import explain_rows
+from model import Network, Params, Table, init_params, loss, point_set, predict, trace, train_params, truth_table
+from model.explaining.equations import Equations
 from model.explaining.surface import Grid, surface
 from model.tables.point_sets import POINT_SETS
 from model.tables.truth_tables import TRUTH_TABLES
@@ -157,16 +158,15 @@ def check_gradients(setting: Setting, shown: dict[str, Shown], parameter: str) -
     for way in ("jvp", "chain_rule", "grad"):
         assert shown[f"gradient {way}"].value == pytest.approx(slope, rel=1e-8, abs=1e-14), way
     with jax.enable_x64(True):
-        own = jax.tree.map(lambda leaf: jax.numpy.asarray(leaf, np.float64), params)
-        rows = jax.numpy.asarray(table.x, np.float64), jax.numpy.asarray(table.y, np.float64)
-        nudged = float(nudge(loss, own, *rows, network, epsilon=epsilon)[layer].weight[i, j])
+        own = jax.tree.map(lambda leaf: jnp.asarray(leaf, np.float64), params)
+        rows = jnp.asarray(table.x, np.float64), jnp.asarray(table.y, np.float64)
         moved = [own[layer].weight.at[i, j].add(sign * epsilon) for sign in (1, -1)]
         above, below = (
             float(loss([*own[:layer], own[layer]._replace(weight=weight), *own[layer + 1 :]], *rows, network))
             for weight in moved
         )
     for name in ("gradient nudge", "nudge"):
-        assert shown[name].value == pytest.approx(nudged, rel=1e-6, abs=1e-11), name
+        assert shown[name].value == pytest.approx((above - below) / (2 * epsilon), rel=1e-6, abs=1e-11), name
     assert shown["loss above"].value == pytest.approx(above, rel=1e-12)
     assert shown["loss below"].value == pytest.approx(below, rel=1e-12)
     error = shown["nudge"].value - shown["gradient grad"].value  # type: ignore[operator]
@@ -177,27 +177,27 @@ def check_gradients(setting: Setting, shown: dict[str, Shown], parameter: str) -
 
 
 def check_trace(setting: Setting, learner: Learner, row: int) -> None:
-    """Compare each step with what `explain_rows` gives."""
+    """Compare the step that is shown, and the losses, with what `trace` gives."""
     shown = learner.shown()
     params = params_from(shown, setting.network.sizes)
     table = setting.data
     with jax.enable_x64(True):
-        own = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), params)
-        rows = np.asarray(table.x[row : row + 1], np.float64), np.asarray(table.y[row : row + 1], np.float64)
-        expected = explain_rows(own, *rows, setting.network, 0.05)
-    texts = learner.page.locator(".all-steps li").all_text_contents()
-    assert len(texts) == len(expected.steps)
-    assert shown["trace loss"].value == pytest.approx(expected.loss, rel=1e-9)
-    assert shown["loss after"].value == pytest.approx(expected.loss_after, rel=1e-9)
-    step = expected.steps[int(learner.number("step"))]
-    assert shown["step result"].value == pytest.approx(step.result, rel=1e-9)
+        own = jax.tree.map(lambda leaf: jnp.asarray(leaf, np.float64), params)
+        x, y = (jnp.asarray(values[row : row + 1], np.float64) for values in (table.x, table.y))
+        traced = trace(own, x, y, setting.network, 0.05)
+    equations = [*Equations(traced, table.columns)]
+    assert learner.page.locator(".all-steps li").count() == len(equations)
+    assert shown["trace loss"].value == pytest.approx(float(traced.loss), rel=1e-9)
+    assert shown["loss after"].value == pytest.approx(float(traced.loss_after), rel=1e-9)
+    equation = equations[int(learner.number("step"))]
+    assert shown["step result"].value == pytest.approx(equation.result, rel=1e-9)
 
 
 def test_100_random_starts(open_page: OpenPage, learning: str) -> None:
     learner = Learner(open_page, learning, "#panel=rows")
     checked = 0
     for index, setting in enumerate(random_settings(100)):
-        panel = ("rows", "nudge", "trace", "rows")[(index // 4) % 4]
+        panel = ("rows", "nudge", "rows", "trace", "rows")[(index // 4) % 5]
         learner.go(f"{setting.address}&panel={panel}&select=0.weight[1,0]&row={index % 4}&step={index % 20}")
         shown = learner.shown()
         checked += check_rounding(shown)

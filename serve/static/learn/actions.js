@@ -1,6 +1,7 @@
 /** What the learner can do, as functions that the parts of the page call. */
 
-import { readAddress, writeAddress } from "./address.js";
+import { readAddress } from "./address.js";
+import { pushAddress } from "./address_bar.js";
 import { LESSON } from "./lesson.js";
 import { asFloat32, placeOf, withValue } from "./params.js";
 import { nearestRow } from "./derived.js";
@@ -64,8 +65,7 @@ export function makeActions(store) {
       if (!step) return change((state) => to.show(state, { lesson: null }));
       const { setting, problem } = readAddress(step.address);
       change((state) => to.open(state, { ...setting, lesson: number }, problem));
-      history.pushState(null, "", writeAddress(store.state.setting));
-      return undefined;
+      return pushAddress(store);
     },
   };
 }

@@ -3,15 +3,13 @@
 import { html, render } from "../vendor/preact-htm.js";
 import { getJson } from "../shared/request.js";
 import { makeActions } from "./actions.js";
-import { readAddress, writeAddress } from "./address.js";
+import { writeAddress } from "./address.js";
+import { followSetting, openAddress } from "./address_bar.js";
 import { converse } from "./conversation.js";
 import { Page } from "./page.js";
 import { nextQuestion } from "./questions.js";
-import { initialState, open } from "./state.js";
+import { initialState } from "./state.js";
 import { makeStore } from "./store.js";
-
-// The address follows the state after so many milliseconds; browsers refuse to change it much more often.
-const ADDRESS_AFTER = 400;
 
 const store = makeStore(initialState());
 const act = makeActions(store);
@@ -36,26 +34,11 @@ function settle() {
   root.dataset.settled = "true";
 }
 
-let waiting = 0;
-function followAddress() {
-  if (waiting) return;
-  waiting = setTimeout(() => {
-    waiting = 0;
-    const address = writeAddress(store.state.setting);
-    if (address !== location.hash) history.replaceState(null, "", address);
-  }, ADDRESS_AFTER);
-}
-
-function openAddress() {
-  const { setting, problem } = readAddress(location.hash);
-  store.change((state) => open(state, setting, problem));
-}
-
 store.listen(ask);
 store.listen(draw);
-store.listen(followAddress);
-window.addEventListener("hashchange", openAddress);
-openAddress();
+store.listen(() => followSetting(store));
+window.addEventListener("hashchange", () => openAddress(store));
+openAddress(store);
 void getJson("/learn/presets").then(
   (presets) => store.change((state) => ({ ...state, presets })),
   () => undefined,
