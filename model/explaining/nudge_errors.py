@@ -24,8 +24,6 @@ from model.pytrees import entry_names
 
 # From 0.1 to 1e-12, four in each decade.
 EPSILONS = np.array([10.0 ** (-1 - step / 4) for step in range(45)])
-# Half the distance of two float64 numbers, as a share of the number.
-ROUNDING = 2.0**-53
 
 
 class Nudge(NamedTuple):
@@ -120,7 +118,7 @@ def nudge_errors(
     counted = np.asarray(x) if weights is None else np.asarray(x)[np.asarray(weights) > 0]
     kink = network.activation == "relu" and _switches(own, counted, network, index, epsilon)
     value = float(np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(own)])[index])
-    return NudgeErrors(parameter, value, at, grad, chosen, tuple(curve), kink, *_reasons(network, chosen, kink))
+    return NudgeErrors(parameter, value, at, grad, chosen, tuple(curve), kink, *_reasons(network, chosen, curve, kink))
 
 
 def _nudges(
@@ -171,7 +169,7 @@ def _switches(params: Params, x: np.ndarray, network: Network, index: int, epsil
     return bool((signs[0] != signs[1]).any() or (signs[1] != signs[2]).any())
 
 
-def _reasons(network: Network, chosen: Nudge, kink: bool) -> tuple[str, str, str]:
+def _reasons(network: Network, chosen: Nudge, curve: list[Nudge], kink: bool) -> tuple[str, str, str]:
     large = "A large nudge goes so far that the slope changes on the way, and the error grows with epsilon²."
     if network.activation == "relu" and len(network.sizes) > 2:
         large = (
@@ -179,16 +177,16 @@ def _reasons(network: Network, chosen: Nudge, kink: bool) -> tuple[str, str, str
             "epsilon, or faster."
         )
     small = (
-        "A small nudge changes only the last of the 16 digits that the computer keeps of the loss, and dividing by "
+        "A small nudge changes only the last of the 16 digits that the computer keeps of each number, and dividing by "
         "2 epsilon makes that rounding error large."
     )
-    return large, small, _limit(chosen, kink)
+    return large, small, _limit(chosen, curve, kink)
 
 
-def _limit(chosen: Nudge, kink: bool) -> str:
-    """What limits the chosen epsilon, in a sentence."""
-    error, size = abs(chosen.error), max(abs(chosen.loss_above), abs(chosen.loss_below))
-    rounding = 2 * ROUNDING * size / (2 * chosen.epsilon)
+def _limit(chosen: Nudge, curve: list[Nudge], kink: bool) -> str:
+    """What limits the chosen epsilon, in a sentence. Those of the next smaller decade show which way the error goes."""
+    error = abs(chosen.error)
+    smaller = [abs(each.error) for each in curve if 0.1 <= each.epsilon / chosen.epsilon < 0.99]
     if not np.isfinite(error):
         return "The loss is not a finite number here, so there is no slope to compare."
     if error == 0:
@@ -196,9 +194,9 @@ def _limit(chosen: Nudge, kink: bool) -> str:
     if kink:
         return "A relu switches within this nudge, so the two losses are on different slopes."
     shown = number_text(error, Precision(digits=2))
-    if error > 4 * rounding:
+    if smaller and np.median(smaller) < error:
         return f"Here the bend of the loss counts most, and a smaller one makes the error of {shown} smaller."
     return (
-        f"At this epsilon rounding counts most: the losses have 16 digits, which leaves an error of about {shown}, "
-        "and a smaller epsilon would make it larger."
+        f"At this epsilon rounding counts most: the computer keeps 16 digits, which leaves an error of about {shown}, "
+        "and a smaller epsilon does not make it smaller."
     )

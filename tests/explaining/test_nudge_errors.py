@@ -51,6 +51,17 @@ def test_the_sentence_says_what_limits_an_epsilon() -> None:
         assert "16 digits" in each.small_reason
 
 
+@pytest.mark.parametrize("size", [1.0, 50.0, 1e6])
+def test_the_sentence_counts_the_rounding_of_the_weight_too(size: float) -> None:
+    """A weight of 1e6 has no digits for a nudge of 1e-12, and the loss at z = 0 is as small as ever."""
+    params = [Layer(np.array([[size]]), np.array([-size]))]
+    for epsilon in (1e-12, 1e-10):
+        found = nudge_errors(
+            params, np.ones((1, 1)), np.ones(1), Network((1, 1)), parameter="0.weight[0,0]", epsilon=epsilon
+        )
+        assert "rounding" in found.at_epsilon or found.chosen.error == 0
+
+
 def relu(bias: float, epsilon: float, **rest: Any) -> NudgeErrors:
     """A relu whose z on the second and the third row is the bias plus 1."""
     params = [Layer(np.ones((2, 1), np.float32), np.array([bias])), Layer(np.ones((1, 1), np.float32), np.zeros(1))]
