@@ -76,7 +76,7 @@ class Service(Flask):
         Returns:
             True for the paths below /learn/, if there is such a process.
         """
-        return self.registry.settings.learns and path.startswith(LEARN_PREFIX)
+        return self.registry.settings.learns and unquote(path).startswith(LEARN_PREFIX)
 
     def _find_model(self, path: str) -> Model | None:
         """The model whose predictions a path asks for; None if it asks for none, or if there is no such model."""

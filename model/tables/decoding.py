@@ -54,6 +54,22 @@ _OTHER_TEXTS = {
 }
 
 
+def compression_of(head: bytes) -> str | None:
+    """How a file is compressed.
+
+    Args:
+        head: its first bytes, at least four if it has so many.
+
+    Returns:
+        gzip or zstd; None if it is not compressed.
+
+    Example:
+        >>> compression_of(b"a,b"), compression_of(bytes([31, 139, 8, 0]))
+        (None, 'gzip')
+    """
+    return next((name for start, name in _COMPRESSIONS.items() if head.startswith(start)), None)
+
+
 class PlainText(NamedTuple):
     """A text in UTF-8 with newlines.
 
@@ -88,7 +104,7 @@ def plain_text(path: PathLike, size: int) -> Iterator[PlainText]:
         for start, (found, remedy) in _OTHER_FORMATS.items():
             if head.startswith(start):
                 raise TableError("a table as CSV or Parquet", found, remedy)
-        compression = next((name for start, name in _COMPRESSIONS.items() if head.startswith(start)), None)
+        compression = compression_of(head)
         if compression is None:
             with _as_utf8(path, size, file, ()) as text:
                 yield text

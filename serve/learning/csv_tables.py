@@ -10,7 +10,9 @@ import numpy as np
 
 from model.messages import quote, refusal_sentence
 from model.tables.columns import CategoricalColumn
+from model.tables.decoding import compression_of
 from model.tables.errors import TableError
+from model.tables.files import PARQUET_MAGIC
 from model.tables.from_file import read_table
 from model.tables.input_names import input_names
 from model.tables.reading import read_names
@@ -33,6 +35,9 @@ def csv_table(body: bytes, target: str | None) -> dict[str, Any]:
     """
     if not body.strip():
         raise RequestError("the file: rows with a line of names above them were expected, and nothing was found")
+    packed = "Parquet" if body.startswith(PARQUET_MAGIC) else compression_of(body[:4])
+    if packed:  # a few bytes of these may be many rows
+        raise RequestError(f"the file: CSV as plain text was expected, and {packed} was found; save it as CSV")
     with tempfile.NamedTemporaryFile(suffix=".csv") as file:
         file.write(body)
         file.flush()

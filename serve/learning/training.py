@@ -28,7 +28,7 @@ from serve.learning.networks import (
     opt_state_of,
     params_as_data,
 )
-from serve.learning.numbers_in_json import finite, image, shortest
+from serve.learning.numbers_in_json import image, shortest
 from serve.learning.surfaces import surface_as_data, surface_of
 from serve.learning.tables import check_fit, table_of
 from serve.learning_messages import GridMessage, StartMessage, StartRequest, StartsRequest, StuckRequest, TrainRequest
@@ -150,7 +150,6 @@ def stuck(request: StuckRequest) -> dict[str, Any]:
     )
     diagnosis = why_stuck(params, table, network, hyperparameters=hyperparameters)
     answer = diagnosis.as_data()
-    answer["loss"] = finite(answer["loss"])
     for data, finding in zip(answer["findings"], diagnosis.findings, strict=True):
         data["params"] = changed_params(params, finding)
     return answer | {"text": str(diagnosis)}

@@ -172,6 +172,13 @@ def test_the_worker_knows_the_endpoints_of_the_process() -> None:
     assert found == {name: set(methods) for name, methods in ENDPOINTS.items()}
 
 
+@pytest.mark.parametrize("path", ["/learn/train", "/%6cearn/train", "/learn%2Ftrain"])
+def test_however_a_path_is_written_it_takes_no_thread_of_predictions(checkpoints: Path, path: str) -> None:
+    assert application(checkpoints, LEARN="1").is_for_learners(path)
+    assert not application(checkpoints, LEARN="0").is_for_learners(path)
+    assert not application(checkpoints, LEARN="1").is_for_learners("/predict")
+
+
 class Config:
     """What the process takes from gunicorn's configuration."""
 

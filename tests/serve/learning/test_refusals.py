@@ -1,5 +1,6 @@
 """What a learner may not ask for: each limit, and anything that is no request, is one sentence with a 4xx."""
 
+import gzip
 import json
 import random
 import zlib
@@ -8,6 +9,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+import zstandard
 
 from serve import learning_limits as limits
 from serve.learning.presets import limits_as_data
@@ -225,6 +227,21 @@ def test_files_that_are_no_table_for_a_learner(learner: Learner, text: str, targ
     reply = learner.client.post(path, data=text.encode("latin-1"))
     assert reply.status_code == 400
     assert said in check_sentence((reply.json or {})["error"])
+
+
+@pytest.mark.parametrize("name", ["gzip", "zstd", "Parquet"])
+def test_files_that_hold_more_than_their_bytes_are_not_opened(learner: Learner, name: str) -> None:
+    text = CSV.encode() * 100
+    data = {"gzip": gzip.compress(text), "zstd": zstandard.compress(text), "Parquet": b"PAR1" + text}[name]
+    reply = learner.client.post("/learn/csv", data=data)
+    assert reply.status_code == 400
+    assert f"{name} was found" in check_sentence((reply.json or {})["error"])
+
+
+def test_a_loss_that_is_not_finite_is_no_reason_to_fail(learner: Learner) -> None:
+    huge = [{"weight": [[1e20, 0], [0, 0]], "bias": [0, 0]}, {"weight": [[1e20], [0]], "bias": [0]}]
+    answer = learner.ask("why-stuck", **(BODY | {"params": huge, "training": TRAINING, "epochs": 10}))
+    assert answer["loss"] is None
 
 
 def test_the_limits_of_the_page_are_those_that_are_kept(learner: Learner) -> None:
