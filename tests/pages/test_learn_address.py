@@ -80,7 +80,7 @@ def test_going_back_and_forward(open_page: OpenPage, learning: str) -> None:
 
 BROKEN = {
     "#table=nothing": "table should be one of xor",
-    "#rate=fast": "rate should be a number from 1e-30 to 1000, not 'fast'. 0.01 is used instead.",
+    "#rate=fast": "rate should be a number above 0, and at most 1000, not 'fast'. 0.01 is used instead.",
     "#hidden=9": "hidden should be a number from 1 to 8",
     "#params=AAAA": "params is cut off in the middle of a number.",
     "#params=AAAAAA": "The params in the address do not fit its network. Start 0 of seed 0 is used instead.",

@@ -260,3 +260,17 @@ def test_it_says_that_it_is_loading(open_page: OpenPage, learning: str) -> None:
     waiting[0].continue_()
     visit.page.wait_for_selector("#learn[data-settled=true]")
     assert visit.page.get_by_text("Loading").count() == 0
+
+
+def test_a_run_pauses_early_when_it_is_stuck_and_can_go_on(open_page: OpenPage, learning: str) -> None:
+    learner = Learner(open_page, learning)
+    learner.page.select_option("#speed", "100")
+    learner.click("Run")
+    learner.page.get_by_text("It seems stuck.").wait_for(timeout=60_000)
+    learner.page.get_by_role("button", name="Run", exact=True).wait_for()
+    learner.settle()
+    paused = learner.number("epoch")
+    assert 2000 <= paused < 12_000
+    learner.click("Run")
+    learner.page.wait_for_function(f"() => document.querySelector('[data-name=epoch]').dataset.value > {paused + 300}")
+    learner.click("Pause")

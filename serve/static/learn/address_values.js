@@ -1,5 +1,6 @@
 /** The values in an address: how each is read, and what is said of one that cannot be read. */
 
+import { rangeInWords } from "./limits.js";
 import { asFloat32 } from "./params.js";
 
 /** A part of the address that cannot be read; its message is a sentence. */
@@ -42,7 +43,7 @@ export function matching(name, text, pattern, example) {
 /** @param {string} name @param {string} text @param {number} low @param {number} high */
 export function number(name, text, low, high) {
   const value = text.trim() === "" ? NaN : Number(text);
-  if (!(value >= low && value <= high)) throw new AddressError(`${name} should be a number from ${low} to ${high}, not '${text.slice(0, 40)}'.`);
+  if (!(value >= low && value <= high)) throw new AddressError(`${name} should be a number ${rangeInWords(low, high, String)}, not '${text.slice(0, 40)}'.`);
   return value;
 }
 

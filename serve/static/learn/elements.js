@@ -2,6 +2,7 @@
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { formatCount, formatNumber } from "../shared/numbers.js";
+import { rangeInWords } from "./limits.js";
 import { onColours, paint } from "./surfaces.js";
 
 /**
@@ -102,5 +103,5 @@ function problemOf(text, value, low, high, whole) {
   const typed = text.trim() === "" ? NaN : Number(text);
   if (typed >= low && typed <= high && (!whole || Number.isInteger(typed))) return "";
   const format = (/** @type {number} */ number) => (whole ? formatCount(number) : formatNumber(number));
-  return `Only a ${whole ? "whole " : ""}number from ${format(low)} to ${format(high)} is allowed; ${format(value)} is still in use.`;
+  return `Only a ${whole ? "whole " : ""}number ${rangeInWords(low, high, format)} is allowed; ${format(value)} is still in use.`;
 }

@@ -13,3 +13,8 @@ export const LIMITS = Object.freeze(/** @type {const} */ ({
   noise: [0, 10],
   seed: [0, 4_294_967_295],
 }));
+
+/** @param {number} low @param {number} high @param {(value: number) => string} format @returns {string} the range in words */
+export function rangeInWords(low, high, format) {
+  return low === LIMITS.learning_rate[0] ? `above 0, and at most ${format(high)}` : `from ${format(low)} to ${format(high)}`;
+}

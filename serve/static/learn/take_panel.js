@@ -73,7 +73,8 @@ function Checkpoint({ state, act, attempt }) {
   return html`<section aria-labelledby="checkpoint-title">
     <h3 id="checkpoint-title">The network as a file</h3>
     <p>A checkpoint holds the weights. <code>nudge check</code>, <code>nudge ask</code>, <code>nudge show</code> and <code>nudge serve</code> read it.</p>
-    <div class="buttons"><button type="button" onClick=${down}>Save the checkpoint</button></div>
+    <div class="buttons"><button type="button" disabled=${state.diverged} onClick=${down}>Save the checkpoint</button></div>
+    ${state.diverged ? html`<p class="note">There is nothing to save: the weights are not numbers any more.</p>` : null}
     <label class="field" for="checkpoint"><span>Open a checkpoint</span><input id="checkpoint" type="file" accept=".safetensors" ref=${input} onChange=${up} /></label>
   </section>`;
 }
