@@ -89,7 +89,7 @@ def test_a_file_of_ones_own(open_page: OpenPage, learning: str, tmp_path: Any) -
     learner.settle()
     assert learner.text("epoch") == "1"
     learner.open_tab("Take along")
-    assert "the address holds all 24 rows of it" in learner.page.locator(".take").inner_text()
+    assert "the address holds every row of it (24)" in learner.page.locator(".take").inner_text()
 
 
 REFUSED: list[tuple[str | bytes, str]] = [

@@ -44,7 +44,7 @@ function Address({ state, attempt }) {
   return html`<section aria-labelledby="address-title">
     <h3 id="address-title">The address</h3>
     <p>It holds the whole setting. Who opens it sees the same network with the same numbers.</p>
-    ${"x" in state.setting.table ? html`<p class="note">The data is your own: the address holds all ${formatCount(state.setting.table.y.length)} rows of it. Whoever gets the address can read them.</p>` : null}
+    ${"x" in state.setting.table ? html`<p class="note">The data is your own: the address holds every row of it (${formatCount(state.setting.table.y.length)}). Whoever gets the address can read them.</p>` : null}
     <div class="copy-row"><input id="address" type="text" readonly aria-labelledby="address-title" value=${address} onFocus=${(/** @type {any} */ event) => event.currentTarget.select()} /><button type="button" onClick=${copy}>${copied === address ? "Copied" : "Copy"}</button></div>
   </section>`;
 }
