@@ -47,7 +47,7 @@ def limits_as_data() -> dict[str, Any]:
         "records": [1, limits.MAX_RECORDS],
         "grid": [limits.MIN_GRID, limits.MAX_GRID],
         "epsilon": [limits.MIN_EPSILON, limits.MAX_EPSILON],
-        "learning_rate": limits.MAX_LEARNING_RATE,
+        "learning_rate": [limits.MIN_LEARNING_RATE, limits.MAX_LEARNING_RATE],
         "starts": [1, limits.MAX_STARTS],
         "noise": [0, limits.MAX_NOISE],
         "seed": [0, limits.MAX_SEED],

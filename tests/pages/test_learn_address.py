@@ -12,7 +12,7 @@ from tests.pages.learner import Learner
 NETWORK, XOR = Network((2, 2, 1)), truth_table("xor")
 SETTINGS = [
     "#table=xor&seed=7&epochs=1500&select=0.weight[0,1]&epsilon=0.001&scale=log",
-    "#table=and&hidden=3,2&activation=tanh&seed=4&start=9&init=he&optimizer=momentum&rate=0.1&epochs=40&panel=trace&row=2&step=11",
+    "#table=and&hidden=3,2&activation=tanh&seed=4&start=9&init=he&optimizer=momentum&rate=0.1&epochs=40&panel=trace&row=1&step=11",
     "#table=moons&rows=60&noise=0.2&draw=5&hidden=4&activation=gelu&optimizer=adam&epochs=30&panel=rows&show=h3&drawn=1,0",
     "#table=or&hidden=none&epochs=20&stop=0&panel=take",
 ]
@@ -58,7 +58,7 @@ def test_drawn_points_are_in_it(open_page: OpenPage, learning: str) -> None:
     learner.settle()
     learner.open_tab("Rows")
     before = learner.shown()
-    assert before["table x[2,1]"].value is not None
+    assert before["table x[0,1]"].value is not None
     other = Learner(open_page, learning, learner.address)
     assert other.shown() == before
 
@@ -80,10 +80,11 @@ def test_going_back_and_forward(open_page: OpenPage, learning: str) -> None:
 
 BROKEN = {
     "#table=nothing": "table should be one of xor",
-    "#rate=fast": "rate should be a number from 0",
+    "#rate=fast": "rate should be a number above 0, and at most 1000, not 'fast'. 0.01 is used instead.",
     "#hidden=9": "hidden should be a number from 1 to 8",
     "#params=AAAA": "params is cut off in the middle of a number.",
-    "#params=AAAAAA": "The params in the address do not fit its network.",
+    "#params=AAAAAA": "The params in the address do not fit its network. Start 0 of seed 0 is used instead.",
+    "#table=moons&rows=0&table=xor&colour=blue&rate=-1": "And rate should be",
     "#colour=blue": "it has no key 'colour'.",
     "#seed": "'seed' should be a name, = and a value.",
     "#select=%5": "it has a % without two digits behind it.",

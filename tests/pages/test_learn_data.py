@@ -28,8 +28,7 @@ def test_points_that_one_draws(open_page: OpenPage, learning: str) -> None:
     learner = Learner(open_page, learning, "#hidden=4&activation=tanh&optimizer=adam&rate=0.05&panel=rows")
     learner.page.select_option("#table", "drawn")
     learner.settle()
-    learner.click("Clear")
-    learner.page.get_by_text("There is no point yet.").wait_for()
+    learner.page.get_by_text("There is no point yet. Draw some").wait_for()
     assert learner.page.get_by_role("button", name="Run").is_disabled()
     frame = learner.page.locator(".frame")
     box = frame.bounding_box() or {"width": 0, "height": 0}
@@ -60,7 +59,9 @@ def test_points_that_one_types(open_page: OpenPage, learning: str) -> None:
     learner.click("Add point")
     learner.settle()
     shown = learner.shown()
-    assert (shown["table x[2,0]"].value, shown["table x[2,1]"].value) == (0.5, -1.25)
+    assert (shown["table x[0,0]"].value, shown["table x[0,1]"].value) == (0.5, -1.25)
+    learner.page.locator("#draw-x").fill("1e9")
+    learner.page.get_by_role("button", name="Add point").and_(learner.page.locator(":disabled")).wait_for()
 
 
 def test_a_file_of_ones_own(open_page: OpenPage, learning: str, tmp_path: Any) -> None:
@@ -87,6 +88,8 @@ def test_a_file_of_ones_own(open_page: OpenPage, learning: str, tmp_path: Any) -
     learner.click("Step")
     learner.settle()
     assert learner.text("epoch") == "1"
+    learner.open_tab("Take along")
+    assert "the address holds every row of it (24)" in learner.page.locator(".take").inner_text()
 
 
 REFUSED: list[tuple[str | bytes, str]] = [
@@ -127,3 +130,16 @@ def test_sets_of_points(open_page: OpenPage, learning: str) -> None:
         shown = learner.shown()
         found = [[shown[f"table x[{row},{column}]"].value for column in range(2)] for row in range(30)]
         np.testing.assert_allclose(np.array(found, np.float32), np.asarray(table.x, np.float32), rtol=1e-6)
+
+
+def test_another_table_changes_no_network(open_page: OpenPage, learning: str) -> None:
+    learner = Learner(open_page, learning, "#table=moons&rows=20&hidden=3&activation=gelu&optimizer=momentum")
+    for table in ("xor", "circles", "and", "drawn"):
+        learner.page.select_option("#table", table)
+        learner.settle()
+        values = [learner.page.locator(field).input_value() for field in ("#hidden-0", "#activation", "#optimizer")]
+        assert values == ["3", "gelu", "momentum"]
+    learner.click("Take 8 tanh units, and Adam")
+    learner.settle()
+    values = [learner.page.locator(field).input_value() for field in ("#hidden-0", "#activation", "#optimizer")]
+    assert values == ["8", "tanh", "adam"]

@@ -136,7 +136,7 @@ def expected_numbers(setting: Setting, params: Params, row: int) -> dict[str, fl
     return found
 
 
-def check_numbers(setting: Setting, shown: dict[str, Shown], row: int = 0) -> None:
+def check_numbers(setting: Setting, shown: dict[str, Shown], row: int = 2) -> None:
     """Compare the numbers of the picture and of the rows with those of the Python functions."""
     params = params_from(shown, setting.network.sizes)
     assert same_bits(params, setting.params())
@@ -288,7 +288,7 @@ def compare(learner: Learner, comparison: str) -> None:
     learner.go(f"{setting.address}&panel={panel}&select=0.weight[1,0]&row=0&step=3&epsilon=0.001")
     shown = learner.shown()
     if comparison == "numbers":
-        check_numbers(setting, shown)
+        check_numbers(setting, shown, row=0)
     elif comparison == "gradients":
         check_gradients(setting, shown, "0.weight[1,0]")
     elif comparison == "trace":

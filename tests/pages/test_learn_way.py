@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from model import Network, init_params, loss, predict, train_params, truth_table
+from model.network import parameter_count
+from serve.learning_limits import MAX_WORK
 from tests.examples import same_bits
 from tests.pages.conftest import OpenPage
 from tests.pages.learner import Learner, exact_gradient
@@ -26,7 +28,7 @@ def test_from_a_stuck_start_to_a_solved_network(open_page: OpenPage, learning: s
     learner.page.select_option("#speed", "full")
     learner.click("Run")
     learner.page.get_by_text("It seems stuck.").wait_for()
-    learner.click("Pause")
+    learner.page.get_by_role("button", name="Run", exact=True).wait_for()
     learner.settle()
     assert learner.text("right") == "3"
     learner.page.locator(".messages").get_by_role("button", name="Why is it stuck?").click()
@@ -158,6 +160,13 @@ def test_a_learning_rate_that_is_too_large_is_explained(open_page: OpenPage, lea
     learner = Learner(open_page, learning, "#table=moons&hidden=4&rate=1000&epochs=100")
     assert "not a number" in learner.page.locator(".messages").inner_text()
     assert learner.text("loss") == "not a number"
+    for tab in ("Rows", "Step through", "Nudge it", "Why stuck?"):
+        learner.open_tab(tab)
+        panel = learner.page.locator("#tab-panel").inner_text()
+        assert "the loss is not a number any more" in panel.lower()
+        assert "Computing" not in panel
+    assert not [name for name in learner.shown() if name.startswith(("table prediction", "p[", "h1", "pointer"))]
+    assert "nothing to draw" in learner.page.locator(".readout").inner_text()
     learner.click("Divide the learning rate by 10, and reset")
     learner.settle()
     assert learner.page.locator("#rate").input_value() == "100"
@@ -189,3 +198,79 @@ def test_a_late_answer_changes_nothing(open_page: OpenPage, learning: str, meanw
         expected[0] = expected[0]._replace(weight=expected[0].weight.at[0, 0].set(0.5))
     assert same_bits(learner.params(), expected)
     assert float(loss(learner.params(), XOR.x, XOR.y, NETWORK)) == pytest.approx(learner.number("loss"), rel=1e-6)
+
+
+def test_losses_that_jump_about_are_explained(open_page: OpenPage, learning: str) -> None:
+    learner = Learner(open_page, learning, "#rate=1000&epochs=200")
+    assert "The learning rate is too large" in learner.page.locator(".messages").inner_text()
+    learner.go("#seed=6&rate=0.1&epochs=200")
+    assert "too large" not in learner.page.locator(".messages").inner_text()
+
+
+def test_reset_leads_back_to_the_seed_and_undo_to_what_there_was(open_page: OpenPage, learning: str) -> None:
+    learner = Learner(open_page, learning, "#seed=5&select=0.weight[0,0]&epochs=40")
+    trained = learner.params()
+    learner.page.locator("#parameter-value").fill("0.5")
+    learner.page.locator("#parameter-value").fill("0.75")
+    learner.settle()
+    assert learner.number("0.weight[0,0]") == 0.75
+    learner.click("Undo the edit")
+    learner.settle()
+    assert same_bits(learner.params(), trained)
+    learner.page.locator("#rate").fill("0.02")
+    learner.click("Step")
+    learner.settle()
+    changed = learner.params()
+    assert learner.text("epoch") == "41"
+    learner.click("Reset")
+    learner.settle()
+    assert learner.text("epoch") == "0"
+    assert same_bits(learner.params(), start(5))
+    learner.click("Undo the reset")
+    learner.settle()
+    assert learner.text("epoch") == "41"
+    assert same_bits(learner.params(), changed)
+    other = Learner(open_page, learning, learner.address)
+    assert same_bits(other.params(), changed)
+    other.click("Reset")
+    other.settle()
+    assert same_bits(other.params(), start(5))
+
+
+def test_64_starts_take_as_many_epochs_as_there_is_time_for(open_page: OpenPage, learning: str) -> None:
+    learner = Learner(open_page, learning, "#hidden=8,8,8&panel=starts")
+    network = Network((2, 8, 8, 8, 1))
+    assert int(learner.page.locator("#starts-epochs").input_value()) == MAX_WORK // (4 * 64 * parameter_count(network))
+
+
+def test_the_step_through_begins_with_a_row_that_is_not_all_zeros(open_page: OpenPage, learning: str) -> None:
+    learner = Learner(open_page, learning, "#panel=trace")
+    assert learner.page.locator("#row").input_value() == "2"
+
+
+def test_it_says_that_it_is_loading(open_page: OpenPage, learning: str) -> None:
+    waiting: list[Any] = []
+
+    def hold(route: Any) -> None:
+        waiting.append(route)
+
+    visit = open_page(learning, "/learn", route=("**/learn/table", hold))
+    visit.page.get_by_text("Loading the network").wait_for()
+    assert "not a number" not in visit.page.locator("body").inner_text()
+    waiting[0].continue_()
+    visit.page.wait_for_selector("#learn[data-settled=true]")
+    assert visit.page.get_by_text("Loading").count() == 0
+
+
+def test_a_run_pauses_early_when_it_is_stuck_and_can_go_on(open_page: OpenPage, learning: str) -> None:
+    learner = Learner(open_page, learning)
+    learner.page.select_option("#speed", "100")
+    learner.click("Run")
+    learner.page.get_by_text("It seems stuck.").wait_for(timeout=60_000)
+    learner.page.get_by_role("button", name="Run", exact=True).wait_for()
+    learner.settle()
+    paused = learner.number("epoch")
+    assert 2000 <= paused < 12_000
+    learner.click("Run")
+    learner.page.wait_for_function(f"() => document.querySelector('[data-name=epoch]').dataset.value > {paused + 300}")
+    learner.click("Pause")

@@ -1,11 +1,12 @@
 /** What the learner can do, as functions that the parts of the page call. */
 
-import { readAddress } from "./address.js";
-import { pushAddress } from "./address_bar.js";
+import { DEFAULT_SETTING, readAddress } from "./address.js";
 import { LESSON } from "./lesson.js";
+import { LIMITS } from "./limits.js";
 import { asFloat32, placeOf, withValue } from "./params.js";
 import { nearestRow } from "./derived.js";
 import * as to from "./state.js";
+import { remember, undo } from "./undo.js";
 
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {import("./types.js").Setting} Setting */
@@ -40,11 +41,12 @@ export function makeActions(store) {
           const place = placeOf(name);
           return place ? withValue(all, place, asFloat32(value)) : all;
         }, state.params);
-        return to.show(to.takeParams(state, params), { step: 0 });
+        return to.show(to.takeParams(remember(state, "update"), params), { step: 0 });
       }),
     applyFinding: (/** @type {any} */ finding) =>
       change((state) => {
-        const rated = finding.learning_rate === null ? state : to.changeTraining(state, { rate: finding.learning_rate });
+        const known = remember(state, "change");
+        const rated = finding.learning_rate === null ? known : to.changeTraining(known, { rate: finding.learning_rate });
         return to.run(finding.params ? to.takeParams(rated, finding.params) : rated);
       }),
     takeStart: (/** @type {Setting} */ tried, /** @type {any} */ start) =>
@@ -57,15 +59,14 @@ export function makeActions(store) {
         const { network, training, epoch } = found;
         return to.startAnew(state, {
           table: found.table ?? state.setting.table, hidden: network.sizes.slice(1, -1), activation: network.activation, optimizer: training.optimizer,
-          rate: training.learning_rate, params, before: epoch, row: 0, drawn: [0, 1], select: null, show: null,
+          rate: training.learning_rate, params, before: epoch, row: DEFAULT_SETTING.row, drawn: [0, 1], select: null, show: null,
         });
       }),
     lesson: (/** @type {number | null} */ number) => {
       const step = number === null ? null : LESSON[number - 1];
       if (!step) return change((state) => to.show(state, { lesson: null }));
       const { setting, problem } = readAddress(step.address);
-      change((state) => to.open(state, { ...setting, lesson: number }, problem));
-      return pushAddress(store);
+      return change((state) => to.open(state, { ...setting, lesson: number }, problem));
     },
   };
 }
@@ -76,11 +77,12 @@ function playing({ change }) {
     run: () => change(to.run),
     pause: () => change((state) => (state.running ? to.pause(state) : state)),
     step: () => change(to.stepOnce),
-    reset: () => change(to.reset),
+    reset: () => change((state) => to.reset(state)),
+    undo: () => change(undo),
     speed: (/** @type {string} */ speed) => change((state) => ({ ...state, speed })),
     retry: () => change((state) => ({ ...state, halted: false, problem: null, turn: state.turn + 1 })),
     goOn: () => change((state) => to.run(to.show(state, { stop: false }))),
-    calm: () => change((state) => to.startAnew(state, { rate: state.setting.rate / 10, params: state.setting.params, before: state.setting.before })),
+    calm: () => change((state) => to.reset(state, { rate: Math.max(LIMITS.learning_rate[0], Number((state.setting.rate / 10).toPrecision(12))) })),
   };
 }
 

@@ -17,7 +17,7 @@
  * - seed=0 start=0       start number `start` of this seed, as in 'Try 64 starts'
  * - init=normal          normal or he
  * - params=…             only after a change by hand: every weight and bias, base64 of float32, layer by layer, the
- *                        weight before the bias; then seed, start and init say nothing
+ *                        weight before the bias; then seed, start and init say where Reset leads to
  * - before=0             how many epochs were trained before these params
  *
  * The training from that start:
@@ -31,7 +31,7 @@
  * - panel=nudge          nudge, trace (step through), stuck, starts, rows or take (take it along)
  * - select=0.weight[0,1] the weight or bias in the panel 'nudge': layer, then [input,unit]; a bias is 0.bias[1]
  * - epsilon=0.0001       the nudge
- * - row=0 step=0         the row, counted from 0, and the step in the panel 'trace'
+ * - row=2 step=0         the row, counted from 0, and the step in the panel 'trace'
  * - show=h1              the unit in the large picture, such as h1; left out for the prediction
  * - drawn=0,1            the two columns that the pictures draw
  * - class=1              of several classes, the one whose probability is drawn
@@ -39,13 +39,15 @@
  * - lesson=1             the step of the lesson beside the page, counted from 1; left out without the lesson
  */
 
-import { asFloat32 } from "./params.js";
+import { AddressError, decodeFloats, encodeFloats, matching, number, oneOf, whole, wholes } from "./address_values.js";
+import { LIMITS } from "./limits.js";
 
 /** @typedef {import("./types.js").Setting} Setting */
 /** @typedef {import("./types.js").TableSpec} TableSpec */
 
 export const TRUTH_TABLES = ["xor", "and", "or", "nand", "nor", "xnor"];
 export const POINT_SETS = ["circles", "moons", "spirals", "gaussians"];
+export const DEFAULT_POINTS = Object.freeze({ rows: 200, noise: 0.1, seed: 0 });
 export const PANELS = ["nudge", "trace", "stuck", "starts", "rows", "take"];
 
 export const DEFAULT_SETTING = Object.freeze(/** @type {Setting} */ ({
@@ -65,7 +67,7 @@ export const DEFAULT_SETTING = Object.freeze(/** @type {Setting} */ ({
   panel: "nudge",
   select: null,
   epsilon: 1e-4,
-  row: 0,
+  row: 2,
   step: 0,
   show: null,
   drawn: [0, 1],
@@ -74,23 +76,40 @@ export const DEFAULT_SETTING = Object.freeze(/** @type {Setting} */ ({
   lesson: null,
 }));
 
-/** A part of the address that cannot be read; its message is a sentence. */
-class AddressError extends Error {}
-
 /**
- * The setting that an address names.
+ * The setting that an address names. What cannot be read of it has its default; all the rest is kept.
  * @param {string} fragment with or without its #
- * @returns {{setting: Setting, problem: string | null}} a broken address gives the default, and a sentence that says why
+ * @returns {{setting: Setting, problem: string | null}} problem: which parts were wrong, and what is used instead
  */
 export function readAddress(fragment) {
-  try {
-    const given = new Map(fragment.replace(/^#/, "").split("&").filter(Boolean).map(readPair));
-    return { setting: readSetting(given), problem: null };
-  } catch (error) {
-    if (!(error instanceof AddressError || error instanceof URIError)) throw error;
-    const reason = error instanceof AddressError ? error.message : "it has a % without two digits behind it.";
-    return { setting: { ...DEFAULT_SETTING }, problem: `The address could not be read: ${reason} The page starts anew.` };
+  /** @type {string[]} */
+  const wrong = [];
+  const attempt = (/** @type {() => void} */ read, /** @type {() => string} */ instead) => {
+    try {
+      read();
+    } catch (error) {
+      if (!(error instanceof AddressError || error instanceof URIError)) throw error;
+      const reason = error instanceof AddressError ? error.message : "it has a % without two digits behind it.";
+      wrong.push(`${reason} ${instead()}`);
+    }
+  };
+  const given = /** @type {Map<string, string>} */ (new Map());
+  for (const pair of fragment.replace(/^#/, "").split("&").filter(Boolean)) {
+    attempt(() => given.set(...readPair(pair)), () => "It is left out.");
   }
+  const setting = { ...DEFAULT_SETTING };
+  attempt(() => Object.assign(setting, { table: readTable(given, attempt) }), () => "XOR is used instead.");
+  for (const [key, text] of given) attempt(() => readInto(setting, key, text), () => insteadOf(key));
+  return { setting, problem: wrong.length ? `Not all of the address could be read: ${wrong.join(" And ")}` : null };
+}
+
+/** @typedef {(read: () => void, instead: () => string) => void} Attempt reads a part, or notes what is used instead */
+
+/** @param {string} key @returns {string} what is used instead of a value that cannot be read */
+function insteadOf(key) {
+  if (!(key in READERS)) return "It is left out.";
+  const value = DEFAULT_SETTING[/** @type {keyof Setting} */ (key)];
+  return value === null ? "It is left out." : `${typeof value === "boolean" ? Number(value) : value} is used instead.`;
 }
 
 /**
@@ -104,11 +123,9 @@ export function writeAddress(setting) {
   const keys = [
     ["hidden", (sizes) => (sizes.length ? sizes.join(",") : "none")],
     ["activation", String],
-    ...(setting.params ? [] : /** @type {[keyof Setting, (value: any) => string][]} */ ([
-      ["seed", String],
-      ["start", String],
-      ["init", String],
-    ])),
+    ["seed", String],
+    ["start", String],
+    ["init", String],
     ["params", encodeFloats],
     ["before", String],
     ["optimizer", String],
@@ -140,56 +157,62 @@ function readPair(pair) {
   return [pair.slice(0, middle), pair.slice(middle + 1)];
 }
 
-/** @param {Map<string, string>} given @returns {Setting} */
-function readSetting(given) {
-  const setting = { ...DEFAULT_SETTING, table: readTable(given) };
-  /** @type {Record<string, (text: string) => any>} */
-  const readers = {
-    hidden: (text) => (text === "none" ? [] : wholes("hidden", text, 1, 8, 3)),
-    activation: (text) => oneOf("activation", text, ["relu", "tanh", "sigmoid", "gelu"]),
-    seed: (text) => whole("seed", text, 0, 2 ** 32 - 1),
-    start: (text) => whole("start", text, 0, 1_000_000),
-    init: (text) => oneOf("init", text, ["normal", "he"]),
-    params: (text) => decodeFloats("params", text),
-    before: (text) => whole("before", text, 0, 1e9),
-    optimizer: (text) => oneOf("optimizer", text, ["sgd", "momentum", "adam"]),
-    rate: (text) => number("rate", text, 0, 1e6),
-    epochs: (text) => whole("epochs", text, 0, 1e9),
-    stop: (text) => oneOf("stop", text, ["0", "1"]) === "1",
-    run: (text) => oneOf("run", text, ["0", "1"]) === "1",
-    panel: (text) => oneOf("panel", text, PANELS),
-    select: (text) => matching("select", decodeURIComponent(text), /^\d+\.(weight\[\d+,\d+\]|bias\[\d+\])$/, "0.weight[0,1]"),
-    epsilon: (text) => number("epsilon", text, 1e-12, 1),
-    row: (text) => whole("row", text, 0, 1999),
-    step: (text) => whole("step", text, 0, 10_000),
-    show: (text) => matching("show", text, /^h\d+$/, "h1"),
-    drawn: (text) => wholes("drawn", text, 0, 15, 2),
-    class: (text) => whole("class", text, 0, 7),
-    scale: (text) => oneOf("scale", text, ["linear", "log"]),
-    lesson: (text) => whole("lesson", text, 1, 99),
-  };
-  for (const [key, text] of given) {
-    const read = readers[key];
-    if (read) Object.assign(setting, { [key]: read(text) });
-    else if (!TABLE_KEYS.includes(key)) throw new AddressError(`it has no key '${key.slice(0, 40)}'.`);
-  }
-  if (setting.drawn.length !== 2) throw new AddressError("drawn should be two columns, such as 0,1.");
-  return setting;
+/** @type {Record<string, (text: string) => any>} */
+const READERS = {
+  hidden: (text) => (text === "none" ? [] : wholes("hidden", text, ...LIMITS.units, LIMITS.hidden_layers[1])),
+  activation: (text) => oneOf("activation", text, ["relu", "tanh", "sigmoid", "gelu"]),
+  seed: (text) => whole("seed", text, ...LIMITS.seed),
+  start: (text) => whole("start", text, 0, 1_000_000),
+  init: (text) => oneOf("init", text, ["normal", "he"]),
+  params: (text) => decodeFloats("params", text),
+  before: (text) => whole("before", text, 0, 1e9),
+  optimizer: (text) => oneOf("optimizer", text, ["sgd", "momentum", "adam"]),
+  rate: (text) => number("rate", text, ...LIMITS.learning_rate),
+  epochs: (text) => whole("epochs", text, 0, 1e9),
+  stop: (text) => oneOf("stop", text, ["0", "1"]) === "1",
+  run: (text) => oneOf("run", text, ["0", "1"]) === "1",
+  panel: (text) => oneOf("panel", text, PANELS),
+  select: (text) => matching("select", decodeURIComponent(text), /^\d+\.(weight\[\d+,\d+\]|bias\[\d+\])$/, "0.weight[0,1]"),
+  epsilon: (text) => number("epsilon", text, ...LIMITS.epsilon),
+  row: (text) => whole("row", text, 0, LIMITS.rows[1] - 1),
+  step: (text) => whole("step", text, 0, 10_000),
+  show: (text) => matching("show", text, /^h\d+$/, "h1"),
+  drawn: (text) => twoColumns(text),
+  class: (text) => whole("class", text, 0, 7),
+  scale: (text) => oneOf("scale", text, ["linear", "log"]),
+  lesson: (text) => whole("lesson", text, 1, 99),
+};
+
+/** @param {Setting} setting @param {string} key @param {string} text */
+function readInto(setting, key, text) {
+  const read = READERS[key];
+  if (read) Object.assign(setting, { [key]: read(text) });
+  else if (!TABLE_KEYS.includes(key)) throw new AddressError(`it has no key '${key.slice(0, 40)}'.`);
+}
+
+/** @param {string} text */
+function twoColumns(text) {
+  const columns = wholes("drawn", text, 0, 15, 2);
+  if (columns.length !== 2) throw new AddressError("drawn should be two columns, such as 0,1.");
+  return columns;
 }
 
 const TABLE_KEYS = ["table", "rows", "noise", "draw", "columns", "target", "classes", "task", "x", "y"];
 
-/** @param {Map<string, string>} given @returns {TableSpec} */
-function readTable(given) {
+/** @param {Map<string, string>} given @param {Attempt} attempt @returns {TableSpec} */
+function readTable(given, attempt) {
   const name = oneOf("table", given.get("table") ?? "xor", [...TRUTH_TABLES, ...POINT_SETS, "drawn", "own"]);
   if (TRUTH_TABLES.includes(name)) return { name };
   if (POINT_SETS.includes(name)) {
-    return {
-      name,
-      rows: whole("rows", given.get("rows") ?? "200", 1, 2000),
-      noise: number("noise", given.get("noise") ?? "0.1", 0, 10),
-      seed: whole("draw", given.get("draw") ?? "0", 0, 2 ** 32 - 1),
+    const points = { name, ...DEFAULT_POINTS };
+    const read = (/** @type {keyof typeof DEFAULT_POINTS} */ key, /** @type {string} */ written, /** @type {(text: string) => number} */ reader) => {
+      const text = given.get(written);
+      if (text !== undefined) attempt(() => Object.assign(points, { [key]: reader(text) }), () => `${DEFAULT_POINTS[key]} is used instead.`);
     };
+    read("rows", "rows", (text) => whole("rows", text, ...LIMITS.rows));
+    read("noise", "noise", (text) => number("noise", text, ...LIMITS.noise));
+    read("seed", "draw", (text) => whole("draw", text, ...LIMITS.seed));
+    return points;
   }
   return readGivenTable(given, name === "drawn");
 }
@@ -237,64 +260,9 @@ function tablePairs(table) {
   ];
 }
 
-/** @param {number[]} values @returns {string} base64 of their float32, little-endian, with the letters that addresses take */
-export function encodeFloats(values) {
-  const bytes = new Uint8Array(Float32Array.from(values).buffer);
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
-}
-
-/** @param {string} name @param {string} text @returns {number[]} */
-function decodeFloats(name, text) {
-  let bytes = "";
-  try {
-    bytes = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
-  } catch {
-    throw new AddressError(`${name} is not base64.`);
-  }
-  if (bytes.length % 4) throw new AddressError(`${name} is cut off in the middle of a number.`);
-  const values = [...new Float32Array(Uint8Array.from(bytes, (letter) => letter.charCodeAt(0)).buffer)];
-  if (!values.every(Number.isFinite)) throw new AddressError(`${name} holds something that is not a finite number.`);
-  return values.map(asFloat32);
-}
-
 /** @param {string} name @param {Map<string, string>} given */
 function names(name, given) {
   const text = given.get(name);
   if (!text) throw new AddressError(`a table of one's own needs ${name}.`);
   return text.split(",").map(decodeURIComponent);
-}
-
-/** @param {string} name @param {string} text @param {string[]} choices */
-function oneOf(name, text, choices) {
-  if (!choices.includes(text)) throw new AddressError(`${name} should be one of ${choices.join(", ")}, not '${text.slice(0, 40)}'.`);
-  return text;
-}
-
-/** @param {string} name @param {string} text @param {RegExp} pattern @param {string} example */
-function matching(name, text, pattern, example) {
-  if (!pattern.test(text)) throw new AddressError(`${name} should be like ${example}, not '${text.slice(0, 40)}'.`);
-  return text;
-}
-
-/** @param {string} name @param {string} text @param {number} low @param {number} high */
-function number(name, text, low, high) {
-  const value = text.trim() === "" ? NaN : Number(text);
-  if (!(value >= low && value <= high)) throw new AddressError(`${name} should be a number from ${low} to ${high}, not '${text.slice(0, 40)}'.`);
-  return value;
-}
-
-/** @param {string} name @param {string} text @param {number} low @param {number} high */
-function whole(name, text, low, high) {
-  const value = number(name, text, low, high);
-  if (!Number.isInteger(value)) throw new AddressError(`${name} should be a whole number, not '${text.slice(0, 40)}'.`);
-  return value;
-}
-
-/** @param {string} name @param {string} text @param {number} low @param {number} high @param {number} most */
-function wholes(name, text, low, high, most) {
-  const values = decodeURIComponent(text).split(",").map((part) => whole(name, part, low, high));
-  if (values.length > most) throw new AddressError(`${name} should have at most ${most} numbers.`);
-  return values;
 }

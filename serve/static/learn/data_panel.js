@@ -3,13 +3,13 @@
 import { html, useRef, useState } from "../vendor/preact-htm.js";
 import { formatCount } from "../shared/numbers.js";
 import { send } from "../shared/request.js";
-import { DRAWN, POINT_SETS, TRUTH_TABLES } from "./address.js";
+import { DEFAULT_POINTS, DRAWN, POINT_SETS, TRUTH_TABLES } from "./address.js";
 import { sentenceOf } from "./conversation.js";
 import { Choice, NumberField } from "./elements.js";
+import { LIMITS } from "./limits.js";
 
 /** @typedef {import("./state.js").State} State */
 
-const DEFAULT_POINTS = { rows: 200, noise: 0.1, seed: 0 };
 const MOST_BYTES = 2 * 1024 * 1024;
 
 /** @param {{state: State, act: any}} props */
@@ -19,7 +19,7 @@ export function DataPanel({ state, act }) {
   const choose = (/** @type {string} */ name) => {
     if (TRUTH_TABLES.includes(name)) act.chooseTable({ name });
     else if (POINT_SETS.includes(name)) act.chooseTable({ name, ...DEFAULT_POINTS });
-    else if (name === "drawn") act.chooseTable({ ...DRAWN, x: [[-0.8, -0.6], [0.8, 0.7]], y: [0, 1] });
+    else if (name === "drawn") act.chooseTable({ ...DRAWN, x: [], y: [] });
     else document.getElementById("csv")?.focus();
   };
   /** @type {[string, string][]} */
@@ -34,18 +34,28 @@ export function DataPanel({ state, act }) {
     <${Choice} id="table" label="Table" value=${kind} options=${options} change=${choose} />
     ${"name" in spec && POINT_SETS.includes(spec.name) ? html`<${PointSet} spec=${spec} act=${act} />` : null}
     ${kind === "drawn" ? html`<${Drawing} state=${state} act=${act} />` : null}
+    <${Larger} state=${state} act=${act} />
     <${OwnFile} state=${state} act=${act} />
     <${DrawnColumns} state=${state} act=${act} />
   </section>`;
+}
+
+/** @param {{state: State, act: any}} props a network that suits points, to be taken or not: another table changes no network */
+function Larger({ state, act }) {
+  const { table, hidden } = state.setting;
+  const isTruthTable = "name" in table && TRUTH_TABLES.includes(table.name);
+  if (isTruthTable || hidden.reduce((sum, units) => sum + units, 0) >= 4) return null;
+  return html`<p class="note">Your network is as it was. It is small for this data.</p>
+    <div class="buttons"><button type="button" onClick=${() => act.startAnew({ hidden: [8], activation: "tanh", optimizer: "adam" })}>Take 8 tanh units, and Adam</button></div>`;
 }
 
 /** @param {any} props */
 function PointSet({ spec, act }) {
   const change = act.changeTable;
   return html`<div class="fields">
-    <${NumberField} id="points-rows" label="Points" value=${spec.rows} low=${10} high=${2000} whole change=${(/** @type {number} */ rows) => change({ rows })} />
-    <${NumberField} id="points-noise" label="Noise" value=${spec.noise} low=${0} high=${10} step=${0.05} change=${(/** @type {number} */ noise) => change({ noise })} />
-    <${NumberField} id="points-seed" label="Seed of the points" value=${spec.seed} low=${0} high=${4294967295} whole change=${(/** @type {number} */ seed) => change({ seed })} />
+    <${NumberField} id="points-rows" label="Points" value=${spec.rows} low=${LIMITS.rows[0]} high=${LIMITS.rows[1]} whole change=${(/** @type {number} */ rows) => change({ rows })} />
+    <${NumberField} id="points-noise" label="Noise" value=${spec.noise} low=${LIMITS.noise[0]} high=${LIMITS.noise[1]} step=${0.05} change=${(/** @type {number} */ noise) => change({ noise })} />
+    <${NumberField} id="points-seed" label="Seed of the points" value=${spec.seed} low=${LIMITS.seed[0]} high=${LIMITS.seed[1]} whole change=${(/** @type {number} */ seed) => change({ seed })} />
   </div>`;
 }
 
@@ -54,6 +64,8 @@ function Drawing({ state, act }) {
   const spec = /** @type {import("./types.js").GivenTable} */ (state.setting.table);
   const [at, setAt] = useState([0, 0]);
   const typed = (/** @type {number} */ axis) => (/** @type {number} */ value) => setAt((/** @type {number[]} */ old) => old.with(axis, value));
+  const [allowed, setAllowed] = useState([true, true]);
+  const judged = (/** @type {number} */ axis) => (/** @type {boolean} */ isAllowed) => setAllowed((/** @type {boolean[]} */ old) => (old[axis] === isAllowed ? old : old.with(axis, isAllowed)));
   return html`<div class="drawing">
     <fieldset class="classes">
       <legend>Class of the next point</legend>
@@ -61,11 +73,11 @@ function Drawing({ state, act }) {
     </fieldset>
     <p class="note">Click into the large picture, or type a place:</p>
     <div class="fields">
-      <${NumberField} id="draw-x" label="x1" value=${at[0]} low=${-1.5} high=${1.5} step=${0.1} change=${typed(0)} />
-      <${NumberField} id="draw-y" label="x2" value=${at[1]} low=${-1.5} high=${1.5} step=${0.1} change=${typed(1)} />
+      <${NumberField} id="draw-x" label="x1" value=${at[0]} low=${-1.5} high=${1.5} step=${0.1} change=${typed(0)} judge=${judged(0)} />
+      <${NumberField} id="draw-y" label="x2" value=${at[1]} low=${-1.5} high=${1.5} step=${0.1} change=${typed(1)} judge=${judged(1)} />
     </div>
     <div class="buttons">
-      <button type="button" onClick=${() => act.addPoint(at)}>Add point</button>
+      <button type="button" disabled=${allowed.includes(false)} onClick=${() => act.addPoint(at)}>Add point</button>
       <button type="button" disabled=${!spec.y.length} onClick=${() => act.drawPoints({ ...spec, x: spec.x.slice(0, -1), y: spec.y.slice(0, -1) })}>Undo</button>
       <button type="button" disabled=${!spec.y.length} onClick=${() => act.drawPoints({ ...spec, x: [], y: [] })}>Clear</button>
     </div>

@@ -37,6 +37,11 @@ export function traceKey(state) {
   return `${state.version} ${state.setting.row} ${state.setting.optimizer} ${state.setting.rate}`;
 }
 
+/** @param {State} state @returns {boolean} whether the first answers are still on their way */
+export function isLoading(state) {
+  return !state.forward && !state.diverged && !state.problem && state.table?.y.length !== 0;
+}
+
 /** @param {State} state @returns {boolean} whether the two drawn columns are all there are */
 export function isPlane(state) {
   return (state.table?.columns.length ?? 2) <= 2;

@@ -1,7 +1,8 @@
 /** Small elements that all parts of the page use. */
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact-htm.js";
-import { formatNumber } from "../shared/numbers.js";
+import { formatCount, formatNumber } from "../shared/numbers.js";
+import { rangeInWords } from "./limits.js";
 import { onColours, paint } from "./surfaces.js";
 
 /**
@@ -10,6 +11,11 @@ import { onColours, paint } from "./surfaces.js";
  */
 export function Value({ name, value, digits = 4 }) {
   return html`<span class="number" data-name=${name} data-value=${String(value)}>${formatNumber(value, digits)}</span>`;
+}
+
+/** What stands where numbers would, when the loss is not a number. */
+export function NotNumbers() {
+  return html`<p class="note not-numbers">The loss is not a number any more, so there is nothing to show here. Take a smaller learning rate, and reset.</p>`;
 }
 
 /**
@@ -53,17 +59,21 @@ export function Choice({ label, value, options, change, id }) {
 }
 
 /**
- * A number that one types; it is taken when it is complete and allowed, and a sentence says what is allowed otherwise.
- * @param {{label: any, value: number, low: number, high: number, whole?: boolean, inline?: boolean, step?: number | string, change: (value: number) => void, id: string}} props
+ * A number that one types. It is taken when it is allowed. Until then it stays as it was typed, a sentence says what is
+ * allowed, and the last good number stays in use.
+ * @param {{label: any, value: number, low: number, high: number, whole?: boolean, inline?: boolean, step?: number | string, change: (value: number) => void, judge?: (isAllowed: boolean) => void, id: string}} props
  */
-export function NumberField({ label, value, low, high, whole = false, step = "any", inline = false, change, id }) {
+export function NumberField({ label, value, low, high, whole = false, step = "any", inline = false, change, judge, id }) {
   const [text, setText] = useState(/** @type {string | null} */ (null));
-  const shown = text ?? String(value);
-  const problem = text === null ? "" : problemOf(text, low, high, whole);
+  const problem = text === null ? "" : problemOf(text, value, low, high, whole);
+  useEffect(() => {
+    if (text !== null && !isSame(Number(text), value, whole)) setText(null);
+  }, [value]);
+  useEffect(() => judge?.(!problem), [problem]);
   const typed = (/** @type {any} */ event) => {
     const written = event.currentTarget.value;
     setText(written);
-    if (!problemOf(written, low, high, whole)) change(Number(written));
+    if (!problemOf(written, value, low, high, whole)) change(Number(written));
   };
   return html`<label class=${inline ? "field inline" : "field"} for=${id}
     ><span>${label}</span
@@ -74,18 +84,24 @@ export function NumberField({ label, value, low, high, whole = false, step = "an
       min=${low}
       max=${high}
       step=${whole ? 1 : step}
-      value=${shown}
+      value=${text ?? String(value)}
       aria-invalid=${problem ? "true" : undefined}
       aria-describedby=${problem ? `${id}-problem` : undefined}
       onInput=${typed}
-      onBlur=${() => setText(null)}
-    />${problem ? html`<small class="field-problem" id=${`${id}-problem`}>${problem}</small>` : null}</label
+      onBlur=${() => problem || setText(null)}
+    />${problem ? html`<small class="field-problem" id=${`${id}-problem`} role="status">${problem}</small>` : null}</label
   >`;
 }
 
-/** @param {string} text @param {number} low @param {number} high @param {boolean} whole */
-function problemOf(text, low, high, whole) {
-  const value = text.trim() === "" ? NaN : Number(text);
-  if (value >= low && value <= high && (!whole || Number.isInteger(value))) return "";
-  return `A ${whole ? "whole " : ""}number from ${formatNumber(low)} to ${formatNumber(high)}, please.`;
+/** @param {number} typed @param {number} value @param {boolean} whole @returns {boolean} whether a value is what was typed, perhaps in float32 */
+function isSame(typed, value, whole) {
+  return typed === value || (!whole && Math.fround(typed) === Math.fround(value));
+}
+
+/** @param {string} text @param {number} value that is in use @param {number} low @param {number} high @param {boolean} whole */
+function problemOf(text, value, low, high, whole) {
+  const typed = text.trim() === "" ? NaN : Number(text);
+  if (typed >= low && typed <= high && (!whole || Number.isInteger(typed))) return "";
+  const format = (/** @type {number} */ number) => (whole ? formatCount(number) : formatNumber(number));
+  return `Only a ${whole ? "whole " : ""}number ${rangeInWords(low, high, format)} is allowed; ${format(value)} is still in use.`;
 }

@@ -1,7 +1,6 @@
 /** Starts the page: the state from the address, the questions to the endpoints, and a drawing for every change. */
 
 import { html, render } from "../vendor/preact-htm.js";
-import { getJson } from "../shared/request.js";
 import { makeActions } from "./actions.js";
 import { writeAddress } from "./address.js";
 import { followSetting, openAddress } from "./address_bar.js";
@@ -39,7 +38,3 @@ store.listen(draw);
 store.listen(() => followSetting(store));
 window.addEventListener("hashchange", () => openAddress(store));
 openAddress(store);
-void getJson("/learn/presets").then(
-  (presets) => store.change((state) => ({ ...state, presets })),
-  () => undefined,
-);

@@ -3,7 +3,7 @@
 import { html, useMemo } from "../vendor/preact-htm.js";
 import { formatNumber } from "../shared/numbers.js";
 import { CurveElement } from "./curve_element.js";
-import { NumberField, Value } from "./elements.js";
+import { NotNumbers, NumberField, Value } from "./elements.js";
 import { parameterLabel, parameterName, placeOf, places, valueAt } from "./params.js";
 import { selectedExists } from "./questions.js";
 import { networkOf } from "./derived.js";
@@ -17,6 +17,7 @@ const SLIDER_ENDS = 6;
 export function NudgePanel({ state, act }) {
   const { setting } = state;
   if (!state.params) return null;
+  if (state.diverged) return html`<${NotNumbers} />`;
   const network = networkOf(state);
   const names = places(network).map((place) => /** @type {[string, string]} */ ([parameterName(place), parameterLabel(network, state.table, place)]));
   const chosen = selectedExists(state) ? setting.select : null;

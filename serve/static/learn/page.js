@@ -12,7 +12,7 @@ import { Message, PlayBar } from "./play_bar.js";
 import { RowsPanel } from "./rows_panel.js";
 import { SettingsPanel } from "./settings_panel.js";
 import { StartsPanel } from "./starts_panel.js";
-import { networkOf } from "./derived.js";
+import { isLoading, networkOf } from "./derived.js";
 import { StuckPanel } from "./stuck_panel.js";
 import { SurfacePicture } from "./surface_picture.js";
 import { TakePanel } from "./take_panel.js";
@@ -124,6 +124,6 @@ function Tabs({ state, act }) {
     <div role="tablist" aria-label="Look closer" onKeyDown=${onKeyDown}>
       ${TABS.map(([key, label]) => html`<button key=${key} type="button" role="tab" id=${`tab-${key}`} aria-selected=${key === panel} aria-controls="tab-panel" tabindex=${key === panel ? 0 : -1} onClick=${() => act.show({ panel: key })}>${label}</button>`)}
     </div>
-    <div role="tabpanel" id="tab-panel" aria-labelledby=${`tab-${panel}`} class="tab-panel"><${Panel} key=${panel} state=${state} act=${act} /></div>
+    <div role="tabpanel" id="tab-panel" aria-labelledby=${`tab-${panel}`} class="tab-panel">${isLoading(state) ? html`<p class="note">Loading …</p>` : html`<${Panel} key=${panel} state=${state} act=${act} />`}</div>
   </section>`;
 }

@@ -3,7 +3,8 @@
 import { html } from "../vendor/preact-htm.js";
 import { formatCount } from "../shared/numbers.js";
 import { Choice, Value } from "./elements.js";
-import { forwardKey } from "./derived.js";
+import { forwardKey, isLoading } from "./derived.js";
+import { jumpsAbout, seemsStuck } from "./progress.js";
 
 /** @typedef {import("./state.js").State} State */
 
@@ -27,7 +28,8 @@ export function PlayBar({ state, act }) {
         <span class=${running ? "icon pause" : "icon go"} aria-hidden="true"></span>${running ? "Pause" : "Run"}
       </button>
       <button type="button" disabled=${!ready} onClick=${act.step} title="Train one epoch">Step</button>
-      <button type="button" onClick=${act.reset} title="Back to the start">Reset</button>
+      <button type="button" onClick=${act.reset} title="Back to epoch 0 of this start">Reset</button>
+      ${state.undo ? html`<button type="button" onClick=${act.undo}>Undo the ${state.undo.what}</button>` : null}
     </div>
     <${Progress} state=${state} />
     <${Choice} id="speed" label="Speed" value=${state.speed} options=${SPEEDS} change=${act.speed} />
@@ -41,7 +43,7 @@ function Progress({ state }) {
   const epoch = setting.before + state.epoch;
   return html`<dl class="progress">
       <div><dt>Epoch</dt><dd><span data-name="epoch" data-value=${String(epoch)}>${formatCount(epoch)}</span></dd></div>
-      <div><dt>Loss</dt><dd>${rows ? html`<${Value} name="loss" value=${lossOf(state)} digits=${4} />` : "–"}</dd></div>
+      <div><dt>Loss</dt><dd>${rows && !isLoading(state) ? html`<${Value} name="loss" value=${lossOf(state)} digits=${4} />` : "–"}</dd></div>
       ${table?.classes && forward && rows ? html`<${Right} forward=${forward} rows=${rows} />` : null}
     </dl>`;
 }
@@ -65,35 +67,32 @@ export function Message({ state, act }) {
   return html`<div class="messages" role="status">${messageOf(state, act)}</div>`;
 }
 
-// Before so many epochs nobody calls a network stuck; after them, if the loss has fallen by less than this share since
-// half as many epochs.
-const PATIENCE = 2000;
-const FALL = 0.005;
-
-/** @param {State} state */
-function seemsStuck({ losses, forward, table, setting }) {
-  const last = losses.at(-1);
-  if (!last || !forward || forward.solved || !table?.classes || last.epoch - setting.before < PATIENCE) return false;
-  const half = losses.findLast((at) => at.epoch <= last.epoch / 2);
-  return half !== undefined && half.loss - last.loss < FALL * half.loss;
+/** @param {{act: any}} props */
+function Calmer({ act }) {
+  return html`<button type="button" class="small" onClick=${act.calm}>Divide the learning rate by 10, and reset</button>`;
 }
 
 /** @param {State} state @param {any} act */
 function messageOf(state, act) {
+  if (isLoading(state)) return html`<p class="message">Loading the network …</p>`;
   if (state.problem) {
-    return html`<p class="message problem">${state.problem} <button type="button" class="small" onClick=${act.retry}>Try again</button></p>`;
+    const again = state.halted ? html`<button type="button" class="small" onClick=${act.retry}>Try again</button>` : null;
+    return html`<p class="message problem">${state.problem} ${again}</p>`;
   }
   if (state.diverged) {
-    return html`<p class="message problem"><strong>It has diverged: the numbers grew too large, and became NaN, “not a number”.</strong> The learning rate is too large for this network. Take a smaller one, and reset. <button type="button" class="small" onClick=${act.calm}>Divide the learning rate by 10, and reset</button></p>`;
+    return html`<p class="message problem"><strong>It has diverged: the numbers grew too large, and became NaN, “not a number”.</strong> The learning rate is too large for this network. Take a smaller one, and reset. <${Calmer} act=${act} /></p>`;
   }
   if (state.stopped) {
     return html`<p class="message good"><strong>Solved: every row is right.</strong> The run has stopped. Press Run to make it surer still. <button type="button" class="small" onClick=${act.goOn}>Run on without stopping</button></p>`;
   }
-  if (seemsStuck(state)) {
+  if (jumpsAbout(state)) {
+    return html`<p class="message problem"><strong>The learning rate is too large: the loss jumps about instead of falling.</strong> Each step goes too far. Take a smaller one, and reset. <${Calmer} act=${act} /></p>`;
+  }
+  if (state.stuck || seemsStuck(state)) {
     const open = (/** @type {string} */ panel) => act.show({ panel });
     return html`<p class="message"><strong>The loss hardly falls any more, and not every row is right.</strong> It seems stuck.
       <button type="button" class="small" onClick=${() => open("stuck")}>Why is it stuck?</button> <button type="button" class="small" onClick=${() => open("starts")}>Try 64 starts</button></p>`;
   }
-  if (state.table && !state.table.y.length) return html`<p class="message">There is no point yet. Draw some in the large picture.</p>`;
+  if (state.table && !state.table.y.length) return html`<p class="message">There is no point yet. Draw some in the large picture, of both classes. Then press Run.</p>`;
   return null;
 }

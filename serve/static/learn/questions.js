@@ -1,5 +1,6 @@
 /** Which question the page asks the endpoints next, as a pure function of the state. Only one is asked at a time. */
 
+import { LIMITS } from "./limits.js";
 import { placeOf, valueAt } from "./params.js";
 import * as derived from "./derived.js";
 
@@ -8,9 +9,6 @@ import * as derived from "./derived.js";
 
 // While it runs, the numbers beside the pictures are renewed so often, in milliseconds.
 const NUMBERS_EVERY = 250;
-const MOST_EPOCHS = 100_000;
-// A stretch of training without pictures may take this many rows × parameters × epochs.
-const STRETCH = 4_000_000;
 export const SURFACE_SIZE = 48;
 const RUNNING_SIZE = 32;
 
@@ -109,21 +107,21 @@ function trainQuestion(state, epochs, drawn) {
 /** @param {State} state @returns {number} how many epochs one stretch of catching up takes */
 function catchUp(state) {
   const left = state.setting.epochs - state.epoch;
-  return Math.max(1, Math.min(left, MOST_EPOCHS, largestEpochs(state)));
+  return Math.max(1, Math.min(left, largestEpochs(state)));
 }
 
-/** @param {State} state */
-function largestEpochs(state) {
+/** @param {State} state @param {number} networks that are trained at once @returns {number} how many epochs one call may take */
+export function largestEpochs(state, networks = 1) {
   const { sizes } = derived.networkOf(state);
   const parameters = sizes.slice(1).reduce((sum, units, layer) => sum + units * ((sizes[layer] ?? 0) + 1), 0);
-  const bound = state.presets?.limits?.work ?? STRETCH;
-  return Math.max(1, Math.floor(bound / (parameters * Math.max(1, state.table?.y.length ?? 1))));
+  const each = parameters * Math.max(1, state.table?.y.length ?? 1) * networks;
+  return Math.max(1, Math.min(LIMITS.epochs[1], Math.floor(LIMITS.work / each)));
 }
 
 /** @param {State} state */
 function frameEpochs(state) {
   const wanted = Number(state.speed) || state.pace;
-  return Math.max(1, Math.min(wanted, MOST_EPOCHS, largestEpochs(state)));
+  return Math.max(1, Math.min(wanted, largestEpochs(state)));
 }
 
 /** @param {import("./types.js").TableSpec} table @returns {any} as the endpoints take it */

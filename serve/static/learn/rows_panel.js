@@ -2,7 +2,7 @@
 
 import { html, useState } from "../vendor/preact-htm.js";
 import { formatCount } from "../shared/numbers.js";
-import { Value } from "./elements.js";
+import { NotNumbers, Value } from "./elements.js";
 import { isRight } from "./surface_points.js";
 
 /** @typedef {import("./state.js").State} State */
@@ -13,6 +13,7 @@ const SHOWN = 50;
 export function RowsPanel({ state, act }) {
   const { table, forward } = state;
   const [shown, setShown] = useState(SHOWN);
+  if (state.diverged) return html`<${NotNumbers} />`;
   if (!table?.y.length || !forward || forward.losses.length !== table.y.length) return html`<p class="note">There are no rows yet.</p>`;
   return html`<div class="rows">
     ${table.classes ? html`<${Confusion} state=${state} />` : null}

@@ -2,6 +2,7 @@
 
 import { html } from "../vendor/preact-htm.js";
 import { Choice, NumberField } from "./elements.js";
+import { LIMITS } from "./limits.js";
 
 /** @typedef {import("./state.js").State} State */
 
@@ -20,15 +21,15 @@ export function SettingsPanel({ state, act }) {
     <${HiddenLayers} hidden=${setting.hidden} act=${act} />
     <${Choice} id="activation" label="Activation" value=${setting.activation} options=${ACTIVATIONS} change=${(/** @type {string} */ activation) => act.startAnew({ activation })} />
     <h3>Start</h3>
-    ${setting.params ? html`<p class="note">This start was made by hand. A seed makes a new one.</p>` : null}
+    ${setting.params ? html`<p class="note">This start was made by hand. Reset leads back to the one of the seed.</p>` : null}
     <div class="fields">
-      <${NumberField} id="seed" label="Seed" value=${setting.seed} low=${0} high=${4294967295} whole change=${(/** @type {number} */ seed) => act.startAnew({ seed, start: 0 })} />
+      <${NumberField} id="seed" label="Seed" value=${setting.seed} low=${LIMITS.seed[0]} high=${LIMITS.seed[1]} whole change=${(/** @type {number} */ seed) => act.startAnew({ seed, start: 0 })} />
       <${Choice} id="init" label="Drawn as" value=${setting.init} options=${INITS} change=${(/** @type {string} */ init) => act.startAnew({ init })} />
     </div>
-    <div class="buttons"><button type="button" onClick=${() => act.startAnew({ seed: setting.seed + 1, start: 0 })}>Another start</button>${setting.start ? html`<span class="note">start ${setting.start} of this seed</span>` : null}</div>
+    <div class="buttons"><button type="button" onClick=${() => act.startAnew({ seed: setting.seed + 1, start: 0 })} disabled=${setting.seed >= LIMITS.seed[1]}>Another start</button>${setting.start ? html`<span class="note">start ${setting.start} of this seed</span>` : null}</div>
     <h3>Training</h3>
     <${Choice} id="optimizer" label="Optimizer" value=${setting.optimizer} options=${OPTIMIZERS} change=${(/** @type {string} */ optimizer) => act.changeTraining({ optimizer })} />
-    <${NumberField} id="rate" label="Learning rate" value=${setting.rate} low=${0} high=${1000} change=${(/** @type {number} */ rate) => act.changeTraining({ rate })} />
+    <${NumberField} id="rate" label="Learning rate" value=${setting.rate} low=${LIMITS.learning_rate[0]} high=${LIMITS.learning_rate[1]} change=${(/** @type {number} */ rate) => act.changeTraining({ rate })} />
     <label class="check"><input type="checkbox" checked=${setting.stop} onChange=${(/** @type {any} */ event) => act.show({ stop: event.currentTarget.checked })} /> Stop when every row is right</label>
   </section>`;
 }
@@ -37,9 +38,9 @@ export function SettingsPanel({ state, act }) {
 function HiddenLayers({ hidden, act }) {
   return html`<fieldset class="layers">
     <legend>Hidden layers</legend>
-    ${hidden.map((units, layer) => html`<${NumberField} key=${layer} id=${`hidden-${layer}`} inline label=${html`Layer ${layer + 1} <small>units</small>`} value=${units} low=${1} high=${8} whole change=${(/** @type {number} */ count) => act.startAnew({ hidden: hidden.with(layer, count) })} />`)}
+    ${hidden.map((units, layer) => html`<${NumberField} key=${layer} id=${`hidden-${layer}`} inline label=${html`Layer ${layer + 1} <small>units</small>`} value=${units} low=${LIMITS.units[0]} high=${LIMITS.units[1]} whole change=${(/** @type {number} */ count) => act.startAnew({ hidden: hidden.with(layer, count) })} />`)}
     <div class="buttons">
-      <button type="button" disabled=${hidden.length >= 3} onClick=${() => act.startAnew({ hidden: [...hidden, hidden.at(-1) ?? 2] })}>Add layer</button>
+      <button type="button" disabled=${hidden.length >= LIMITS.hidden_layers[1]} onClick=${() => act.startAnew({ hidden: [...hidden, hidden.at(-1) ?? 2] })}>Add layer</button>
       <button type="button" disabled=${!hidden.length} onClick=${() => act.startAnew({ hidden: hidden.slice(0, -1) })}>Remove layer</button>
     </div>
   </fieldset>`;

@@ -5,7 +5,8 @@ import { formatCount } from "../shared/numbers.js";
 import { postJson } from "../shared/request.js";
 import { NumberField, SurfaceCanvas, Value } from "./elements.js";
 import { useLongQuestion } from "./long_question.js";
-import { tableBody } from "./questions.js";
+import { LIMITS } from "./limits.js";
+import { largestEpochs, tableBody } from "./questions.js";
 import { networkOf, trainingOf } from "./derived.js";
 import { trialEpochs } from "./stuck_panel.js";
 import { readFloats } from "./surfaces.js";
@@ -34,7 +35,9 @@ const WORDS = {
 
 /** @param {{state: State, act: any}} props */
 export function StartsPanel({ state, act }) {
-  const [epochs, setEpochs] = useState(defaultEpochs(state));
+  const [chosen, setEpochs] = useState(/** @type {number | null} */ (null));
+  const most = largestEpochs(state, STARTS);
+  const epochs = Math.min(most, chosen ?? defaultEpochs(state));
   const tried = /** @type {{starts: Start[], setting: any} | null} */ (state.tried);
   const { busy, problem, perform, stop } = useLongQuestion();
   const tryAll = () => {
@@ -60,11 +63,12 @@ export function StartsPanel({ state, act }) {
   return html`<div class="starts">
     <p>Training begins at random numbers. From some starts it gets stuck. So try many of them, and keep the best.</p>
     <div class="buttons">
-      <${NumberField} id="starts-epochs" label="Epochs of each" value=${epochs} low=${1} high=${100000} whole change=${setEpochs} />
+      <${NumberField} id="starts-epochs" label="Epochs of each" value=${epochs} low=${LIMITS.epochs[0]} high=${most} whole change=${setEpochs} />
       <button type="button" class="primary" disabled=${!ready} onClick=${tryAll}>Try 64 starts</button>
       ${unsolved ? html`<button type="button" disabled=${!ready} onClick=${findReasons}>Why not? Ask each one</button>` : null}
       ${busy ? html`<button type="button" onClick=${stop}>Stop</button>` : null}
     </div>
+    <p class="note">For 64 networks of this size, and ${formatCount(state.table?.y.length ?? 0)} rows, there is time for at most ${formatCount(most)} epochs of each.</p>
     <div role="status">${busy ? html`<p class="note">${busy}</p>` : null}${problem ? html`<p class="message error">${problem}</p>` : null}</div>
     ${tried ? html`<${Tried} tried=${tried} state=${state} act=${act} />` : null}
   </div>`;
@@ -91,7 +95,8 @@ function Reasons({ starts }) {
 
 /** @param {State} state @returns {number} of each start */
 function defaultEpochs(state) {
-  return Math.max(500, Math.min(50_000, Math.round(200_000 / (state.table?.y.length ?? 4))));
+  const wanted = Math.max(500, Math.min(50_000, Math.round(200_000 / (state.table?.y.length || 4))));
+  return Math.min(wanted, largestEpochs(state, STARTS));
 }
 
 /** @param {{start: Start, state: State, take: () => void}} props */

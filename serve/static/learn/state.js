@@ -3,9 +3,11 @@
  * of the setting is the answer of an endpoint.
  */
 
-import { DEFAULT_SETTING, POINT_SETS } from "./address.js";
+import { DEFAULT_SETTING } from "./address.js";
 import { forwardKey, networkOf, surfaceKey } from "./derived.js";
 import { asFloat32, flatten, placeOf, unflatten, valueAt, withValue } from "./params.js";
+import { seemsStuck } from "./progress.js";
+import { remember } from "./undo.js";
 
 /** @typedef {import("./types.js").Setting} Setting */
 /** @typedef {import("./types.js").Table} Table */
@@ -15,7 +17,6 @@ import { asFloat32, flatten, placeOf, unflatten, valueAt, withValue } from "./pa
  * @typedef {object} State
  * @property {Setting} setting what the address holds
  * @property {number} turn counts what the learner changed; an answer to a question of an earlier turn comes too late
- * @property {any} presets the limits
  * @property {Table | null} table
  * @property {Params | null} params
  * @property {any[] | null} optState
@@ -37,6 +38,9 @@ import { asFloat32, flatten, placeOf, unflatten, valueAt, withValue } from "./pa
  * @property {string | null} hovered the unit or parameter under the pointer
  * @property {any} tried the starts that were tried side by side, and their setting
  * @property {any} diagnosis why the network was stuck, and the key of the network
+ * @property {import("./undo.js").Undo | null} undo what there was before the last change by hand
+ * @property {boolean} stuck whether the run has paused since it seemed stuck
+ * @property {number} stuckAt how many epochs the run had then; it pauses again after twice as many
  * @property {number} drawClass the class of the next point that is drawn
  */
 
@@ -47,7 +51,6 @@ export function initialState() {
   return {
     setting: { ...DEFAULT_SETTING },
     turn: 0,
-    presets: null,
     speed: "auto",
     pace: 1,
     drawClass: 1,
@@ -75,7 +78,13 @@ const NOTHING_KNOWN = Object.freeze({
   surface: null,
   gradients: null,
   trace: null,
+  undo: null,
+  stuck: false,
+  stuckAt: 0,
 });
+
+// Without numbers, nothing that was computed before may stand beside the weights.
+const NO_NUMBERS = Object.freeze({ running: false, forward: null, surface: null, gradients: null, trace: null, probe: null });
 
 /**
  * @param {State} state
@@ -103,21 +112,14 @@ export function startAnew(state, changes) {
   return open(state, { ...state.setting, params: null, before: 0, epochs: 0, step: 0, ...changes });
 }
 
-/** @param {State} state @returns {State} back at the start of this setting */
-export function reset(state) {
-  return { ...open(state, { ...state.setting, epochs: 0 }), forward: state.forward, surface: state.surface };
+/** @param {State} state @param {Partial<Setting>} changes @returns {State} back at the start of its seed, before any change by hand */
+export function reset(state, changes = {}) {
+  return { ...startAnew(state, changes), undo: remember(state, "reset").undo };
 }
 
-/** @param {State} state @param {import("./types.js").TableSpec} table @returns {State} */
+/** @param {State} state @param {import("./types.js").TableSpec} table @returns {State} with the same network */
 export function chooseTable(state, table) {
-  const points = "name" in table && POINT_SETS.includes(table.name);
-  const old = state.setting.table;
-  const simple = "name" in old && !POINT_SETS.includes(old.name);
-  const { hidden } = state.setting;
-  const larger = points && simple && hidden.length === 1 && (hidden[0] ?? 0) < 4;
-  return startAnew(state, {
-    table, row: 0, drawn: [0, 1], class: 1, select: null, show: null, ...(larger ? { hidden: [8], activation: "tanh", optimizer: "adam" } : {}),
-  });
+  return startAnew(state, { table, row: DEFAULT_SETTING.row, drawn: [0, 1], class: 1, select: null, show: null });
 }
 
 /** @param {State} state @param {Partial<Setting>} changes to what is shown only @returns {State} */
@@ -132,6 +134,7 @@ export function show(state, changes) {
 export function changeTraining(state, changes) {
   const { setting, epoch, params } = state;
   const turned = { ...state, turn: state.turn + 1, halted: false, problem: null, optState: null };
+  if (state.diverged) return reset(state, changes);
   if (epoch === 0 || !params) return { ...turned, setting: { ...setting, ...changes } };
   return { ...rebase(turned, params), setting: { ...rebase(turned, params).setting, ...changes } };
 }
@@ -148,22 +151,22 @@ function rebase(state, params) {
 /** @param {State} state @param {string} name of a parameter @param {number} value @returns {State} changed by hand */
 export function editParameter(state, name, value) {
   const place = placeOf(name);
-  if (!place || !state.params || !Number.isFinite(value) || valueAt(state.params, place) === undefined) return state;
-  return takeParams(state, withValue(state.params, place, asFloat32(value)));
+  if (!place || !state.params || state.diverged || !Number.isFinite(value) || valueAt(state.params, place) === undefined) return state;
+  return takeParams(remember(state, "edit", name), withValue(state.params, place, asFloat32(value)));
 }
 
 /** @param {State} state @param {Params} params made by hand, or by a change that a finding names @returns {State} */
 export function takeParams(state, params) {
   return {
     ...rebase(state, params), turn: state.turn + 1, version: state.version + 1, running: false, diverged: false,
-    stopped: false, halted: false, problem: null,
+    stopped: false, stuck: false, stuckAt: 0, halted: false, problem: null,
   };
 }
 
 /** @param {State} state @returns {State} */
 export function run(state) {
   if (!state.params || state.diverged) return state;
-  return { ...state, running: true, stopped: false, halted: false, problem: null, turn: state.turn + 1, probe: null };
+  return { ...state, running: true, stopped: false, stuck: false, halted: false, problem: null, turn: state.turn + 1, probe: null };
 }
 
 /** @param {State} state @returns {State} */
@@ -194,9 +197,10 @@ export function addPoint(state, point, label) {
 /** @param {State} state @param {import("./types.js").GivenTable} table @returns {State} other points, the same params */
 export function drawPoints(state, table) {
   const { params } = state;
+  if (state.diverged) return startAnew(state, { table, row: 0 });
   const changed = { ...state, turn: state.turn + 1, version: state.version + 1, running: false, halted: false, problem: null };
   const based = params ? rebase(changed, params) : changed;
-  return { ...based, table: emptyTable(table), stopped: false, losses: [], setting: { ...based.setting, table, row: 0, step: 0 } };
+  return { ...based, table: emptyTable(table), stopped: false, stuck: false, stuckAt: 0, undo: null, losses: [], setting: { ...based.setting, table, row: 0, step: 0 } };
 }
 
 /** @param {import("./types.js").TableSpec} table @returns {Table | null} the table itself if it has no rows: then there is nothing to ask */
@@ -219,8 +223,8 @@ export function receiveTable(state, answer) {
   if (!setting.params || known.params) return known;
   const params = unflatten(setting.params, networkOf(known));
   if (params) return { ...known, params };
-  const start = { ...known.setting, params: null, before: 0, epochs: 0 };
-  return { ...known, setting: start, problem: "The params in the address do not fit its network. The page starts anew." };
+  const problem = `The params in the address do not fit its network. Start ${setting.start} of seed ${setting.seed} is used instead.`;
+  return { ...known, setting: { ...known.setting, params: null, before: 0 }, problem };
 }
 
 /** @param {State} state @param {Params} params @returns {State} */
@@ -249,17 +253,21 @@ export function receiveTraining(state, epochs, answer, surface) {
     surface: surface ? { ...surface, key: surfaceKey({ ...state, version }) } : state.surface,
     setting: { ...state.setting, epochs: Math.max(epoch, state.running ? 0 : state.setting.epochs) },
   };
-  return answer.diverged ? { ...trained, running: false, setting: { ...trained.setting, epochs: epoch } } : trained;
+  return answer.diverged ? { ...trained, ...NO_NUMBERS, setting: { ...trained.setting, epochs: epoch } } : trained;
 }
 
 /** @param {State} state @param {import("./types.js").Forward & Known} forward @returns {State} */
 export function receiveForward(state, forward) {
-  const stopped = state.running && state.setting.stop && forward.solved && forward.key === forwardKey(state);
+  const isOfNow = forward.key === forwardKey(state);
+  if (isOfNow && forward.loss === null) return { ...pause(state), ...NO_NUMBERS, diverged: true };
+  const stopped = state.running && state.setting.stop && forward.solved && isOfNow;
   const { before } = state.setting;
-  const isStart = state.epoch === 0 && forward.loss !== null && forward.key === forwardKey(state);
+  const isStart = state.epoch === 0 && forward.loss !== null && isOfNow;
   const losses = isStart ? [...state.losses.filter((at) => at.epoch < before), { epoch: before, loss: forward.loss ?? 0 }] : state.losses;
   const known = { ...state, forward, losses };
-  return stopped ? { ...pause(known), stopped } : known;
+  if (stopped) return { ...pause(known), stopped };
+  const stuck = state.running && state.epoch >= 2 * state.stuckAt && seemsStuck(known);
+  return stuck ? { ...pause(known), stuck, stuckAt: state.epoch } : known;
 }
 
 /** @param {State} state @param {number} index of a start that was tried @param {string} reason why it is stuck @returns {State} */

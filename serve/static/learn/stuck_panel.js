@@ -5,12 +5,14 @@ import { formatCount } from "../shared/numbers.js";
 import { postJson } from "../shared/request.js";
 import { Value } from "./elements.js";
 import { useLongQuestion } from "./long_question.js";
-import { tableBody } from "./questions.js";
+import { largestEpochs, tableBody } from "./questions.js";
 import { forwardKey, networkOf, trainingOf } from "./derived.js";
 
 /** @typedef {import("./state.js").State} State */
 
 export const TRIAL_EPOCHS = 20_000;
+// With the change, without it, and after 20 random changes, for each of three suspicions.
+const TRIED_NETWORKS = 22 * 3;
 
 /** @param {State} state @returns {any} the question why its network is stuck */
 export function stuckQuestion(state) {
@@ -20,7 +22,8 @@ export function stuckQuestion(state) {
 /** @param {State} state @returns {number} how many epochs each trial takes; fewer for many rows */
 export function trialEpochs(state) {
   const rows = state.table?.y.length ?? 4;
-  return Math.max(200, Math.min(TRIAL_EPOCHS, Math.round((TRIAL_EPOCHS * 4) / rows)));
+  const wanted = Math.max(200, Math.min(TRIAL_EPOCHS, Math.round((TRIAL_EPOCHS * 4) / rows)));
+  return Math.min(wanted, largestEpochs(state, TRIED_NETWORKS));
 }
 
 /** @param {{state: State, act: any}} props */
@@ -41,6 +44,7 @@ export function StuckPanel({ state, act }) {
       <button type="button" class="primary" disabled=${!ready || busy !== ""} onClick=${ask}>Why is it stuck?</button>
       ${busy ? html`<button type="button" onClick=${stop}>Stop looking</button>` : null}
     </div>
+    ${state.diverged ? html`<p class="note">This cannot be asked now: the loss is not a number any more. Take a smaller learning rate, and reset.</p>` : null}
     <div role="status">${busy ? html`<p class="note">${busy}</p>` : null}${problem ? html`<p class="message error">${problem}</p>` : null}</div>
     ${answer && !busy ? html`<${Diagnosis} answer=${answer} act=${act} stale=${answer.key !== forwardKey(state)} />` : null}
   </div>`;

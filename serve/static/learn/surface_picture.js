@@ -118,6 +118,7 @@ function Readout({ state, axes, drawn }) {
     return html`${axes[0]} = <${Value} name="pointer x" value=${surface.xs[probe.column]} digits=${3} />, ${axes[1]} = <${Value} name="pointer y" value=${surface.ys[probe.line]} digits=${3} />
       ${" → "}${drawn.name} = <${Value} name="pointer value" value=${drawn.values[probe.line * surface.size + probe.column]} digits=${4} />`;
   }
+  if (state.diverged) return "The predictions are not numbers, so there is nothing to draw.";
   return "drawn" in setting.table ? "Click to draw a point." : "Point to read a value. Click to choose a row.";
 }
 

@@ -1,6 +1,7 @@
 /** 'Take it along': the address, a checkpoint down and up, and the Python that gives the same numbers. */
 
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { formatCount } from "../shared/numbers.js";
 import { send } from "../shared/request.js";
 import { writeAddress } from "./address.js";
 import { sentenceOf } from "./conversation.js";
@@ -43,6 +44,7 @@ function Address({ state, attempt }) {
   return html`<section aria-labelledby="address-title">
     <h3 id="address-title">The address</h3>
     <p>It holds the whole setting. Who opens it sees the same network with the same numbers.</p>
+    ${"x" in state.setting.table ? html`<p class="note">The data is your own: the address holds every row of it (${formatCount(state.setting.table.y.length)}). Whoever gets the address can read them.</p>` : null}
     <div class="copy-row"><input id="address" type="text" readonly aria-labelledby="address-title" value=${address} onFocus=${(/** @type {any} */ event) => event.currentTarget.select()} /><button type="button" onClick=${copy}>${copied === address ? "Copied" : "Copy"}</button></div>
   </section>`;
 }
@@ -71,7 +73,8 @@ function Checkpoint({ state, act, attempt }) {
   return html`<section aria-labelledby="checkpoint-title">
     <h3 id="checkpoint-title">The network as a file</h3>
     <p>A checkpoint holds the weights. <code>nudge check</code>, <code>nudge ask</code>, <code>nudge show</code> and <code>nudge serve</code> read it.</p>
-    <div class="buttons"><button type="button" onClick=${down}>Save the checkpoint</button></div>
+    <div class="buttons"><button type="button" disabled=${state.diverged} onClick=${down}>Save the checkpoint</button></div>
+    ${state.diverged ? html`<p class="note">There is nothing to save: the weights are not numbers any more.</p>` : null}
     <label class="field" for="checkpoint"><span>Open a checkpoint</span><input id="checkpoint" type="file" accept=".safetensors" ref=${input} onChange=${up} /></label>
   </section>`;
 }

@@ -2,7 +2,7 @@
 
 import { html, useLayoutEffect, useRef } from "../vendor/preact-htm.js";
 import { formatCount } from "../shared/numbers.js";
-import { Value } from "./elements.js";
+import { NotNumbers, NumberField, Value } from "./elements.js";
 import { parameterName } from "./params.js";
 import { trainingOf, traceKey } from "./derived.js";
 
@@ -21,6 +21,7 @@ function phaseOf(step) {
 export function TracePanel({ state, act }) {
   const { trace, table, setting } = state;
   if (!table?.y.length) return html`<p class="note">There is no row yet.</p>`;
+  if (state.diverged) return html`<${NotNumbers} />`;
   if (state.running) return html`<p class="note">Pause to step through a row. <button type="button" onClick=${act.pause}>Pause</button></p>`;
   return html`<div class="trace">
     ${trace && trace.row === setting.row ? html`<${Steps} state=${state} act=${act} />` : html`<${RowChoice} state=${state} act=${act} /><p class="note">Computing …</p>`}
@@ -32,10 +33,10 @@ export function RowChoice({ state, act }) {
   const { table, setting } = state;
   if (!table) return null;
   const last = table.y.length - 1;
-  const choose = (/** @type {number} */ row) => act.show({ row: Math.max(0, Math.min(last, row)), step: 0 });
+  const choose = (/** @type {number} */ row) => act.show({ row, step: 0 });
   const target = table.classes ? table.classes[table.y[setting.row] ?? 0] : null;
   return html`<div class="row-choice">
-    <label class="field inline" for="row"><span>Row</span><input id="row" type="number" min="0" max=${last} value=${setting.row} onInput=${(/** @type {any} */ event) => /^\d+$/.test(event.currentTarget.value) && choose(Number(event.currentTarget.value))} /></label>
+    <${NumberField} id="row" inline label="Row" value=${setting.row} low=${0} high=${last} whole change=${choose} />
     <span class="row-text">${table.columns.map((name, column) => html`<span key=${name}>${name} = <${Value} name=${`row x[${column}]`} value=${table.x[setting.row]?.[column]} digits=${3} /></span>`)}
       <span><b>${table.target}</b> is ${target ?? html`<${Value} name="row y" value=${table.y[setting.row]} digits=${4} />`}</span></span>
   </div>`;
