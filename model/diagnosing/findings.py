@@ -24,9 +24,25 @@ KINDS = {
     "large_learning_rate": "learning rate too large",
     "small_learning_rate": "learning rate too small",
     "flat_minimum": "a flat place",
+    "no_hidden_layer": "no hidden layer",
 }
 # The reasons of a network of which no finding is confirmed, and of one that training alone solves.
 UNKNOWN, STILL_LEARNING = "unknown", "still_learning"
+# What each kind and each reason means, for people who have not met the words.
+MEANINGS = {
+    "dead_units": "Some hidden units answer 0 for every row, so they do no work, and training does not wake them.",
+    "saturated_units": "Some hidden units are at the end of their range for every row, so training hardly moves them.",
+    "copied_units": "Some hidden units do the same as others, so several units do the work of one.",
+    "straight_layer": "No hidden unit bends anything for these rows, so the network draws one straight line only.",
+    "saturated_outputs": "The network is quite sure of wrong answers, and then training hardly changes them.",
+    "shared_output": "The network gives one and the same answer to rows whose right answers differ.",
+    "large_learning_rate": "Each step is so long that it jumps over the place where the loss is lowest.",
+    "small_learning_rate": "Each step is so short that training gets nearly nowhere.",
+    "flat_minimum": "Around these weights the loss is flat, so no small step makes it smaller.",
+    "no_hidden_layer": "The network has no hidden layer, so it draws one straight line only, and these rows need more.",
+    UNKNOWN: "Nothing that was tried helps, so the reason was not found.",
+    STILL_LEARNING: "It is not stuck: more training solves the table.",
+}
 
 
 class Change(NamedTuple):
@@ -55,6 +71,7 @@ class Suspicion(NamedTuple):
         rows: the indices of the rows that it is about.
         params: the changed params; None if none are changed.
         learning_rate: the changed learning rate; None if it stays.
+        proof: why it is surely so, for people; empty if it must be tried.
     """
 
     kind: str
@@ -65,6 +82,7 @@ class Suspicion(NamedTuple):
     rows: tuple[int, ...] = ()
     params: Params | None = None
     learning_rate: float | None = None
+    proof: str = ""
 
 
 class Trial(NamedTuple):
@@ -100,7 +118,7 @@ class Finding:
 
     Attributes:
         kind: one of dead_units, saturated_units, copied_units, straight_layer, saturated_outputs, shared_output,
-            large_learning_rate, small_learning_rate and flat_minimum.
+            large_learning_rate, small_learning_rate, flat_minimum and no_hidden_layer.
         sentence: what is wrong, for people.
         numbers: what shows it, by name.
         remedy: the change that should help, in words; empty if there is none.
@@ -109,6 +127,7 @@ class Finding:
         changes: the parameters that the remedy sets.
         learning_rate: the learning rate that the remedy sets; None if it stays.
         trial: what came of trying the remedy; None if there is none.
+        proof: why more training cannot solve the table, for people; empty if that is not proven.
     """
 
     kind: str
@@ -120,14 +139,16 @@ class Finding:
     changes: tuple[Change, ...]
     learning_rate: float | None
     trial: Trial | None
+    proof: str = ""
 
     @property
     def confirmed(self) -> bool:
-        """Whether the remedy has helped."""
-        return self.trial is not None and self.trial.confirmed
+        """Whether it is proven, or its remedy has helped."""
+        return bool(self.proof) or (self.trial is not None and self.trial.confirmed)
 
     def __str__(self) -> str:
-        return "\n".join([self.sentence, *([] if self.trial is None else [self._trial_text(self.trial)])])
+        proof = [f"Shown: {self.proof} Remedy: {self.remedy}."] if self.proof else []
+        return "\n".join([self.sentence, *proof, *([] if self.trial is None else [self._trial_text(self.trial)])])
 
     def _trial_text(self, trial: Trial) -> str:
         randoms = len(trial.random_losses)
@@ -161,7 +182,7 @@ class Diagnosis:
 
     @property
     def confirmed(self) -> tuple[Finding, ...]:
-        """The findings whose remedy has helped."""
+        """The findings that are proven, or whose remedy has helped."""
         return tuple(finding for finding in self.findings if finding.confirmed)
 
     @property
@@ -182,6 +203,7 @@ class Diagnosis:
             msgspec.to_builtins(finding)
             | {
                 "confirmed": finding.confirmed,
+                "meaning": MEANINGS[finding.kind],
                 "changes": [change._asdict() for change in finding.changes],
                 "trial": None if finding.trial is None else finding.trial._asdict(),
             }
@@ -191,6 +213,7 @@ class Diagnosis:
             "solved": self.solved,
             "loss": self.loss,
             "reason": self.reason,
+            "meaning": MEANINGS.get(self.reason, ""),
             "further_epochs": self.further_epochs,
             "findings": findings,
         }

@@ -189,20 +189,29 @@ def _flat(params: Params, slope: Slope, activity: Activity, table: Table, networ
     if len(curvatures):
         flat = int(np.sum(np.abs(curvatures) <= FLAT_CURVATURE * steepest))
         numbers |= {"curvatures": curvatures.tolist(), "flat_directions": flat}
-        text += f" Curvatures go from {short_number(curvatures[0], 2)} to {short_number(curvatures[-1], 2)}:"
         is_saddle = bool(curvatures[0] < -FLAT_CURVATURE * steepest)
         numbers["place"] = "saddle" if is_saddle else "minimum"
         if is_saddle:
-            text += " it is a saddle, from which a way leads down."
+            text += " It is like a mountain pass, a saddle: it goes up to two sides, and down to others."
             moved, step = _along(params, slope.directions[:, 0], table, network)
             remedy = f"go {short_number(step, 2)} along the direction that curves down most"
             return Suspicion("flat_minimum", text, numbers, remedy, params=moved)
-        text += f" it is a local minimum, with {flat} directions in which it stays the same. Small steps lead nowhere."
+        text += f" {_minimum_text(flat, len(curvatures), network)}"
     layer = len(activity.reactions) - 1
     units = [unit for unit in activity.units() if unit.layer == layer][:MAX_PLACED]
     placed = place_units(params, units, table, network)
     remedy = f"jump: place {units_text(units, network)} anew, one after another, where the error is" if placed else ""
     return Suspicion("flat_minimum", text, numbers, remedy, params=None if placed is None else placed.params)
+
+
+def _minimum_text(flat: int, directions: int, network: Network) -> str:
+    """What a place is like from which no direction curves down."""
+    if len(network.sizes) == 2:  # then the loss is convex
+        return "It is the bottom of the only valley that a network without a hidden layer has: no place is lower."
+    text = "It is like the bottom of a valley, a local minimum: no small step leads down."
+    if not flat:
+        return text
+    return f"{text} Of {directions} directions, {flat} {'are' if flat > 1 else 'is'} level, and the others lead up."
 
 
 def _along(params: Params, direction: np.ndarray, table: Table, network: Network) -> tuple[Params, float]:

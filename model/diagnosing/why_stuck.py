@@ -13,6 +13,7 @@ from model.diagnosing.activity import Activity, activity_of, is_solved, losses_o
 from model.diagnosing.findings import KINDS, Change, Diagnosis, Finding, Suspicion
 from model.diagnosing.output_suspicions import output_suspicions
 from model.diagnosing.slope_suspicions import slope_suspicions
+from model.diagnosing.straight_limits import straight_suspicion
 from model.diagnosing.trials import solves_by_itself, try_change
 from model.diagnosing.unit_suspicions import unit_suspicions
 from model.hyperparameters import Hyperparameters
@@ -35,7 +36,8 @@ def why_stuck(
 
     Each finding names a change, and the change is tried: after it, the network is trained further. The finding is
     confirmed if training alone does not solve the table, and with the change it does; or if the loss then is smaller
-    than without the change and than after each of 20 random changes of the same length.
+    than without the change and than after each of 20 random changes of the same length. That a network without a hidden
+    layer cannot solve a table is not tried, but proven.
 
     Args:
         params: of one network.
@@ -87,9 +89,14 @@ def _diagnose(
         for suspicion in _suspicions(params, activity, table, network, hyperparameters, losses)
     ]
     order = list(KINDS)
-    findings.sort(key=lambda finding: (not finding.confirmed, order.index(finding.kind)))
+    findings.sort(key=lambda finding: (not finding.proof, not finding.confirmed, order.index(finding.kind)))
     trials = [finding.trial for finding in findings if finding.trial is not None]
-    solves = trials[0].unchanged_solved if trials else solves_by_itself(params, table, network, hyperparameters)
+    if any(finding.proof for finding in findings):
+        solves = False
+    elif trials:
+        solves = trials[0].unchanged_solved
+    else:
+        solves = solves_by_itself(params, table, network, hyperparameters)
     return Diagnosis(False, loss, hyperparameters.epochs if solves else None, tuple(findings))
 
 
@@ -101,6 +108,8 @@ def _suspicions(
     hyperparameters: Hyperparameters,
     losses: Float[np.ndarray, " records"] | None,
 ) -> Iterator[Suspicion]:
+    if (proven := straight_suspicion(table, network)) is not None:
+        yield proven
     yield from unit_suspicions(params, activity, table, network)
     yield from output_suspicions(params, activity, table, network)
     yield from slope_suspicions(params, activity, table, network, hyperparameters, losses)
@@ -130,6 +139,7 @@ def _try(
         () if changed is None else _changes(params, changed),
         rate,
         trial,
+        suspicion.proof,
     )
 
 

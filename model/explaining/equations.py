@@ -49,6 +49,7 @@ class Equations:
     Args:
         traced: its arrays.
         inputs: what the columns of x are called; by default x1, x2 and so on.
+        ends: whether parameters are called by what they connect, such as w[a→h1] and b[h1], and not as in a checkpoint.
 
     Attributes:
         operands: the numbers of the trace.
@@ -68,8 +69,8 @@ class Equations:
         [('z1', 0.0), ('p', 0.5)]
     """
 
-    def __init__(self, traced: Trace, inputs: Sequence[str] = ()) -> None:
-        self.operands = Operands(traced, inputs)
+    def __init__(self, traced: Trace, inputs: Sequence[str] = (), *, ends: bool = False) -> None:
+        self.operands = Operands(traced, inputs, ends=ends)
         self.trace = self.operands.trace
         self.rows = len(self.trace.targets)
 

@@ -13,6 +13,8 @@ from model.messages import escape_unprintable
 # z1, a parameter such as 0.weight[1,0], and the derivative of an activation such as relu′(z1).
 _NUMBERED = re.compile(r"(z|h|δ|p|y|ŷ|x|loss)([0-9]+)")
 _PARAMETER = re.compile(r"([0-9]+\.(?:weight|bias))\[([0-9,]+)\]")
+# A parameter by what it connects, such as w[a→h1] and b[h1].
+_BY_ENDS = re.compile(r"([wb])\[(?:([^\s→]+)(→))?([^\s→]+)\]")
 _SLOPE = re.compile(r"(\w+′)\((\w+)\)")
 # Spaces that a browser does not trim.
 _SPACE = "\N{NO-BREAK SPACE}"
@@ -126,9 +128,12 @@ def _name(text: str) -> list[str]:
     if found := _PARAMETER.fullmatch(text):
         places = "<mo>,</mo>".join(f"<mn>{place}</mn>" for place in found[2].split(","))
         return [f"<msub><mi>{found[1]}</mi><mrow><mo>[</mo>{places}<mo>]</mo></mrow></msub>"]
+    if found := _BY_ENDS.fullmatch(text):
+        start = [] if found[2] is None else [*_name(found[2]), "<mo>→</mo>"]
+        return [f"<msub><mi>{found[1]}</mi><mrow>{''.join([*start, *_name(found[4])])}</mrow></msub>"]
     if found := _SLOPE.fullmatch(text):
         return [f"<mi>{found[1]}</mi>", *_elements(Brackets(Name(found[2])))]
     words, space, parameter = text.rpartition(" ")
-    if _PARAMETER.fullmatch(parameter):
+    if words and (_PARAMETER.fullmatch(parameter) or _BY_ENDS.fullmatch(parameter)):
         return [f"<mi>{words}{space.replace(' ', _SPACE)}</mi>", *_name(parameter)]
     return [f"<mi>{escape(escape_unprintable(text))}</mi>"]

@@ -67,6 +67,8 @@ def digits_of(value: float, precision: Precision = USUAL) -> Digits:
         return Digits(False, "0")
     power = power_of_ten(size)
     decimals = max(precision.digits - 1 - power if precision.decimals is None else precision.decimals, 0)
+    if DIGITS - 1 - power <= MAX_DECIMALS:  # a smaller one in a sum is hardly more than 0 beside the others
+        decimals = max(decimals, DIGITS - 1 - power)
     if power < MAX_WHOLE_DIGITS:
         # The fewest digits that tell it from all other numbers of float32, such as those of 0.01.
         shortest = np.format_float_positional(np.float32(size), trim="-")

@@ -21,6 +21,7 @@ class Operands:
     Args:
         traced: its arrays.
         inputs: what the columns of x are called; by default x1, x2 and so on.
+        ends: whether parameters are called by what they connect, such as w[a→h1] and b[h1], and not as in a checkpoint.
 
     Attributes:
         trace: the same arrays, as NumPy's.
@@ -33,7 +34,8 @@ class Operands:
         ValueError: if there is not a name for each input, or if a target is not the index of a class.
     """
 
-    def __init__(self, traced: Trace, inputs: Sequence[str] = ()) -> None:
+    def __init__(self, traced: Trace, inputs: Sequence[str] = (), *, ends: bool = False) -> None:
+        self._ends = ends
         self.trace: Trace = jax.tree.map(np.asarray, traced)
         sizes = self.trace.network.sizes
         self.inputs = tuple(inputs) or tuple(f"x{index + 1}" for index in range(sizes[0]))
@@ -77,9 +79,14 @@ class Operands:
         return self._entry(self.trace.updated, layer, unit, source)
 
     def _entry(self, layers: Params, layer: int, unit: int, source: int | None) -> Number:
-        if source is None:
-            return Number(float(layers[layer].bias[unit]), entry_name(f"{layer}.bias", (unit,)))
-        return Number(float(layers[layer].weight[source, unit]), entry_name(f"{layer}.weight", (source, unit)))
+        leaf, place = ("bias", (unit,)) if source is None else ("weight", (source, unit))
+        symbol = self._by_ends(layer, unit, source) if self._ends else entry_name(f"{layer}.{leaf}", place)
+        return Number(float(getattr(layers[layer], leaf)[place]), symbol)
+
+    def _by_ends(self, layer: int, unit: int, source: int | None) -> str:
+        """What a parameter is called by what it connects: w[a→h1], or b[h1]."""
+        end = self.prediction(0, unit).symbol if layer == self.last else self.input(0, layer + 1, unit).symbol
+        return f"b[{end}]" if source is None else f"w[{self.input(0, layer, source).symbol}→{end}]"
 
     def prediction(self, row: int, output: int) -> Number:
         """The prediction of an output."""

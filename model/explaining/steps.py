@@ -15,16 +15,19 @@ from model.explaining.arithmetic import text_of
 from model.explaining.equations import Equation, Equations, Kind
 from model.explaining.mathml import formula_mathml, numbers_mathml, numbers_notation
 from model.explaining.names import Names, input_symbols
+from model.explaining.notation import left_side
 from model.explaining.sentences import sentence_of
 from model.explaining.trace import LEARNING_RATE, trace
 from model.network import Network, Params
+from model.pytrees import entry_name
 
 
 class Step(msgspec.Struct, frozen=True):
     """One number that is computed.
 
     Attributes:
-        name: what it is called, such as z1, δ1, loss, or a parameter's name.
+        name: what it is called, such as z1, δ1, loss, or a parameter's name, as in a checkpoint.
+        symbol: what it is called in the formula, such as z1, new w[a→h1] and gradient of b[h1].
         kind: what it is.
         result: the number; None if it is not finite.
         formula: what it is made of, in MathML, with symbols.
@@ -38,6 +41,7 @@ class Step(msgspec.Struct, frozen=True):
     """
 
     name: str
+    symbol: str
     kind: Kind
     result: float | None
     formula: str
@@ -87,7 +91,8 @@ def explain_rows(
         y: the targets as `loss` takes them.
         network: the description of the network.
         learning_rate: of the step.
-        names: of the inputs, the target and its classes; by default x1, x2 and so on, and y.
+        names: of the inputs, the target and its classes; by default x1, x2 and so on, and y. With names, a weight is
+            called by what it connects, such as w[a→h1], and a bias b[h1]; without, as in a checkpoint.
 
     Returns:
         Every number in the order in which it is computed.
@@ -102,10 +107,11 @@ def explain_rows(
         >>> [step.text for step in explained.steps][:3]
         ['z1 = 0.5·2 − 1 = 0', 'p = sigmoid(0) = 0.5', 'loss = −log(0.5) = 0.6931']
     """
+    ends = names is not None
     names = names or Names(tuple(f"x{index + 1}" for index in range(network.sizes[0])))
     symbols = input_symbols(names.inputs)
     traced = _compiled_trace(params, x, y, network, learning_rate)
-    equations = Equations(traced, symbols)
+    equations = Equations(traced, symbols, ends=ends)
     predictions = equations.trace.predictions
     return Steps(
         symbols,
@@ -121,7 +127,8 @@ _compiled_trace = jax.jit(trace)
 
 def _step(equation: Equation, equations: Equations, names: Names) -> Step:
     return Step(
-        name=equation.of,
+        name=_name(equation),
+        symbol=left_side(equation).text,
         kind=equation.kind,
         result=_finite(equation.result),
         formula=formula_mathml(equation),
@@ -133,6 +140,15 @@ def _step(equation: Equation, equations: Equations, names: Names) -> Step:
         unit=equation.unit,
         input=equation.input,
     )
+
+
+def _name(equation: Equation) -> str:
+    """What a number is called; a gradient and an update as the parameter in a checkpoint."""
+    if equation.kind not in ("gradient", "update"):
+        return equation.of
+    if equation.input is None:
+        return entry_name(f"{equation.layer}.bias", (int(equation.unit or 0),))
+    return entry_name(f"{equation.layer}.weight", (equation.input, int(equation.unit or 0)))
 
 
 def _finite(value: float | np.ndarray) -> float | None:

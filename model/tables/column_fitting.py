@@ -17,7 +17,7 @@ from model.tables.columns import FLOAT32_NUMBERS, ColumnSpec, NumericColumn, cou
 from model.tables.date_columns import DateColumn, fit_date
 from model.tables.date_spelling import DateSpelling
 from model.tables.encoding import aligned_empty, encode
-from model.tables.errors import TableError
+from model.tables.errors import OptionNote, TableError
 from model.tables.memory import available_memory, check_memory
 from model.tables.numeric_scaling import fit_numeric
 from model.tables.series_parsing import parse_series
@@ -120,7 +120,7 @@ def fit_columns(
         series = frame.load(name).alias("")  # polars would take a name for a pattern, even a series' own
         if not series.count() and name not in texts.kept:
             keep = f"--keep {quote_names([name])} takes it anyway"
-            return None, (f"left out {name}: it has no value in any row; {keep}",)
+            return None, (OptionNote(f"left out {name}: it has no value in any row", keep),)
         if name in texts.dates:
             style, absent = texts.dates[name]
             dates = fit_date(series.fill_null(np.nan).to_numpy(), style, weights)
@@ -166,7 +166,9 @@ def _fit_numeric(series: polars.Series, name: str, weights: np.ndarray | None) -
     except ValueError:
         found = f"{series.min()!r} to {series.max()!r}"
         remedy = f"leave it out: --drop {quote_names([name])}"
-        raise TableError(f"{FLOAT32_NUMBERS} in {name}", found, remedy) from None
+        raise TableError(
+            f"{FLOAT32_NUMBERS} in {name}", found, remedy, without_options="leave that column out of the file"
+        ) from None
 
 
 def spelled(column: NumericColumn, spelling: NumberSpelling | None) -> NumericColumn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from model.messages import quote_names
+from model.tables.errors import OptionNote
 
 if TYPE_CHECKING:
     import polars
@@ -48,7 +49,7 @@ def number_hints(series: polars.Series, name: str) -> tuple[str, ...]:
     hints = []
     if _looks_like_id(series):
         why = "has whole numbers that rise from row to row, as ids and row numbers do"
-        hints.append(f"{name} {why}; --drop {quote_names([name])} leaves it out")
+        hints.append(OptionNote(f"{name} {why}", f"--drop {quote_names([name])} leaves it out"))
     return (*hints, *sentinel_hints(series, name))
 
 
@@ -70,7 +71,7 @@ def sentinel_hints(series: polars.Series, name: str) -> tuple[str, ...]:
         if cells:
             option = quote_names([f"{name}={value:g}"])
             why = f"in {cells:,} rows, may stand for a missing value"
-            hints.append(f"{value:g} in {name}, {why}; --missing {option} reads it as missing")
+            hints.append(OptionNote(f"{value:g} in {name}, {why}", f"--missing {option} reads it as missing"))
     return tuple(sorted(hints))
 
 

@@ -63,11 +63,11 @@ def select_columns(
     available = list(names)
     for name in (*(columns or ()), *further, *drop):
         if name not in available:
-            remedy = "name one of them"
+            remedy = told = "name one of them"
             if is_first_row and looks_like_values(available):
                 remedy += ", or read the first row as values with --no-header"
             shown = join_names([each for each in available if each not in left_out])
-            raise TableError(f"a column {quote(name)}", f"the columns {shown}", remedy)
+            raise TableError(f"a column {quote(name)}", f"the columns {shown}", remedy, without_options=told)
     asked = [name for name in available if name not in left_out] if columns is None else columns
     kept = (name for name in asked if name not in drop)
     selected = list(dict.fromkeys([*kept, *further]))

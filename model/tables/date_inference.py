@@ -101,6 +101,7 @@ def infer_dates(name: str, counts: Mapping[str, int], styles: Sequence[str] = ST
                 f"dates in {name} whose days and months can be told apart",
                 f"no day after the 12th, as in {quote(first)}",
                 "say --dates dmy or --dates mdy",
+                without_options="write the dates with the year first, as in 2024-12-31",
             )
     return SpelledDates(best, read[best] | dict.fromkeys(others, None), absent)
 

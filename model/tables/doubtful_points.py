@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from model.messages import quote
+from model.tables.errors import OptionNote
 from model.tables.frames import pl
 from model.tables.spelling import PLAIN_NUMBERS, NumberSpelling
 
@@ -77,8 +78,8 @@ def read_points(texts: pl.Series, are_thousands: bool) -> tuple[pl.Series, Numbe
     text = texts.drop_nulls()[0]
     values = {",": float(text.replace(".", "")), ".": float(text)}
     mark, other = (",", ".") if are_thousands else (".", ",")
-    note = f"{quote(text)} in {texts.name} is read as {values[mark]:.12g}"
-    note += f"; --decimal {other} reads it as {values[other]:.12g}"
+    told = f"{quote(text)} in {texts.name} is read as {values[mark]:.12g}"
+    note = OptionNote(told, f"--decimal {other} reads it as {values[other]:.12g}")
     digits = texts.alias("").str.replace_all(".", "", literal=True) if are_thousands else texts
     spelling = NumberSpelling(".", ",") if are_thousands else PLAIN_NUMBERS
     return digits.cast(pl.Float64).alias(texts.name), spelling, note

@@ -10,6 +10,9 @@ from model.messages import RefusalError, refusal_sentence
 
 PathLike = str | os.PathLike[str]
 
+# What to do about a target that cannot be predicted, where there are no options of a command line.
+CHOOSE_TARGET = "choose another target"
+
 
 class TableError(RefusalError):
     """A file that cannot be used as a table.
@@ -19,18 +22,45 @@ class TableError(RefusalError):
         found: what was found instead.
         remedy: what to do.
         path: the file. Whoever reads it adds it with `naming_file`, so that nothing below has to know it.
+        without_options: what to do where there are no options of a command line; by default the remedy.
 
     Example:
         >>> print(TableError("a table", "no file", "name one that is there"))
         expected a table, found no file; name one that is there
     """
 
-    def __init__(self, expected: str, found: str, remedy: str, path: PathLike | None = None) -> None:
+    def __init__(
+        self, expected: str, found: str, remedy: str, path: PathLike | None = None, *, without_options: str = ""
+    ) -> None:
         super().__init__(expected, found, remedy, path)
         self.expected, self.found, self.remedy, self.path = expected, found, remedy, path
+        self.without_options = without_options or remedy
 
     def __str__(self) -> str:
         return refusal_sentence(self.path, self.expected, self.found, self.remedy)
+
+
+class OptionNote(str):
+    r"""A note that ends with an option of the command line.
+
+    Attributes:
+        without_option: the same note for those who have no command line.
+
+    Example:
+        >>> note = OptionNote("left out id", "--keep takes it anyway")
+        >>> print(note, note.without_option, sep="\n")
+        left out id; --keep takes it anyway
+        left out id
+    """
+
+    __slots__ = ("without_option",)
+    without_option: str
+
+    def __new__(cls, note: str, option: str) -> OptionNote:
+        """Args: note: what is said; option: what to say on the command line to have it otherwise."""
+        found = super().__new__(cls, f"{note}; {option}")
+        found.without_option = note
+        return found
 
 
 @contextmanager
@@ -53,5 +83,6 @@ def naming_file(path: PathLike) -> Iterator[None]:
         yield
     except TableError as error:
         if error.path is None:
-            error = TableError(error.expected, error.found, error.remedy, path)
+            remedies = {"remedy": error.remedy, "without_options": error.without_options}
+            error = TableError(error.expected, error.found, path=path, **remedies)
         raise error from None

@@ -15,7 +15,7 @@ from model.tables.column_selection import SameColumns, Selection
 from model.tables.common_types import cast_to, common_type
 from model.tables.csv_files import read_csv
 from model.tables.csv_header import Layout, layout_of
-from model.tables.errors import PathLike, TableError, naming_file
+from model.tables.errors import OptionNote, PathLike, TableError, naming_file
 from model.tables.file_patterns import describe_paths
 from model.tables.files import FileKind, sniff_file
 from model.tables.frames import pl
@@ -155,7 +155,7 @@ def _left_out_notes(layout: Layout, names: Sequence[str]) -> tuple[str, ...]:
     """A note for each column that is left out, unless it is among these names."""
     left_out = ((name, why) for name, why in layout.left_out.items() if name not in names)
     reads = "reads that column anyway"
-    return tuple(f"left out {why}; --columns {quote_names([name])} {reads}" for name, why in left_out)
+    return tuple(OptionNote(f"left out {why}", f"--columns {quote_names([name])} {reads}") for name, why in left_out)
 
 
 def _with_texts(

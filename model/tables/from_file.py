@@ -19,7 +19,7 @@ from model.tables.column_fitting import (
 from model.tables.column_hints import sentinel_hints
 from model.tables.column_options import ColumnOptions
 from model.tables.columns import ColumnSpec
-from model.tables.errors import TableError, naming_file
+from model.tables.errors import CHOOSE_TARGET, TableError, naming_file
 from model.tables.file_patterns import Paths, describe_paths
 from model.tables.split_columns import NO_SPLIT_COLUMNS, SplitColumns, read_marks
 from model.tables.table import Table
@@ -238,12 +238,14 @@ def _table_from_stored(
     rows = len(frame)
     if target in texts.dates:
         remedy = f"name another --target, or say --categorical {quote_names([target])}"
-        raise TableError(f"numbers or classes in {target}", "dates or times", remedy)
+        raise TableError(f"numbers or classes in {target}", "dates or times", remedy, without_options=CHOOSE_TARGET)
     values = frame.load(target)
     is_single, single = single_classes(values, task)
     is_kept = values.is_not_null() if is_single is None else values.is_not_null() & ~is_single
     if not is_kept.any():
-        raise TableError(f"a value of {target} in some row", "none", "name another --target")
+        raise TableError(
+            f"a value of {target} in some row", "none", "name another --target", without_options=CHOOSE_TARGET
+        )
     if not is_kept.all():
         frame, values = frame.filter(is_kept), values.filter(is_kept)
     fitted = fit_target(values, task)
@@ -252,7 +254,12 @@ def _table_from_stored(
     marks = read_marks(frame, split, texts)
     names = tuple(name for name in frame.names if name not in unlearned)
     if not names:
-        raise TableError("a column beside the target", "none", "name a file with more, or other --columns")
+        raise TableError(
+            "a column beside the target",
+            "none",
+            "name a file with more, or other --columns",
+            without_options="choose a file with more columns",
+        )
     learned = learn_columns(frame, names, texts)
     return Table(
         x=encode_frame(frame, learned.specs),

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from model.messages import quote
 from model.tables.columns import EXACT_WHOLE_NUMBERS, FLOAT32_NUMBERS, IDENTITY, NumericColumn
-from model.tables.errors import TableError
+from model.tables.errors import CHOOSE_TARGET, OptionNote, TableError
 from model.tables.parsing import MISSING, ParseError, one_of
 from model.tables.series_parsing import bare_series, parse_series
 from model.tables.target_scaling import fit_target_scaling
@@ -99,7 +99,10 @@ def fit_target(series: polars.Series, task: str | None) -> FittedTarget:
     unique = series.n_unique()
     if unique == 1:
         raise TableError(
-            f"two different values of {name} or more", f"{quote(series[0])} alone", "name another --target"
+            f"two different values of {name} or more",
+            f"{quote(series[0])} alone",
+            "name another --target",
+            without_options=CHOOSE_TARGET,
         )
     numeric = series.dtype.is_numeric()
     note = _task_note(series, name, unique) if numeric and task is None else None
@@ -113,7 +116,8 @@ def fit_target(series: polars.Series, task: str | None) -> FittedTarget:
     most = min(MAX_CLASSES, len(series) // 2)
     if unique > most and unique > 2:
         remedy = "try --task regression" if numeric else "name another --target"
-        raise TableError(f"at most {most:,} classes of {name} in {len(series):,} rows", f"{unique:,}", remedy)
+        expected = f"at most {most:,} classes of {name} in {len(series):,} rows"
+        raise TableError(expected, f"{unique:,}", remedy, without_options=CHOOSE_TARGET)
     if numeric and (series.cast(float).abs() >= EXACT_WHOLE_NUMBERS).any():
         found = f"{series.min()!r} to {series.max()!r}"
         raise TableError(f"classes of {name} within ±2^53", found, "make them texts")
@@ -207,10 +211,12 @@ def _task_note(series: polars.Series, name: str, unique: int) -> str | None:
         return None
     whole = f"{unique:,} different whole numbers in {len(series):,} rows"
     if task != "regression":
-        return f"{name} is predicted as classes ({task}), because it has {whole}; --task regression predicts a number"
+        classes = f"{name} is predicted as classes ({task}), because it has {whole}"
+        return OptionNote(classes, "--task regression predicts a number")
     if unique > MAX_NOTED_NUMBERS or 2 * unique > len(series):
         return None
-    return f"{name} is predicted as a number (regression), because it has {whole}; --task multiclass predicts classes"
+    number = f"{name} is predicted as a number (regression), because it has {whole}"
+    return OptionNote(number, "--task multiclass predicts classes")
 
 
 def _are_whole(series: polars.Series) -> bool:
@@ -232,5 +238,6 @@ def _fit_numbers(series: polars.Series, name: str) -> FittedTarget:
         scaling = fit_target_scaling(values)
     except ValueError:
         found = f"{series.min()!r} to {series.max()!r}"
-        raise TableError(f"{FLOAT32_NUMBERS} in {name}", found, "name another --target") from None
+        remedy = "name another --target"
+        raise TableError(f"{FLOAT32_NUMBERS} in {name}", found, remedy, without_options=CHOOSE_TARGET) from None
     return FittedTarget("regression", (), scaling, scaling.scaled(values).astype(np.float32))

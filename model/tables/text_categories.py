@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from model.tables.columns import CategoricalColumn
+from model.tables.errors import OptionNote
 from model.tables.rare_texts import pack_texts
 from model.tables.spelling import MIN_NUMBER_SHARE
 from model.tables.text_counts import text_counts
@@ -72,7 +73,7 @@ def fit_categories(
     is_unique = len(counts) > MAX_UNIQUE_SHARE * present
     if not is_kept and (is_unique or max(counts.values()) < MIN_ROWS):
         why = _why_left_out(texts, len(counts), is_unique)
-        return FittedCategories(None, f"left out {name}: {why}; --keep takes it anyway")
+        return FittedCategories(None, OptionNote(f"left out {name}: {why}", "--keep takes it anyway"))
     return _most_common(counts, name, len(texts))
 
 

@@ -170,7 +170,7 @@ def _check_mostly_texts(name: str, series: pl.Series, counts: Mapping[str, int],
         more = sum(counts[text] for text in others) - 1
         found = f"{quote(series[row])} in {places.place(row)}, and {more:,} more such cells"
         remedy = f"mend them, or read them as missing with --numeric {quote_names([name])}"
-        raise TableError(f"numbers in {name}", found, remedy)
+        raise TableError(f"numbers in {name}", found, remedy, without_options="mend them, or leave that column out")
 
 
 def _folded(column: pl.Series, counts: Mapping[str, int]) -> ReadTexts:

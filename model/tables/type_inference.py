@@ -134,7 +134,8 @@ def check_kinds(kinds: dict[str, str]) -> None:
             for kind in dict.fromkeys(kinds.values())
         )
         remedy = f"leave them out with `--drop {quote_names(list(kinds))}`"
-        raise TableError("numbers, texts, dates or truth values", found, remedy)
+        told = "leave these columns out of the file"
+        raise TableError("numbers, texts, dates or truth values", found, remedy, without_options=told)
 
 
 def infinity_errors(column: pl.Series, places: RowPlaces = ONE_FILE) -> list[TableError]:

@@ -18,7 +18,7 @@ from serve.learning.training import solves
 from serve.learning_messages import CheckpointRequest
 from serve.responses import OCTETS, Answer
 
-REMEDY = "send a checkpoint of one network, such as `nudge train xor` writes"
+REMEDY = "choose a checkpoint that this page has written, or `nudge train` with one network"
 
 
 def checkpoint_file(request: CheckpointRequest) -> Answer:

@@ -11,11 +11,25 @@ from model.network import Network, parameter_count
 from serve import learning_limits as limits
 from serve.errors import RequestError
 
+# What a learner can do if training takes too long.
+SMALLER = "choose fewer epochs, fewer rows or a smaller network"
+# A larger number is shown as it was sent, and cut.
+LARGEST_PLAIN = 1e9
+
 
 def check_range(name: str, value: float, low: float, high: float) -> None:
     """Raise RequestError unless a number is from `low` to `high`."""
     if not low <= value <= high:
-        raise RequestError(f"{name}: from {low:,g} to {high:,g} was expected, and {quote(value)} was found")
+        raise RequestError(f"{name}: from {plain(low)} to {plain(high)} was expected, and {plain(value)} was found")
+
+
+def plain(value: float) -> str:
+    """A number in a sentence.
+
+    >>> plain(2000), plain(0.0), plain(1e-12), plain(-0.25)
+    ('2,000', '0', '1e-12', '-0.25')
+    """
+    return f"{value:,.12g}" if abs(value) <= LARGEST_PLAIN else quote(value)
 
 
 def check_name(name: str, text: str) -> None:
@@ -37,15 +51,15 @@ def check_sizes(sizes: Sequence[int]) -> None:
         check_range("network.sizes: units of a layer", units, 1, limits.MAX_UNITS)
 
 
-def check_work(network: Network, rows: int, epochs: int, networks: int = 1) -> None:
-    """Raise RequestError if training would take too long for one call."""
+def check_work(network: Network, rows: int, epochs: int, networks: int = 1, *, remedy: str = SMALLER) -> None:
+    """Raise RequestError if training would take too long for one call. remedy: what to do then."""
     check_range("epochs", epochs, 1, limits.MAX_EPOCHS)
     each = rows * parameter_count(network) * networks
     if each * epochs > limits.MAX_WORK:
         most = limits.MAX_WORK // each
         raise RequestError(
             f"epochs: at most {most:,} were expected for {rows:,} rows and this network, and {epochs:,} were found; "
-            "ask in several stretches"
+            f"{remedy}"
         )
 
 

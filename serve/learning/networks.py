@@ -87,9 +87,14 @@ def check_training(training: TrainingMessage) -> None:
         raise RequestError(
             f"training.optimizer: one of {names} was expected, and {quote(training.optimizer)} was found"
         )
-    checks.check_range(
-        "training.learning_rate", training.learning_rate, limits.MIN_LEARNING_RATE, limits.MAX_LEARNING_RATE
-    )
+    rate, low, high = training.learning_rate, limits.MIN_LEARNING_RATE, limits.MAX_LEARNING_RATE
+    if not low <= rate <= high:
+        found = f"{checks.plain(rate)} was found"
+        raise RequestError(
+            f"the learning rate: a number above 0 and at most {high:,g} was expected, and {found}; 0.1 often works"
+            if rate <= 0 or rate > high
+            else f"the learning rate: at least {low:g} was expected, and {found}; 0.1 often works"
+        )
 
 
 def check_start(start: StartMessage) -> None:

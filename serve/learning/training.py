@@ -35,6 +35,8 @@ from serve.learning_messages import GridMessage, StartMessage, StartRequest, Sta
 
 # Networks that are trained for each suspicion, and how many suspicions there may be.
 TRIED_NETWORKS, SUSPICIONS = RANDOM_CHANGES + 2, 3
+# What a learner can do if that takes too long. The page chooses the epochs.
+FEWER_TRIED = "choose fewer rows or a smaller network"
 
 
 def start(request: StartRequest) -> dict[str, Any]:
@@ -54,7 +56,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
     """Answer POST /learn/train."""
     network, params, table = checked(request)
     check_training(request.training)
-    checks.check_work(network, len(table.y), request.epochs)
+    checks.check_work(network, len(table.y), request.epochs, remedy="ask for them in several stretches")
     checks.check_range("records", request.records, 1, limits.MAX_RECORDS)
     found = train_params(
         params,
@@ -141,7 +143,7 @@ def stuck(request: StuckRequest) -> dict[str, Any]:
     """Answer POST /learn/why-stuck."""
     network, params, table = checked(request)
     check_training(request.training)
-    checks.check_work(network, len(table.y), request.epochs, TRIED_NETWORKS * SUSPICIONS)
+    checks.check_work(network, len(table.y), request.epochs, TRIED_NETWORKS * SUSPICIONS, remedy=FEWER_TRIED)
     hyperparameters = Hyperparameters(
         epochs=request.epochs,
         restarts=1,

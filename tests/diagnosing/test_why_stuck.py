@@ -24,7 +24,7 @@ from model import (
 )
 from model.activations import ACTIVATION_DERIVATIVES, ACTIVATIONS
 from model.diagnosing.activity import LARGEST_DERIVATIVES
-from model.diagnosing.findings import Trial
+from model.diagnosing.findings import KINDS, MEANINGS, STILL_LEARNING, UNKNOWN, Trial
 from tests.diagnosing.examples import (
     DEAD_AND_STRAIGHT,
     GUIDE,
@@ -269,3 +269,18 @@ def test_a_gelu_unit_that_is_off_is_not_said_to_have_no_gradient_at_all() -> Non
 def test_the_largest_derivative_of_every_activation_is_known(activation: str) -> None:
     slopes = ACTIVATION_DERIVATIVES[activation](jnp.linspace(-5, 5, 10_001))
     assert LARGEST_DERIVATIVES[activation] == pytest.approx(float(slopes.max()), rel=1e-3)
+
+
+def test_every_kind_has_a_meaning_of_one_sentence() -> None:
+    assert set(MEANINGS) == {*KINDS, UNKNOWN, STILL_LEARNING}
+    assert all(text.count(".") == 1 and text.endswith(".") for text in MEANINGS.values())
+
+
+def test_a_flat_place_is_told_without_directions_of_which_there_are_none() -> None:
+    assert "Of 9 directions, 7 are level, and the others lead up." in str(
+        why_stuck(ONE_ROW_APART, XOR, GUIDE).findings[-1]
+    )
+    network = Network((2, 1))
+    bottom = layers(([[0], [0]], [0]))
+    flat = next(each for each in why_stuck(bottom, XOR, network).findings if each.kind == "flat_minimum")
+    assert flat.sentence.endswith("the only valley that a network without a hidden layer has: no place is lower.")

@@ -31,7 +31,8 @@ def _line(element: ElementTree.Element) -> str:
             assert set(power) <= set(digits)
             return base + power.translate(str.maketrans(digits, "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
         case "msub":
-            return "".join(parts)
+            base, below = parts
+            return f"{base}[{below}]" if base in ("w", "b") else base + below
     assert not element.text
     return "".join(parts)
 

@@ -150,7 +150,7 @@ def test_the_arithmetic_of_the_guides_network() -> None:
     traced = trace(params, jnp.array([[1.0, 0.0]]), jnp.array([1.0]), Network((2, 2, 1)))
     lines = [" = ".join([each.of, formula(each.expression), *equation_parts(each)]) for each in Equations(traced, "ab")]
     assert lines[:2] == [
-        "z1 = a·0.weight[0,0] + b·0.weight[1,0] + 0.bias[0] = 1·(−3.171) + 0·3.171 − 0.000 = −3.171",
+        "z1 = a·0.weight[0,0] + b·0.weight[1,0] + 0.bias[0] = 1·(−3.171) + 0·3.171 − 0.00004 = −3.171",
         "h1 = relu(z1) = relu(−3.171) = 0",
     ]
     assert "z3 = h1·1.weight[0,0] + h2·1.weight[1,0] + 1.bias[0] = 0·2 + 2.75·3 − 1 = 7.25" in lines

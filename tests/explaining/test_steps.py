@@ -335,3 +335,28 @@ def test_a_random_start_is_explained_without_names() -> None:
     explained = explain_rows(params, np.ones((1, 3), np.float32), np.zeros(1, np.float32), network)
     assert explained.symbols == ("x1", "x2", "x3")
     assert "from x3 to hidden unit 1 " in " ".join(step.sentence for step in explained.steps)
+
+
+def test_with_names_a_parameter_is_called_by_what_it_connects() -> None:
+    named = explain_rows(ONE_OFF, XOR.x[2:3], XOR.y[2:3], GUIDE, names=NAMES)
+    drawn = {step.symbol: read_mathml(step.formula) for step in named.steps}
+    assert drawn["z1"] == "z1=a·w[a→h1]+b·w[b→h1]+b[h1]"
+    assert drawn["z3"] == "z3=h1·w[h1→p]+h2·w[h2→p]+b[p]"
+    assert drawn["new b[h2]"] == "newb[h2]=b[h2]−learningrate·gradientofb[h2]"
+    assert drawn["gradient of w[b→h2]"] == "gradientofw[b→h2]=δ2·b"
+    for step in named.steps:
+        assert read_mathml(step.numbers) == "".join(step.text.split())
+        assert step.text.startswith(f"{step.symbol} = ")
+        assert "weight[" not in step.formula + step.numbers + step.text + step.sentence
+    updates = [step.name for step in named.steps if step.kind == "update"]
+    assert updates == [
+        "0.weight[0,0]", "0.weight[0,1]", "0.weight[1,0]", "0.weight[1,1]", "0.bias[0]", "0.bias[1]",
+        "1.weight[0,0]", "1.weight[1,0]", "1.bias[0]",
+    ]  # fmt: skip
+
+
+def test_a_small_number_in_a_sum_has_four_digits_as_elsewhere() -> None:
+    params = layers(([[1.0, -1.0], [1.0, 1.0]], [0.5, 0.25]), ([[3.1234567], [-0.6]], [-0.076343]))
+    texts = {step.name: step.text for step in explain_rows(params, XOR.x[2:3], XOR.y[2:3], GUIDE, names=NAMES).steps}
+    assert "− 0.07634 = " in texts["z3"]
+    assert "−0.07634" in texts["1.bias[0]"]

@@ -19,7 +19,7 @@ export function makeActions(store) {
     ...drawing(store),
     show: (/** @type {Partial<Setting>} */ changes) => change((state) => to.show(state, changes)),
     keep: (/** @type {Partial<import("./state.js").State>} */ found) => change((state) => ({ ...state, ...found })),
-    keepReason: (/** @type {number} */ index, /** @type {string} */ reason) => change((state) => to.keepReason(state, index, reason)),
+    keepReason: (/** @type {number} */ index, /** @type {string} */ reason, /** @type {string} */ meaning) => change((state) => to.keepReason(state, index, reason, meaning)),
     hover: (/** @type {string | null} */ name) => change((state) => (state.hovered === name ? state : { ...state, hovered: name })),
     choose: (/** @type {any} */ item) =>
       change((state) => {

@@ -13,7 +13,7 @@ import { readFloats } from "./surfaces.js";
 import { outputRange } from "./unit_surfaces.js";
 
 /** @typedef {import("./state.js").State} State */
-/** @typedef {{index: number, params: any, loss: number | null, solved: boolean, surface: Float32Array, reason?: string}} Start */
+/** @typedef {{index: number, params: any, loss: number | null, solved: boolean, surface: Float32Array, reason?: string, meaning?: string}} Start */
 
 const STARTS = 64;
 const SIZE = 24;
@@ -28,6 +28,7 @@ const WORDS = {
   large_learning_rate: "rate too large",
   small_learning_rate: "rate too small",
   flat_minimum: "a flat place",
+  no_hidden_layer: "no hidden layer",
   unknown: "unknown",
   still_learning: "still learning",
   "": "",
@@ -54,8 +55,8 @@ export function StartsPanel({ state, act }) {
       const question = { network: networkOf(state), table: tableBody(state.setting.table), training: trainingOf(state), epochs: trialEpochs(state) };
       for (const start of tried?.starts ?? []) {
         if (start.solved || start.reason !== undefined) continue;
-        const { reason } = await postJson("/learn/why-stuck", { ...question, params: start.params }, signal);
-        act.keepReason(start.index, reason);
+        const { reason, meaning } = await postJson("/learn/why-stuck", { ...question, params: start.params }, signal);
+        act.keepReason(start.index, reason, meaning);
       }
     });
   const ready = state.table?.y.length && !busy;
@@ -87,10 +88,17 @@ function Tried({ tried, state, act }) {
 function Reasons({ starts }) {
   /** @type {Map<string, number>} */
   const counts = new Map();
-  for (const { reason } of starts) if (reason) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  /** @type {Map<string, string>} */
+  const meanings = new Map();
+  for (const { reason, meaning } of starts) {
+    if (!reason) continue;
+    counts.set(reason, (counts.get(reason) ?? 0) + 1);
+    meanings.set(reason, meaning ?? "");
+  }
   if (!counts.size) return null;
   const sorted = [...counts].sort((one, other) => other[1] - one[1]);
-  return html`<p>Why the others are stuck: ${sorted.map(([reason, count]) => `${WORDS[reason] ?? reason} ${count}`).join(", ")}.</p>`;
+  return html`<p>Why the others are stuck:</p>
+    <ul class="reasons" data-name="reasons">${sorted.map(([reason, count]) => html`<li key=${reason}><b>${WORDS[reason] ?? reason}: ${count}.</b> ${meanings.get(reason)}</li>`)}</ul>`;
 }
 
 /** @param {State} state @returns {number} of each start */

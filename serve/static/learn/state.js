@@ -270,9 +270,9 @@ export function receiveForward(state, forward) {
   return stuck ? { ...pause(known), stuck, stuckAt: state.epoch } : known;
 }
 
-/** @param {State} state @param {number} index of a start that was tried @param {string} reason why it is stuck @returns {State} */
-export function keepReason(state, index, reason) {
+/** @param {State} state @param {number} index of a start that was tried @param {string} reason why it is stuck @param {string} meaning of the reason @returns {State} */
+export function keepReason(state, index, reason, meaning) {
   if (!state.tried) return state;
-  const starts = state.tried.starts.map((/** @type {any} */ start) => (start.index === index ? { ...start, reason } : start));
+  const starts = state.tried.starts.map((/** @type {any} */ start) => (start.index === index ? { ...start, reason, meaning } : start));
   return { ...state, tried: { ...state.tried, starts } };
 }

@@ -55,9 +55,11 @@ function Diagnosis({ answer, act, stale }) {
   const [headline] = answer.text.split("\n");
   return html`${stale ? html`<p class="note">The network has changed since then. Ask again for the network as it is.</p>` : null}
     <p class="verdict" data-name="diagnosis" data-value=${answer.reason}>${headline}</p>
+    ${answer.reason === "still_learning" ? null : html`<p data-name="meaning">${answer.meaning}</p>`}
     <ol class="findings">
       ${answer.findings.map((/** @type {any} */ finding, /** @type {number} */ index) => html`<li key=${index} class=${finding.confirmed ? "confirmed" : "unconfirmed"}>
-        <p><strong>${finding.confirmed ? "Confirmed." : "Not confirmed."}</strong> <span data-name=${`finding[${index}]`}>${finding.sentence}</span></p>
+        <p><strong>${finding.proof ? "Shown." : finding.confirmed ? "Confirmed." : "Not confirmed."}</strong> <span data-name=${`finding[${index}]`}>${finding.sentence}</span></p>
+        ${finding.proof ? html`<p>${finding.proof}</p><p>What helps: ${finding.remedy}.</p>` : null}
         ${finding.trial ? html`<${Trial} finding=${finding} index=${index} />` : null}
         ${finding.params || finding.learning_rate !== null ? html`<button type="button" disabled=${stale} onClick=${() => act.applyFinding(finding)}>Do this, and train on</button>` : null}
       </li>`)}

@@ -66,11 +66,11 @@ function Steps({ state, act }) {
     </div></div>
     <div class="step-buttons">
       <button type="button" disabled=${index === 0} onClick=${() => act.moveStep(-1)}>‹ Back</button>
-      <input type="range" aria-label="Step" min="0" max=${steps.length - 1} value=${index} aria-valuetext=${`step ${index + 1} of ${steps.length}: ${step.name}`} onInput=${(/** @type {any} */ event) => go(Number(event.currentTarget.value))} />
+      <input type="range" aria-label="Step" min="0" max=${steps.length - 1} value=${index} aria-valuetext=${`step ${index + 1} of ${steps.length}: ${step.symbol}`} onInput=${(/** @type {any} */ event) => go(Number(event.currentTarget.value))} />
       <button type="button" class="primary" disabled=${index === steps.length - 1} onClick=${() => act.moveStep(1)}>Next ›</button>
     </div>
     <article class=${`step ${phase.toLowerCase()}`} aria-live="polite" aria-atomic="true">
-      <p class="step-count">Step <span data-name="step" data-value=${String(index)}>${formatCount(index + 1)}</span> of ${formatCount(steps.length)}: <b>${step.name} = <${Value} name="step result" value=${step.result} digits=${6} /></b></p>
+      <p class="step-count">Step <span data-name="step" data-value=${String(index)}>${formatCount(index + 1)}</span> of ${formatCount(steps.length)}: <b>${step.symbol} = <${Value} name="step result" value=${step.result} digits=${6} /></b></p>
       <p class="sentence" data-name="step sentence">${step.sentence}</p>
       <div class="formulas">
         <${MathText} markup=${step.formula} text="" />

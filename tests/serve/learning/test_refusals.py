@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
+import numpy as np
 import pytest
 import zstandard
 
@@ -113,16 +114,17 @@ BEYOND: list[tuple[str, dict[str, Any], str]] = [
     ("train", {"opt_state": [[1]]}, "0 arrays"),
     ("train", {"training": {"optimizer": "adam"}, "opt_state": [1, [1], [1], [1], [1], [1], [1], [1], [1]]}, "shape"),
     ("train", {"training": {"optimizer": "lion"}}, "sgd, momentum, adam"),
-    ("train", {"training": {"learning_rate": 0}}, "learning_rate"),
-    ("train", {"training": {"learning_rate": 1001}}, "learning_rate"),
+    ("train", {"training": {"learning_rate": 0}}, "a number above 0 and at most 1,000 was expected, and 0 was found"),
+    ("train", {"training": {"learning_rate": 1001}}, "at most 1,000 was expected, and 1,001 was found"),
+    ("train", {"training": {"learning_rate": 1e-31}}, "at least 1e-30 was expected, and 1e-31 was found"),
     ("surface", {"grid": GRID | {"size": 65}}, "2 to 64"),
     ("surface", {"grid": GRID | {"size": 1}}, "2 to 64"),
     ("surface", {"grid": GRID | {"columns": [0, 2]}}, "0 to 1"),
     ("surface", {"grid": GRID | {"others": [0]}}, "[2]"),
     ("surface", {"grid": GRID | {"low": [0, 1e39]}}, "±3.4e38"),
-    ("why-stuck", {"epochs": 100_000, "table": MOONS}, "several stretches"),
+    ("why-stuck", {"epochs": 100_000, "table": MOONS}, "choose fewer rows or a smaller network"),
     ("starts", {"starts": 65}, "1 to 64"),
-    ("starts", {"starts": 64, "epochs": 100_000, "network": LARGE}, "several stretches"),
+    ("starts", {"starts": 64, "epochs": 100_000, "network": LARGE}, "choose fewer epochs, fewer rows or"),
     ("starts", {"size": 65}, "2 to 64"),
     ("starts", {"init": "ones"}, "normal, he"),
     ("checkpoint", {"epoch": -1}, "epoch"),
@@ -242,6 +244,38 @@ def test_a_loss_that_is_not_finite_is_no_reason_to_fail(learner: Learner) -> Non
     huge = [{"weight": [[1e20, 0], [0, 0]], "bias": [0, 0]}, {"weight": [[1e20], [0]], "bias": [0]}]
     answer = learner.ask("why-stuck", **(BODY | {"params": huge, "training": TRAINING, "epochs": 10}))
     assert answer["loss"] is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a,b\n" + "1,x\n2,x\n" * 4, "choose another target"),
+        ("a,b\n" + "".join(f"{row},text {row}\n" for row in range(40)), "choose another target"),
+        ("a,b\n" + "1,\n2,\n" * 4, "choose another target"),
+        ("a,b\n" + "1,2020-01-02\n2,2021-03-04\n" * 4, "choose another target"),
+        ("a,b\n" + "1e300,0\n2,1\n" * 4, "leave that column out of the file"),
+        ("a,b\n" + "2,1e300\n3,7.5\n4,8.5\n" * 9, "choose another target"),
+    ],
+)
+def test_what_to_do_about_a_file_can_be_done_on_the_page(learner: Learner, text: str, said: str) -> None:
+    reply = learner.client.post("/learn/csv", data=text.encode())
+    assert reply.status_code == 400
+    error = check_sentence((reply.json or {})["error"])
+    assert said in error
+    assert "--" not in error
+
+
+def test_notes_on_a_file_name_no_option_and_say_what_0_and_1_stand_for(learner: Learner) -> None:
+    ages = np.arange(40) * 2.0
+    text = "id,age,sick\n" + "".join(f"{row},{age},{row % 2}\n" for row, age in enumerate(ages))
+    answer = learner.client.post("/learn/csv", data=text.encode()).json or {}
+    assert any("ids and row numbers" in note for note in answer["notes"])
+    assert not any("--" in note for note in answer["notes"])
+    (scaled,) = (note for note in answer["notes"] if "scaled" in note)
+    low, high = (float(np.interp(seen, [row[1] for row in answer["x"]], ages)) for seen in (0, 1))
+    assert f"in age, 0 stands for {low:.4g} and 1 for {high:.4g}" in scaled
+    plain = learner.client.post("/learn/csv", data=b"a,b\nx,p\ny,q\n" * 1 + b"x,p\ny,q\n" * 4).json or {}
+    assert not any("scaled" in note for note in plain["notes"])
 
 
 def test_the_limits_of_the_page_are_those_that_are_kept(learner: Learner) -> None:
