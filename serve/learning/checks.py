@@ -15,7 +15,18 @@ from serve.errors import RequestError
 def check_range(name: str, value: float, low: float, high: float) -> None:
     """Raise RequestError unless a number is from `low` to `high`."""
     if not low <= value <= high:
-        raise RequestError(f"{name}: from {low:,g} to {high:,g} was expected, and {quote(value)} was found")
+        raise RequestError(f"{name}: from {shown(low)} to {shown(high)} was expected, and {shown(value)} was found")
+
+
+def shown(number: float) -> str:
+    """A number in a message.
+
+    >>> shown(2147483647), shown(1000.0), shown(1e-30), shown(1e30)
+    ('2,147,483,647', '1,000', '1e-30', '1e+30')
+    """
+    if abs(number) < 2**53 and number == int(number):
+        return f"{int(number):,}"
+    return f"{number!r:.24}" if isinstance(number, float) else quote(number)
 
 
 def check_name(name: str, text: str) -> None:

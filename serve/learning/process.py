@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import threading
+import warnings
 from pathlib import Path
 from typing import ClassVar
 
@@ -44,6 +45,8 @@ def serve(host: str, port: int, socket_path: str | None, parent: int | None) -> 
     """
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     _log_as_gunicorn_does()
+    # A learner's numbers may be too large. The answer says so, and the operator need not know.
+    warnings.simplefilter("ignore", RuntimeWarning)
     if parent is not None:
         step_back()
     slots = _Handler.slots = Slots()

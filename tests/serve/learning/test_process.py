@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug.test import create_environ
 
 from model import Network, train_params, truth_table
 from serve.learn import ENDPOINTS
@@ -145,6 +146,10 @@ def test_without_the_process_the_worker_says_that_it_starts(checkpoints: Path, t
         assert list(reply.json or {}) == ["error"]
     assert client.get(QUERY).status_code == 200
     assert client.post("/learn/train", data=b" " * (2**21 + 1)).status_code == 413
+    refuses = client.application.wsgi_app.refuses  # type: ignore[attr-defined]
+    for path, length, is_refused in (("learn/train", 2**21, False), ("learn/train", 2**21 + 1, True)):
+        head = {"REQUEST_METHOD": "POST", "PATH_INFO": f"/{path}", "CONTENT_LENGTH": str(length)}
+        assert refuses(create_environ(f"/{path}") | head) == is_refused
     assert client.get("/learn/train").status_code == 405
 
 
