@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.messages import quote
 from model.network import Network, parameter_count
 from serve import learning_limits as limits
 from serve.errors import RequestError
+
+# Characters of a number in a message.
+MOST_DIGITS = 24
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:
@@ -26,7 +28,8 @@ def shown(number: float) -> str:
     """
     if abs(number) < 2**53 and number == int(number):
         return f"{int(number):,}"
-    return f"{number!r:.24}" if isinstance(number, float) else quote(number)
+    text = str(number)
+    return text if len(text) <= MOST_DIGITS else f"{text[:MOST_DIGITS]}…"
 
 
 def check_name(name: str, text: str) -> None:

@@ -88,7 +88,12 @@ class Slots:
                 self.connections -= 1
 
     def _has_much(self) -> bool:
-        return self.programs > self.max_programs or resident_bytes() > FORGET_BYTES
+        if self.programs > self.max_programs:
+            return True
+        if resident_bytes() <= FORGET_BYTES:
+            return False
+        _return_memory()  # what only the request needed
+        return resident_bytes() > FORGET_BYTES
 
     def _forget(self) -> None:
         """Forget all programs, while nothing computes."""
