@@ -37,7 +37,7 @@ serve: $(runtime) ## serve the checkpoints and the page for learners over HTTP, 
 	@test -n "$$NUDGE_CHECKPOINTS" || ls checkpoints/*.safetensors >/dev/null 2>&1 || $(python) -m model train
 	@exec $(python) -m model serve --host "$(HOST)" --port "$(PORT)" $(ARGS)
 
-learn: ## open the page on which you watch a network learn: http://127.0.0.1:8000/learn
+learn: ## serve the page on which you watch a network learn: http://127.0.0.1:8000/learn
 	@exec $(MAKE) --no-print-directory serve NUDGE_LEARN=1 HOST=127.0.0.1
 
 test: lint ## run lint, then all tests

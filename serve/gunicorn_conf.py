@@ -16,6 +16,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -110,20 +111,28 @@ def _prepare_learning(server: Any, directory: str | None) -> None:
 
     server.learning = learning = LearningProcess(Path(directory), server.cfg, server.log)
     os.environ["NUDGE_LEARNING_SOCKET"] = str(learning.socket)
-    manage_workers = server.manage_workers
+    for name, before in (
+        ("manage_workers", learning.look_after),
+        ("reap_workers", learning.notice_end),
+        ("stop", learning.prepare_end),
+    ):
+        setattr(server, name, _after(before, getattr(server, name)))
 
-    def manage_processes() -> None:
-        learning.look_after()
-        manage_workers()
 
-    server.manage_workers = manage_processes
+def _after(before: Callable[[], None], function: Callable[..., Any]) -> Callable[..., Any]:
+    def both(*arguments: Any, **options: Any) -> Any:
+        before()
+        return function(*arguments, **options)
+
+    return both
 
 
 def when_ready(server: Any) -> None:
-    """Say where the page for learners is."""
-    if learns:
+    """Say where the page for learners is, if there is one that a browser can open."""
+    if getattr(server, "learning", None) and os.environ.get("NUDGE_PAGES") != "0":
         for listener in server.LISTENERS:
-            server.log.info("Learn at: %s/learn", listener)
+            if str(listener).startswith("http"):
+                server.log.info("Learn at: %s/learn", listener)
 
 
 def _make_directory(server: Any) -> str | None:

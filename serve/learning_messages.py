@@ -216,6 +216,7 @@ def _sentence(text: str) -> str:
     found = re.fullmatch(r"(.*?)(?: - at `(?:key in )?\$\.?(.*)`)?", text, re.DOTALL)
     assert found is not None
     what = found[1].replace("`", "'")
-    what = what[:1].lower() + what[1:]
+    if not what[:2].isupper():  # such as JSON
+        what = what[:1].lower() + what[1:]
     place = f"{found[2]}: " if found[2] else ""
     return f"{place}{what}; send JSON as /openapi.json describes it"

@@ -14,11 +14,12 @@ from werkzeug.exceptions import HTTPException
 
 from serve.access_log import AccessLog
 from serve.errors import RequestError, answer_error, path_of
+from serve.learning_limits import MAX_BODY_BYTES
 from serve.metrics import note_request
 from serve.open_inference_messages import JSON_LENGTH
 from serve.request_body import check_body_headers
 from serve.responses import SECURITY, Answer, Headers
-from serve.routes import HEALTH_PREFIX, PAGE_PATHS, Route, Routes
+from serve.routes import HEALTH_PREFIX, LEARN_PREFIX, PAGE_PATHS, Route, Routes
 from serve.settings import Settings
 from serve.trace_context import TRACE_HEADER, trace_of
 
@@ -33,11 +34,12 @@ ALLOWED_HEADERS = (
     *(TRACE_HEADER, "tracestate"),
 )
 PREFLIGHT_HEADERS: Headers = (
-    ("Access-Control-Allow-Methods", "GET, POST"),
+    ("Access-Control-Allow-Methods", "GET, POST, PUT"),
     ("Access-Control-Allow-Headers", ", ".join(ALLOWED_HEADERS)),
     ("Access-Control-Max-Age", "600"),
 )
-EXPOSED_HEADERS = ("Access-Control-Expose-Headers", f"X-Request-ID, {TRACE_HEADER}, {JSON_LENGTH}")
+EXPOSED = ("X-Request-ID", TRACE_HEADER, JSON_LENGTH, "Content-Disposition")
+EXPOSED_HEADERS = ("Access-Control-Expose-Headers", ", ".join(EXPOSED))
 # Answers without a body, and so without a length (RFC 9110, 8.6).
 WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
@@ -141,7 +143,8 @@ class Middleware:
             raise RequestError(message, 401, [("WWW-Authenticate", "Bearer")])
         route = self.routes.find(path, environ["REQUEST_METHOD"])
         environ[ROUTE] = route.rule
-        check_body_headers(environ, self.settings.max_body_bytes)
+        most = self.settings.max_body_bytes
+        check_body_headers(environ, min(most, MAX_BODY_BYTES) if path.startswith(LEARN_PREFIX) else most)
         return route
 
     def _is_open(self, path: str, environ: Environ) -> bool:

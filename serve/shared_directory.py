@@ -20,7 +20,7 @@ PAUSE_SECONDS = 5.0
 class SharedDirectory:
     """A directory whose files are written whole or not at all. It is made again when it is gone.
 
-    Nothing here raises OSError: what cannot be written or read is left out, and one warning says so.
+    Only `make` raises OSError: what cannot be written or read is left out, and one warning says so.
 
     Args:
         path: the directory; None if this process shares nothing.
@@ -96,11 +96,21 @@ class SharedDirectory:
         for path in self.path.rglob(f".{pid}.tmp") if self.path else ():
             path.unlink(missing_ok=True)
 
-    def _write(self, place: Path, data: bytes) -> None:
+    def make(self) -> None:
+        """Make the directory if it is gone. Raises OSError if that fails, or if another user could have made it."""
         assert self.path is not None
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.mkdir(mode=0o700, exist_ok=True)
+        try:
+            self.path.mkdir(mode=0o700)
+        except FileExistsError:
+            pass
+        else:
+            if self._owner != os.geteuid():  # the master may be root, and the workers another user
+                os.chown(self.path, self._owner, -1)
         self._check_owner(self.path)
+
+    def _write(self, place: Path, data: bytes) -> None:
+        self.make()
         place.parent.mkdir(exist_ok=True)
         temporary = place.with_name(f".{os.getpid()}.tmp")
         try:

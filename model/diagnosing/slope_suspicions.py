@@ -21,6 +21,8 @@ from model.tables.table import Table
 
 # A network of at most so many parameters has its curvature computed in every direction.
 MAX_CURVED_PARAMETERS = 200
+# How many columns of the Hessian are computed side by side.
+COLUMNS_AT_ONCE = 8
 # The loss is flat if a step of length 1 straight down the slope would lower it by less than this share.
 FLAT_SHARE = 0.01
 # A direction is flat, or a place a saddle, by the curvature as a share of the largest one.
@@ -90,7 +92,18 @@ def _flat_loss(flat: Any, x: Any, y: Any, network: Network, weights: Any) -> jax
 
 @jax.jit
 def _derivatives(*arguments: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
-    return *jax.value_and_grad(_flat_loss)(*arguments), jax.hessian(_flat_loss)(*arguments)
+    flat, *rest = arguments
+    gradient = jax.grad(_flat_loss)
+
+    def column(direction: jax.Array) -> jax.Array:
+        """How the gradient changes along a direction: a column of the Hessian."""
+        changes: jax.Array = jax.jvp(lambda point: gradient(point, *rest), (flat,), (direction,))[1]
+        return changes
+
+    # A few columns at a time, because all of them would take a gigabyte for 2,000 rows.
+    directions = jnp.eye(flat.size, dtype=flat.dtype)
+    hessian = jax.lax.map(column, directions, batch_size=COLUMNS_AT_ONCE)
+    return *jax.value_and_grad(_flat_loss)(*arguments), hessian
 
 
 @jax.jit

@@ -20,7 +20,7 @@ from model.network import Network, Params, as_layers, logits, parameter_count
 from model.pytrees import flatten
 from model.tables.table import Table
 from model.training.full_batch import FullBatchSettings, train_full_batch
-from model.training.optimizers import make_optimizer
+from model.training.optimizers import optimizer_without_rate
 from model.training.state import State, map_restarts
 
 # Random changes that a change is compared with.
@@ -132,12 +132,15 @@ def train_further(networks: list[Params], table: Table, network: Network, hyperp
     Returns:
         Where it leads them. A loss that is not a finite number is infinite.
     """
-    optimizer = make_optimizer(hyperparameters)
+    # No learning rate needs another program.
+    optimizer = optimizer_without_rate(hyperparameters.optimizer, hyperparameters.clip)
     params = jax.tree.map(lambda leaf: leaf[None], stack_networks(networks))
     settings = FullBatchSettings(network, optimizer)
-    init = _initial(optimizer)
+    *opt_leaves, rate = jax.tree.leaves(opt_state := _initial(optimizer)(params))
+    rates = np.full(rate.shape, hyperparameters.learning_rate, np.float32)
+    state = State(params, jax.tree.unflatten(jax.tree.structure(opt_state), [*opt_leaves, rates]))
     state, recorded = train_full_batch(
-        State(params, init(params)), table.x, table.y, settings, 1, hyperparameters.epochs, weights=table.weights
+        state, table.x, table.y, settings, 1, hyperparameters.epochs, weights=table.weights
     )
     trained = jax.tree.map(lambda leaf: leaf[0], jax.device_get(state.params))
     losses = np.asarray(recorded)[0, 0].astype(np.float64)

@@ -43,11 +43,12 @@ def make_optimizer(hyperparameters: Hyperparameters) -> optax.GradientTransforma
 
 
 @cache
-def optimizer_without_rate(name: str) -> optax.GradientTransformation:
+def optimizer_without_rate(name: str, clip: float = 0.0) -> optax.GradientTransformation:
     """An optimizer whose learning rate is the last leaf of its state, so that any rate needs the same program.
 
     Args:
         name: sgd, momentum or adam.
+        clip: the largest norm of a gradient; 0 for none.
 
     Returns:
         The optimizer. Its `init` sets the learning rate to 0.
@@ -66,7 +67,11 @@ def optimizer_without_rate(name: str) -> optax.GradientTransformation:
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         return jax.tree.map(lambda update: -state * update, updates), state
 
-    return optax.chain(*_direction(name), optax.GradientTransformation(init, update))
+    return optax.chain(*_clipping(clip), *_direction(name), optax.GradientTransformation(init, update))
+
+
+def _clipping(clip: float) -> list[optax.GradientTransformation]:
+    return [optax.clip_by_global_norm(clip)] if clip else []
 
 
 def _direction(name: str) -> list[optax.GradientTransformation]:
@@ -76,9 +81,7 @@ def _direction(name: str) -> list[optax.GradientTransformation]:
 
 @lru_cache(maxsize=1024)
 def _make_optimizer(name: str, learning_rate: float, clip: float, flatten: bool) -> optax.GradientTransformation:
-    parts = [optax.clip_by_global_norm(clip)] if clip else []
-    parts += _direction(name)
-    optimizer = optax.chain(*parts, optax.scale(-learning_rate))
+    optimizer = optax.chain(*_clipping(clip), *_direction(name), optax.scale(-learning_rate))
     # All parameters in one vector compile faster, and run as fast unless restarts have an axis of their own.
     return optax.flatten(optimizer) if flatten else optimizer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -27,6 +28,12 @@ def checkpoint_file(request: CheckpointRequest) -> Answer:
     check_training(request.training)
     check_start(request.start)
     checks.check_range("epoch", request.epoch, 0, limits.MAX_TOTAL_EPOCHS)
+    loss = float(row_losses(params, table, network).mean())
+    if not math.isfinite(loss):
+        raise RequestError(
+            "params: some with which the loss is a finite number were expected, and with these it is not, as after "
+            "training that diverged; take along a checkpoint from before"
+        )
     name = request.table.name or "points"
     record = TrainingRecord(
         table=name,
@@ -36,7 +43,7 @@ def checkpoint_file(request: CheckpointRequest) -> Answer:
         init=request.start.init,
         optimizer=request.training.optimizer,
         learning_rate=request.training.learning_rate,
-        loss=float(row_losses(params, table, network).mean()),
+        loss=loss,
         seed=request.start.seed,
         solved=int(solves(params, table, network)) if table.complete else 0,
         rows=len(table.y),

@@ -6,30 +6,32 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.messages import quote
 from model.network import Network, parameter_count
 from serve import learning_limits as limits
 from serve.errors import RequestError
 
 # What a learner can do if training takes too long.
 SMALLER = "choose fewer epochs, fewer rows or a smaller network"
-# A larger number is shown as it was sent, and cut.
-LARGEST_PLAIN = 1e9
+# Characters of a number in a message.
+MOST_DIGITS = 24
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:
     """Raise RequestError unless a number is from `low` to `high`."""
     if not low <= value <= high:
-        raise RequestError(f"{name}: from {plain(low)} to {plain(high)} was expected, and {plain(value)} was found")
+        raise RequestError(f"{name}: from {shown(low)} to {shown(high)} was expected, and {shown(value)} was found")
 
 
-def plain(value: float) -> str:
-    """A number in a sentence.
+def shown(number: float) -> str:
+    """A number in a message.
 
-    >>> plain(2000), plain(0.0), plain(1e-12), plain(-0.25)
-    ('2,000', '0', '1e-12', '-0.25')
+    >>> shown(2147483647), shown(1000.0), shown(1e-30), shown(1e30)
+    ('2,147,483,647', '1,000', '1e-30', '1e+30')
     """
-    return f"{value:,.12g}" if abs(value) <= LARGEST_PLAIN else quote(value)
+    if abs(number) < 2**53 and number == int(number):
+        return f"{int(number):,}"
+    text = str(number)
+    return text if len(text) <= MOST_DIGITS else f"{text[:MOST_DIGITS]}…"
 
 
 def check_name(name: str, text: str) -> None:

@@ -57,6 +57,8 @@ def opt_state_of(message: list[Any] | None, optimizer: str, network: Network) ->
         array_of(f"opt_state[{index}]", each, shape)
         if not shape:  # the number of steps, which float32 does not always hold
             checks.check_range(f"opt_state[{index}]", each, 0, LARGEST_COUNT)
+            if each != int(each):
+                raise RequestError(f"opt_state[{index}]: a whole number was expected, and {each} was found")
         found.append(np.array(each))
     return found
 

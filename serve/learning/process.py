@@ -7,7 +7,9 @@ import logging
 import os
 import signal
 import threading
+import warnings
 from pathlib import Path
+from typing import ClassVar
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -20,6 +22,13 @@ NICENESS, KILLED_FIRST = 15, "500"
 
 class _Handler(WSGIRequestHandler):
     """Handles a connection without a line of log for each request: the worker logs it."""
+
+    slots: ClassVar[Slots]
+
+    def handle(self) -> None:
+        """Handle a connection, and count it as long as it lasts."""
+        with self.slots.connected():
+            super().handle()
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Log nothing."""
@@ -36,15 +45,18 @@ def serve(host: str, port: int, socket_path: str | None, parent: int | None) -> 
     """
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     _log_as_gunicorn_does()
+    # A learner's numbers may be too large. The answer says so, and the operator need not know.
+    warnings.simplefilter("ignore", RuntimeWarning)
     if parent is not None:
         step_back()
-    slots = Slots()
-    threading.Thread(target=watch, args=(slots, parent), daemon=True).start()
+    slots = _Handler.slots = Slots()
     if socket_path is not None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(socket_path)
     address = f"unix://{socket_path}" if socket_path is not None else host
     server = make_server(address, port, create_learning_app(slots), threaded=True, request_handler=_Handler)
+    socket = None if socket_path is None else Path(socket_path)
+    threading.Thread(target=watch, args=(slots, parent, socket), daemon=True).start()
     where = "its socket" if socket_path is not None else f"http://{host}:{server.server_port}/learn/presets"
     logging.getLogger("gunicorn.error").info("The process that computes for learners listens at %s", where)
     with contextlib.suppress(KeyboardInterrupt):

@@ -88,6 +88,7 @@ def test_pages_of_the_named_origins_may_call_the_service(checkpoints: Path) -> N
     assert preflight.status_code == 204
     assert preflight.headers["Access-Control-Allow-Origin"] == "https://a.example"
     assert "X-API-Key" in preflight.headers["Access-Control-Allow-Headers"]
+    assert preflight.headers["Access-Control-Allow-Methods"] == "GET, POST, PUT"
     reply = client.get(QUERY, headers={"Origin": "https://b.example", "X-API-Key": "k"})
     assert reply.headers["Access-Control-Allow-Origin"] == "https://b.example"
     assert reply.headers["Vary"] == "Origin"

@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -16,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug.test import create_environ
 
 from model import Network, train_params, truth_table
 from serve.learn import ENDPOINTS
 from serve.learning.application import create_learning_app
 from serve.learning.process import NICENESS
-from serve.learning.slots import Slots, watch
+from serve.learning.slots import FORGET_BYTES, MAX_BYTES, Slots, watch
 from serve.learning_process import LearningProcess
 from tests.examples import same_bits
 from tests.serve.examples import QUERY, application
@@ -143,6 +146,10 @@ def test_without_the_process_the_worker_says_that_it_starts(checkpoints: Path, t
         assert list(reply.json or {}) == ["error"]
     assert client.get(QUERY).status_code == 200
     assert client.post("/learn/train", data=b" " * (2**21 + 1)).status_code == 413
+    refuses = client.application.wsgi_app.refuses  # type: ignore[attr-defined]
+    for path, length, is_refused in (("learn/train", 2**21, False), ("learn/train", 2**21 + 1, True)):
+        head = {"REQUEST_METHOD": "POST", "PATH_INFO": f"/{path}", "CONTENT_LENGTH": str(length)}
+        assert refuses(create_environ(f"/{path}") | head) == is_refused
     assert client.get("/learn/train").status_code == 405
 
 
@@ -239,9 +246,83 @@ def test_a_request_that_is_stuck_ends_the_process(monkeypatch: pytest.MonkeyPatc
     slots, left = Slots(), list[int]()
     monkeypatch.setattr("serve.learning.slots.STUCK_SECONDS", -1)
     with slots.taken():
-        watch(slots, None, 0, left.append)
-    watch(slots, -1, 0, left.append)  # the parent is gone
+        watch(slots, None, seconds=0, leave=left.append)
+    watch(slots, -1, seconds=0, leave=left.append)  # the parent is gone
     assert left == [1, 0]
+
+
+def test_a_process_with_too_much_memory_ends_between_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    slots = Slots()
+    client = create_learning_app(slots).test_client()
+    monkeypatch.setattr("serve.learning.slots.resident_bytes", lambda: FORGET_BYTES + 1)
+    assert client.get("/learn/presets").status_code == 200
+    assert not slots.is_full  # the programs are forgotten, and that is enough
+    monkeypatch.setattr("serve.learning.slots.resident_bytes", lambda: MAX_BYTES + 1)
+    with slots.connected():
+        assert client.get("/learn/presets").status_code == 200
+        reply = client.get("/learn/presets")
+        assert (reply.status_code, reply.headers["Retry-After"]) == (503, "1")
+        assert slots.reason_to_end() is None  # an answer is still on its way
+    assert "memory" in (slots.reason_to_end() or "")
+
+
+def test_a_process_whose_socket_is_gone_ends(tmp_path: Path) -> None:
+    path, left = tmp_path / "learn.sock", list[int]()
+    path.touch()
+
+    def replace(_: float) -> None:
+        assert path.stat().st_mtime <= time.monotonic()  # the sign of life
+        path.rename(tmp_path / "old")
+        path.touch()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("serve.learning.slots.time.sleep", replace)
+        watch(Slots(), None, path, leave=left.append)  # another file's
+    path.unlink()
+    watch(Slots(), None, path, leave=left.append)
+    assert left == [1, 1]
+
+
+def test_the_process_comes_back_after_its_directory_is_gone_and_after_it_is_frozen(
+    environment: dict[str, str], checkpoints: Path, tmp_path: Path
+) -> None:
+    with learning(environment, checkpoints, tmp_path) as (process, port):
+        first = learning_process(process.pid)
+        path = Path(command_of(first).split(b"\0")[-4].decode())
+        shutil.rmtree(path.parent)
+        wait_until(lambda: has_ended(first))
+        wait_until(lambda: get(port, "/learn/presets")[0] == 200)
+        assert path.parent.stat().st_mode & 0o777 == 0o700
+
+        os.kill(learning_process(process.pid), signal.SIGSTOP)
+        asked = threading.Thread(target=get, args=(port, "/learn/presets"))
+        asked.start()
+        # The socket that listens, and the connection that waits for it.
+        wait_until(lambda: Path("/proc/net/unix").read_text().count(str(path)) > 1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+        asked.join()
+        assert process.stderr is not None
+        assert "has ended (with the status 1)" in process.stderr.read()
+
+
+def test_a_process_that_gives_no_sign_of_life_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    times, killed = [1000.0], list[float]()
+    learning_process = LearningProcess(tmp_path, Config, Log())
+    monkeypatch.setattr("serve.learning_process.time.monotonic", lambda: times[-1])
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        monkeypatch.setattr(child, "kill", lambda: killed.append(times[-1]))
+        monkeypatch.setattr(learning_process, "_start", lambda: child)
+        learning_process.look_after()
+        learning_process.socket.touch()  # as it starts to listen, without a sign of life
+        for now in (1299.0, 1301.0):
+            times.append(now)
+            learning_process.look_after()
+        os.utime(learning_process.socket, (1302, 1302))
+        for now in (1361.0, 1363.0):
+            times.append(now)
+            learning_process.look_after()
+    assert killed == [1301, 1363]
 
 
 def test_programs_are_forgotten_when_they_are_many(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,9 @@ def wide(rows: int, columns: int) -> dict[str, Any]:
 
 
 # Requests beyond each limit, with what the refusal says.
+# The state of Adam, after half a step.
+ADAM_STATE = [1.5, *[[[0, 0], [0, 0]], [0, 0], [[0], [0]], [0]] * 2]
+HUGE = [{"weight": [[1e38, 1e38], [1e38, 1e38]], "bias": [0, 0]}, {"weight": [[-3e38], [-3e38]], "bias": [0]}]
 BEYOND: list[tuple[str, dict[str, Any], str]] = [
     ("start", {"network": {"sizes": [17, 1]}}, "1 to 16"),
     ("start", {"network": {"sizes": [0, 1]}}, "1 to 16"),
@@ -113,6 +116,7 @@ BEYOND: list[tuple[str, dict[str, Any], str]] = [
     ("train", {"records": 0}, "1 to 1,000"),
     ("train", {"opt_state": [[1]]}, "0 arrays"),
     ("train", {"training": {"optimizer": "adam"}, "opt_state": [1, [1], [1], [1], [1], [1], [1], [1], [1]]}, "shape"),
+    ("train", {"training": {"optimizer": "adam"}, "opt_state": ADAM_STATE}, "opt_state[0]: a whole number"),
     ("train", {"training": {"optimizer": "lion"}}, "sgd, momentum, adam"),
     ("train", {"training": {"learning_rate": 0}}, "a number above 0 and at most 1,000 was expected, and 0 was found"),
     ("train", {"training": {"learning_rate": 1001}}, "at most 1,000 was expected, and 1,001 was found"),
@@ -128,6 +132,8 @@ BEYOND: list[tuple[str, dict[str, Any], str]] = [
     ("starts", {"size": 65}, "2 to 64"),
     ("starts", {"init": "ones"}, "normal, he"),
     ("checkpoint", {"epoch": -1}, "epoch"),
+    ("checkpoint", {"epoch": 2**31}, "epoch: from 0 to 2,147,483,647 was expected, and 2,147,483,648 was found"),
+    ("checkpoint", {"params": HUGE}, "the loss is a finite number"),
     ("python", {"start": START}, "one of the two"),
     ("python", {"params": None}, "one of the two"),
 ]
@@ -141,6 +147,10 @@ def merged(request: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(("name", "changes", "said"), BEYOND)
 def test_each_limit_is_a_sentence(learner: Learner, name: str, changes: dict[str, Any], said: str) -> None:
     assert said in learner.refusal(name, merged(REQUESTS[name], changes))
+
+
+def test_a_body_that_is_no_json_is_called_so(learner: Learner) -> None:
+    assert learner.refusal("start", b"{]").startswith("JSON is malformed")
 
 
 def test_what_is_within_the_limits_is_answered(learner: Learner) -> None:

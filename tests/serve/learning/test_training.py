@@ -144,6 +144,22 @@ def test_why_a_start_is_stuck(learner: Learner) -> None:
         assert changed.tolist() == [np.float32(value) for value in after.values()]
 
 
+def test_no_learning_rate_needs_another_program_to_say_why_a_start_is_stuck(learner: Learner) -> None:
+    compiled = []
+    body = {"network": NETWORK, "params": learner.start(index=1), "table": XOR, "epochs": 7}
+    learner.ask("why-stuck", **body, training=TRAINING)
+
+    def note(event: str, _: float, **__: Any) -> None:
+        compiled.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(note)
+    try:
+        learner.ask("why-stuck", **body, training=TRAINING | {"learning_rate": 0.0123})
+    finally:
+        jax.monitoring.unregister_event_duration_listener(note)
+    assert not [event for event in compiled if "backend_compile" in event]
+
+
 def test_two_learners_do_not_touch_each_other(learner: Learner) -> None:
     """Each call gives the same answer alone, and between the calls of another."""
     calls: list[dict[str, Any]] = [
