@@ -91,7 +91,7 @@ def check_training(training: TrainingMessage) -> None:
         )
     rate, low, high = training.learning_rate, limits.MIN_LEARNING_RATE, limits.MAX_LEARNING_RATE
     if not low <= rate <= high:
-        found = f"{checks.plain(rate)} was found"
+        found = f"{checks.shown(rate)} was found"
         raise RequestError(
             f"the learning rate: a number above 0 and at most {high:,g} was expected, and {found}; 0.1 often works"
             if rate <= 0 or rate > high
