@@ -93,12 +93,15 @@ def test_stepping_forwards_and_backwards(open_page: OpenPage, learning: str) -> 
         names.append(learner.page.locator(".step-count b").inner_text().split(" = ")[0])
         assert learner.page.locator(".step .math math").count() == 2
         assert learner.page.locator(".network .lit").count() >= 1
-        if learner.page.get_by_role("button", name="Next ›").is_disabled():
+        if learner.page.get_by_role("button", name="Next number ›").is_disabled():
             break
-        learner.click("Next ›")
+        learner.click("Next number ›")
         learner.settle()
     assert names[:6] == ["z1", "h1", "z2", "h2", "z3", "p"]
-    assert names.index("loss") < names.index("δ3") < names.index("δ1") < names.index("0.weight[0,0]")
+    assert names.index("loss") < names.index("δ3") < names.index("δ1") < names.index("gradient of the weight from a to h1")
+    kinds = [name.split()[0] for name in names[names.index("δ1") :]]
+    assert kinds == [*["δ1", "δ2"], *["gradient"] * 9, *["new"] * 9]
+    assert "may raise the loss of the other rows" in learner.page.locator(".trace").inner_text()
     learner.click("‹ Back")
     learner.settle()
     assert learner.number("step") == len(names) - 2
@@ -106,9 +109,14 @@ def test_stepping_forwards_and_backwards(open_page: OpenPage, learning: str) -> 
     learner.settle()
     assert names[int(learner.number("step"))] == "δ3"
     before, after = learner.number("trace loss"), learner.number("loss after")
-    params = learner.params()
+    params, all_before = learner.params(), learner.number("loss")
     learner.click("Apply this update")
     learner.settle()
+    assert learner.number("all rows before") == all_before
+    changed = float(loss(learner.params(), XOR.x, XOR.y, NETWORK))
+    assert learner.number("all rows after") == pytest.approx(changed, rel=1e-5)
+    learner.page.locator(".loss .curve-reader").press("End")
+    assert learner.text("read point").startswith("epoch = 201:")
     row = XOR.x[1:2], XOR.y[1:2]
     expected = jax.tree.map(lambda value, slope: value - 0.01 * slope, params, exact_gradient(params, *row, NETWORK))
     for found, wanted in zip(jax.tree.leaves(learner.params()), jax.tree.leaves(expected), strict=True):

@@ -40,7 +40,7 @@ export function makeActions(store) {
           const place = placeOf(name);
           return place ? withValue(all, place, asFloat32(value)) : all;
         }, state.params);
-        return to.show(to.takeParams(state, params), { step: 0 });
+        return to.applyUpdate(state, params);
       }),
     applyFinding: (/** @type {any} */ finding) =>
       change((state) => {

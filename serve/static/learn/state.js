@@ -37,6 +37,7 @@ import { asFloat32, flatten, placeOf, unflatten, valueAt, withValue } from "./pa
  * @property {string | null} hovered the unit or parameter under the pointer
  * @property {any} tried the starts that were tried side by side, and their setting
  * @property {any} diagnosis why the network was stuck, and the key of the network
+ * @property {{key: string, before: number | null} | null} applied the update that was applied last: the key of the params that it made, and the loss of all rows before it
  * @property {number} drawClass the class of the next point that is drawn
  */
 
@@ -53,6 +54,7 @@ export function initialState() {
     drawClass: 1,
     tried: null,
     diagnosis: null,
+    applied: null,
     probe: null,
     hovered: null,
     problem: null,
@@ -158,6 +160,13 @@ export function takeParams(state, params) {
     ...rebase(state, params), turn: state.turn + 1, version: state.version + 1, running: false, diverged: false,
     stopped: false, halted: false, problem: null,
   };
+}
+
+/** @param {State} state @param {Params} params after an update for one row, which counts as one epoch @returns {State} */
+export function applyUpdate(state, params) {
+  const changed = takeParams(state, params);
+  const before = state.forward?.key === forwardKey(state) ? state.forward.loss : null;
+  return show({ ...changed, applied: { key: forwardKey(changed), before } }, { before: changed.setting.before + 1, step: 0 });
 }
 
 /** @param {State} state @returns {State} */
