@@ -86,6 +86,31 @@ def test_nudging_a_weight(open_page: OpenPage, learning: str) -> None:
     assert learner.number("0.weight[0,0]") == pytest.approx(float(params[0].weight[0, 0]) + direction)
 
 
+def test_the_curve_of_a_restored_run_begins_at_its_start(open_page: OpenPage, learning: str) -> None:
+    learner = Learner(open_page, learning, "#seed=5&epochs=2000")
+    reader = learner.page.locator(".loss .curve-reader")
+    share = """share => {
+        const [cursor, plot] = [".u-cursor-x", ".u-over"].map(
+            part => document.querySelector(`.loss ${part}`).getBoundingClientRect());
+        return Math.abs(cursor.x - plot.x - share * plot.width) < 2;
+    }"""
+    learner.page.wait_for_function(share, arg=1)
+    assert (reader.bounding_box() or {})["width"] > 100
+    reader.press("Home")
+    learner.page.locator("[data-name='read point']", has_text="epoch = 0:").wait_for()
+    learner.page.wait_for_function(share, arg=0)
+    assert learner.number("read point") == pytest.approx(float(loss(start(5), XOR.x, XOR.y, NETWORK)), rel=1e-6)
+
+
+def test_the_smallest_nudge_and_a_weight_that_does_nothing(open_page: OpenPage, learning: str) -> None:
+    learner = Learner(open_page, learning, "#seed=0&epochs=300&select=0.weight[0,0]&epsilon=1e-12")
+    assert learner.number("loss above") != learner.number("loss below")
+    assert learner.text("loss above") != learner.text("loss below")
+    assert learner.page.locator(".error-curve .u-cursor-x:visible").count() == 0
+    learner.go("#seed=7&rate=0.1&epochs=5000&select=0.weight[0,1]")
+    assert "exactly 0 at every ε" in learner.text("no error")
+
+
 def test_stepping_forwards_and_backwards(open_page: OpenPage, learning: str) -> None:
     learner = Learner(open_page, learning, "#seed=2&epochs=200&row=1&panel=trace")
     names = []

@@ -11,6 +11,8 @@ import { networkOf } from "./derived.js";
 /** @typedef {import("./state.js").State} State */
 
 const DIGITS = 9;
+// So many digits tell any two float64 apart.
+const ALL_DIGITS = 17;
 const SLIDER_ENDS = 6;
 
 /** @param {{state: State, act: any}} props */
@@ -109,9 +111,9 @@ function epsilonAt(exponent) {
 /** @param {{found: import("./types.js").ParameterGradients}} props the nudge with its two losses */
 function NudgeArithmetic({ found }) {
   return html`<dl class="arithmetic">
-      <div><dt>loss with ε more</dt><dd><${Value} name="loss above" value=${found.loss_above} digits=${12} /></dd></div>
-      <div><dt>loss with ε less</dt><dd><${Value} name="loss below" value=${found.loss_below} digits=${12} /></dd></div>
-      <div><dt>difference, by 2ε</dt><dd><${Value} name="nudge" value=${found.nudge} digits=${DIGITS} /></dd></div>
+      <div><dt>loss with ε more</dt><dd><${Value} name="loss above" value=${found.loss_above} digits=${ALL_DIGITS} /></dd></div>
+      <div><dt>loss with ε less</dt><dd><${Value} name="loss below" value=${found.loss_below} digits=${ALL_DIGITS} /></dd></div>
+      <div><dt>difference / (2ε)</dt><dd><${Value} name="nudge" value=${found.nudge} digits=${DIGITS} /></dd></div>
       <div><dt>its error</dt><dd><${Value} name="error" value=${found.error} digits=${3} /></dd></div>
     </dl>
     ${found.kink ? html`<p class="kink">The loss has a kink within this nudge: on its two sides the slopes differ.</p>` : null}`;
@@ -133,6 +135,7 @@ const ERROR_OPTIONS = {
   yName: "error of the nudge",
   lines: [{ name: "error", colour: "--accent" }],
   height: 180,
+  cursorAtRest: false,
   logX: true,
   logY: true,
   formatX: (/** @type {number} */ value) => formatNumber(value, 3),
@@ -145,6 +148,7 @@ function ErrorCurve({ found }) {
     const points = [...found.curve].sort((one, other) => one.epsilon - other.epsilon);
     return [points.map((point) => point.epsilon), points.map((point) => (point.error === null ? null : Math.abs(point.error)))];
   }, [found.curve]);
+  if (ys.every((error) => error === 0)) return html`<p class="note" data-name="no error">The error of the nudge is exactly 0 at every ε, so there is no curve to draw.</p>`;
   return html`<div class="error-curve">
     <${CurveElement} options=${ERROR_OPTIONS} xs=${xs} ys=${ys} mark=${found.epsilon} />
   </div>`;
