@@ -21,7 +21,7 @@ from tests.pages.learner import Learner, Shown, exact_gradient, params_from, rou
 # How many significant digits the page shows of a number whose name begins like this. The first that fits counts.
 DIGITS = {
     "gradient ": 9, "nudge": 9, "loss above": 17, "loss below": 17, "error": 3, "epsilon": 3,
-    "step result": 6, "all rows ": 6, "trace loss": 6, "loss after": 6, "step ": 3,
+    "value of ": 4, "slope of ": 4, "step result": 6, "all rows ": 6, "trace loss": 6, "loss after": 6, "step ": 3,
     "activation[": 3, "prediction[": 3, "x[": 3, "row x[": 3, "surface[": 3,
     "table ": 4, "loss": 4, "pointer value": 4, "pointer ": 3, "probe ": 3,
 }  # fmt: skip

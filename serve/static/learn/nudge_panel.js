@@ -7,6 +7,7 @@ import { NumberField, Value } from "./elements.js";
 import { parameterLabel, parameterName, placeOf, places, valueAt } from "./params.js";
 import { selectedExists } from "./questions.js";
 import { networkOf } from "./derived.js";
+import { SlopesTable } from "./slopes_table.js";
 
 /** @typedef {import("./state.js").State} State */
 
@@ -33,14 +34,14 @@ export function NudgePanel({ state, act }) {
       >
       ${chosen ? html`<${ByHand} state=${state} act=${act} name=${chosen} />` : null}
     </div>
-    ${chosen ? html`<${Parameter} state=${state} act=${act} name=${chosen} />` : html`<${Invitation} />`}
+    ${chosen ? html`<${Parameter} state=${state} act=${act} name=${chosen} />` : html`<${Invitation} /><${SlopesTable} state=${state} act=${act} />`}
   </div>`;
 }
 
 function Invitation() {
   return html`<div class="invitation">
     <p><strong>Press Run,</strong> and watch the network learn: the colours of the picture should come to match the points.</p>
-    <p><strong>Click a line of the network.</strong> Each line is a weight: a number that multiplies what flows along it. Thick lines are large. Blue dashed lines are negative, orange ones positive.</p>
+    <p><strong>Click a line of the network.</strong> Each line is a weight: a number that multiplies what flows along it. Thick lines have large values. Blue dashed lines are negative, orange ones positive.</p>
     <p>Here you can then nudge it, and see how the loss answers. That answer, divided by the nudge, is the gradient.</p>
   </div>`;
 }

@@ -78,8 +78,8 @@ function panelQuestion(state) {
   if (!isAlive(state) || state.running) return null;
   const { setting } = state;
   const body = bodyOf(state);
-  if (setting.panel === "nudge" && selectedExists(state) && state.gradients?.key !== derived.gradientsKey(state)) {
-    const asked = { ...body, epsilon: setting.epsilon, parameter: setting.select };
+  if (setting.panel === "nudge" && state.gradients?.key !== derived.gradientsKey(state)) {
+    const asked = { ...body, epsilon: setting.epsilon, parameter: selectedExists(state) ? setting.select : null };
     return ask(state, "gradients", "/learn/gradients", asked, derived.gradientsKey(state));
   }
   if (setting.panel === "trace" && state.trace?.key !== derived.traceKey(state)) {
