@@ -6,6 +6,7 @@
  * @property {number} height
  * @property {number} side of the square of a unit
  * @property {boolean} roomy whether every weight has room for its number
+ * @property {boolean} narrow whether layers are close to each other
  * @property {boolean} tiny whether units have room for their names alone
  * @property {boolean} dense whether there is no room for the numbers of biases
  * @property {(layer: number) => number} x of the middle of a layer
@@ -31,6 +32,7 @@ export function layOut(width, sizes) {
     height,
     side,
     dense,
+    narrow,
     tiny: share < 84,
     roomy: most <= 3 && share > 100,
     x: (layer) => margin + (layer * (width - 2 * margin)) / (sizes.length - 1),

@@ -65,6 +65,7 @@ function Steps({ state, act }) {
       <p class="step-count">Step <span data-name="step" data-value=${String(index)}>${formatCount(index + 1)}</span> of ${formatCount(steps.length)}: <b>${titleOf(state, step)} = <${Value} name="step result" value=${step.result} digits=${6} /></b></p>
       <p class="sentence" data-name="step sentence">${step.sentence}</p>
       <div class="formulas">
+        <${Symbols} symbols=${trace.symbols ?? []} columns=${state.table?.columns ?? []} />
         <${MathText} markup=${step.formula} text="" />
         <${MathText} markup=${step.numbers} text=${step.text} />
       </div>
@@ -72,6 +73,12 @@ function Steps({ state, act }) {
     <${Update} state=${state} act=${act} trace=${trace} steps=${steps} phase=${phase} />
     <${AllSteps} steps=${steps} index=${index} go=${go} />
   </div>`;
+}
+
+/** @param {{symbols: string[], columns: string[]}} props which input a symbol of the formulas is, where they differ */
+function Symbols({ symbols, columns }) {
+  const other = symbols.flatMap((symbol, index) => (symbol === columns[index] ? [] : [`${symbol} is ${columns[index]}`]));
+  return other.length ? html`<p class="note symbols">In the formulas, ${other.join(", ")}.</p>` : null;
 }
 
 /** @param {{markup: string, text: string}} props MathML, which the browser draws; the plain text if it cannot be read */
