@@ -111,6 +111,19 @@ def test_the_smallest_nudge_and_a_weight_that_does_nothing(open_page: OpenPage, 
     assert "exactly 0 at every ε" in learner.text("no error")
 
 
+def test_which_weight_matters_most(open_page: OpenPage, learning: str) -> None:
+    learner = Learner(open_page, learning, "#seed=0&epochs=300")
+    slopes = exact_gradient(learner.params(), XOR.x, XOR.y, NETWORK)
+    shown = {name: found.value for name, found in learner.shown().items() if name.startswith("slope of ")}
+    assert len(shown) == sum(leaf.size for leaf in jax.tree.leaves(slopes))
+    assert shown["slope of 1.weight[0,0]"] == pytest.approx(float(slopes[1].weight[0, 0]), rel=1e-9)
+    sizes = [abs(float(str(value))) for value in shown.values()]
+    assert sizes == sorted(sizes, reverse=True)
+    learner.page.locator(".slopes button").first.click()
+    learner.settle()
+    assert f"slope of {learner.page.locator('#parameter').input_value()}" == next(iter(shown))
+
+
 def test_stepping_forwards_and_backwards(open_page: OpenPage, learning: str) -> None:
     learner = Learner(open_page, learning, "#seed=2&epochs=200&row=1&panel=trace")
     names = []
@@ -123,7 +136,9 @@ def test_stepping_forwards_and_backwards(open_page: OpenPage, learning: str) -> 
         learner.click("Next number ›")
         learner.settle()
     assert names[:6] == ["z1", "h1", "z2", "h2", "z3", "p"]
-    assert names.index("loss") < names.index("δ3") < names.index("δ1") < names.index("gradient of the weight from a to h1")
+    assert (
+        names.index("loss") < names.index("δ3") < names.index("δ1") < names.index("gradient of the weight from a to h1")
+    )
     kinds = [name.split()[0] for name in names[names.index("δ1") :]]
     assert kinds == [*["δ1", "δ2"], *["gradient"] * 9, *["new"] * 9]
     assert "may raise the loss of the other rows" in learner.page.locator(".trace").inner_text()
