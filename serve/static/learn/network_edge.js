@@ -19,7 +19,7 @@ export function Edge({ item, state, layout, network, highlight, common }) {
   const [x1, y1] = [x(place.layer) + side / 2 + port, y(place.layer, place.input)];
   const [x2, y2] = [x(place.layer + 1) - side / 2, y(place.layer + 1, place.unit)];
   const width = thickness(value, dense);
-  const share = dense ? 0.5 : SHARE;
+  const share = layout.roomy ? SHARE : 0.5;
   const selected = state.setting.select === item.name;
   const line = `M${x1} ${y1}L${x2} ${y2}`;
   const text = formatNumber(value, 4);

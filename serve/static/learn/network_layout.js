@@ -13,6 +13,9 @@
  * @property {(layer: number, unit: number) => number} y of the middle of a unit
  */
 
+// What the number of a weight needs between two units, in pixels.
+const NUMBER = 66;
+
 /** @param {number} width @param {number[]} sizes @returns {Layout} */
 export function layOut(width, sizes) {
   const most = Math.max(...sizes);
@@ -26,6 +29,7 @@ export function layOut(width, sizes) {
   const below = side / 2 + (dense && most > 4 ? 14 : 58);
   const height = Math.max(above + (most - 1) * spacing + below, 230);
   const margin = side / 2 + (narrow ? 14 : 34);
+  const between = (width - 2 * margin) / (sizes.length - 1) - side;
   const middle = (above + height - below) / 2;
   return {
     width,
@@ -34,7 +38,7 @@ export function layOut(width, sizes) {
     dense,
     narrow,
     tiny: share < 84,
-    roomy: most <= 3 && share > 100,
+    roomy: most <= 3 && share > 100 && between > NUMBER,
     x: (layer) => margin + (layer * (width - 2 * margin)) / (sizes.length - 1),
     y: (layer, unit) => middle + (unit - ((sizes[layer] ?? 1) - 1) / 2) * spacing,
   };

@@ -30,11 +30,18 @@ export function Unit(props) {
   if (highlight.has(key)) classes.push("lit");
   if (state.setting.show === name) classes.push("selected");
   return html`<div class=${classes.filter(Boolean).join(" ")} style=${style}>
-    <span class="unit-label" style=${layer === 0 ? { maxWidth: `${x(1) - x(0) + side / 2 - ROOM}px` } : {}} title=${also ? `${name}: ${also}` : name}>${also && layer === 0 ? html`<span class="also">${also}:</span> ` : null}<b>${name}</b>${also && layer > 0 ? html` <span class="also">${also}</span>` : null}${text.value === undefined ? null : html` <span class="equals">${name.includes("=") ? ":" : "="}</span> <${Value} name=${text.name} value=${text.value} digits=${3} />`}</span>
+    <span class="unit-label" style=${layer === 0 ? { maxWidth: `${x(1) - x(0) + side / 2 - ROOM}px` } : {}} title=${titleOf(name, layer, also)}>${also && layer === 0 ? html`<span class="also">${also}:</span> ` : null}<b>${name}</b>${also && layer > 0 ? html` <span class="also">${also}</span>` : null}${text.value === undefined ? null : html` <span class="equals">${name.includes("=") ? ":" : "="}</span> <${Value} name=${text.name} value=${text.value} digits=${3} />`}</span>
     <${Square} ...${props} name=${name} />
     ${layer > 0 ? html`<${Bias} ...${props} />` : null}
     ${text.lines?.length ? html`<span class="unit-lines">${text.lines.map((line) => html`<span key=${line.label}>${line.label} = <${Value} name=${line.name} value=${line.value} digits=${3} /></span>`)}</span>` : null}
   </div>`;
+}
+
+/** @param {string} name @param {number} layer @param {string | null} also @returns {string} in words, as the sentences of the panels call a unit */
+function titleOf(name, layer, also) {
+  const number = layer > 0 && /^h(\d+)$/.exec(name)?.[1];
+  if (number) return `${name}: hidden unit ${number}`;
+  return also ? `${name}: ${also}` : name;
 }
 
 /** @param {UnitProps} props @returns {string | null} the class of an output; of an input, its symbol in the formulas if that is not its name */
