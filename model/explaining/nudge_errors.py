@@ -175,8 +175,8 @@ def _reasons(network: Network, chosen: Nudge, kink: bool) -> tuple[str, str, str
     large = "A large nudge goes so far that the slope changes on the way, and the error grows with epsilon²."
     if network.activation == "relu" and len(network.sizes) > 2:
         large = (
-            "A large nudge goes so far that the slope changes on the way, and a ReLU unit may switch: the error grows with "
-            "epsilon, or faster."
+            "A large nudge goes so far that the slope changes on the way, and a ReLU unit may switch: the error grows "
+            "with epsilon, or faster."
         )
     small = (
         "A small nudge changes only the last of the 16 digits that the computer keeps of the loss, and dividing by "
