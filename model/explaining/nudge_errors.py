@@ -173,8 +173,8 @@ def _reasons(network: Network, chosen: Nudge, curve: list[Nudge], kink: bool) ->
     large = "A large nudge goes so far that the slope changes on the way, and the error grows with epsilon²."
     if network.activation == "relu" and len(network.sizes) > 2:
         large = (
-            "A large nudge goes so far that the slope changes on the way, and a relu may switch: the error grows with "
-            "epsilon, or faster."
+            "A large nudge goes so far that the slope changes on the way, and a ReLU unit may switch: the error grows "
+            "with epsilon, or faster."
         )
     small = (
         "A small nudge changes only the last of the 16 digits that the computer keeps of each number, and dividing by "
@@ -192,7 +192,7 @@ def _limit(chosen: Nudge, curve: list[Nudge], kink: bool) -> str:
     if error == 0:
         return "At this epsilon the nudge gives the true slope to the last digit."
     if kink:
-        return "A relu switches within this nudge, so the two losses are on different slopes."
+        return "A ReLU unit switches within this nudge, so the two losses are on different slopes."
     shown = number_text(error, Precision(digits=2))
     if smaller and np.median(smaller) < error:
         return f"Here the bend of the loss counts most, and a smaller one makes the error of {shown} smaller."

@@ -72,10 +72,10 @@ def relu(bias: float, epsilon: float, **rest: Any) -> NudgeErrors:
 def test_a_kink_is_found_within_the_nudge_and_only_there() -> None:
     near, far = relu(-1.001, 0.01), relu(-1.001, 0.0005)
     assert near.kink is True
-    assert "relu" in near.at_epsilon
+    assert "ReLU" in near.at_epsilon
     assert abs(near.chosen.error) > 1e-3
     assert far.kink is False
-    assert "relu" in far.large_reason
+    assert "ReLU" in far.large_reason
     assert errors_of().kink is False
 
 

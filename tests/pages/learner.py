@@ -11,6 +11,7 @@ import numpy as np
 
 from model import Layer, Network, Params, chain_rule
 from tests.pages.conftest import OpenPage
+from tests.pages.rounding import RAISED
 
 # How long the page may take for an answer; its endpoints compile programs for shapes that they have not seen.
 PATIENCE = 60_000
@@ -138,7 +139,7 @@ def rounded(value: float, digits: int) -> str:
         text = text.rstrip("0").rstrip(".") if "." in text else text
     else:
         mantissa = f"{kept.scaleb(-exponent).normalize():f}"
-        text = f"{mantissa}e{exponent}"
+        text = f"{mantissa}·10{str(exponent).translate(RAISED)}"
     return text.replace("-", "−")
 
 

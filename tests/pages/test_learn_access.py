@@ -109,7 +109,7 @@ def test_by_keyboard_alone(open_page: OpenPage, learning: str) -> None:
     learner.page.locator("#tab-nudge").focus()
     press(learner, "ArrowRight")
     assert learner.page.locator("#tab-trace").get_attribute("aria-selected") == "true"
-    tab_to(learner, "Next ›")
+    tab_to(learner, "Next number ›")
     press(learner, "Enter", "Enter")
     assert learner.number("step") == 2
     learner.page.locator("#learn button.run").focus()

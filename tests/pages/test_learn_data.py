@@ -92,6 +92,55 @@ def test_a_file_of_ones_own(open_page: OpenPage, learning: str, tmp_path: Any) -
     assert "the address holds every row of it (24)" in learner.page.locator(".take").inner_text()
 
 
+def test_classes_are_named_and_marked(open_page: OpenPage, learning: str) -> None:
+    learner = Learner(open_page, learning, "#hidden=4&panel=rows")
+    upload(learner, CSV)
+    learner.page.select_option("#csv-target", "colour")
+    learner.page.get_by_text("Class that is drawn").wait_for()
+    learner.settle()
+    assert learner.page.locator(".unit.output .also").all_inner_texts() == ["blue", "green", "red"]
+    assert learner.page.locator("#surface-title").inner_text() == "What it predicts: green"
+    key = learner.page.locator(".class-key .class-entry")
+    assert [text.strip() for text in key.all_inner_texts()] == ["blue", "green", "red"]
+    assert len({shape.get_attribute("d") for shape in key.locator("path").all()}) == 3
+    names = learner.page.locator(".rows:not(.confusion) tbody tr").last.locator(".class-name").all_inner_texts()
+    assert names == ["blue", "green", "red"]
+
+
+def test_the_pointer_reads_a_file_in_its_own_units(open_page: OpenPage, learning: str, tmp_path: Any) -> None:
+    learner = Learner(open_page, learning, "#hidden=4")
+    upload(learner, CSV)
+    learner.page.get_by_text("Numbers of a file are scaled").wait_for()
+    learner.settle()
+    path = tmp_path / "fruit.csv"
+    path.write_text(CSV)
+    specs: Any = read_table(path, target="ripe").column_specs
+    learner.page.locator(".frame").hover(position={"x": 30, "y": 40})
+    learner.settle()
+    for axis, name in enumerate(("pointer x", "pointer y")):
+        own = specs[axis].unscale(np.array([learner.number(name)]))[0]
+        assert learner.number(f"{name} in the file") == pytest.approx(float(own), rel=1e-5)
+
+
+def test_long_names_stay_in_their_place(open_page: OpenPage, learning: str) -> None:
+    long = "a_name_that_is_much_longer_than_its_place_on_the_page"
+    options: Any = {"viewport": {"width": 320, "height": 640}}
+    learner = Learner(open_page, learning, "#panel=trace", **options)
+    upload(
+        learner, f"{long},other_{long},y_{long}\n" + "".join(f"{row},{row * row % 7},{row % 3}.5\n" for row in range(9))
+    )
+    learner.page.locator("#csv-target").wait_for(state="attached")
+    for panel in ("trace", "rows", "nudge"):
+        learner.page.locator(f"#tab-{panel}").click()
+        learner.settle()
+        assert learner.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), panel
+        card = learner.page.locator(".tabs").bounding_box() or {}
+        for part in learner.page.locator(".tab-panel > * > *").all():
+            box = part.bounding_box() or {"x": 0, "width": 0}
+            assert box["x"] + box["width"] <= card["x"] + card["width"] + 1, panel
+    assert learner.page.locator(".unit-label").first.get_attribute("title") == long
+
+
 REFUSED: list[tuple[str | bytes, str]] = [
     ("", "nothing was found"),
     ("a,b\n", "rows"),

@@ -20,8 +20,8 @@ from tests.pages.learner import Learner, Shown, exact_gradient, params_from, rou
 
 # How many significant digits the page shows of a number whose name begins like this. The first that fits counts.
 DIGITS = {
-    "gradient ": 9, "nudge": 9, "loss above": 12, "loss below": 12, "error": 3, "epsilon": 3,
-    "step result": 6, "trace loss": 6, "loss after": 6, "step ": 3,
+    "gradient ": 9, "nudge": 9, "loss above": 17, "loss below": 17, "error": 3, "epsilon": 3,
+    "value of ": 4, "slope of ": 4, "step result": 6, "all rows ": 6, "trace loss": 6, "loss after": 6, "step ": 3,
     "activation[": 3, "prediction[": 3, "x[": 3, "row x[": 3, "surface[": 3,
     "table ": 4, "loss": 4, "pointer value": 4, "pointer ": 3, "probe ": 3,
 }  # fmt: skip
@@ -185,7 +185,7 @@ def check_trace(setting: Setting, learner: Learner, row: int) -> None:
         own = jax.tree.map(lambda leaf: jnp.asarray(leaf, np.float64), params)
         x, y = (jnp.asarray(values[row : row + 1], np.float64) for values in (table.x, table.y))
         traced = trace(own, x, y, setting.network, 0.05)
-    equations = [*Equations(traced, table.columns)]
+    equations = sorted(Equations(traced, table.columns), key=lambda equation: equation.kind == "update")
     assert learner.page.locator(".all-steps li").count() == len(equations)
     assert shown["trace loss"].value == pytest.approx(float(traced.loss), rel=1e-9)
     assert shown["loss after"].value == pytest.approx(float(traced.loss_after), rel=1e-9)

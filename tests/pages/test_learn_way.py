@@ -88,6 +88,44 @@ def test_nudging_a_weight(open_page: OpenPage, learning: str) -> None:
     assert learner.number("0.weight[0,0]") == pytest.approx(float(params[0].weight[0, 0]) + direction)
 
 
+def test_the_curve_of_a_restored_run_begins_at_its_start(open_page: OpenPage, learning: str) -> None:
+    learner = Learner(open_page, learning, "#seed=5&epochs=2000")
+    reader = learner.page.locator(".loss .curve-reader")
+    share = """share => {
+        const [cursor, plot] = [".u-cursor-x", ".u-over"].map(
+            part => document.querySelector(`.loss ${part}`).getBoundingClientRect());
+        return Math.abs(cursor.x - plot.x - share * plot.width) < 2;
+    }"""
+    learner.page.wait_for_function(share, arg=1)
+    assert (reader.bounding_box() or {})["width"] > 100
+    reader.press("Home")
+    learner.page.locator("[data-name='read point']", has_text="epoch = 0:").wait_for()
+    learner.page.wait_for_function(share, arg=0)
+    assert learner.number("read point") == pytest.approx(float(loss(start(5), XOR.x, XOR.y, NETWORK)), rel=1e-6)
+
+
+def test_the_smallest_nudge_and_a_weight_that_does_nothing(open_page: OpenPage, learning: str) -> None:
+    learner = Learner(open_page, learning, "#seed=0&epochs=300&select=0.weight[0,0]&epsilon=1e-12")
+    assert learner.number("loss above") != learner.number("loss below")
+    assert learner.text("loss above") != learner.text("loss below")
+    assert learner.page.locator(".error-curve .u-cursor-x:visible").count() == 0
+    learner.go("#seed=7&rate=0.1&epochs=5000&select=0.weight[0,1]")
+    assert "exactly 0 at every ε" in learner.text("no error")
+
+
+def test_which_weight_matters_most(open_page: OpenPage, learning: str) -> None:
+    learner = Learner(open_page, learning, "#seed=0&epochs=300")
+    slopes = exact_gradient(learner.params(), XOR.x, XOR.y, NETWORK)
+    shown = {name: found.value for name, found in learner.shown().items() if name.startswith("slope of ")}
+    assert len(shown) == sum(leaf.size for leaf in jax.tree.leaves(slopes))
+    assert shown["slope of 1.weight[0,0]"] == pytest.approx(float(slopes[1].weight[0, 0]), rel=1e-9)
+    sizes = [abs(float(str(value))) for value in shown.values()]
+    assert sizes == sorted(sizes, reverse=True)
+    learner.page.locator(".slopes button").first.click()
+    learner.settle()
+    assert f"slope of {learner.page.locator('#parameter').input_value()}" == next(iter(shown))
+
+
 def test_stepping_forwards_and_backwards(open_page: OpenPage, learning: str) -> None:
     learner = Learner(open_page, learning, "#seed=2&epochs=200&row=1&panel=trace")
     names = []
@@ -95,12 +133,17 @@ def test_stepping_forwards_and_backwards(open_page: OpenPage, learning: str) -> 
         names.append(learner.page.locator(".step-count b").inner_text().split(" = ")[0])
         assert learner.page.locator(".step .math math").count() == 2
         assert learner.page.locator(".network .lit").count() >= 1
-        if learner.page.get_by_role("button", name="Next ›").is_disabled():
+        if learner.page.get_by_role("button", name="Next number ›").is_disabled():
             break
-        learner.click("Next ›")
+        learner.click("Next number ›")
         learner.settle()
     assert names[:6] == ["z1", "h1", "z2", "h2", "z3", "p"]
-    assert names.index("loss") < names.index("δ3") < names.index("δ1") < names.index("0.weight[0,0]")
+    assert (
+        names.index("loss") < names.index("δ3") < names.index("δ1") < names.index("gradient of the weight from a to h1")
+    )
+    kinds = [name.split()[0] for name in names[names.index("δ1") :]]
+    assert kinds == [*["δ1", "δ2"], *["gradient"] * 9, *["new"] * 9]
+    assert "may raise the loss of the other rows" in learner.page.locator(".trace").inner_text()
     learner.click("‹ Back")
     learner.settle()
     assert learner.number("step") == len(names) - 2
@@ -108,9 +151,14 @@ def test_stepping_forwards_and_backwards(open_page: OpenPage, learning: str) -> 
     learner.settle()
     assert names[int(learner.number("step"))] == "δ3"
     before, after = learner.number("trace loss"), learner.number("loss after")
-    params = learner.params()
+    params, all_before = learner.params(), learner.number("loss")
     learner.click("Apply this update")
     learner.settle()
+    assert learner.number("all rows before") == all_before
+    changed = float(loss(learner.params(), XOR.x, XOR.y, NETWORK))
+    assert learner.number("all rows after") == pytest.approx(changed, rel=1e-5)
+    learner.page.locator(".loss .curve-reader").press("End")
+    assert learner.text("read point").startswith("epoch = 201:")
     row = XOR.x[1:2], XOR.y[1:2]
     expected = jax.tree.map(lambda value, slope: value - 0.01 * slope, params, exact_gradient(params, *row, NETWORK))
     for found, wanted in zip(jax.tree.leaves(learner.params()), jax.tree.leaves(expected), strict=True):

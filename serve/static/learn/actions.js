@@ -41,7 +41,7 @@ export function makeActions(store) {
           const place = placeOf(name);
           return place ? withValue(all, place, asFloat32(value)) : all;
         }, state.params);
-        return to.show(to.takeParams(remember(state, "update"), params), { step: 0 });
+        return to.applyUpdate(remember(state, "update"), params);
       }),
     applyFinding: (/** @type {any} */ finding) =>
       change((state) => {

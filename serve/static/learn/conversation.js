@@ -4,6 +4,7 @@ import { postJson } from "../shared/request.js";
 import { nextQuestion } from "./questions.js";
 import * as from from "./state.js";
 import { readSurface } from "./surfaces.js";
+import { inPhases } from "./trace_steps.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./questions.js").Question} Question */
@@ -65,6 +66,8 @@ function receive(state, question, answer, took) {
     }
     case "surface":
       return { ...state, surface: { ...readSurface(answer), key } };
+    case "trace":
+      return { ...state, trace: { ...answer, steps: inPhases(answer.steps), key } };
     case "forward":
       return from.receiveForward(state, { ...answer, key });
     default:

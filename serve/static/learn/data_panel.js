@@ -7,6 +7,7 @@ import { DEFAULT_POINTS, DRAWN, POINT_SETS, TRUTH_TABLES } from "./address.js";
 import { sentenceOf } from "./conversation.js";
 import { Choice, NumberField } from "./elements.js";
 import { LIMITS } from "./limits.js";
+import { isScaled } from "./own_units.js";
 
 /** @typedef {import("./state.js").State} State */
 
@@ -114,6 +115,7 @@ function OwnFile({ state, act }) {
   return html`<div class="own">
     <label class="field" for="csv"><span>A file of your own (CSV)</span><input id="csv" type="file" accept=".csv,text/csv" ref=${input} onChange=${chosen} aria-describedby=${problem ? "csv-problem" : undefined} /></label>
     ${problem ? html`<p class="field-problem" id="csv-problem" role="alert">${problem}</p>` : null}
+    ${isScaled(state.setting.table) ? html`<p class="note">Numbers of a file are scaled: the middle of each column becomes 0, and its other numbers become small. A target that is a number is scaled, too.</p>` : null}
     ${own && file
       ? html`<p class="note">${file.name}: ${formatCount(state.table?.y.length ?? 0)} rows</p>
           <${Choice} id="csv-target" label="What to predict" value=${target} options=${file.targets.map((name) => [name, name])} change=${(/** @type {string} */ name) => void read(file.text, file.name, name)} />

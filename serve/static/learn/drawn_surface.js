@@ -39,5 +39,6 @@ function predictionSurface(state) {
   const drawn = { values, range: outputRange(state), title: "What it predicts", name };
   if (network.task === "regression") return { ...drawn, scale: target };
   const label = table?.classes?.[network.task === "multiclass" ? output : 1] ?? "1";
-  return { ...drawn, scale: `probability of ${target} = ${label}` };
+  const title = network.task === "multiclass" ? `What it predicts: ${label}` : drawn.title;
+  return { ...drawn, title, scale: `probability of ${target} = ${label}` };
 }

@@ -25,9 +25,9 @@ export function Lesson({ number, act }) {
     ${step.question ? html`<p class="question">${step.question}</p>` : null}
     ${step.answer ? html`<details key=${at}><summary>The answer</summary><p>${step.answer}</p></details>` : null}
     <div class="buttons">
-      <button type="button" disabled=${at === 1} onClick=${() => act.lesson(at - 1)}>Back</button>
+      <button type="button" disabled=${at === 1} onClick=${() => act.lesson(at - 1)}>Step before</button>
       <button type="button" onClick=${() => act.lesson(at)}>Set up again</button>
-      <button type="button" class="primary" disabled=${at === LESSON.length} onClick=${() => act.lesson(at + 1)}>Next</button>
+      <button type="button" class="primary" disabled=${at === LESSON.length} onClick=${() => act.lesson(at + 1)}>Next step of the lesson</button>
     </div>
   </aside>`;
 }

@@ -12,6 +12,7 @@ const OPTIONS = {
   yName: "loss",
   lines: [{ name: "loss", colour: "--accent" }],
   height: 150,
+  fromZero: true,
   formatX: (/** @type {number} */ epoch) => (Number.isInteger(epoch) ? formatCount(epoch) : formatNumber(epoch, 4)),
   formatY: (/** @type {number} */ loss) => formatNumber(loss, 4),
 };

@@ -7,7 +7,7 @@ import { parameterLabel, valueAt } from "./params.js";
 // In a dense picture, the width of a bias beside its unit.
 const BIAS = 24;
 // Where on the line its number stands, from its beginning.
-const SHARE = 0.3;
+const SHARE = 0.38;
 
 /** @param {import("./network_picture.js").PartProps & {item: import("./network_picture.js").Item}} props */
 export function Edge({ item, state, layout, network, highlight, common }) {
@@ -19,6 +19,7 @@ export function Edge({ item, state, layout, network, highlight, common }) {
   const [x1, y1] = [x(place.layer) + side / 2 + port, y(place.layer, place.input)];
   const [x2, y2] = [x(place.layer + 1) - side / 2, y(place.layer + 1, place.unit)];
   const width = thickness(value, dense);
+  const share = layout.roomy ? SHARE : 0.5;
   const selected = state.setting.select === item.name;
   const line = `M${x1} ${y1}L${x2} ${y2}`;
   const text = formatNumber(value, 4);
@@ -30,8 +31,8 @@ export function Edge({ item, state, layout, network, highlight, common }) {
     <path class="line" d=${line} stroke-width=${width} />
     <text
       class="weight"
-      x=${x1 + SHARE * (x2 - x1)}
-      y=${y1 + SHARE * (y2 - y1) - 6 - width / 2}
+      x=${x1 + share * (x2 - x1)}
+      y=${y1 + share * (y2 - y1) - 6 - width / 2}
       data-name=${item.name}
       data-value=${String(value)}
     >

@@ -4,10 +4,13 @@ import { html } from "../vendor/preact-htm.js";
 import { formatNumber } from "../shared/numbers.js";
 import { SurfaceCanvas, Value } from "./elements.js";
 import { signOf } from "./network_edge.js";
-import { parameterName, unitName, valueAt } from "./params.js";
+import { parameterName, unitClass, unitName, valueAt } from "./params.js";
 import { unitSurface } from "./unit_surfaces.js";
 
 /** @typedef {import("./network_picture.js").PartProps & {layer: number, unit: number}} UnitProps */
+
+// What the label of the next unit needs to the left of its middle, in pixels.
+const ROOM = 48;
 
 /** @param {UnitProps & {texts: Map<string, import("./unit_texts.js").UnitText>}} props */
 export function Unit(props) {
@@ -16,6 +19,7 @@ export function Unit(props) {
   const name = unitName(network, state.table, layer, unit);
   const key = `${layer}.${unit}`;
   const text = texts.get(key) ?? {};
+  const also = alsoCalled(props);
   const style = {
     left: `${x(layer) - side / 2}px`,
     top: `${y(layer, unit) - side / 2}px`,
@@ -26,11 +30,26 @@ export function Unit(props) {
   if (highlight.has(key)) classes.push("lit");
   if (state.setting.show === name) classes.push("selected");
   return html`<div class=${classes.filter(Boolean).join(" ")} style=${style}>
-    <span class="unit-label"><b>${name}</b>${text.value === undefined ? null : html` <span class="equals">${name.includes("=") ? ":" : "="}</span> <${Value} name=${text.name} value=${text.value} digits=${3} />`}</span>
+    <span class="unit-label" style=${layer === 0 ? { maxWidth: `${x(1) - x(0) + side / 2 - ROOM}px` } : {}} title=${titleOf(name, layer, also)}>${also && layer === 0 ? html`<span class="also">${also}:</span> ` : null}<b>${name}</b>${also && layer > 0 ? html` <span class="also">${also}</span>` : null}${text.value === undefined ? null : html` <span class="equals">${name.includes("=") ? ":" : "="}</span> <${Value} name=${text.name} value=${text.value} digits=${3} />`}</span>
     <${Square} ...${props} name=${name} />
     ${layer > 0 ? html`<${Bias} ...${props} />` : null}
     ${text.lines?.length ? html`<span class="unit-lines">${text.lines.map((line) => html`<span key=${line.label}>${line.label} = <${Value} name=${line.name} value=${line.value} digits=${3} /></span>`)}</span>` : null}
   </div>`;
+}
+
+/** @param {string} name @param {number} layer @param {string | null} also @returns {string} in words, as the sentences of the panels call a unit */
+function titleOf(name, layer, also) {
+  const number = layer > 0 && /^h(\d+)$/.exec(name)?.[1];
+  if (number) return `${name}: hidden unit ${number}`;
+  return also ? `${name}: ${also}` : name;
+}
+
+/** @param {UnitProps} props @returns {string | null} the class of an output; of an input, its symbol in the formulas if that is not its name */
+function alsoCalled({ layer, unit, state, network, layout }) {
+  if (layer > 0) return unitClass(network, state.table, layer, unit);
+  if (layout.narrow) return null;
+  const symbol = state.setting.panel === "trace" ? state.trace?.symbols?.[unit] : null;
+  return symbol && symbol !== state.table?.columns[unit] ? symbol : null;
 }
 
 /** @param {UnitProps & {name: string}} props */

@@ -7,10 +7,13 @@ import { NotNumbers, NumberField, Value } from "./elements.js";
 import { parameterLabel, parameterName, placeOf, places, valueAt } from "./params.js";
 import { selectedExists } from "./questions.js";
 import { networkOf } from "./derived.js";
+import { SlopesTable } from "./slopes_table.js";
 
 /** @typedef {import("./state.js").State} State */
 
 const DIGITS = 9;
+// So many digits tell any two float64 apart.
+const ALL_DIGITS = 17;
 const SLIDER_ENDS = 6;
 
 /** @param {{state: State, act: any}} props */
@@ -32,14 +35,14 @@ export function NudgePanel({ state, act }) {
       >
       ${chosen ? html`<${ByHand} state=${state} act=${act} name=${chosen} />` : null}
     </div>
-    ${chosen ? html`<${Parameter} state=${state} act=${act} name=${chosen} />` : html`<${Invitation} />`}
+    ${chosen ? html`<${Parameter} state=${state} act=${act} name=${chosen} />` : html`<${Invitation} /><${SlopesTable} state=${state} act=${act} />`}
   </div>`;
 }
 
 function Invitation() {
   return html`<div class="invitation">
     <p><strong>Press Run,</strong> and watch the network learn: the colours of the picture should come to match the points.</p>
-    <p><strong>Click a line of the network.</strong> Each line is a weight: a number that multiplies what flows along it. Thick lines are large. Blue dashed lines are negative, orange ones positive.</p>
+    <p><strong>Click a line of the network.</strong> Each line is a weight: a number that multiplies what flows along it. Thick lines have large values. Blue dashed lines are negative, orange ones positive.</p>
     <p>Here you can then nudge it, and see how the loss answers. That answer, divided by the nudge, is the gradient.</p>
   </div>`;
 }
@@ -110,9 +113,9 @@ function epsilonAt(exponent) {
 /** @param {{found: import("./types.js").ParameterGradients}} props the nudge with its two losses */
 function NudgeArithmetic({ found }) {
   return html`<dl class="arithmetic">
-      <div><dt>loss with ε more</dt><dd><${Value} name="loss above" value=${found.loss_above} digits=${12} /></dd></div>
-      <div><dt>loss with ε less</dt><dd><${Value} name="loss below" value=${found.loss_below} digits=${12} /></dd></div>
-      <div><dt>difference, by 2ε</dt><dd><${Value} name="nudge" value=${found.nudge} digits=${DIGITS} /></dd></div>
+      <div><dt>loss with ε more</dt><dd><${Value} name="loss above" value=${found.loss_above} digits=${ALL_DIGITS} /></dd></div>
+      <div><dt>loss with ε less</dt><dd><${Value} name="loss below" value=${found.loss_below} digits=${ALL_DIGITS} /></dd></div>
+      <div><dt>difference / (2ε)</dt><dd><${Value} name="nudge" value=${found.nudge} digits=${DIGITS} /></dd></div>
       <div><dt>its error</dt><dd><${Value} name="error" value=${found.error} digits=${3} /></dd></div>
     </dl>
     ${found.kink ? html`<p class="kink">The loss has a kink within this nudge: on its two sides the slopes differ.</p>` : null}`;
@@ -134,6 +137,7 @@ const ERROR_OPTIONS = {
   yName: "error of the nudge",
   lines: [{ name: "error", colour: "--accent" }],
   height: 180,
+  cursorAtRest: false,
   logX: true,
   logY: true,
   formatX: (/** @type {number} */ value) => formatNumber(value, 3),
@@ -146,6 +150,7 @@ function ErrorCurve({ found }) {
     const points = [...found.curve].sort((one, other) => one.epsilon - other.epsilon);
     return [points.map((point) => point.epsilon), points.map((point) => (point.error === null ? null : Math.abs(point.error)))];
   }, [found.curve]);
+  if (ys.every((error) => error === 0)) return html`<p class="note" data-name="no error">The error of the nudge is exactly 0 at every ε, so there is no curve to draw.</p>`;
   return html`<div class="error-curve">
     <${CurveElement} options=${ERROR_OPTIONS} xs=${xs} ys=${ys} mark=${found.epsilon} />
   </div>`;

@@ -100,6 +100,12 @@ export function unitName(network, table, layer, unit) {
   return network.sizes[layer] === 1 ? letter : `${letter}${unit + 1}`;
 }
 
+/** @param {Network} network @param {Table | null} table @param {number} layer @param {number} unit @returns {string | null} the class whose probability an output gives, if there are more than two */
+export function unitClass(network, table, layer, unit) {
+  if (network.task !== "multiclass" || layer < network.sizes.length - 1) return null;
+  return table?.classes?.[unit] ?? null;
+}
+
 /** @param {Network} network @param {string | null} name such as h3 @returns {{layer: number, unit: number} | null} */
 export function unitNamed(network, name) {
   for (let layer = 1; layer + 1 < network.sizes.length; layer++) {
@@ -112,7 +118,9 @@ export function unitNamed(network, name) {
 
 /** @param {Network} network @param {Table | null} table @param {Place} place @returns {string} in words */
 export function parameterLabel(network, table, place) {
-  const unit = unitName(network, table, place.layer + 1, place.unit);
+  const named = unitName(network, table, place.layer + 1, place.unit);
+  const label = unitClass(network, table, place.layer + 1, place.unit);
+  const unit = label === null ? named : `${named} (${label})`;
   if (place.input === null) return `bias of ${unit}`;
   return `weight from ${unitName(network, table, place.layer, place.input)} to ${unit}`;
 }

@@ -41,7 +41,11 @@ function isAlive(state) {
 /** @param {State} state @param {boolean} due whether it is time to renew the numbers @returns {Question | null} */
 function trainingQuestion(state, due) {
   if (!isAlive(state)) return null;
-  if (state.epoch < state.setting.epochs) return trainQuestion(state, catchUp(state), false);
+  const isBehind = state.epoch < state.setting.epochs;
+  // The loss of the start is the first point of the curve.
+  const first = state.epoch === 0 && (isBehind || state.running) ? forwardQuestion(state) : null;
+  if (first) return first;
+  if (isBehind) return trainQuestion(state, catchUp(state), false);
   if (!state.running || (due && state.forward?.key !== derived.forwardKey(state))) return null;
   return trainQuestion(state, frameEpochs(state), true);
 }
@@ -51,12 +55,17 @@ function bodyOf(state) {
   return { network: derived.networkOf(state), params: state.params, table: tableBody(state.setting.table) };
 }
 
+/** @param {State} state @returns {Question | null} for the numbers of the rows, unless they are known */
+function forwardQuestion(state) {
+  if (!isAlive(state) || state.forward?.key === derived.forwardKey(state)) return null;
+  return ask(state, "forward", "/learn/forward", bodyOf(state), derived.forwardKey(state));
+}
+
 /** @param {State} state @returns {Question | null} for the numbers of the rows, and for the surfaces */
 function pictureQuestion(state) {
   if (state.diverged) return null;
-  if (isAlive(state) && state.forward?.key !== derived.forwardKey(state)) {
-    return ask(state, "forward", "/learn/forward", bodyOf(state), derived.forwardKey(state));
-  }
+  const forward = forwardQuestion(state);
+  if (forward) return forward;
   if (state.surface?.key === derived.surfaceKey(state)) return null;
   const { network, params } = bodyOf(state);
   return ask(state, "surface", "/learn/surface", { network, params, grid: gridOf(state, SURFACE_SIZE) }, derived.surfaceKey(state));
@@ -67,8 +76,8 @@ function panelQuestion(state) {
   if (!isAlive(state) || state.running) return null;
   const { setting } = state;
   const body = bodyOf(state);
-  if (setting.panel === "nudge" && selectedExists(state) && state.gradients?.key !== derived.gradientsKey(state)) {
-    const asked = { ...body, epsilon: setting.epsilon, parameter: setting.select };
+  if (setting.panel === "nudge" && state.gradients?.key !== derived.gradientsKey(state)) {
+    const asked = { ...body, epsilon: setting.epsilon, parameter: selectedExists(state) ? setting.select : null };
     return ask(state, "gradients", "/learn/gradients", asked, derived.gradientsKey(state));
   }
   if (setting.panel === "trace" && state.trace?.key !== derived.traceKey(state)) {

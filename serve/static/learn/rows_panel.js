@@ -19,7 +19,7 @@ export function RowsPanel({ state, act }) {
     ${table.classes ? html`<${Confusion} state=${state} />` : null}
     <div class="table-scroller" tabindex="0" role="region" aria-label="All rows"><table>
       <caption>Every row, with what the network predicts</caption>
-      <thead><tr><th scope="col">row</th>${table.columns.map((name) => html`<th key=${name} scope="col">${name}</th>`)}<th scope="col">${table.target}</th><th scope="col">prediction</th>${table.classes ? html`<th scope="col">label</th>` : null}<th scope="col">loss</th></tr></thead>
+      <thead><tr><th scope="col">row</th>${table.columns.map((name) => html`<th key=${name} scope="col" title=${name}><span class="long-name">${name}</span></th>`)}<th scope="col" title=${table.target}><span class="long-name">${table.target}</span></th><th scope="col">prediction</th>${table.classes ? html`<th scope="col">label</th>` : null}<th scope="col">loss</th></tr></thead>
       <tbody>${table.y.slice(0, shown).map((_, row) => html`<${Row} key=${row} state=${state} row=${row} act=${act} />`)}</tbody>
     </table></div>
     ${shown < table.y.length ? html`<button type="button" onClick=${() => setShown(shown + 200)}>Show more rows</button>` : null}
@@ -36,7 +36,7 @@ function Row({ state, row, act }) {
     <th scope="row"><button type="button" class="plain" aria-pressed=${row === setting.row} onClick=${() => act.show({ row, step: 0 })} aria-label=${`Choose row ${row}`}>${row}</button></th>
     ${table.x[row]?.map((value, column) => html`<td key=${column}><${Value} name=${`table x[${row},${column}]`} value=${value} digits=${4} /></td>`)}
     <td>${table.classes ? table.classes[table.y[row] ?? 0] : html`<${Value} name=${`table y[${row}]`} value=${table.y[row]} digits=${4} />`}</td>
-    <td>${predictions.map((value, output) => html`<${Value} key=${output} name=${`table prediction[${row},${output}]`} value=${value} digits=${4} /> `)}</td>
+    <td>${predictions.map((value, output) => html`${predictions.length > 1 ? html`<span class="class-name" title=${table.classes?.[output]}>${table.classes?.[output]}</span> ` : null}<${Value} key=${output} name=${`table prediction[${row},${output}]`} value=${value} digits=${4} /> `)}</td>
     ${table.classes ? html`<td>${String(forward.labels[row])} ${right ? "" : html`<b class="wrong-mark">wrong</b>`}</td>` : null}
     <td><${Value} name=${`table loss[${row}]`} value=${forward.losses[row]} digits=${4} /></td>
   </tr>`;

@@ -41,6 +41,7 @@ import { remember } from "./undo.js";
  * @property {import("./undo.js").Undo | null} undo what there was before the last change by hand
  * @property {boolean} stuck whether the run has paused since it seemed stuck
  * @property {number} stuckAt how many epochs the run had then; it pauses again after twice as many
+ * @property {{key: string, before: number | null} | null} applied the update that was applied last: the key of the params that it made, and the loss of all rows before it
  * @property {number} drawClass the class of the next point that is drawn
  */
 
@@ -56,6 +57,7 @@ export function initialState() {
     drawClass: 1,
     tried: null,
     diagnosis: null,
+    applied: null,
     probe: null,
     hovered: null,
     problem: null,
@@ -161,6 +163,13 @@ export function takeParams(state, params) {
     ...rebase(state, params), turn: state.turn + 1, version: state.version + 1, running: false, diverged: false,
     stopped: false, stuck: false, stuckAt: 0, halted: false, problem: null,
   };
+}
+
+/** @param {State} state @param {Params} params after an update for one row, which counts as one epoch @returns {State} */
+export function applyUpdate(state, params) {
+  const changed = takeParams(state, params);
+  const before = state.forward?.key === forwardKey(state) ? state.forward.loss : null;
+  return show({ ...changed, applied: { key: forwardKey(changed), before } }, { before: changed.setting.before + 1, step: 0 });
 }
 
 /** @param {State} state @returns {State} */

@@ -53,17 +53,24 @@ export function StuckPanel({ state, act }) {
 /** @param {any} props */
 function Diagnosis({ answer, act, stale }) {
   const [headline] = answer.text.split("\n");
+  const findings = answer.findings.map((/** @type {any} */ finding, /** @type {number} */ index) => ({ finding, index }));
+  const [confirmed, others] = [true, false].map((is) => findings.filter((/** @type {any} */ each) => each.finding.confirmed === is));
+  const shown = (/** @type {any} */ each) => html`<${Finding} key=${each.index} ...${each} act=${act} stale=${stale} />`;
   return html`${stale ? html`<p class="note">The network has changed since then. Ask again for the network as it is.</p>` : null}
     <p class="verdict" data-name="diagnosis" data-value=${answer.reason}>${headline}</p>
     ${answer.reason === "still_learning" ? null : html`<p data-name="meaning">${answer.meaning}</p>`}
-    <ol class="findings">
-      ${answer.findings.map((/** @type {any} */ finding, /** @type {number} */ index) => html`<li key=${index} class=${finding.confirmed ? "confirmed" : "unconfirmed"}>
-        <p><strong>${finding.proof ? "Shown." : finding.confirmed ? "Confirmed." : "Not confirmed."}</strong> <span data-name=${`finding[${index}]`}>${finding.sentence}</span></p>
-        ${finding.proof ? html`<p>${finding.proof}</p><p>What helps: ${finding.remedy}.</p>` : null}
-        ${finding.trial ? html`<${Trial} finding=${finding} index=${index} />` : null}
-        ${finding.params || finding.learning_rate !== null ? html`<button type="button" disabled=${stale} onClick=${() => act.applyFinding(finding)}>Do this, and train on</button>` : null}
-      </li>`)}
-    </ol>`;
+    <ol class="findings">${confirmed.map(shown)}</ol>
+    ${others.length ? html`<details class="numbers"><summary>${others.length === 1 ? "One other suspicion that did not help" : `${formatCount(others.length)} other suspicions that did not help`}</summary><ol class="findings">${others.map(shown)}</ol></details>` : null}`;
+}
+
+/** @param {any} props what may be wrong, what came of changing it, and a button that changes it */
+function Finding({ finding, index, act, stale }) {
+  return html`<li class=${finding.confirmed ? "confirmed" : "unconfirmed"}>
+    <p><strong>${finding.proof ? "Shown." : finding.confirmed ? "Confirmed." : "Not confirmed."}</strong> <span data-name=${`finding[${index}]`}>${finding.sentence}</span></p>
+    ${finding.proof ? html`<p>${finding.proof}</p><p>What helps: ${finding.remedy}.</p>` : null}
+    ${finding.trial ? html`<${Trial} finding=${finding} index=${index} />` : null}
+    ${finding.params || finding.learning_rate !== null ? html`<button type="button" disabled=${stale} onClick=${() => act.applyFinding(finding)}>Do this, and train on</button>` : null}
+  </li>`;
 }
 
 /** @param {any} props what came of trying the change */

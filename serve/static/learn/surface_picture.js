@@ -2,8 +2,10 @@
 
 import { html, useRef, useState } from "../vendor/preact-htm.js";
 import { formatNumber } from "../shared/numbers.js";
+import { ClassKey } from "./class_marks.js";
 import { drawnSurface } from "./drawn_surface.js";
 import { SurfaceCanvas, Value } from "./elements.js";
+import { ownUnits } from "./own_units.js";
 import { rangeOf } from "./questions.js";
 import { isPlane } from "./derived.js";
 import { Points } from "./surface_points.js";
@@ -31,11 +33,13 @@ export function SurfacePicture({ state, act }) {
       <${Frame} ...${{ state, act, drawn, axes, setByKeys }} />
       <${Axes} state=${state} axes=${axes} />
     </div>
+    ${table ? html`<${ClassKey} table=${table} />` : null}
     <div class="colour-scale">
       <span class="bar" aria-hidden="true"></span>
-      <span class="ends"><span>${formatNumber(drawn.range.low, 3)}</span><span>${drawn.scale}</span><span>${formatNumber(drawn.range.high, 3)}</span></span>
+      <span class="ends"><span>${formatNumber(drawn.range.low, 3)}</span><span class="scale-name" title=${drawn.scale}>${drawn.scale}</span><span>${formatNumber(drawn.range.high, 3)}</span></span>
     </div>
     <p class="readout" aria-live=${byKeys ? "polite" : "off"}><${Readout} ...${{ state, axes, drawn }} /></p>
+    ${"encoding" in setting.table ? html`<p class="note">The axes show the numbers of the file. The network gets them scaled.</p>` : null}
     ${isPlane(state) ? null : html`<p class="note">The other inputs are those of row ${setting.row}.</p>`}
     <${SurfaceNumbers} ...${{ state, axes, drawn }} />
   </section>`;
@@ -107,19 +111,30 @@ function Axes({ state, axes }) {
   const isTruthTable = "name" in table && table.rows === undefined;
   const marks = (/** @type {0 | 1} */ axis) =>
     (isTruthTable ? [0, 1] : [low[axis], high[axis]]).map((value) => ({ value, at: `${(100 * (value - low[axis])) / (high[axis] - low[axis] || 1)}%` }));
-  return html`<div class="axis across" aria-hidden="true">${marks(0).map(({ value, at }) => html`<span key=${value} style=${{ left: at }}>${formatNumber(value, 2)}</span>`)}<b>${axes[0]}</b></div>
-    <div class="axis up" aria-hidden="true">${marks(1).map(({ value, at }) => html`<span key=${value} style=${{ bottom: at }}>${formatNumber(value, 2)}</span>`)}<b>${axes[1]}</b></div>`;
+  const inFile = (/** @type {0 | 1} */ axis, /** @type {number} */ value) => {
+    const own = ownUnits(table, state.setting.drawn[axis]);
+    return formatNumber(own ? own(value) : value, own ? 3 : 2);
+  };
+  return html`<div class="axis across" aria-hidden="true">${marks(0).map(({ value, at }) => html`<span key=${value} style=${{ left: at }}>${inFile(0, value)}</span>`)}<b title=${axes[0]}>${axes[0]}</b></div>
+    <div class="axis up" aria-hidden="true">${marks(1).map(({ value, at }) => html`<span key=${value} style=${{ bottom: at }}>${inFile(1, value)}</span>`)}<b title=${axes[1]}>${axes[1]}</b></div>`;
 }
 
 /** @param {{state: State, axes: string[], drawn: DrawnSurface}} props the value under the pointer, or what one can do */
 function Readout({ state, axes, drawn }) {
   const { probe, surface, setting } = state;
   if (probe && surface && drawn.values) {
-    return html`${axes[0]} = <${Value} name="pointer x" value=${surface.xs[probe.column]} digits=${3} />, ${axes[1]} = <${Value} name="pointer y" value=${surface.ys[probe.line]} digits=${3} />
+    return html`${axes[0]} = <${Place} state=${state} axis=${0} name="pointer x" value=${surface.xs[probe.column]} />, ${axes[1]} = <${Place} state=${state} axis=${1} name="pointer y" value=${surface.ys[probe.line]} />
       ${" → "}${drawn.name} = <${Value} name="pointer value" value=${drawn.values[probe.line * surface.size + probe.column]} digits=${4} />`;
   }
   if (state.diverged) return "The predictions are not numbers, so there is nothing to draw.";
   return "drawn" in setting.table ? "Click to draw a point." : "Point to read a value. Click to choose a row.";
+}
+
+/** @param {any} props where the pointer is on an axis, and for a file first in its own units */
+function Place({ state, axis, name, value }) {
+  const own = ownUnits(state.setting.table, state.setting.drawn[axis]);
+  const scaled = html`<${Value} name=${name} value=${value} digits=${3} />`;
+  return own ? html`<${Value} name=${`${name} in the file`} value=${own(value)} digits=${3} /> (scaled ${scaled})` : scaled;
 }
 
 /** @param {{state: State, axes: string[], drawn: DrawnSurface}} props the picture as a table of five by five numbers */

@@ -1,6 +1,7 @@
-/** The rows of the table in the large picture: circles for the one class, squares for the others. */
+/** The rows of the table in the large picture: circles for the one class, squares for the others; of more than two, each has its mark. */
 
 import { html, useMemo } from "../vendor/preact-htm.js";
+import { ClassMark } from "./class_marks.js";
 import { rangeOf } from "./questions.js";
 import { colourAt, place } from "./surfaces.js";
 import { outputRange } from "./unit_surfaces.js";
@@ -21,16 +22,13 @@ export function Points({ state }) {
   }, [table]);
   if (!table) return null;
   return html`<div class=${rows.length > MANY ? "points many" : "points"} aria-hidden="true">
-    ${rows.map((row) => html`<span key=${row} class=${classOf(state, table, row)} style=${styleOf(state, table, row)}></span>`)}
+    ${rows.map((row) => {
+      const current = row === state.setting.row ? " current" : "";
+      const style = styleOf(state, table, row);
+      if (table.task === "regression") return html`<span key=${row} class=${`point number${current}`} style=${style}></span>`;
+      return html`<${ClassMark} key=${row} table=${table} label=${table.y[row] ?? 0} class=${current} style=${style} />`;
+    })}
   </div>`;
-}
-
-/** @param {State} state @param {Table} table @param {number} row */
-function classOf(state, table, row) {
-  const { setting } = state;
-  const yes = table.y[row] === (table.task === "binary" ? 1 : setting.class);
-  const kind = yes ? "yes" : "no";
-  return `point ${table.task === "regression" ? "number" : kind}${row === setting.row ? " current" : ""}`;
 }
 
 /** @param {State} state @param {Table} table @param {number} row */

@@ -4,18 +4,11 @@ import { html, useLayoutEffect, useRef } from "../vendor/preact-htm.js";
 import { formatCount } from "../shared/numbers.js";
 import { NotNumbers, NumberField, Value } from "./elements.js";
 import { parameterName } from "./params.js";
-import { trainingOf, traceKey } from "./derived.js";
+import { forwardKey, traceKey, trainingOf } from "./derived.js";
+import { PHASES, phaseOf, titleOf } from "./trace_steps.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./types.js").TraceStep} TraceStep */
-
-const FORWARDS = ["preactivation", "activation", "prediction", "row loss", "loss"];
-
-/** @param {TraceStep} step */
-function phaseOf(step) {
-  if (FORWARDS.includes(step.kind)) return "Forwards";
-  return step.kind === "update" ? "Update" : "Backwards";
-}
 
 /** @param {{state: State, act: any}} props */
 export function TracePanel({ state, act }) {
@@ -50,7 +43,7 @@ function Steps({ state, act }) {
   const step = steps[index];
   if (!step) return null;
   const go = (/** @type {number} */ to) => act.show({ step: Math.max(0, Math.min(steps.length - 1, to)) });
-  const phases = ["Forwards", "Backwards", "Update"].map((name) => ({ name, first: steps.findIndex((each) => phaseOf(each) === name) }));
+  const phases = PHASES.map((name) => ({ name, first: steps.findIndex((each) => phaseOf(each) === name) }));
   const phase = phaseOf(step);
   const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
     if (event.target instanceof HTMLElement && event.target.matches("input, select")) return;
@@ -66,20 +59,27 @@ function Steps({ state, act }) {
     </div></div>
     <div class="step-buttons">
       <button type="button" disabled=${index === 0} onClick=${() => act.moveStep(-1)}>‹ Back</button>
-      <input type="range" aria-label="Step" min="0" max=${steps.length - 1} value=${index} aria-valuetext=${`step ${index + 1} of ${steps.length}: ${step.symbol}`} onInput=${(/** @type {any} */ event) => go(Number(event.currentTarget.value))} />
-      <button type="button" class="primary" disabled=${index === steps.length - 1} onClick=${() => act.moveStep(1)}>Next ›</button>
+      <input type="range" aria-label="Step" min="0" max=${steps.length - 1} value=${index} aria-valuetext=${`step ${index + 1} of ${steps.length}: ${titleOf(state, step)}`} onInput=${(/** @type {any} */ event) => go(Number(event.currentTarget.value))} />
+      <button type="button" class="primary" disabled=${index === steps.length - 1} onClick=${() => act.moveStep(1)}>Next number ›</button>
     </div>
     <article class=${`step ${phase.toLowerCase()}`} aria-live="polite" aria-atomic="true">
-      <p class="step-count">Step <span data-name="step" data-value=${String(index)}>${formatCount(index + 1)}</span> of ${formatCount(steps.length)}: <b>${step.symbol} = <${Value} name="step result" value=${step.result} digits=${6} /></b></p>
+      <p class="step-count">Step <span data-name="step" data-value=${String(index)}>${formatCount(index + 1)}</span> of ${formatCount(steps.length)}: <b>${titleOf(state, step)} = <${Value} name="step result" value=${step.result} digits=${6} /></b></p>
       <p class="sentence" data-name="step sentence">${step.sentence}</p>
       <div class="formulas">
+        <${Symbols} symbols=${trace.symbols ?? []} columns=${state.table?.columns ?? []} />
         <${MathText} markup=${step.formula} text="" />
         <${MathText} markup=${step.numbers} text=${step.text} />
       </div>
     </article>
-    <${Update} state=${state} act=${act} trace=${trace} steps=${steps} />
+    <${Update} state=${state} act=${act} trace=${trace} steps=${steps} phase=${phase} />
     <${AllSteps} steps=${steps} index=${index} go=${go} />
   </div>`;
+}
+
+/** @param {{symbols: string[], columns: string[]}} props which input a symbol of the formulas is, where they differ */
+function Symbols({ symbols, columns }) {
+  const other = symbols.flatMap((symbol, index) => (symbol === columns[index] ? [] : [`${symbol} is ${columns[index]}`]));
+  return other.length ? html`<p class="note symbols">In the formulas, ${other.join(", ")}.</p>` : null;
 }
 
 /** @param {{markup: string, text: string}} props MathML, which the browser draws; the plain text if it cannot be read */
@@ -93,17 +93,29 @@ function MathText({ markup, text }) {
 }
 
 /** @param {any} props what the update would do, with a button that does it */
-function Update({ state, act, trace, steps }) {
+function Update({ state, act, trace, steps, phase }) {
   const training = trainingOf(state);
   const apply = () => {
     if (state.trace?.key !== traceKey(state)) return;
     const updates = steps.filter((/** @type {TraceStep} */ step) => step.kind === "update");
     act.applyUpdates(updates.map((/** @type {TraceStep} */ step) => [parameterName({ layer: step.layer ?? 0, input: step.input, unit: step.unit ?? 0 }), step.result]));
   };
-  return html`<div class="update">
+  const { applied, forward } = state;
+  const isApplied = applied && applied.key === forwardKey(state) && forward?.key === applied.key;
+  return html`${phase === "Update" ? html`<${OnUpdates} optimizer=${training.optimizer} />` : null}<div class="update">
     <p>Loss of this row: <${Value} name="trace loss" value=${trace.loss} digits=${6} />. After one update with learning rate ${training.learning_rate}: <${Value} name="loss after" value=${trace.loss_after} digits=${6} />.</p>
     <button type="button" onClick=${apply}>Apply this update</button>
+    ${isApplied ? html`<p role="status">Loss of all rows: it was <${Value} name="all rows before" value=${applied.before} digits=${6} /> before your update, and is <${Value} name="all rows after" value=${forward.loss} digits=${6} /> after it. Your update counts as one epoch.</p>` : null}
   </div>`;
+}
+
+/** @type {Record<string, string>} */
+const OTHER_STEPS = { momentum: "momentum", adam: "Adam" };
+
+/** @param {{optimizer: string}} props what an update of one row is, and what it is not */
+function OnUpdates({ optimizer }) {
+  const other = OTHER_STEPS[optimizer];
+  return html`<p class="note">${other ? `These are steps of plain gradient descent. Run trains with ${other}, whose steps have other lengths. ` : ""}This update is for one row alone. It may raise the loss of the other rows.</p>`;
 }
 
 /** @param {any} props */

@@ -57,7 +57,7 @@
  *
  * @typedef {{loss: number, grads: Record<string, Params>, parameter: ParameterGradients | null}} Gradients
  * @typedef {{name: string, symbol: string, kind: string, layer: number | null, unit: number | null, input: number | null, result: number, formula: string, numbers: string, text: string, sentence: string}} TraceStep
- * @typedef {{row: number, target: number, prediction: any, loss: number, loss_after: number, steps: TraceStep[]}} Trace
+ * @typedef {{row: number, target: number, prediction: any, symbols?: string[], loss: number, loss_after: number, steps: TraceStep[]}} Trace
  */
 
 export {};

@@ -24,6 +24,8 @@ import { formatNumber } from "./numbers.js";
  * @property {number} [height] in pixels.
  * @property {boolean} [logX] whether its scale is logarithmic. Numbers up to 0 are then left out.
  * @property {boolean} [logY] the same.
+ * @property {boolean} [fromZero] whether a vertical scale that is not logarithmic begins at 0.
+ * @property {boolean} [cursorAtRest] whether the point that is read is shown when the pointer is elsewhere, too.
  * @property {[number, number] | null} [yRange] the ends of its scale; null for those of the numbers.
  * @property {number} [xSpace] pixels between two numbers of the horizontal axis, at least.
  * @property {(x: number) => string} [formatX]
@@ -36,7 +38,8 @@ import { formatNumber } from "./numbers.js";
 
 const HEIGHT = 220;
 // In pixels; pages.css puts the slider below the curve by them.
-const [AXIS_SIZE, LABEL_SIZE, RIGHT_MARGIN] = [58, 18, 12];
+const [AXIS_SIZE, LABEL_SIZE, RIGHT_MARGIN] = [58, 18, 26];
+const DOT_SIZE = 9;
 const FONT = '12px system-ui, "Segoe UI", sans-serif';
 
 // On a logarithmic axis, so many powers of ten have a line and a number.
@@ -65,7 +68,7 @@ export class Curve {
    * @param {CurveOptions} options
    */
   constructor(parent, options) {
-    this.options = { height: HEIGHT, logX: false, logY: false, yRange: null, xSpace: 50, ...options };
+    this.options = { height: HEIGHT, logX: false, logY: false, fromZero: false, cursorAtRest: true, yRange: null, xSpace: 50, ...options };
     this.formatX = options.formatX ?? formatNumber;
     this.formatY = options.formatY ?? formatNumber;
     /** @type {number[]} */
@@ -155,17 +158,16 @@ export class Curve {
     };
     const texts = (/** @type {(value: number) => string} */ format) => (/** @type {uPlot} */ _, /** @type {number[]} */ splits) =>
       splits.map((value) => (value === null ? "" : format(value)));
-    const range = options.yRange;
     return new uPlot(
       {
         width: Math.max(120, parts.plot.clientWidth),
         height: options.height,
         legend: { show: false },
         padding: [8, RIGHT_MARGIN, 0, 0],
-        cursor: { drag: { x: false, y: false }, points: { size: 9 }, y: false },
+        cursor: { drag: { x: false, y: false }, points: { size: DOT_SIZE }, y: false },
         scales: {
           x: { time: false, distr: options.logX ? 3 : 1 },
-          y: { distr: options.logY ? 3 : 1, ...(range && { range: () => range }) },
+          y: { distr: options.logY ? 3 : 1, ...this.#range() },
         },
         axes: [
           { ...axis, label: options.xName, size: 30, space: options.xSpace, values: texts(this.formatX), ...(options.logX && { splits: powers }) },
@@ -183,12 +185,19 @@ export class Curve {
         ],
         hooks: {
           setCursor: [(/** @type {uPlot} */ plot) => this.#follow(plot)],
-          draw: [(/** @type {uPlot} */ plot) => this.#drawMark(plot)],
+          draw: [(/** @type {uPlot} */ plot) => this.#drawMark(plot), (/** @type {uPlot} */ plot) => this.#showCursor(plot)],
         },
       },
       this.#visibleData(),
       parts.plot,
     );
+  }
+
+  /** @returns {{range?: (plot: uPlot, low: number, high: number) => [number, number]}} the ends of the vertical scale, unless they are those of the numbers. */
+  #range() {
+    const { yRange, fromZero, logY } = this.options;
+    if (yRange) return { range: () => yRange };
+    return fromZero && !logY ? { range: (_, low, high) => [Math.min(0, low), 1.1 * Math.max(high, 0) || 1] } : {};
   }
 
   /** @returns {uPlot.AlignedData} without what a logarithmic scale cannot show. */
@@ -238,11 +247,12 @@ export class Curve {
     return y === null || y === undefined ? "not a number" : this.formatY(y);
   }
 
-  #showCursor() {
+  /** @param {uPlot} plot which may not have drawn its numbers yet; when it has, this is called again. */
+  #showCursor(plot = this.plot) {
     const x = this.xs[this.index];
     const y = this.columns[0]?.[this.index];
-    if (x === undefined || typeof y !== "number" || this.plot.cursor.event instanceof MouseEvent) return;
-    this.plot.setCursor({ left: this.plot.valToPos(x, "x"), top: this.plot.valToPos(y, "y") }, false);
+    if (!this.options.cursorAtRest || x === undefined || typeof y !== "number" || plot.cursor.event instanceof MouseEvent) return;
+    plot.setCursor({ left: plot.valToPos(x, "x"), top: plot.valToPos(y, "y") }, false);
   }
 
   #fit() {
@@ -266,7 +276,26 @@ export class Curve {
     context.moveTo(place, top);
     context.lineTo(place, top + height);
     context.stroke();
+    this.#drawDot(plot, this.marked, place);
     context.restore();
+  }
+
+  /**
+   * A dot on the curve where the mark crosses it, if the curve has a number there.
+   *
+   * @param {uPlot} plot
+   * @param {number} x
+   * @param {number} place of x, in pixels of the canvas.
+   */
+  #drawDot(plot, x, place) {
+    const index = this.xs.findIndex((each) => Math.abs(each - x) <= 0.01 * Math.abs(x));
+    const y = /** @type {Column[]} */ (plot.data.slice(1))[0]?.[index];
+    if (this.options.cursorAtRest || typeof y !== "number") return;
+    const context = plot.ctx;
+    context.fillStyle = variable(this.options.lines[0]?.colour ?? "--accent");
+    context.beginPath();
+    context.arc(place, plot.valToPos(y, "y", true), (DOT_SIZE / 2) * devicePixelRatio, 0, 2 * Math.PI);
+    context.fill();
   }
 
   #fillTable() {

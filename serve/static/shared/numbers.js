@@ -4,6 +4,7 @@
  */
 
 const MINUS = "\u2212";
+const RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 // Both functions of JavaScript give at most so many digits.
 const MAX_DIGITS = 100;
 
@@ -12,7 +13,7 @@ const MAX_DIGITS = 100;
  *
  * @param {number | null | undefined} value null stands for a number that is not finite, as in JSON.
  * @param {number} [digits] 1 to 20.
- * @returns {string} such as "0.9995", "−3.171", "1.5e−7" or "not a number".
+ * @returns {string} such as "0.9995", "−3.171", "1.5·10⁻⁷" or "not a number".
  */
 export function formatNumber(value, digits = 6) {
   const special = specialText(value);
@@ -20,7 +21,7 @@ export function formatNumber(value, digits = 6) {
   const size = Math.abs(Number(value));
   const [mantissa, exponent] = roundedScientific(size, digits);
   if (size !== 0 && (exponent < -4 || exponent >= digits)) {
-    return withSign(Number(value), `${withoutZeros(mantissa)}e${withSign(exponent, String(Math.abs(exponent)))}`);
+    return withSign(Number(value), `${withoutZeros(mantissa)}·10${raised(exponent)}`);
   }
   return withSign(Number(value), withoutZeros(shifted(mantissa, exponent)));
 }
@@ -70,6 +71,14 @@ export function formatCount(value) {
 function specialText(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "not a number";
   return Number.isFinite(value) ? null : withSign(value, "∞");
+}
+
+/**
+ * @param {number} exponent
+ * @returns {string} in small digits above the line.
+ */
+function raised(exponent) {
+  return (exponent < 0 ? "⁻" : "") + String(Math.abs(exponent)).replace(/\d/g, (digit) => RAISED[Number(digit)] ?? "");
 }
 
 /**
