@@ -98,7 +98,7 @@ def test_stepping_forwards_and_backwards(open_page: OpenPage, learning: str) -> 
         learner.click("Next ›")
         learner.settle()
     assert names[:6] == ["z1", "h1", "z2", "h2", "z3", "p"]
-    assert names.index("loss") < names.index("δ3") < names.index("δ1") < names.index("0.weight[0,0]")
+    assert names.index("loss") < names.index("δ3") < names.index("δ1") < names.index("gradient of w[a→h1]")
     learner.click("‹ Back")
     learner.settle()
     assert learner.number("step") == len(names) - 2
