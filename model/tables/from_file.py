@@ -254,12 +254,8 @@ def _table_from_stored(
     marks = read_marks(frame, split, texts)
     names = tuple(name for name in frame.names if name not in unlearned)
     if not names:
-        raise TableError(
-            "a column beside the target",
-            "none",
-            "name a file with more, or other --columns",
-            without_options="choose a file with more columns",
-        )
+        remedy, told = "name a file with more, or other --columns", "choose a file with more columns"
+        raise TableError("a column beside the target", "none", remedy, without_options=told)
     learned = learn_columns(frame, names, texts)
     return Table(
         x=encode_frame(frame, learned.specs),
