@@ -58,12 +58,8 @@ function receive(state, question, answer, took) {
       return late ? state : from.receiveTable(state, answer);
     case "start":
       return late ? state : from.receiveStart(state, answer.params);
-    case "train": {
-      if (late) return state;
-      const surface = answer.surface ? { ...readSurface(answer.surface), key: "" } : null;
-      const trained = from.receiveTraining(state, question.epochs ?? 1, answer, surface);
-      return state.running ? { ...trained, pace: nextPace(trained, took) } : trained;
-    }
+    case "train":
+      return late ? state : receiveTraining(state, question, answer, took);
     case "surface":
       return { ...state, surface: { ...readSurface(answer), key } };
     case "trace":
@@ -73,6 +69,13 @@ function receive(state, question, answer, took) {
     default:
       return { ...state, [question.kind]: { ...answer, key } };
   }
+}
+
+/** @param {State} state @param {Question} question @param {any} answer @param {number} took @returns {State} */
+function receiveTraining(state, question, answer, took) {
+  const surface = answer.surface ? { ...readSurface(answer.surface), key: "" } : null;
+  const trained = from.receiveTraining(state, question.epochs ?? 1, answer, surface);
+  return state.running ? { ...trained, pace: nextPace(trained, took) } : trained;
 }
 
 /** @param {State} state @param {number} took @returns {number} how many epochs the next frame trains */

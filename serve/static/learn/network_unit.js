@@ -19,7 +19,6 @@ export function Unit(props) {
   const name = unitName(network, state.table, layer, unit);
   const key = `${layer}.${unit}`;
   const text = texts.get(key) ?? {};
-  const also = alsoCalled(props);
   const style = {
     left: `${x(layer) - side / 2}px`,
     top: `${y(layer, unit) - side / 2}px`,
@@ -30,11 +29,21 @@ export function Unit(props) {
   if (highlight.has(key)) classes.push("lit");
   if (state.setting.show === name) classes.push("selected");
   return html`<div class=${classes.filter(Boolean).join(" ")} style=${style}>
-    <span class="unit-label" style=${layer === 0 ? { maxWidth: `${x(1) - x(0) + side / 2 - ROOM}px` } : {}} title=${titleOf(name, layer, also)}>${also && layer === 0 ? html`<span class="also">${also}:</span> ` : null}<b>${name}</b>${also && layer > 0 ? html` <span class="also">${also}</span>` : null}${text.value === undefined ? null : html` <span class="equals">${name.includes("=") ? ":" : "="}</span> <${Value} name=${text.name} value=${text.value} digits=${3} />`}</span>
+    <${Label} ...${props} name=${name} text=${text} />
     <${Square} ...${props} name=${name} />
     ${layer > 0 ? html`<${Bias} ...${props} />` : null}
     ${text.lines?.length ? html`<span class="unit-lines">${text.lines.map((line) => html`<span key=${line.label}>${line.label} = <${Value} name=${line.name} value=${line.value} digits=${3} /></span>`)}</span>` : null}
   </div>`;
+}
+
+/** @param {UnitProps & {name: string, text: import("./unit_texts.js").UnitText}} props */
+function Label(props) {
+  const { layer, layout, name, text } = props;
+  const also = alsoCalled(props);
+  const style = layer === 0 ? { maxWidth: `${layout.x(1) - layout.x(0) + layout.side / 2 - ROOM}px` } : {};
+  const before = also && layer === 0 ? html`<span class="also">${also}:</span> ` : null;
+  const after = also && layer > 0 ? html` <span class="also">${also}</span>` : null;
+  return html`<span class="unit-label" style=${style} title=${titleOf(name, layer, also)}>${before}<b>${name}</b>${after}${text.value === undefined ? null : html` <span class="equals">${name.includes("=") ? ":" : "="}</span> <${Value} name=${text.name} value=${text.value} digits=${3} />`}</span>`;
 }
 
 /** @param {string} name @param {number} layer @param {string | null} also @returns {string} in words, as the sentences of the panels call a unit */

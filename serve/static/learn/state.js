@@ -270,13 +270,15 @@ export function receiveForward(state, forward) {
   const isOfNow = forward.key === forwardKey(state);
   if (isOfNow && forward.loss === null) return { ...pause(state), ...NO_NUMBERS, diverged: true };
   const stopped = state.running && state.setting.stop && forward.solved && isOfNow;
-  const { before } = state.setting;
-  const isStart = state.epoch === 0 && forward.loss !== null && isOfNow;
-  const losses = isStart ? [...state.losses.filter((at) => at.epoch < before), { epoch: before, loss: forward.loss ?? 0 }] : state.losses;
-  const known = { ...state, forward, losses };
+  const known = { ...state, forward, losses: isOfNow ? withFirstLoss(state, forward.loss) : state.losses };
   if (stopped) return { ...pause(known), stopped };
   const stuck = state.running && state.epoch >= 2 * state.stuckAt && seemsStuck(known);
   return stuck ? { ...pause(known), stuck, stuckAt: state.epoch } : known;
+}
+
+/** @param {State} state @param {number | null} loss of its params @returns {State["losses"]} with that of the first epoch, if training has not begun */
+function withFirstLoss({ epoch, losses, setting: { before } }, loss) {
+  return epoch === 0 && loss !== null ? [...losses.filter((at) => at.epoch < before), { epoch: before, loss }] : losses;
 }
 
 /** @param {State} state @param {number} index of a start that was tried @param {string} reason why it is stuck @param {string} meaning of the reason @returns {State} */

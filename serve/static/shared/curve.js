@@ -6,6 +6,7 @@
 import uPlot from "../vendor/uplot.js";
 import { onSchemeChange, variable } from "./colours.js";
 import { fillTable, makeParts } from "./curve_parts.js";
+import { powers } from "./logarithmic_axis.js";
 import { formatNumber } from "./numbers.js";
 
 /**
@@ -41,25 +42,6 @@ const HEIGHT = 220;
 const [AXIS_SIZE, LABEL_SIZE, RIGHT_MARGIN] = [58, 18, 26];
 const DOT_SIZE = 9;
 const FONT = '12px system-ui, "Segoe UI", sans-serif';
-
-// On a logarithmic axis, so many powers of ten have a line and a number.
-const MAX_POWERS = 7;
-
-/**
- * The powers of ten on a logarithmic axis; the ends of the axis, if there are fewer than two.
- *
- * @param {uPlot} _plot
- * @param {number} _axis
- * @param {number} low
- * @param {number} high
- * @returns {number[]}
- */
-function powers(_plot, _axis, low, high) {
-  const [first, last] = [Math.ceil(Math.log10(low) - 1e-9), Math.floor(Math.log10(high) + 1e-9)];
-  if (!(last > first)) return [low, high];
-  const step = Math.ceil((last - first + 1) / MAX_POWERS);
-  return Array.from({ length: Math.floor((last - first) / step) + 1 }, (_, index) => Number(`1e${first + index * step}`));
-}
 
 /** A curve in an element of the page. */
 export class Curve {
