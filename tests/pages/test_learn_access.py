@@ -36,7 +36,7 @@ def prepare(learner: Learner, action: str) -> None:
     panel = learner.page.locator("#tab-panel")
     if action == "ask":
         panel.get_by_role("button", name="Why is it stuck?").click()
-        panel.locator(".findings").wait_for(timeout=60_000)
+        panel.locator(".findings").first.wait_for(timeout=60_000)
     elif action == "try":
         learner.page.locator("#starts-epochs").fill("200")
         panel.get_by_role("button", name="Try 64 starts").click()

@@ -74,7 +74,7 @@ def test_a_file_that_is_no_checkpoint(open_page: OpenPage, learning: str, conten
 )
 def test_the_python_gives_the_very_numbers(open_page: OpenPage, learning: str, tmp_path: Path, address: str) -> None:
     learner = Learner(open_page, learning, f"{address}&panel=take&select=0.weight[0,0]")
-    learner.page.locator("pre code", has_text="import").wait_for()
+    learner.page.locator("pre code", has_text="trained = ").wait_for()
     sizes = (2, 3, 1) if "moons" in address else (2, 2, 1)
     path = save(learner, "Save it", tmp_path)
     script = path.read_text() + "\nimport numpy as np\nnp.savez('found.npz', *jax.tree.leaves(trained.params))\n"

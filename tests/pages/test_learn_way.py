@@ -33,7 +33,7 @@ def test_from_a_stuck_start_to_a_solved_network(open_page: OpenPage, learning: s
     assert learner.text("right") == "3"
     learner.page.locator(".messages").get_by_role("button", name="Why is it stuck?").click()
     learner.page.locator("#tab-panel").get_by_role("button", name="Why is it stuck?").click()
-    learner.page.locator(".findings").wait_for(timeout=60_000)
+    learner.page.locator(".findings").first.wait_for(timeout=60_000)
     assert learner.text("diagnosis") == "Why it is stuck: dead units."
     learner.page.get_by_role("button", name="Do this, and train on").first.click()
     learner.page.get_by_text("Solved: every row is right.").wait_for(timeout=60_000)

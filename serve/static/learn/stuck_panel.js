@@ -59,7 +59,7 @@ function Diagnosis({ answer, act, stale }) {
   return html`${stale ? html`<p class="note">The network has changed since then. Ask again for the network as it is.</p>` : null}
     <p class="verdict" data-name="diagnosis" data-value=${answer.reason}>${headline}</p>
     ${answer.reason === "still_learning" ? null : html`<p data-name="meaning">${answer.meaning}</p>`}
-    <ol class="findings">${confirmed.map(shown)}</ol>
+    ${confirmed.length ? html`<ol class="findings">${confirmed.map(shown)}</ol>` : null}
     ${others.length ? html`<details class="numbers"><summary>${others.length === 1 ? "One other suspicion that did not help" : `${formatCount(others.length)} other suspicions that did not help`}</summary><ol class="findings">${others.map(shown)}</ol></details>` : null}`;
 }
 
