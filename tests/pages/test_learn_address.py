@@ -78,6 +78,12 @@ def test_going_back_and_forward(open_page: OpenPage, learning: str) -> None:
     assert same_bits(learner.params(), second)
 
 
+def test_no_hidden_layer_may_be_written_as_nothing(open_page: OpenPage, learning: str) -> None:
+    learner = Learner(open_page, learning, "#hidden=")
+    assert [layer.weight.shape for layer in learner.params((2, 1))] == [(2, 1)]
+    assert "should be" not in learner.page.locator(".messages").inner_text()
+
+
 BROKEN = {
     "#table=nothing": "table should be one of xor",
     "#rate=fast": "rate should be a number above 0, and at most 1000, not 'fast'. 0.01 is used instead.",

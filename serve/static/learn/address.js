@@ -12,7 +12,7 @@
  *                        out for numbers), task=binary, multiclass or regression, x= and y= as above.
  *
  * The network and where it starts:
- * - hidden=2             units of each hidden layer: 2, or 4,3, or none
+ * - hidden=2             units of each hidden layer: 2, or 4,3, or none (also if nothing is there)
  * - activation=relu      relu, tanh, sigmoid or gelu
  * - seed=0 start=0       start number `start` of this seed, as in 'Try 64 starts'
  * - init=normal          normal or he
@@ -159,7 +159,7 @@ function readPair(pair) {
 
 /** @type {Record<string, (text: string) => any>} */
 const READERS = {
-  hidden: (text) => (text === "none" ? [] : wholes("hidden", text, ...LIMITS.units, LIMITS.hidden_layers[1])),
+  hidden: (text) => (text === "none" || text === "" ? [] : wholes("hidden", text, ...LIMITS.units, LIMITS.hidden_layers[1])),
   activation: (text) => oneOf("activation", text, ["relu", "tanh", "sigmoid", "gelu"]),
   seed: (text) => whole("seed", text, ...LIMITS.seed),
   start: (text) => whole("start", text, 0, 1_000_000),
