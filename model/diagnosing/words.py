@@ -48,7 +48,7 @@ def short_number(value: float, digits: int = 3) -> str:
 
     Example:
         >>> short_number(-0.6837), short_number(1.26e20)
-        ('−0.684', '1.26·10²⁰')
+        ('−0.6837', '1.26·10²⁰')
     """
     return number_text(value, Precision(digits))
 

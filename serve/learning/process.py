@@ -14,7 +14,7 @@ from typing import ClassVar
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from serve.learning.application import create_learning_app
-from serve.learning.slots import Slots, watch
+from serve.learning.slots import FORGET_BYTES, MAX_BYTES, Slots, watch
 
 # What the process takes from the workers: little of the processor, and memory only as long as there is enough.
 NICENESS, KILLED_FIRST = 15, "500"
@@ -49,7 +49,7 @@ def serve(host: str, port: int, socket_path: str | None, parent: int | None) -> 
     warnings.simplefilter("ignore", RuntimeWarning)
     if parent is not None:
         step_back()
-    slots = _Handler.slots = Slots()
+    slots = _Handler.slots = Slots(max_bytes=(FORGET_BYTES, MAX_BYTES))
     if socket_path is not None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(socket_path)

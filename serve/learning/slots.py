@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import logging
+import math
 import os
 import threading
 import time
@@ -38,6 +39,8 @@ class Slots:
     Args:
         count: how many slots there are.
         max_programs: how many programs are kept.
+        max_bytes: the memory of the process above which programs are forgotten, and above which it ends if that does
+            not help; by default, only programs are counted, because the process may hold more than this.
 
     Attributes:
         programs: how many were compiled since they were last forgotten.
@@ -45,8 +48,14 @@ class Slots:
         is_full: whether the process has too much memory, and ends as soon as there are no connections.
     """
 
-    def __init__(self, count: int = SLOTS, max_programs: int = MAX_PROGRAMS) -> None:
+    def __init__(
+        self,
+        count: int = SLOTS,
+        max_programs: int = MAX_PROGRAMS,
+        max_bytes: tuple[float, float] = (math.inf, math.inf),
+    ) -> None:
         self.count, self.max_programs, self.programs = count, max_programs, 0
+        self._forget_bytes, self._max_bytes = max_bytes
         self.connections, self.is_full = 0, False
         self._counting = threading.Lock()
         self._free = threading.Semaphore(count)
@@ -90,10 +99,10 @@ class Slots:
     def _has_much(self) -> bool:
         if self.programs > self.max_programs:
             return True
-        if resident_bytes() <= FORGET_BYTES:
+        if resident_bytes() <= self._forget_bytes:
             return False
         _return_memory()  # what only the request needed
-        return resident_bytes() > FORGET_BYTES
+        return resident_bytes() > self._forget_bytes
 
     def _forget(self) -> None:
         """Forget all programs, while nothing computes."""
@@ -106,7 +115,7 @@ class Slots:
                 jax.clear_caches()  # type: ignore[no-untyped-call]
                 self.programs = 0
                 _return_memory()
-                self.is_full = resident_bytes() > MAX_BYTES
+                self.is_full = resident_bytes() > self._max_bytes
             finally:
                 for _ in range(self.count):
                     self._free.release()
@@ -121,7 +130,7 @@ class Slots:
         if self.has_stuck():
             return f"a request computes for more than {STUCK_SECONDS:.0f} seconds"
         if self.is_full and not self.connections:
-            return f"it has more than {MAX_BYTES // MEBIBYTE} MiB of memory, even without programs"
+            return f"it has more than {self._max_bytes / MEBIBYTE:.0f} MiB of memory, even without programs"
         return None
 
 

@@ -91,9 +91,9 @@ def start_service(environment: dict[str, str], tmp_path_factory: pytest.TempPath
         yield start
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium without a window."""
+    """Chromium without a window. Its loop of asyncio ends with the module, so that other tests can have their own."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:

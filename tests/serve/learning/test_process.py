@@ -252,7 +252,7 @@ def test_a_request_that_is_stuck_ends_the_process(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_process_with_too_much_memory_ends_between_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    slots = Slots()
+    slots = Slots(max_bytes=(FORGET_BYTES, MAX_BYTES))
     client = create_learning_app(slots).test_client()
     monkeypatch.setattr("serve.learning.slots.resident_bytes", lambda: FORGET_BYTES + 1)
     assert client.get("/learn/presets").status_code == 200
