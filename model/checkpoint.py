@@ -239,9 +239,24 @@ def parse(path: PathLike, data: bytes) -> Checkpoint:
         CheckpointError: as `load` does.
     """
     try:
-        metadata, ensemble, state = deserialize(data)
+        return from_bytes(data)
     except FormatError as error:
         raise _refusal(path, error.expected, error.found, f"train it again with `nudge train --out {path}`") from None
+
+
+def from_bytes(data: bytes) -> Checkpoint:
+    """The checkpoint in some bytes, wherever they come from.
+
+    Args:
+        data: what `to_bytes` makes.
+
+    Returns:
+        The checkpoint, its networks with NumPy arrays.
+
+    Raises:
+        FormatError: if a byte was changed, or if the contents are not those of a checkpoint.
+    """
+    metadata, ensemble, state = deserialize(data)
     shared: dict[str, Any] = {name: getattr(metadata, name) for name in _SHARED}
     return Checkpoint(ensemble=ensemble, state=state, digest=metadata.digest, **shared)
 

@@ -18,7 +18,7 @@ from jaxtyping import Float, Num
 
 from model.activations import ACTIVATION_DERIVATIVES, ACTIVATIONS
 from model.arrays import Array
-from model.network import Layer, Network, Params, preactivations
+from model.network import Layer, Network, Params, as_logits, preactivations
 from model.pytrees import Tree
 from model.tasks import TASKS
 
@@ -236,8 +236,7 @@ def backpropagate(
     inputs = [x, *(activate(z) for z in zs[:-1])]
     slopes = [derivative(index, z) for index, z in enumerate(zs[:-1])]
 
-    z = zs[-1][:, 0] if network.sizes[-1] == 1 else zs[-1]
-    targets = TASKS[network.task].shape_targets(z, y).reshape(zs[-1].shape)
+    targets = TASKS[network.task].shape_targets(as_logits(zs[-1], network), y).reshape(zs[-1].shape)
     deltas = [residual(zs[-1], targets) / y.size]
     for layer, slope in zip(params[:0:-1], slopes[::-1], strict=True):
         deltas.insert(0, (deltas[0] @ layer.weight.T) * slope)

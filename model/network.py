@@ -202,7 +202,23 @@ def logits(params: Params, x: Num[Array, "rows columns"], network: Network) -> F
         >>> logits(params, jnp.zeros((4, 2)), Network((2, 3, 1))).shape
         (4,)
     """
-    z = preactivations(params, x, network)[-1]
+    return as_logits(preactivations(params, x, network)[-1], network)
+
+
+def as_logits(z: Num[Array, "rows outputs ..."], network: Network) -> Float[Any, "rows ..."]:
+    """The z of the last layer as `logits` returns it.
+
+    Args:
+        z: [rows, outputs], and then restarts if there are any.
+        network: the description of the network.
+
+    Returns:
+        [rows] for one output, and z itself for several.
+
+    Example:
+        >>> as_logits(jnp.zeros((4, 1)), Network((2, 1))).shape
+        (4,)
+    """
     return z[:, 0] if network.sizes[-1] == 1 else z
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 
 from serve.loaded_model import Model
+from serve.programs import return_memory
 
 log = logging.getLogger("gunicorn.error")
 
@@ -41,12 +41,5 @@ class CompilationQueue:
             log.exception("The programs of model %s could not be compiled", model.name)
         self._models.remove(model)
         if not self._models:
-            _return_memory()
+            return_memory()
         return True
-
-
-def _return_memory() -> None:
-    """Give the memory of compilations back to the system, which the C library would keep."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
-    if trim:
-        trim(0)

@@ -10,13 +10,13 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-import jax
 import prometheus_client
 from flask import Blueprint, Response, current_app
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from serve.programs import on_compilation
 from serve.registry import Registry
 from serve.reports import Counts, Report, Reports, ServedModel, add_counts, only_of_models, series_key, series_of
 
@@ -116,12 +116,7 @@ def note_failure(model: str) -> None:
     _note(reload_failures, (model,), 1)
 
 
-def _note_compilation(event: str, duration_secs: float, **_: str | int) -> None:
-    if event == "/jax/core/compile/backend_compile_duration":
-        _note(compilations, (), 1)
-
-
-jax.monitoring.register_event_duration_secs_listener(_note_compilation)
+on_compilation(lambda: _note(compilations, (), 1))
 
 
 def count_notes() -> None:

@@ -17,7 +17,7 @@ from model.diagnosing.straight_limits import straight_suspicion
 from model.diagnosing.trials import solves_by_itself, try_change
 from model.diagnosing.unit_suspicions import unit_suspicions
 from model.hyperparameters import Hyperparameters
-from model.network import Network, Params
+from model.network import Network, Params, as_logits
 from model.pytrees import entry_names, flatten
 from model.tables.table import Table
 from model.training.defaults import default_hyperparameters
@@ -79,7 +79,7 @@ def _diagnose(
     key: Key[Array, ""] | None,
 ) -> Diagnosis:
     activity = activity_of(params, table, network)
-    z = activity.zs[-1][:, 0] if network.sizes[-1] == 1 else activity.zs[-1]
+    z = as_logits(activity.zs[-1], network)
     loss = float(losses_of([params], table, network)[0])
     if is_solved(z, table):
         return Diagnosis(solved=True, loss=loss)

@@ -49,7 +49,7 @@ def _error_words(equations: Equations, names: PartNames, row: int, output: int) 
     delta, z = operands.delta(row, operands.last, output).value, operands.z(row, operands.last, output).symbol
     if operands.task.output_per_class:
         whether = "right" if y else "wrong"
-        what = f"class {names.names.class_name(output)} is {whether} and gets {number_text(p)}"
+        what = f"class {names.class_name(output)} is {whether} and gets {number_text(p)}"
     elif delta == 0:
         what = "the prediction equals the target"
     else:

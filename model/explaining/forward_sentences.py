@@ -97,13 +97,13 @@ def prediction_sentence(equations: Equations, names: PartNames, row: int, output
         truth = number_text(y)
         return f"The output is the prediction: the network says that {target} is {said}, and in truth it is {truth}."
     if operands.task.output_per_class:
-        named, truth = names.names.class_name(output), "it is the right class" if y else "it is not the right class"
+        named, truth = names.class_name(output), "it is the right class" if y else "it is not the right class"
         return f"The softmax makes probabilities of all outputs: class {named} gets {said}, and {truth}."
-    start = f"The sigmoid turns {z.symbol} into a probability: {said} that {target} is {names.names.class_name(1)}"
+    start = f"The sigmoid turns {z.symbol} into a probability: {said} that {target} is {names.class_name(1)}"
     if y not in (0, 1):
         return f"{start}, and the target is {number_text(y)}."
     verdict = "right" if (prediction >= DEFAULT_THRESHOLD) == (y == 1) else "wrong"
-    return f"{start}; in truth {target} is {names.names.class_name(int(y))}, so the network is {verdict}."
+    return f"{start}; in truth {target} is {names.class_name(int(y))}, so the network is {verdict}."
 
 
 def row_loss_sentence(equations: Equations, names: PartNames, row: int, output: int) -> str:

@@ -94,8 +94,12 @@ class PartNames:
     """
 
     def __init__(self, network: Network, names: Names) -> None:
-        self.network, self.names = network, names
+        self.network, self._given = network, names
         self.last = len(network.sizes) - 2
+
+    def class_name(self, index: int) -> str:
+        """What a class is called."""
+        return self._given.class_name(index)
 
     def unit(self, layer: int, unit: int) -> str:
         """What a unit is called; of the last layer, an output."""
@@ -104,12 +108,12 @@ class PartNames:
         if self.network.sizes[-1] == 1:
             return "the output"
         if self.network.task == "multiclass":
-            return f"the output of class {self.names.class_name(unit)}"
+            return f"the output of class {self.class_name(unit)}"
         return f"output {unit + 1}"
 
     def source(self, layer: int, source: int) -> str:
         """What an input of a layer is called: a column, or a hidden unit."""
-        return self.unit(layer - 1, source) if layer else escape_unprintable(self.names.inputs[source])
+        return self.unit(layer - 1, source) if layer else escape_unprintable(self._given.inputs[source])
 
     def parameter(self, layer: int, unit: int, source: int | None) -> str:
         """What a weight, or of no source a bias, is called."""
@@ -118,5 +122,5 @@ class PartNames:
 
     def target(self, output: int) -> str:
         """What the target of an output is called."""
-        name = escape_unprintable(self.names.target)
+        name = escape_unprintable(self._given.target)
         return f"{name} {output + 1}" if self.network.sizes[-1] > 1 and self.network.task != "multiclass" else name

@@ -6,8 +6,8 @@ import math
 import re
 from typing import Any
 
-from model.checkpoint import Checkpoint, TrainingRecord, parse, to_bytes
-from model.checkpoint_format import FormatError, deserialize
+from model.checkpoint import Checkpoint, TrainingRecord, from_bytes, to_bytes
+from model.checkpoint_format import FormatError
 from model.ensembles import Members
 from model.tables.truth_tables import truth_table_of
 from serve import learning_limits as limits
@@ -78,8 +78,7 @@ def file_name(name: str) -> str:
 def read_checkpoint(data: bytes) -> dict[str, Any]:
     """Answer PUT /learn/checkpoint."""
     try:
-        deserialize(data)
-        found = parse("the checkpoint", data)
+        found = from_bytes(data)
     except FormatError as error:
         raise RequestError(f"the checkpoint: {error}; {REMEDY}") from None
     _check_shown(found)

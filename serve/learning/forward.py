@@ -12,10 +12,10 @@ from model.diagnosing.activity import is_solved
 from model.explaining.nudge_errors import Nudge, NudgeErrors, nudge_errors
 from model.gradients import EPSILON, chain_rule, jvp, nudge
 from model.messages import quote
-from model.network import Network, Params, loss, preactivations, predict
+from model.network import Network, Params, as_logits, loss, preactivations, predict
 from model.pytrees import entry_names
 from model.tables.table import Table
-from model.tasks import TASKS
+from model.tasks import DEFAULT_THRESHOLD, TASKS
 from model.training.compilation import jit_quickly
 from model.training.padding import padded, padded_size
 from serve import learning_limits as limits
@@ -25,9 +25,6 @@ from serve.learning.networks import network_of, params_as_numbers, params_of
 from serve.learning.numbers_in_json import finite
 from serve.learning.tables import check_fit, table_of
 from serve.learning_messages import ForwardRequest, GradientsRequest
-
-# The threshold from which a label is the second of two classes.
-HALF = 0.5
 
 
 def checked(request: ForwardRequest) -> tuple[Network, Params, Table]:
@@ -54,15 +51,14 @@ def forward(request: ForwardRequest) -> dict[str, Any]:
         "losses": finite_lists(losses),
         "loss": finite(losses.mean()),
     }
-    z = zs[-1][:, 0] if network.sizes[-1] == 1 else zs[-1]
-    return answer | labels_of(predictions, z, table)
+    return answer | labels_of(predictions, as_logits(zs[-1], network), table)
 
 
 def labels_of(predictions: np.ndarray, z: np.ndarray, table: Table) -> dict[str, Any]:
     """The label of each row, how many are right, and whether the table is solved. z: the logits."""
     if not table.classes:
         return {"labels": finite_lists(predictions), "right": None, "solved": is_solved(z, table)}
-    indices = TASKS[table.task].class_indices(predictions, HALF)
+    indices = TASKS[table.task].class_indices(predictions, DEFAULT_THRESHOLD)
     return {
         "labels": [table.classes[index] for index in indices.tolist()],
         "right": int((indices == table.y).sum()),

@@ -14,7 +14,7 @@ from serve.errors import RequestError
 from serve.learning import checks
 from serve.learning.networks import check_start, check_training, network_of, params_of
 from serve.learning.numbers_in_json import shortest
-from serve.learning.tables import check_fit, table_of
+from serve.learning.tables import DEFAULT_NOISE, check_fit, table_of
 from serve.learning_messages import PythonRequest, TableMessage
 from serve.responses import Answer
 
@@ -76,7 +76,7 @@ def _table_text(message: TableMessage, table: Table, imports: set[str]) -> str:
         return f"table = truth_table({message.name!r})"
     if message.name is not None:
         imports.add("point_set")
-        noise = 0.1 if message.noise is None else float(message.noise)
+        noise = DEFAULT_NOISE if message.noise is None else float(message.noise)
         key = f"jax.random.key({message.seed or 0})"
         return f"table = point_set({message.name!r}, {len(table.y)}, {noise!r}, key={key})"
     imports.add("Table")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import logging
 import math
 import os
@@ -16,6 +15,7 @@ from pathlib import Path
 import jax
 
 from serve.errors import RequestError
+from serve.programs import on_compilation, return_memory
 from serve.settings import MEBIBYTE
 
 log = logging.getLogger("gunicorn.error")
@@ -30,7 +30,6 @@ MAX_PROGRAMS = 100
 STUCK_SECONDS = 300.0
 # Memory of the process above which programs are forgotten, and above which it ends if that does not help. Linux only.
 FORGET_BYTES, MAX_BYTES = 500 * MEBIBYTE, 650 * MEBIBYTE
-_COMPILED = "/jax/core/compile/backend_compile_duration"
 
 
 class Slots:
@@ -61,12 +60,11 @@ class Slots:
         self._free = threading.Semaphore(count)
         self._forgetting = threading.Lock()
         self._started: dict[object, float] = {}
-        jax.monitoring.register_event_duration_secs_listener(self.note)
+        on_compilation(self.note)
 
-    def note(self, event: str, duration_secs: float, **_: str | int) -> None:
+    def note(self) -> None:
         """Count a program that is compiled."""
-        if event == _COMPILED:
-            self.programs += 1
+        self.programs += 1
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -101,7 +99,7 @@ class Slots:
             return True
         if resident_bytes() <= self._forget_bytes:
             return False
-        _return_memory()  # what only the request needed
+        return_memory()  # what only the request needed
         return resident_bytes() > self._forget_bytes
 
     def _forget(self) -> None:
@@ -114,7 +112,7 @@ class Slots:
             try:
                 jax.clear_caches()  # type: ignore[no-untyped-call]
                 self.programs = 0
-                _return_memory()
+                return_memory()
                 self.is_full = resident_bytes() > self._max_bytes
             finally:
                 for _ in range(self.count):
@@ -181,10 +179,3 @@ def resident_bytes() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
-
-
-def _return_memory() -> None:
-    """Give the memory of programs back to the system, which the C library would keep."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
-    if trim:
-        trim(0)

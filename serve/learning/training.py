@@ -12,7 +12,7 @@ from model.diagnosing.findings import Finding
 from model.diagnosing.trials import RANDOM_CHANGES
 from model.diagnosing.why_stuck import why_stuck
 from model.hyperparameters import Hyperparameters
-from model.network import Network, Params, preactivations
+from model.network import Network, Params, as_logits, preactivations
 from model.pytrees import entry_names
 from model.tables.table import Table
 from model.training.initial_params import init_params
@@ -136,7 +136,7 @@ def solves(params: Params, table: Table, network: Network) -> bool:
     """Whether a network solves a table."""
     with np.errstate(over="ignore", invalid="ignore"):
         z = preactivations(params, table.x, network)[-1]
-    return is_solved(z[:, 0] if network.sizes[-1] == 1 else z, table)
+    return is_solved(as_logits(z, network), table)
 
 
 def stuck(request: StuckRequest) -> dict[str, Any]:
