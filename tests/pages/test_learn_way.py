@@ -251,6 +251,8 @@ def test_a_late_answer_changes_nothing(open_page: OpenPage, learning: str, meanw
 def test_losses_that_jump_about_are_explained(open_page: OpenPage, learning: str) -> None:
     learner = Learner(open_page, learning, "#rate=1000&epochs=200")
     assert "The learning rate is too large" in learner.page.locator(".messages").inner_text()
+    learner.open_tab("Why stuck?")
+    assert "The loss jumps about" in learner.page.locator(".stuck").inner_text()
     learner.go("#seed=6&rate=0.1&epochs=200")
     assert "too large" not in learner.page.locator(".messages").inner_text()
 

@@ -7,6 +7,7 @@ import { Value } from "./elements.js";
 import { useLongQuestion } from "./long_question.js";
 import { largestEpochs, tableBody } from "./questions.js";
 import { forwardKey, networkOf, trainingOf } from "./derived.js";
+import { jumpsAbout } from "./progress.js";
 
 /** @typedef {import("./state.js").State} State */
 
@@ -44,10 +45,19 @@ export function StuckPanel({ state, act }) {
       <button type="button" class="primary" disabled=${!ready || busy !== ""} onClick=${ask}>Why is it stuck?</button>
       ${busy ? html`<button type="button" onClick=${stop}>Stop looking</button>` : null}
     </div>
-    ${state.diverged ? html`<p class="note">This cannot be asked now: the loss is not a number any more. Take a smaller learning rate, and reset.</p>` : null}
+    <${Warning} state=${state} />
     <div role="status">${busy ? html`<p class="note">${busy}</p>` : null}${problem ? html`<p class="message error">${problem}</p>` : null}</div>
     ${answer && !busy ? html`<${Diagnosis} answer=${answer} act=${act} stale=${answer.key !== forwardKey(state)} />` : null}
   </div>`;
+}
+
+/** @param {{state: State}} props why the question has no answer now, or one that helps little */
+function Warning({ state }) {
+  if (state.diverged) {
+    return html`<p class="note">This cannot be asked now: the loss is not a number any more. Take a smaller learning rate, and reset.</p>`;
+  }
+  if (!jumpsAbout(state)) return null;
+  return html`<p class="note">The loss jumps about, because the learning rate is too large. First take a smaller one, and reset. What is found here may be only what the large steps have left.</p>`;
 }
 
 /** @param {any} props */

@@ -102,8 +102,9 @@ function Update({ state, act, trace, steps, phase }) {
   };
   const { applied, forward } = state;
   const isApplied = applied && applied.key === forwardKey(state) && forward?.key === applied.key;
-  return html`${phase === "Update" ? html`<${OnUpdates} optimizer=${training.optimizer} />` : null}<div class="update">
-    <p>Loss of this row: <${Value} name="trace loss" value=${trace.loss} digits=${6} />. After one update with learning rate ${training.learning_rate}: <${Value} name="loss after" value=${trace.loss_after} digits=${6} />.</p>
+  const other = phase === "Update" ? OTHER_STEPS[training.optimizer] : undefined;
+  return html`${other ? html`<p class="note">These are steps of plain gradient descent. Run trains with ${other}, whose steps have other lengths.</p>` : null}<div class="update">
+    <p>Loss of this row: <${Value} name="trace loss" value=${trace.loss} digits=${6} />. After one update with learning rate ${training.learning_rate}: <${Value} name="loss after" value=${trace.loss_after} digits=${6} />. This update is for one row alone. It may raise the loss of the other rows.</p>
     <button type="button" onClick=${apply}>Apply this update</button>
     ${isApplied ? html`<p role="status">Loss of all rows: it was <${Value} name="all rows before" value=${applied.before} digits=${6} /> before your update, and is <${Value} name="all rows after" value=${forward.loss} digits=${6} /> after it. Your update counts as one epoch.</p>` : null}
   </div>`;
@@ -111,12 +112,6 @@ function Update({ state, act, trace, steps, phase }) {
 
 /** @type {Record<string, string>} */
 const OTHER_STEPS = { momentum: "momentum", adam: "Adam" };
-
-/** @param {{optimizer: string}} props what an update of one row is, and what it is not */
-function OnUpdates({ optimizer }) {
-  const other = OTHER_STEPS[optimizer];
-  return html`<p class="note">${other ? `These are steps of plain gradient descent. Run trains with ${other}, whose steps have other lengths. ` : ""}This update is for one row alone. It may raise the loss of the other rows.</p>`;
-}
 
 /** @param {any} props */
 function AllSteps({ steps, index, go }) {
