@@ -16,8 +16,8 @@ from model.commands.shared import (
     save_figure,
     sheet_option,
 )
-from model.importance import column_importances
 from model.messages import align_columns
+from model.reporting.importance import column_importances
 from model.tables.errors import TableError, naming_file
 from model.tables.file_patterns import describe_paths
 from model.tables.further_rows import values_of_frame

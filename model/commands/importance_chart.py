@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from model.importance import Importance
+from model.reporting.importance import Importance
 
 MAX_BARS = 40
 MAX_NAME_CHARACTERS, MAX_TITLE_CHARACTERS = 26, 60

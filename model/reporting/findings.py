@@ -9,9 +9,9 @@ import numpy as np
 from model.checkpoint import Checkpoint
 from model.evaluation.evaluate import Evaluation, evaluate
 from model.evaluation.intervals import Interval, wilson_interval
-from model.importance import Importance, column_importances
 from model.inference import Predictor
 from model.metrics import Metrics, baseline_metrics
+from model.reporting.importance import Importance, column_importances
 from model.reporting.partial_dependence import Dependence, dependence_on
 from model.tables.known_rows import KnownRows
 

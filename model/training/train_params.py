@@ -83,7 +83,7 @@ def train_params(
     own = optimizer_without_rate(optimizer)
     state = State(placed, _opt_state(own, network, opt_state, learning_rate))
     state, found_epochs, losses = _advance(state, network, own, table, epochs, records)
-    trained = jax.tree.map(lambda leaf: leaf[0], jax.device_get(state))
+    trained = jax.tree.map(lambda leaf: np.asarray(leaf[0]), jax.device_get(state))
     # The last leaf is the learning rate.
     return TrainedParams(trained.params, jax.tree.leaves(trained.opt_state)[:-1], found_epochs, losses[0])
 

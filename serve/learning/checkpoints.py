@@ -6,7 +6,8 @@ import math
 import re
 from typing import Any
 
-from model.checkpoint import Checkpoint, TrainingRecord, from_bytes, to_bytes
+from model.checkpoint import Checkpoint, TrainingRecord
+from model.checkpoint_contents import from_bytes, to_bytes
 from model.checkpoint_format import FormatError
 from model.ensembles import Members
 from model.tables.truth_tables import truth_table_of

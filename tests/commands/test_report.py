@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from model import Checkpoint, Predictor, default_network, fit, load, make_checkpoint, read_table, save
-from model.importance import column_importances
+from model.reporting.importance import column_importances
 from model.tables.further_rows import values_of_frame
 from tests.commands.examples import run_main
 from tests.conftest import Nudge

@@ -31,7 +31,7 @@ export const steps = [
     title: "How wrong is it?",
     text: [
       "The last unit makes a sum like the others. A function called sigmoid squeezes it into a probability: how likely the network thinks that the answer is 1.",
-      "The loss says how wrong that is. It is 0 if the network is sure of what is right, and it grows the surer the network is of what is wrong. Who always guesses one half gets a loss of 0.6931.",
+      "The loss says how wrong that is. It is 0 if the network is sure of what is right, and it grows the surer the network is of what is wrong. A network that always guesses one half has a loss of 0.6931.",
       "The loss of the network is the mean over all four rows: 0.7675. Three rows are right, but one is so wrong that the mean is worse than guessing. To learn is to make this one number smaller.",
       "Try it: the panel 'Rows' shows the prediction and the loss of every row. Find the one that is wrong.",
     ],

@@ -9,7 +9,7 @@ import pytest
 
 from model import Checkpoint, Layer, Network, encode
 from model.ensembles import Members
-from model.importance import column_importances, input_gradient_sizes
+from model.reporting.importance import column_importances, input_gradient_sizes
 from model.tables.target_scaling import expected_values
 from tests.examples import (
     COLUMN_SPECS,
