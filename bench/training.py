@@ -34,7 +34,7 @@ from model.messages import align_columns
 from model.training.defaults import TRUTH_TABLE_DEFAULTS
 from model.training.full_batch import FullBatchSettings, train_full_batch
 from model.training.optimizers import make_optimizer
-from model.training.state import RECORD_CAPACITY, State, initial_state
+from model.training.state import RECORD_CAPACITY, State, chunk_count, initial_state
 
 NETWORK, TABLE = Network((2, 2, 1)), truth_table("xor")
 LEARNING_RATE, LOG_EVERY = TRUTH_TABLE_DEFAULTS.learning_rate, TRUTH_TABLE_DEFAULTS.log_every
@@ -125,6 +125,7 @@ class JaxTraining:
         self.x, self.y = jnp.asarray(TABLE.x), jnp.asarray(TABLE.y)
         self.optimizer = make_optimizer(Hyperparameters(learning_rate=LEARNING_RATE))
         self.state = initial_state(self.key, NETWORK, self.optimizer, restarts)
+        self.chunks = chunk_count(restarts, uses_minibatches=False)
         self.start = flatten_restarts(self.state.params, restarts)
 
     def train(self, epochs: int) -> tuple[State, jax.Array]:
@@ -132,7 +133,7 @@ class JaxTraining:
         records = epochs // LOG_EVERY
         assert records <= RECORD_CAPACITY
         settings = FullBatchSettings(NETWORK, self.optimizer)
-        trained = train_full_batch(self.state, self.x, self.y, settings, records, LOG_EVERY)
+        trained = train_full_batch(self.state, self.chunks, self.x, self.y, None, records, LOG_EVERY, settings=settings)
         return jax.block_until_ready(trained)
 
     def fit(self, epochs: int) -> Result:

@@ -14,6 +14,8 @@ from model.messages import DISTRIBUTION, RefusalError, describe_error, escape_un
 
 # Each is a module of this package, imported when the command is run.
 COMMANDS = ("ask", "check", "explain", "importance", "inspect", "predict", "report", "show", "train")
+# These check the platform themselves, when all processes are joined.
+MANY_PROCESSES = ("train",)
 # Other packages add commands here, as the service does.
 ENTRY_POINTS = "nudge.commands"
 
@@ -47,9 +49,11 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help(), err=True)
         context.exit(BAD_INPUT)
     if context.invoked_subcommand in COMMANDS:
-        from model.commands.jax_setup import configure_jax
+        from model.commands.jax_setup import check_platform, configure_jax
 
         configure_jax()
+        if context.invoked_subcommand not in MANY_PROCESSES:
+            check_platform()
 
 
 def main() -> NoReturn:
@@ -60,30 +64,40 @@ def main() -> NoReturn:
     """
     try:
         sys.exit(cli.main(prog_name="nudge", standalone_mode=False))
-    except click.ClickException as error:
-        _exit(error.format_message(), BAD_INPUT)
-    except RefusalError as error:
-        _exit(str(error), BAD_INPUT)
-    except (ArithmeticError, RuntimeError) as error:
-        _exit_if_known(error)
-        raise
     except OSError as error:  # of standard output: the commands handle the errors of all files that they read or write
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if isinstance(error, BrokenPipeError):
             sys.exit(FAILED)
         _exit(f"standard output cannot be written to: {describe_error(error)}; send it elsewhere", FAILED)
+    except (click.ClickException, RefusalError, ArithmeticError, RuntimeError) as error:
+        if (ending := ending_of(error)) is None:
+            raise
+        _exit(*ending)
 
 
-def _exit_if_known(error: Exception) -> None:
-    """Exit with a sentence, if it is an error of training or of JAX; their modules load too slowly for the top."""
+def ending_of(error: BaseException) -> tuple[str, int] | None:
+    """What is said of an error, and the exit status; None if nobody expected it.
+
+    Args:
+        error: what a command has raised.
+
+    Returns:
+        The sentence and the status.
+    """
+    if isinstance(error, click.ClickException):
+        return error.format_message(), BAD_INPUT
+    if isinstance(error, RefusalError):
+        return str(error), BAD_INPUT
+    # Their modules load too slowly for the top.
     from jax.errors import JaxRuntimeError
 
     from model.training.result import DivergedError
 
     if isinstance(error, DivergedError):
-        _exit(f"{error}. Nothing was written.", FAILED)
+        return f"{error}. Nothing was written.", FAILED
     if isinstance(error, JaxRuntimeError):
-        _exit(f"JAX cannot compute this: {str(error).splitlines()[0]}; ask for less", FAILED)
+        return f"JAX cannot compute this: {str(error).splitlines()[0]}; ask for less", FAILED
+    return None
 
 
 def _exit(message: str, status: int) -> NoReturn:

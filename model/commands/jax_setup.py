@@ -14,15 +14,19 @@ XLA_LOOP_FLAG = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_thres
 
 
 def configure_jax() -> None:
-    """Keep compiled programs in the user's cache directory, and let XLA compile a chunk's loop into one function.
-
-    Raises:
-        click.UsageError: if this machine does not have the platform that JAX_PLATFORMS names.
-    """
+    """Keep compiled programs in the user's cache directory, and let XLA compile a chunk's loop into one function."""
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_backend_extra_options" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} {XLA_LOOP_FLAG}".strip()
     keep_programs()
+
+
+def check_platform() -> None:
+    """Start JAX's devices.
+
+    Raises:
+        click.UsageError: if this machine does not have the platform that JAX_PLATFORMS names.
+    """
     try:
         jax.devices()
     except (RuntimeError, AssertionError):

@@ -66,6 +66,22 @@ class NumberList(click.ParamType[tuple[float, ...]]):
             self.fail(f"{quote(value)} is not a list of numbers such as 1 or 3,1: {error}", param, ctx)
 
 
+class MeshShape(click.ParamType[dict[str, int]]):
+    """Among how many devices each axis of a mesh is shared: restart=R,data=D, or one of the two."""
+
+    name = "restart=R,data=D"
+
+    def convert(self, value: object, param: Parameter, ctx: Context) -> dict[str, int]:
+        """The numbers by the names of the axes."""
+        if isinstance(value, dict):
+            return value
+        found = re.findall(r"(?:^|,)(restart|data)=([1-9][0-9]{0,5})(?=,|$)", str(value))
+        shape = {axis: int(count) for axis, count in found}
+        if not shape or str(value).count(",") != len(shape) - 1:
+            self.fail(f"{quote(value)} is not a shape such as restart=2,data=4", param, ctx)
+        return shape
+
+
 class ShareOrFile(click.ParamType[float | str]):
     """A share of the rows, or the name of a file or a pattern."""
 

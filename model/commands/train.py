@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
-import jax
-import msgspec
-import numpy as np
 
 from model.activations import ACTIVATIONS
-from model.checkpoint import SUFFIX, Checkpoint, check_path, load, save
+from model.checkpoint import SUFFIX, check_path
 from model.commands.check import check_checkpoint
 from model.commands.column_table import MAX_LISTED_COLUMNS, table_text
 from model.commands.interrupts import interrupts
-from model.commands.option_types import LayerSizes, NameList, NumberList, ShareOrFile, ThresholdRule
+from model.commands.jax_setup import check_platform
+from model.commands.many_processes import ProcessOptions, joined, mesh_of, process_options
+from model.commands.option_types import LayerSizes, MeshShape, NameList, NumberList, ShareOrFile, ThresholdRule
 from model.commands.shared import DIRECTORY, notes_text
 from model.commands.table_options import TableOptions, read_named_table, reading_options
 from model.commands.train_output import ShowProgress, json_text, shown_progress, train_text
+from model.commands.training_job import ResumePoint, TrainingJob
+from model.commands.watchdog import Watch
 from model.diagnosing.findings import Diagnosis
 from model.diagnosing.why_stuck import why_stuck
 from model.evaluation.thresholds import check_two_classes
 from model.hyperparameters import INITS, OPTIMIZERS, SCHEDULES, TARGET_SCALES, Hyperparameters
 from model.hyperparameters import replace as replace_hyperparameters
 from model.network import Network, parameter_count
-from model.tables.columns import NumericColumn
 from model.tables.file_patterns import describe_paths, stem_of_paths
 from model.tables.table import Table
 from model.training.defaults import (
@@ -41,14 +39,12 @@ from model.training.defaults import (
     default_hyperparameters,
     default_network,
 )
-from model.training.fit import train as train_snapshots
-from model.training.result import Progress, Result, make_checkpoint
+from model.training.processes import agree, is_first
+from model.training.result import Result
 from model.training.split_text import split_notes
 from model.training.state import RECORD_CAPACITY
 
 MAX_HELD_NUMBERS = 1_000_000_000
-# A run that goes on from another may have other values of these.
-MAY_CHANGE = {"epochs", "ensemble", "log_every", "threshold"}
 THRESHOLD_HELP = (
     "The probability from which the label is the second of two classes: a number; f1, which maximizes F1 on the rows "
     "held out; or cost:FP,FN, which minimizes there what mistakes cost: FP for each row of the first class that gets "
@@ -121,6 +117,10 @@ _HIDDEN_DEFAULT = f"{_sizes_text(TRUTH_TABLE_HIDDEN)}, for a file {_sizes_text(F
 )
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint that --out names, if it is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end and nothing else.")
+@click.option(
+    "--mesh", type=MeshShape(), help="How the devices share restarts and rows.  [default: all share restarts]"
+)
+@process_options
 def train(
     tables: tuple[str, ...],
     table_options: TableOptions,
@@ -132,6 +132,8 @@ def train(
     out: Path | None,
     resume: bool,
     as_json: bool,
+    mesh: dict[str, int] | None,
+    process_options: ProcessOptions,
     **options: Any,
 ) -> None:
     """Train on TABLE from many starts at once and keep the best.
@@ -143,26 +145,39 @@ def train(
     tables = tables or ("xor",)
     out = out or DIRECTORY / f"{stem_of_paths(tables)}{SUFFIX}"
     check_path(out)
-    files = options.pop("validation") if isinstance(options["validation"], str) else None
-    data = read_named_table(tables, table_options, files)
-    if not (data.complete or as_json):
-        click.echo(table_text(data, MAX_LISTED_COLUMNS))
-        click.echo(f"{notes_text(data.notes)}\n" if data.notes else "")
-    network, hyperparameters = _settings(data, fast, hidden, activation, options)
-    job = TrainingJob(describe_paths([Path(each).name for each in tables]), data, network, hyperparameters, seed, out)
-    interrupts.hold()
-    start = job.resume_point() if resume else None
-    with shown_progress(as_json) as show:
-        result = _until_interrupted(job, start, show, save_every)
+    with joined(process_options) as watch:
+        check_platform()
+        shape, shows = mesh_of(mesh), is_first() and not as_json
+        files = options.pop("validation") if isinstance(options["validation"], str) else None
+        data = read_named_table(tables, table_options, files)
+        if not data.complete and shows:
+            click.echo(table_text(data, MAX_LISTED_COLUMNS))
+            click.echo(f"{notes_text(data.notes)}\n" if data.notes else "")
+        settings = _settings(data, fast, hidden, activation, options)
+        name = describe_paths([Path(each).name for each in tables])
+        job = TrainingJob(name, data, *settings, seed, out, shape)
+        interrupts.hold()
+        start = job.resume_point() if resume else None
+        if watch is not None:
+            watch.check_same(job.digest(start))
+        with shown_progress(not shows) as show:
+            result = _until_interrupted(job, start, show, save_every, watch)
+        if is_first():
+            _show_end(job, result, as_json)
+
+
+def _show_end(job: TrainingJob, result: Result, as_json: bool) -> None:
+    """Write the checkpoint, and show what was learned."""
     with interrupts.lock:
         checkpoint = job.save(result)
         interrupts.release(
-            f"stopped after epoch {result.epoch:,} of {hyperparameters.epochs:,}, loss {result.loss:.4f}; "
-            f"{out} keeps it."
+            f"stopped after epoch {result.epoch:,} of {job.hyperparameters.epochs:,}, loss {result.loss:.4f}; "
+            f"{job.out} keeps it."
         )
     show_end = json_text if as_json else train_text
-    notes = split_notes(data, result.held_out, result.folds)
-    click.echo(show_end(checkpoint, data, check_checkpoint(checkpoint), out, notes, _diagnosis(result, data)))
+    notes = split_notes(job.table, result.held_out, result.folds)
+    report, diagnosis = check_checkpoint(checkpoint), _diagnosis(result, job.table)
+    click.echo(show_end(checkpoint, job.table, report, job.out, notes, diagnosis))
 
 
 def _diagnosis(result: Result, data: Table) -> Diagnosis | None:
@@ -200,98 +215,20 @@ def _settings(
     return network, hyperparameters
 
 
-class ResumePoint(NamedTuple):
-    """Where an earlier run stands: the arguments of `train` to go on from it.
-
-    Attributes:
-        resume: the leaves of its state, and its epoch.
-        target_scaling: of its target.
-    """
-
-    resume: tuple[tuple[np.ndarray, ...], int]
-    target_scaling: NumericColumn
-
-
-@dataclass(frozen=True)
-class TrainingJob:
-    """What is trained on what, and where it is written.
-
-    Attributes:
-        table_name: the table's, for people.
-        table: what is learned from.
-        network: the description of the network.
-        hyperparameters: how.
-        seed: of the random key.
-        out: the checkpoint's file.
-    """
-
-    table_name: str
-    table: Table
-    network: Network
-    hyperparameters: Hyperparameters
-    seed: int
-    out: Path
-
-    def train(self, resume: ResumePoint | None) -> Iterator[Progress]:
-        """The snapshots of training. Raises click.UsageError if it cannot be done."""
-        options = msgspec.structs.asdict(self.hyperparameters)
-        try:
-            before = {} if resume is None else resume._asdict()
-            return train_snapshots(self.network, self.table, key=jax.random.key(self.seed), **before, **options)
-        except ValueError as error:
-            raise click.UsageError(str(error)) from None
-
-    def resume_point(self) -> ResumePoint | None:
-        """Where the checkpoint that is there stands; None if there is none.
-
-        Raises CheckpointError or click.UsageError if training cannot go on from it.
-        """
-        if not os.path.lexists(self.out):
-            return None
-        before = load(self.out)
-        self._check_same(before)
-        epoch = before.training.epoch
-        if epoch >= self.hyperparameters.epochs:
-            raise click.UsageError(f"--resume: {self.out} has done {epoch:,} epochs; ask for more with --epochs")
-        return ResumePoint((before.state, epoch), before.target_scaling)
-
-    def _check_same(self, before: Checkpoint) -> None:
-        record, settings = before.training, msgspec.structs.asdict(self.hyperparameters)
-        pairs = {name: (getattr(record, name), value) for name, value in settings.items() if name not in MAY_CHANGE}
-        # A network that sees bins has more inputs than the table.
-        found = Network((self.network.sizes[0], *before.network.sizes[1:]), before.network.activation, before.task)
-        pairs |= {"seed": (record.seed, self.seed), "network": (found, self.network)}
-        if self.hyperparameters.schedule != "constant":
-            pairs["epochs"] = (record.epochs, self.hyperparameters.epochs)
-        if self.table.complete:
-            pairs["table"] = (record.table, self.table_name)
-        for name, (was, asked) in pairs.items():
-            if was != asked:
-                raise click.UsageError(f"--resume: {self.out} has the {name} {was}, and not {asked}; ask for the same")
-        if record.table_digest != ("" if self.table.complete else self.table.digest):
-            was = "was trained on another table, or with other rows held out"
-            raise click.UsageError(f"--resume: {self.out} {was}; train anew without --resume")
-        if not before.state:
-            raise click.UsageError(f"--resume: {self.out} has no state to go on from; train anew without --resume")
-
-    def save(self, result: Result) -> Checkpoint:
-        """Write the checkpoint of a result."""
-        checkpoint = make_checkpoint(result, self.table, table_name=self.table_name, seed=self.seed)
-        return save(self.out, checkpoint)
-
-
 def _until_interrupted(
-    job: TrainingJob, start: ResumePoint | None, show: ShowProgress, save_every: int | None
+    job: TrainingJob, start: ResumePoint | None, show: ShowProgress, save_every: int | None, watch: Watch | None
 ) -> Result:
-    """Train to the end, or to the end of the stretch in which Ctrl-C is pressed."""
+    """Train to the end, or to the end of the stretch in which Ctrl-C is pressed in one of the processes."""
     saved: int | None = None
     for progress in job.train(start):
         show(progress)
-        if interrupts.pressed:
+        if agree(interrupts.pressed if watch is None else watch.any_interrupted()):
             break
         saved = progress.epoch if saved is None else saved
         if save_every is not None and progress.epoch - saved >= save_every:
-            with interrupts.lock:
-                job.save(progress.result())
+            result = progress.result()
+            if is_first():
+                with interrupts.lock:
+                    job.save(result)
             saved = progress.epoch
     return progress.result()

@@ -140,7 +140,7 @@ def train_further(networks: list[Params], table: Table, network: Network, hyperp
     rates = np.full(rate.shape, hyperparameters.learning_rate, np.float32)
     state = State(params, jax.tree.unflatten(jax.tree.structure(opt_state), [*opt_leaves, rates]))
     state, recorded = train_full_batch(
-        state, table.x, table.y, settings, 1, hyperparameters.epochs, weights=table.weights
+        state, 1, table.x, table.y, table.weights, 1, hyperparameters.epochs, settings=settings
     )
     trained = jax.tree.map(lambda leaf: leaf[0], jax.device_get(state.params))
     losses = np.asarray(recorded)[0, 0].astype(np.float64)

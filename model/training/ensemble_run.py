@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 import optax
+from jax.sharding import Mesh
 from jaxtyping import Int, Key
 
 from model.arrays import Array
@@ -15,6 +16,7 @@ from model.hyperparameters import Hyperparameters
 from model.network import Network
 from model.tables.bins import make_bins
 from model.tables.table import Table
+from model.training.mesh import DATA
 from model.training.run import Advanced, FullBatchRun, MinibatchRun, Share, Stretch
 from model.training.state import State
 from model.training.validation_split import Fold
@@ -31,6 +33,7 @@ class EnsembleRun:
         hyperparameters: how.
         optimizer: of Optax.
         key: of all random draws.
+        mesh: the devices.
 
     Attributes:
         network: as above.
@@ -46,11 +49,12 @@ class EnsembleRun:
         hyperparameters: Hyperparameters,
         optimizer: optax.GradientTransformation,
         key: Key[Array, ""],
+        mesh: Mesh,
     ) -> None:
         self.network, self.table, self.hyperparameters = network, table, hyperparameters
         kind = MinibatchRun if hyperparameters.uses_minibatches else FullBatchRun
         shares = make_shares(network, table, hyperparameters)
-        self.parts = tuple(kind(share, table, hyperparameters, optimizer, key) for share in shares)
+        self.parts = tuple(kind(share, table, hyperparameters, optimizer, key, mesh) for share in shares)
 
     @property
     def folds(self) -> tuple[Fold, ...]:
@@ -62,9 +66,24 @@ class EnsembleRun:
         """The indices of the rows that some restart holds out, in ascending order."""
         return np.sort(np.concatenate([fold.held_out for fold in self.folds]))
 
+    @property
+    def _side_by_side(self) -> int:
+        """How many parts are trained at once: one after the other where devices or processes wait for each other."""
+        mesh = self.parts[0].placement.mesh
+        return 1 if mesh.is_multi_process or mesh.shape[DATA] > 1 else len(self.parts)
+
+    def gather(self, states: States) -> States:
+        """The states of all restarts, from the processes that have trained them; all must call this at the same point.
+
+        With a single process it is the same states.
+        """
+        if not self.parts[0].placement.mesh.is_multi_process:
+            return states
+        return tuple(part.placement.gather(state) for part, state in zip(self.parts, states, strict=True))
+
     def start(self) -> States:
         """The state before the first epoch."""
-        with ThreadPoolExecutor(len(self.parts)) as pool:
+        with ThreadPoolExecutor(self._side_by_side) as pool:
             return tuple(pool.map(lambda part: part.start(), self.parts))
 
     def restore(self, leaves: list[Any]) -> States:
@@ -82,7 +101,7 @@ class EnsembleRun:
 
         Returns the states, and [records, restarts] training losses and validation losses, as `Advanced` has them.
         """
-        with ThreadPoolExecutor(len(self.parts)) as pool:
+        with ThreadPoolExecutor(self._side_by_side) as pool:
             futures = [
                 pool.submit(part.advance, state, epochs_done, stretch)
                 for part, state in zip(self.parts, states, strict=True)
@@ -91,6 +110,20 @@ class EnsembleRun:
         training = np.concatenate([each.training for each in advanced], axis=1)
         validation = np.concatenate([each.validation for each in advanced], axis=1)
         return tuple(each.state for each in advanced), training, validation
+
+    def best_losses(self, states: States) -> np.ndarray | None:
+        """The smallest validation loss of each restart, [restarts]; None if no rows are held out."""
+        return self._of_best(states, "loss")
+
+    def best_epochs(self, states: States) -> np.ndarray | None:
+        """After which epoch it was, [restarts]: from 1, or 0 before the first; None if no rows are held out."""
+        return self._of_best(states, "epoch")
+
+    def _of_best(self, states: States, name: str) -> np.ndarray | None:
+        pairs = list(zip(self.parts, states, strict=True))
+        if states[0].best is None:
+            return None
+        return np.concatenate([part.placement.gather(getattr(state.best, name)) for part, state in pairs])
 
 
 def make_shares(network: Network, table: Table, hyperparameters: Hyperparameters) -> tuple[Share, ...]:
@@ -120,31 +153,3 @@ def make_shares(network: Network, table: Table, hyperparameters: Hyperparameters
         described = Network((width, *network.sizes[1:]), network.activation, network.task)
         shares.append(Share(described, seen, first, count))
     return tuple(share for share in shares if share.size)
-
-
-def best_losses(states: States) -> np.ndarray | None:
-    """The smallest validation loss of each restart.
-
-    Args:
-        states: where training stands.
-
-    Returns:
-        [restarts]; None if no rows are held out.
-    """
-    if states[0].best is None:
-        return None
-    return np.concatenate([jax.device_get(state.best).loss for state in states])
-
-
-def best_epochs(states: States) -> np.ndarray | None:
-    """After which epoch the validation loss of each restart was smallest.
-
-    Args:
-        states: where training stands.
-
-    Returns:
-        [restarts], from 1, or 0 before the first epoch; None if no rows are held out.
-    """
-    if states[0].best is None:
-        return None
-    return np.concatenate([jax.device_get(state.best).epoch for state in states])

@@ -12,6 +12,7 @@ import jax
 import msgspec
 import numpy as np
 import optax
+from jax.sharding import Mesh
 from jaxtyping import Key
 
 from model.arrays import Array, shape_of
@@ -24,9 +25,11 @@ from model.tables.table import Table, rows_of, with_target_scaling
 from model.tables.target_scaling import draw_together, has_long_tail
 from model.tasks import DEFAULT_THRESHOLD, TASKS
 from model.training.defaults import default_hyperparameters
-from model.training.ensemble_run import EnsembleRun, States, best_epochs, best_losses
+from model.training.ensemble_run import EnsembleRun, States
 from model.training.measuring import evenly_spaced
+from model.training.mesh import DATA, make_mesh
 from model.training.optimizers import make_optimizer
+from model.training.processes import agree
 from model.training.result import DivergedError, History, Progress, Result
 from model.training.run import Stretch
 from model.training.state import RECORD_CAPACITY
@@ -73,6 +76,7 @@ def train(
     resume: tuple[Any, int] | None = None,
     target_scaling: NumericColumn | None = None,
     stretch_seconds: float = STRETCH_SECONDS,
+    mesh: Mesh | None = None,
     **options: Any,
 ) -> Iterator[Progress]:
     """Train in stretches, and yield after each.
@@ -90,6 +94,8 @@ def train(
             epoch. What follows has the same bits as if that run had gone on.
         target_scaling: of the target in the run that is resumed; by default, it is chosen as in that run.
         stretch_seconds: about how long a stretch takes, above 0.
+        mesh: the devices that share the restarts, and the rows of each step, as `make_mesh` makes it; by default the
+            restarts are shared among all devices.
         options: fields of `Hyperparameters`; the others are the defaults for the table.
 
     Returns:
@@ -111,21 +117,24 @@ def train(
         options["optimizer"] = optimizer
     hyperparameters = replace_hyperparameters(default_hyperparameters(table), **options)
     _check_table(network, table, hyperparameters)
+    mesh = make_mesh() if mesh is None else mesh
     if optimizer is None or isinstance(optimizer, str):
         optimizer = make_optimizer(hyperparameters)
+    elif mesh.shape[DATA] > 1:
+        raise ValueError("the optimizer must be a name where devices share the rows, because it may ask for all rows")
     leaves, epoch = resume or (None, 0)
     if resume and epoch >= hyperparameters.epochs:
         raise ValueError(f"epochs must be more than the {epoch:,} that are done, not {hyperparameters.epochs:,}")
     if target_scaling is None:
-        target_scaling = _choose_scaling(network, table, hyperparameters, key)
+        target_scaling = _choose_scaling(network, table, hyperparameters, key, mesh)
     table = with_target_scaling(table, target_scaling)
-    run = EnsembleRun(network, table, hyperparameters, optimizer, key)
+    run = EnsembleRun(network, table, hyperparameters, optimizer, key, mesh)
     state = run.start() if leaves is None else run.restore(jax.tree.leaves(leaves))
     return _stretches(Progress(run, state, epoch), stretch_seconds)
 
 
 def _choose_scaling(
-    network: Network, table: Table, hyperparameters: Hyperparameters, key: Key[Array, ""]
+    network: Network, table: Table, hyperparameters: Hyperparameters, key: Key[Array, ""], mesh: Mesh
 ) -> NumericColumn:
     """The scaling of the target that the hyperparameters ask for."""
     scale, scaling = hyperparameters.target_scale, table.target_scaling
@@ -136,14 +145,14 @@ def _choose_scaling(
     if scale == "auto":
         if not has_long_tail(scaling, table.y):
             return scaling
-        errors = [_error_with(network, table, hyperparameters, key, each) for each in ("linear", "asinh")]
+        errors = [_error_with(network, table, hyperparameters, key, mesh, each) for each in ("linear", "asinh")]
         if errors[0] <= errors[1]:
             return scaling
     return draw_together(scaling.unscale(table.y), scaling, table.weights)
 
 
 def _error_with(
-    network: Network, table: Table, hyperparameters: Hyperparameters, key: Key[Array, ""], scale: str
+    network: Network, table: Table, hyperparameters: Hyperparameters, key: Key[Array, ""], mesh: Mesh, scale: str
 ) -> float:
     """The RMSE of networks that see numbers, one for each fold, on the rows held out.
 
@@ -157,7 +166,7 @@ def _error_with(
         "target_scale": scale,
     }
     try:
-        return fit(network, rows_of(table, rows), key=key, **options).metrics["RMSE"]
+        return fit(network, rows_of(table, rows), key=key, mesh=mesh, **options).metrics["RMSE"]
     except DivergedError:
         return math.inf
 
@@ -178,7 +187,7 @@ def _check_table(network: Network, table: Table, hyperparameters: Hyperparameter
 def _stretches(progress: Progress, stretch_seconds: float) -> Iterator[Progress]:
     seconds_per_epoch = stretch_seconds
     while progress.epoch < progress.epochs and progress.ended < progress.restarts:
-        stretch = _next_stretch(progress, max(1, int(stretch_seconds / seconds_per_epoch)))
+        stretch = _next_stretch(progress, agree(max(1, int(stretch_seconds / seconds_per_epoch))))
         started = time.perf_counter()
         progress = _advance(progress, stretch)
         seconds_per_epoch = max(time.perf_counter() - started, SHORTEST_SECONDS) / stretch.epochs
@@ -202,7 +211,7 @@ def _advance(progress: Progress, stretch: Stretch) -> Progress:
     """The progress after a stretch. Raises DivergedError if no restart has a finite loss after it."""
     run = progress.run
     state, training, validation = run.advance(progress.state, progress.epoch, stretch)
-    smallest = best_losses(state)
+    smallest = run.best_losses(state)
     losses = training[-1] if smallest is None else smallest
     if not np.isfinite(losses).any():
         raise DivergedError(progress.epoch + _first_without_finite_loss(progress, stretch.epochs))
@@ -223,12 +232,12 @@ def _advance(progress: Progress, stretch: Stretch) -> Progress:
 
 def _last_epoch(run: EnsembleRun, states: States) -> int:
     """The epoch after which no restart changes any more, however the epochs fall into stretches."""
-    epochs = best_epochs(states)
+    epochs = run.best_epochs(states)
     return run.hyperparameters.epochs if epochs is None else int(epochs.max()) + run.hyperparameters.patience
 
 
 def _count_ended(run: EnsembleRun, states: States, epoch: int) -> int:
-    epochs = best_epochs(states)
+    epochs = run.best_epochs(states)
     return 0 if epochs is None else int(np.sum(epoch - epochs >= run.hyperparameters.patience))
 
 

@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax.sharding import Mesh
 from jaxtyping import Float, Int
 
 from model.arrays import Array
 from model.network import Network, Params, loss
 from model.training.compilation import jit_quickly
+from model.training.mesh import BY_ROW, EVERYWHERE, map_chunks, mean_over_rows, over_mesh
 from model.training.optimizers import apply_schedule
 from model.training.state import RECORD_CAPACITY, State, map_restarts
 
@@ -25,44 +27,73 @@ class FullBatchSettings(NamedTuple):
         network: the description of the network.
         optimizer: of Optax.
         schedule: of the learning rate: constant or cosine.
+        mesh: the devices of a lane; None for a single one.
     """
 
     network: Network
     optimizer: optax.GradientTransformation
     schedule: str = "constant"
+    mesh: Mesh | None = None
 
 
 def _train(
     state: State,
+    count: int | Int[Array, ""],
     x: Float[Array, "rows columns"],
     y: Float[Array, "rows *outputs"],
-    settings: FullBatchSettings,
+    weights: Float[Array, " rows"] | None,
     num_records: int | Int[Array, ""],
     epochs_per_record: int | Int[Array, ""],
     epochs_done: int | Int[Array, ""] = 0,
     total_epochs: int | Int[Array, ""] = 1,
-    weights: Float[Array, " rows"] | None = None,
+    *,
+    settings: FullBatchSettings,
 ) -> tuple[State, jax.Array]:
     """Train every restart for num_records × epochs_per_record epochs, each chunk from start to end before the next.
+
+    The rows are shared among the devices of the mesh, which is a group of devices.
 
     The loop's body is a single update, because XLA compiles a small body into one function. Losses that the optimizer
     does not need are not computed in it.
 
     Args:
         state: of every restart, as `initial_state` makes it.
-        x: [rows, columns].
+        count: how many chunks are trained; the others are padding.
+        x: [rows, columns]; as many rows for each device.
         y: as `loss` takes it.
-        settings: what the program is compiled for.
+        weights: as `loss` takes them.
         num_records: how many losses are recorded, from 0 to RECORD_CAPACITY.
         epochs_per_record: after how many epochs each, from 1.
         epochs_done: how many epochs were done before; only a schedule needs it.
         total_epochs: how many epochs training has; only a schedule needs it.
-        weights: as `loss` takes them.
+        settings: what the program is compiled for.
 
     Returns:
         The state, and the recorded losses [chunks, RECORD_CAPACITY, (restarts of a chunk)], of which the first
         num_records are filled.
     """
+    specs = (EVERYWHERE, EVERYWHERE, BY_ROW, BY_ROW, BY_ROW, *[EVERYWHERE] * 4)
+    share = over_mesh(partial(_train_share, settings=settings), settings.mesh, specs)
+    trained: tuple[State, jax.Array] = share(
+        state, count, x, y, weights, num_records, epochs_per_record, epochs_done, total_epochs
+    )
+    return trained
+
+
+def _train_share(
+    state: State,
+    count: jax.Array,
+    x: jax.Array,
+    y: jax.Array,
+    weights: jax.Array | None,
+    num_records: jax.Array,
+    epochs_per_record: jax.Array,
+    epochs_done: jax.Array,
+    total_epochs: jax.Array,
+    *,
+    settings: FullBatchSettings,
+) -> tuple[State, jax.Array]:
+    """What each device computes on its rows."""
     loss_fn = partial(loss, x=x, y=y, network=settings.network, weights=weights)
     step_epoch = partial(_epoch, loss_fn=loss_fn, settings=settings, total_epochs=total_epochs)
 
@@ -70,14 +101,14 @@ def _train(
         state, recorded = carry
         first = epochs_done + index * epochs_per_record if settings.schedule != "constant" else 0
         state = jax.lax.fori_loop(first, first + epochs_per_record, step_epoch, state)
-        return state, recorded.at[index].set(loss_fn(state.params))
+        return state, recorded.at[index].set(mean_over_rows(loss_fn(state.params), settings.mesh))
 
     def chunk(state: State) -> tuple[State, jax.Array]:
         recorded = jnp.zeros((RECORD_CAPACITY, *state.params[0].bias.shape[1:]))
         carry: tuple[State, jax.Array] = jax.lax.fori_loop(0, num_records, record, (state, recorded))
         return carry
 
-    result: tuple[State, jax.Array] = jax.lax.map(chunk, state)
+    result: tuple[State, jax.Array] = map_chunks(chunk, state, count)
     return result
 
 
@@ -105,7 +136,7 @@ def _epoch(
         return optimizer.update(grads, opt_state, params, value=value, grad=grads, value_fn=loss_fn)
 
     params, opt_state, _ = state
-    grads, losses = jax.grad(total_loss, has_aux=True)(params)
+    grads, losses = mean_over_rows(jax.grad(total_loss, has_aux=True)(params), settings.mesh)
     update = map_restarts(update_one, params[0].bias.ndim > 1)
     updates, opt_state = update(grads, opt_state, params, losses)
     updates = apply_schedule(updates, settings.schedule, index / total_epochs)

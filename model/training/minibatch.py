@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax.sharding import Mesh
 from jaxtyping import Float, Int, Key
 
 from model.arrays import Array
@@ -15,6 +16,7 @@ from model.ensembles import bin_inputs
 from model.network import Network, loss
 from model.training.compilation import jit_quickly
 from model.training.masking import mask
+from model.training.mesh import DATA, EVERYWHERE, map_chunks, mean_over_rows, over_mesh
 from model.training.optimizers import apply_schedule, decay_weights
 from model.training.shuffle import shuffle
 from model.training.state import RECORD_CAPACITY, Best, State
@@ -29,12 +31,14 @@ class MinibatchSettings(NamedTuple):
         optimizer: of Optax.
         schedule: of the learning rate: constant or cosine.
         batch_size: rows in a step, from 1 to the rows that are learned from.
+        mesh: the devices of a lane; None for a single one.
     """
 
     network: Network
     optimizer: optax.GradientTransformation
     schedule: str
     batch_size: int
+    mesh: Mesh | None = None
 
 
 class Restarts(NamedTuple):
@@ -75,41 +79,62 @@ class EpochCounts(NamedTuple):
 
 def train_in_minibatches(
     state: State,
-    rows: Rows,
     restarts: Restarts,
-    settings: MinibatchSettings,
-    counts: EpochCounts,
+    count: int | Int[Array, ""],
+    rows: Rows,
+    progress: EpochCounts,
     num_epochs: int | Int[Array, ""],
     key: Key[Array, ""],
+    settings: MinibatchSettings,
 ) -> tuple[State, jax.Array]:
     """Train every restart for more epochs. One that has ended stays as it is.
 
+    The rows of a step are shared among the devices of the mesh, which is a group of devices.
+
     Args:
         state: of these restarts, as `initial_state` makes it.
-        rows: to learn from and to validate.
         restarts: which ones.
-        settings: what the program is compiled for.
-        counts: how far training is.
+        count: how many of them are trained; the others are padding.
+        rows: to learn from and to validate, on every device.
+        progress: how far training is.
         num_epochs: how many epochs to train, from 0 to RECORD_CAPACITY.
         key: the order of the rows depends on it, on the restart and on the epoch, and on nothing else.
+        settings: what the program is compiled for.
 
     Returns:
         The state, and the training and the validation loss after each epoch, [restarts, RECORD_CAPACITY, 2], of which
         the first num_epochs are filled. A training loss is the mean over the epoch's batches, each before its own
         step. NaN stands for the losses of a restart that had ended, and for validation if no rows are held out.
     """
+    share = over_mesh(partial(_train_share, settings=settings), settings.mesh, [EVERYWHERE] * 7)
+    trained: tuple[State, jax.Array] = share(state, restarts, count, rows, progress, num_epochs, key)
+    return trained
+
+
+def _train_share(
+    state: State,
+    restarts: Restarts,
+    count: jax.Array,
+    rows: Rows,
+    progress: EpochCounts,
+    num_epochs: jax.Array,
+    key: jax.Array,
+    *,
+    settings: MinibatchSettings,
+) -> tuple[State, jax.Array]:
+    """What each device computes on its rows of a step."""
 
     def restart(arguments: tuple[State, Restarts]) -> tuple[State, jax.Array]:
         state, restart = arguments
-        step_epoch = partial(_epoch, rows=rows, restart=restart, settings=settings, counts=counts, key=key)
+        step_epoch = partial(_epoch, rows=rows, restart=restart, settings=settings, progress=progress, key=key)
 
         def record(index: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
             state, recorded = carry
-            epoch = jnp.asarray(counts.done + index)
+            epoch = jnp.asarray(progress.done + index)
             if state.best is None:
                 state, losses = step_epoch(state, epoch)
             else:
-                has_ended = epoch - state.best.epoch >= counts.patience
+                has_ended = epoch - state.best.epoch >= progress.patience
                 unchanged = (state, jnp.full(2, jnp.nan))
                 state, losses = jax.lax.cond(has_ended, lambda: unchanged, lambda: step_epoch(state, epoch))
             return state, recorded.at[index].set(losses)
@@ -118,9 +143,8 @@ def train_in_minibatches(
         result: tuple[State, jax.Array] = jax.lax.fori_loop(0, num_epochs, record, start)
         return result
 
-    restarts = Restarts(*map(jnp.asarray, restarts))
-    mapped: tuple[State, jax.Array] = jax.lax.map(restart, (state, restarts))
-    return mapped
+    trained: tuple[State, jax.Array] = map_chunks(restart, (state, restarts), count)
+    return trained
 
 
 # The same, compiled: so that it runs as fast as it can, and so that compiling takes less time.
@@ -135,7 +159,7 @@ def _epoch(
     rows: Rows,
     restart: Restarts,
     settings: MinibatchSettings,
-    counts: EpochCounts,
+    progress: EpochCounts,
     key: Key[Array, ""],
 ) -> tuple[State, jax.Array]:
     """One pass over the rows, and the validation after it. Returns the state and both losses."""
@@ -146,9 +170,9 @@ def _epoch(
 
     def step(index: jax.Array, carry: Any) -> Any:
         first = jnp.minimum(index * settings.batch_size, row_count - settings.batch_size)
-        batch = jax.lax.dynamic_slice(order, (first,), (settings.batch_size,))
-        progress = (epoch + index / steps) / counts.total
-        return _step(carry, _batch(rows, batch, restart.folds, key), progress, settings, restart.decay)
+        indices, shares = _own_rows(order, first, settings)
+        done = (epoch + index / steps) / progress.total
+        return _step(carry, _batch(rows, indices, shares, restart.folds, key), done, settings, restart.decay)
 
     start = (state.params, state.opt_state, jnp.zeros(()))
     params, opt_state, total = jax.lax.fori_loop(0, steps, step, start)
@@ -175,12 +199,28 @@ def _batch_held_out(rows: Rows, fold: Array) -> _Batch:
     return _Batch(bin_inputs(rows.x[held_out], rows.bins), rows.y[held_out], weights)
 
 
-def _batch(rows: Rows, indices: jax.Array, fold: Array, key: jax.Array) -> _Batch:
+def _own_rows(order: jax.Array, first: jax.Array, settings: MinibatchSettings) -> tuple[jax.Array, jax.Array | None]:
+    """The rows of a batch that this device computes, and what to multiply their losses by; None for 1.
+
+    The mean over the devices of the means over their rows is the mean over the batch.
+    """
+    size, devices = settings.batch_size, 1 if settings.mesh is None else settings.mesh.shape[DATA]
+    if devices == 1:
+        return jax.lax.dynamic_slice(order, (first,), (size,)), None
+    own = -(-size // devices)
+    places = jax.lax.axis_index(DATA) * own + jnp.arange(own)
+    shares = jnp.where(places < size, own * devices / size, 0.0)
+    return order[first + jnp.minimum(places, size - 1)], shares
+
+
+def _batch(rows: Rows, indices: jax.Array, shares: jax.Array | None, fold: Array, key: jax.Array) -> _Batch:
     """The rows of a batch of a fold. The key of the epoch decides which values are hidden."""
     x = rows.x[indices]
     if rows.masking is not None:
         x = mask(x, rows.masking, indices, jax.random.bits(key))
     weights = None if rows.weights is None else rows.weights[fold, indices]
+    if shares is not None:
+        weights = shares if weights is None else shares * weights
     return _Batch(bin_inputs(x, rows.bins), rows.y[indices], weights)
 
 
@@ -189,7 +229,7 @@ def _step(carry: Any, batch: _Batch, progress: jax.Array, settings: MinibatchSet
     params, opt_state, total = carry
     optimizer = optax.with_extra_args_support(settings.optimizer)  # type: ignore[attr-defined]
     value_fn = partial(loss, **batch._asdict(), network=settings.network)
-    value, grads = jax.value_and_grad(value_fn)(params)
+    value, grads = mean_over_rows(jax.value_and_grad(value_fn)(params), settings.mesh)
     updates: Any
     updates, opt_state = optimizer.update(grads, opt_state, params, value=value, grad=grads, value_fn=value_fn)
     updates = apply_schedule(decay_weights(updates, params, decay), settings.schedule, progress)

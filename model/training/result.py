@@ -161,10 +161,10 @@ class Progress:
         return self.run.held_out
 
     def result(self) -> Result:
-        """The best restarts as they stand now."""
-        run, table = self.run, self.run.table
+        """The best restarts as they stand now. All processes must ask for it at the same point."""
+        run, table, state = self.run, self.run.table, self.run.gather(self.state)
         losses = np.full(self.restarts, np.nan, np.float32) if self.losses is None else self.losses
-        selection = select(run, self.state, losses)
+        selection = select(run, state, losses)
         ensemble = jax.device_put(selection.ensemble)
         residuals = residuals_of(selection, table)
         rule = run.hyperparameters.threshold
@@ -176,7 +176,7 @@ class Progress:
             epoch=self.epoch,
             history=self._history(),
             losses=losses,
-            solved=self._solved(),
+            solved=self._solved(state),
             temperature=selection.temperature,
             evaluation=evaluation,
             held_out=selection.rows,
@@ -184,7 +184,7 @@ class Progress:
             target_scaling=table.target_scaling,
             residuals=residuals,
             predictions=selection.predictions,
-            state=self.state,
+            state=state,
             hyperparameters=run.hyperparameters,
         )
 
@@ -193,11 +193,11 @@ class Progress:
         records = (History(np.zeros(0, int), nothing, nothing), *self.records)
         return History(*(np.concatenate(parts) for parts in zip(*records, strict=True)))
 
-    def _solved(self) -> int:
+    def _solved(self, state: States) -> int:
         table = self.run.table
         if not table.complete:
             return 0
-        network, (first, *others) = self.run.network, self.state[0].params
+        network, (first, *others) = self.run.network, state[0].params
         first = first._replace(weight=first.weight[:, : network.sizes[0]])  # further inputs are padding
         solved = _solves_every_row([first, *others], table.x, table.y, network)
         return int(np.sum(jax.device_get(solved)[: self.restarts]))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Float
 
 from model.arrays import Array
@@ -18,6 +19,7 @@ from model.network import Network, Params
 from model.tables.table import Table
 from model.training.compilation import QUICK_ROWS
 from model.training.full_batch import FullBatchSettings, train_full_batch
+from model.training.mesh import EVERYWHERE, place, share_rows
 from model.training.minibatch import (
     EpochCounts,
     MinibatchSettings,
@@ -26,7 +28,8 @@ from model.training.minibatch import (
     train_minibatches_of_few_rows,
 )
 from model.training.padding import padded_width
-from model.training.state import State, initial_state, state_shapes
+from model.training.placement import Lane, place_chunks
+from model.training.state import State, chunk_count, initial_state, state_shapes
 from model.training.validation_split import Fold, place_rows, row_weights, split_folds
 
 # Folded into the key of training, for the random draws other than the starts.
@@ -92,19 +95,35 @@ class TrainingRun(ABC):
         folds: the splits of the rows; restart i of this share has the fold i modulo their number.
     """
 
-    def __init__(self, share: Share, table: Table, hyperparameters: Hyperparameters, optimizer: Any, key: Any) -> None:
+    def __init__(
+        self, share: Share, table: Table, hyperparameters: Hyperparameters, optimizer: Any, key: Any, mesh: Mesh
+    ) -> None:
         self.share, self.table, self.hyperparameters = share, table, hyperparameters
         rows = np.arange(len(table.y))
         self.folds: tuple[Fold, ...] = (Fold(rows, rows[:0]),)
         self._optimizer, self._key = optimizer, key
+        self.placement = place_chunks(mesh, chunk_count(share.size, hyperparameters.uses_minibatches))
 
     @abstractmethod
     def advance(self, state: State, epochs_done: int, stretch: Stretch) -> Advanced:
         """Take a state through a stretch, after so many epochs."""
 
     @abstractmethod
+    def _train_lane(self, state: State, lane: Lane, epochs_done: int, stretch: Stretch) -> tuple[State, Array]:
+        """Take the chunks of a lane through a stretch. Returns their state, and the losses as recorded."""
+
+    def _train(self, state: State, epochs_done: int, stretch: Stretch) -> tuple[State, np.ndarray]:
+        """Take all chunks through a stretch, the lanes side by side."""
+        own, lanes = self.placement, self.placement.lanes
+        with ThreadPoolExecutor(len(lanes)) as pool:
+            states = [own.share(state, lane) for lane in lanes]
+            trained = list(pool.map(self._train_lane, states, lanes, repeat(epochs_done), repeat(stretch)))
+        state, losses = own.join(trained)
+        return state, own.gather(losses)
+
     def _compile(self, state: State) -> None:
         """Compile the training program for states of these shapes."""
+        self._train(state, 0, Stretch(0, 1))
 
     def start(self) -> State:
         """The state before the first epoch, drawn while the training program is compiled."""
@@ -146,55 +165,53 @@ class TrainingRun(ABC):
 class FullBatchRun(TrainingRun):
     """A run in which every step takes all rows, and all restarts are trained side by side."""
 
-    def __init__(self, share: Share, table: Table, hyperparameters: Hyperparameters, optimizer: Any, key: Any) -> None:
-        super().__init__(share, table, hyperparameters, optimizer, key)
+    def __init__(
+        self, share: Share, table: Table, hyperparameters: Hyperparameters, optimizer: Any, key: Any, mesh: Mesh
+    ) -> None:
+        super().__init__(share, table, hyperparameters, optimizer, key, mesh)
         rows = np.arange(len(table.y))
         x = bin_inputs(table.x, share.bins)
-        self._x, self._y, self._weights = jax.device_put((x, table.y, row_weights(table, rows, rows, False)))
+        weights = row_weights(table, rows, rows, False)
+        self._rows = {lane.mesh: share_rows(x, table.y, weights, lane.mesh) for lane in self.placement.lanes}
         self._settings = FullBatchSettings(share.network, optimizer, hyperparameters.schedule)
 
     def advance(self, state: State, epochs_done: int, stretch: Stretch) -> Advanced:
         """Take a state through a stretch, after so many epochs."""
         state, recorded = self._train(state, epochs_done, stretch)
-        training = _by_restart(jax.device_get(recorded), stretch.records)[:, : self.share.size]
+        training = _by_restart(recorded, stretch.records)[:, : self.share.size]
         return Advanced(state, training, np.full_like(training, np.nan))
 
-    def _train(self, state: State, epochs_done: int, stretch: Stretch) -> tuple[State, Array]:
+    def _train_lane(self, state: State, lane: Lane, epochs_done: int, stretch: Stretch) -> tuple[State, Array]:
         is_scheduled = self.hyperparameters.schedule != "constant"
         done, total = (epochs_done, min(self.hyperparameters.epochs, MAX_COUNTED_EPOCHS)) if is_scheduled else (0, 1)
+        mesh = lane.mesh
         trained: tuple[State, Array] = train_full_batch(
-            state,
-            self._x,
-            self._y,
-            self._settings,
-            *stretch,
-            epochs_done=done,
-            total_epochs=total,
-            weights=self._weights,
+            state, lane.size, *self._rows[mesh], *stretch, done, total, settings=self._settings._replace(mesh=mesh)
         )
+        jax.block_until_ready(trained[1])  # type: ignore[no-untyped-call]
         return trained
-
-    def _compile(self, state: State) -> None:
-        jax.block_until_ready(self._train(state, 0, Stretch(0, 0))[1])  # type: ignore[no-untyped-call]
 
 
 class MinibatchRun(TrainingRun):
     """A run in which every step takes a minibatch, and each restart ends when its validation loss stops falling."""
 
-    def __init__(self, share: Share, table: Table, hyperparameters: Hyperparameters, optimizer: Any, key: Any) -> None:
-        super().__init__(share, table, hyperparameters, optimizer, key)
+    def __init__(
+        self, share: Share, table: Table, hyperparameters: Hyperparameters, optimizer: Any, key: Any, mesh: Mesh
+    ) -> None:
+        super().__init__(share, table, hyperparameters, optimizer, key, mesh)
         h = hyperparameters
         self.folds = split_folds(table, h.validation, h.folds, key=jax.random.fold_in(key, SPLIT_KEY))
-        self._rows = place_rows(table, self.folds, h.class_weights, h.mask, share.bins)
+        rows = place_rows(table, self.folds, h.class_weights, h.mask, share.bins)
+        data = (rows, jax.random.fold_in(key, SHUFFLE_KEY))
+        self._rows = {lane.mesh: place(data, lane.mesh, EVERYWHERE) for lane in self.placement.lanes}
         numbers = np.arange(share.size, dtype=np.int32)
         rounds, folds = np.divmod(numbers, len(self.folds))
         turns = (folds + rounds) % len(h.weight_decay)  # so that the restarts of a fold have different ones
         decay = np.asarray(h.weight_decay, np.float32)[turns] * np.float32(h.learning_rate)
         self._restarts = Restarts(share.first + numbers, folds, decay)
-        self._shuffle_key = jax.random.fold_in(key, SHUFFLE_KEY)
-        self._threads = thread_count(share.size)
-        rows = min(len(fold.learn) for fold in self.folds)
-        self._settings = MinibatchSettings(self._padded_network, optimizer, h.schedule, min(h.batch_size or rows, rows))
+        learned = min(len(fold.learn) for fold in self.folds)
+        batch_size = min(h.batch_size or learned, learned)
+        self._settings = MinibatchSettings(self._padded_network, optimizer, h.schedule, batch_size)
 
     @property
     def _padded_network(self) -> Network:
@@ -203,63 +220,34 @@ class MinibatchRun(TrainingRun):
         return Network((width, *network.sizes[1:]), network.activation, network.task)
 
     def advance(self, state: State, epochs_done: int, stretch: Stretch) -> Advanced:
-        """Take a state through a stretch, after so many epochs; threads share the restarts."""
-        with ThreadPoolExecutor(self._threads) as pool:
-            futures = [
-                pool.submit(self._train_share, state, thread, epochs_done, stretch.epochs)
-                for thread in range(self._threads)
-            ]
-            state, recorded = _joined([future.result() for future in futures])
-        losses = np.moveaxis(jax.device_get(recorded)[:, : stretch.epochs], 0, 1)
+        """Take a state through a stretch, after so many epochs."""
+        state, recorded = self._train(state, epochs_done, stretch)
+        losses = np.moveaxis(recorded[:, : stretch.epochs], 0, 1)
         return Advanced(state, losses[..., 0], losses[..., 1])
 
-    def _train_share(self, state: State, thread: int, epochs_done: int, num_epochs: int) -> tuple[State, Array]:
-        """Take one thread's share of the restarts through more epochs."""
-        h = self.hyperparameters
-        size = self.share.size // self._threads
-        share = slice(thread * size, (thread + 1) * size)
-        if self._threads > 1:
-            state = jax.tree.map(lambda leaf: np.asarray(leaf)[share], state)
-        restarts = Restarts(*(values[share] for values in self._restarts))
-        counts = EpochCounts(epochs_done, min(h.epochs, MAX_COUNTED_EPOCHS), min(h.patience, MAX_COUNTED_EPOCHS))
-        is_small = len(self._rows.y) <= QUICK_ROWS
+    def _train_lane(self, state: State, lane: Lane, epochs_done: int, stretch: Stretch) -> tuple[State, Array]:
+        h, own = self.hyperparameters, self.placement
+        restarts = own.share(self._restarts, lane)
+        progress = EpochCounts(epochs_done, min(h.epochs, MAX_COUNTED_EPOCHS), min(h.patience, MAX_COUNTED_EPOCHS))
+        rows, key = self._rows[lane.mesh]
+        is_small = len(rows.y) <= QUICK_ROWS
         trained: tuple[State, Array] = (train_minibatches_of_few_rows if is_small else train_minibatches)(
-            state, self._rows, restarts, self._settings, counts, num_epochs, self._shuffle_key
+            state,
+            restarts,
+            lane.size,
+            rows,
+            progress,
+            stretch.epochs,
+            key,
+            settings=self._settings._replace(mesh=lane.mesh),
         )
         jax.block_until_ready(trained[1])  # type: ignore[no-untyped-call]
         return trained
-
-    def _compile(self, state: State) -> None:
-        self._train_share(state, 0, 0, 0)
-
-
-def thread_count(restarts: int) -> int:
-    """How many threads share the restarts evenly: at most one for each core, and one if there is an accelerator.
-
-    Args:
-        restarts: how many there are, from 1.
-
-    Returns:
-        A divisor of restarts.
-
-    Example:
-        >>> thread_count(1)
-        1
-    """
-    cores = (os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
-    return max(count for count in range(1, cores + 1) if restarts % count == 0)
 
 
 def _zeros(shapes: State) -> State:
     zeros: State = jax.device_put(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes))
     return zeros
-
-
-def _joined(parts: list[tuple[State, Array]]) -> tuple[State, Array]:
-    if len(parts) == 1:
-        return parts[0]
-    joined: tuple[State, Array] = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
-    return joined
 
 
 def _by_restart(recorded: np.ndarray, records: int) -> np.ndarray:

@@ -17,7 +17,7 @@ from model.training.compilation import jit_quickly
 from model.training.initial_params import init_params
 
 # Restarts in a chunk: its parameters, gradients and updates fit the first-level cache.
-CHUNK_RESTARTS = 64
+CHUNK_RESTARTS = 16
 # Losses that one call of a training program can record.
 RECORD_CAPACITY = 1024
 
@@ -52,6 +52,23 @@ class State(NamedTuple):
     best: Best | None = None
 
 
+def chunk_count(restarts: int, uses_minibatches: bool) -> int:
+    """How many chunks restarts are cut into, whatever devices there are.
+
+    Args:
+        restarts: how many there are, from 1.
+        uses_minibatches: whether every chunk has a single restart.
+
+    Returns:
+        The number of chunks, from 1.
+
+    Example:
+        >>> chunk_count(64, True), chunk_count(64, False)
+        (64, 4)
+    """
+    return restarts if uses_minibatches else -(-restarts // CHUNK_RESTARTS)
+
+
 def draw_state(
     key: Key[Array, ""],
     network: Network,
@@ -79,7 +96,7 @@ def draw_state(
     Returns:
         The state. A last chunk that is not full is filled with further restarts.
     """
-    chunks = restarts if uses_minibatches else -(-restarts // CHUNK_RESTARTS)
+    chunks = chunk_count(restarts, uses_minibatches)
     size = -(-restarts // chunks)
 
     def draw(restart: jax.Array) -> jax.Array:

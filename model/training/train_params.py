@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -16,6 +16,7 @@ from model.network import Layer, Network, Params
 from model.tables.table import Table
 from model.training.full_batch import FullBatchSettings, train_few_rows
 from model.training.initial_params import init_params
+from model.training.mesh import EVERYWHERE, mesh_of_one, place
 from model.training.optimizers import optimizer_without_rate
 from model.training.state import RECORD_CAPACITY, State
 from model.training.validation_split import row_weights
@@ -140,15 +141,18 @@ def _advance(
     state: State, network: Network, optimizer: optax.GradientTransformation, table: Table, epochs: int, records: int
 ) -> tuple[State, np.ndarray, np.ndarray]:
     """Train for some epochs. Returns the state, after how many epochs losses were recorded, and [networks, records]."""
-    settings = FullBatchSettings(network, optimizer)
+    advance = partial(train_few_rows, settings=FullBatchSettings(network, optimizer))
     rows = np.arange(len(table.y))
     weights = row_weights(table, rows, rows, False)
+    # Where the program leaves it, so that a second call needs no other program.
+    state = place(state, mesh_of_one(), EVERYWHERE)
+    data = (len(state.params[0].bias), table.x, table.y, weights)
     size = -(-epochs // records)
     whole, rest = divmod(epochs, size)
-    state, losses = train_few_rows(state, table.x, table.y, settings, whole, size, weights=weights)
+    state, losses = advance(state, *data, whole, size)
     found = [np.asarray(losses)[:, :whole]]
     if rest:
-        state, losses = train_few_rows(state, table.x, table.y, settings, 1, rest, weights=weights)
+        state, losses = advance(state, *data, 1, rest)
         found.append(np.asarray(losses)[:, :1])
     ends = size * np.arange(1, whole + 1)
     return state, np.append(ends, epochs) if rest else ends, np.concatenate(found, axis=1)

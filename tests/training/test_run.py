@@ -1,4 +1,4 @@
-"""Training runs: resuming one to the same bits, and how its restarts are shared among threads."""
+"""Training runs: resuming one to the same bits."""
 
 import re
 from typing import Any
@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from model import Table, fit, train
-from model.training.run import thread_count
 from tests.examples import same_bits
 from tests.training.examples import EARLY_STOPPING, KEY, NOISY_TABLE, TANH_NETWORK, XOR
 
@@ -78,10 +77,3 @@ def test_a_state_of_other_shapes_is_refused() -> None:
 def test_a_run_that_has_done_all_its_epochs_is_not_resumed() -> None:
     with pytest.raises(ValueError, match=r"^epochs must be more than the 60 that are done, not 60$"):
         train(TANH_NETWORK, NOISY_TABLE, resume=([], EARLY_STOPPING["epochs"]), key=KEY, **EARLY_STOPPING)
-
-
-@pytest.mark.parametrize("restarts", [1, 7, 64])
-def test_threads_share_the_restarts_evenly(restarts: int) -> None:
-    threads = thread_count(restarts)
-    assert 1 <= threads <= restarts
-    assert restarts % threads == 0

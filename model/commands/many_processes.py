@@ -1,0 +1,242 @@
+"""Joining the processes of one run: the options, the connection, and the end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, NamedTuple, NoReturn
+
+import click
+import jax
+from jax._src import distributed
+from jax.sharding import Mesh
+from jaxlib import _jax
+
+from model.commands.cli import ending_of
+from model.commands.coordination_service import GOODBYE, HEARTBEAT_TIMEOUT, PATIENCE
+from model.commands.interrupts import interrupts
+from model.commands.watchdog import STATUS, Watch
+from model.messages import describe_error, escape_unprintable
+from model.training.mesh import make_mesh
+from model.training.processes import client, meet
+
+# Seconds that the processes wait for each other at the start.
+START_TIMEOUT = 300
+
+
+class ProcessOptions(NamedTuple):
+    """How the processes of a run find each other.
+
+    Attributes:
+        coordinator: the address of process 0, HOST:PORT; None if it is found or there is one process.
+        processes: how many there are; None if that is found.
+        process_id: which one this is, from 0; None if that is found.
+        detect: whether they are found by what has started them: Slurm, Open MPI, Kubernetes, or environment variables.
+    """
+
+    coordinator: str | None = None
+    processes: int | None = None
+    process_id: int | None = None
+    detect: bool = False
+
+
+def process_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of several processes to a command.
+
+    Args:
+        command: a function that takes them as `process_options`.
+
+    Returns:
+        The function, which takes them as options of the command line.
+    """
+
+    @wraps(command)
+    def with_options(
+        coordinator: str | None, processes: int | None, process_id: int | None, distributed: bool, **others: Any
+    ) -> Any:
+        given = (coordinator, processes, process_id)
+        if any(each is not None for each in given) and any(each is None for each in given) and not distributed:
+            raise click.UsageError("--coordinator, --processes and --process-id go together; name all three or none")
+        if processes is not None and process_id is not None and process_id >= processes:
+            raise click.UsageError(f"--process-id must be from 0 to {processes - 1}, not {process_id}")
+        if coordinator is not None and not _is_address(coordinator):
+            raise click.UsageError(f"--coordinator must be HOST:PORT, not {coordinator!r}")
+        is_joined = distributed or coordinator is not None
+        options = ProcessOptions(*given, detect=distributed)
+        return command(process_options=options if is_joined else ProcessOptions(), **others)
+
+    for option in reversed(
+        (
+            click.option("--coordinator", metavar="HOST:PORT", help="Where process 0 of several is reached by all."),
+            click.option("--processes", type=click.IntRange(1), help="How many processes train together."),
+            click.option("--process-id", type=click.IntRange(0), help="Which of them this is, from 0."),
+            click.option(
+                "--distributed", is_flag=True, help="Find the other processes by Slurm, Open MPI or Kubernetes."
+            ),
+        )
+    ):
+        with_options = option(with_options)
+    return with_options
+
+
+def _is_address(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host) and port.isdecimal() and 0 < int(port) < 2**16
+
+
+@contextmanager
+def joined(options: ProcessOptions) -> Iterator[Watch | None]:
+    """Join the other processes of a run, and at the end wait for them.
+
+    Args:
+        options: how they find each other.
+
+    Yields:
+        What watches over them; None if there is a single process.
+
+    Raises:
+        click.UsageError: if they do not find each other.
+    """
+    if options == ProcessOptions():
+        yield None
+        return
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")  # type: ignore[no-untyped-call]
+    _silence_gloo()
+    service = _connect(options)
+    state = distributed.global_state
+    watch = Watch(client(), state.process_id, state.num_processes, end_at_once, lambda: interrupts.pressed)
+    watch.start()
+    try:
+        yield watch
+    except Exception as error:
+        _end_with(error, watch, service)
+    meet()
+    watch.finish()
+    jax.distributed.shutdown()  # type: ignore[no-untyped-call]
+    service.shutdown()
+
+
+def _silence_gloo() -> None:
+    """Let what Gloo prints to standard output go nowhere. What Python prints goes where it went."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+        sys.stdout = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _end_with(error: Exception, watch: Watch, service: _Service) -> NoReturn:
+    """End this process after an error. JAX would wait here for the others, which do not come any more.
+
+    An error of a collective means that another process is gone, and the watch is about to tell which.
+    """
+    if isinstance(error, jax.errors.JaxRuntimeError) and "gloo" in str(error).lower():
+        time.sleep(PATIENCE + 5)
+    words, status = ending_of(error) or ("".join(traceback.format_exception(error)), STATUS)
+    watch.finish(words)
+    service.abandon()
+    end_at_once(words, status)
+
+
+def mesh_of(shape: dict[str, int] | None) -> Mesh:
+    """The mesh that --mesh asks for.
+
+    Args:
+        shape: the numbers of devices by axis; None for all devices on the axis of restarts.
+
+    Returns:
+        The mesh.
+
+    Raises:
+        click.UsageError: if there are not so many devices.
+    """
+    try:
+        return make_mesh(**(shape or {}))
+    except ValueError as error:
+        hint = "" if jax.default_backend() != "cpu" else "; JAX_NUM_CPU_DEVICES makes several of a processor"
+        raise click.UsageError(f"--mesh: {error}{hint}") from None
+
+
+def end_at_once(words: str, status: int = STATUS) -> NoReturn:
+    """End this process with a sentence, whatever it is doing.
+
+    Args:
+        words: the sentence.
+        status: of the exit.
+    """
+    with interrupts.lock:
+        os.write(2, os.fsencode(f"nudge: {escape_unprintable(words)}\n"))
+        os._exit(status)
+
+
+class _Service:
+    """The coordination service, in a process of its own; nothing if another machine runs it."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, address: str, processes: int, **options: Any) -> _Service:
+        """Start it at an address. It takes the place of JAX's own, which runs in process 0."""
+        _wait_until_free(int(address.rpartition(":")[2]))
+        command = [sys.executable, "-m", "model.commands.coordination_service", address, str(processes)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+        assert self._process.stdout is not None
+        if not self._process.stdout.readline():
+            raise click.UsageError(f"process 0 cannot listen at {address}; name another port with --coordinator")
+        return self
+
+    def abandon(self) -> None:
+        """Let it end a little later, when the others have seen why this process ended."""
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def shutdown(self) -> None:
+        """End it."""
+        if self._process is not None:
+            self._process.communicate(GOODBYE)
+            self._process = None
+
+
+def _wait_until_free(port: int) -> None:
+    """Wait for the service of an earlier run at this port, which ends a little after process 0 has died."""
+    for _ in range(2 * PATIENCE):
+        with socket.socket(socket.AF_INET6 if socket.has_ipv6 else socket.AF_INET) as listener:
+            try:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listener.bind(("", port))
+            except OSError as error:
+                reason = describe_error(error)
+            else:
+                return
+        time.sleep(1)
+    raise click.UsageError(f"process 0 cannot listen at port {port}: {reason}; name another with --coordinator")
+
+
+def _connect(options: ProcessOptions) -> _Service:
+    """Initialize `jax.distributed`, with the service of process 0 in a process of its own."""
+    service, original = _Service(), _jax.get_distributed_runtime_service
+    _jax.get_distributed_runtime_service = service.start
+    try:
+        jax.distributed.initialize(
+            options.coordinator,
+            options.processes,
+            options.process_id,
+            cluster_detection_method=None if options.detect else "deactivate",
+            initialization_timeout=START_TIMEOUT,
+            heartbeat_timeout_seconds=HEARTBEAT_TIMEOUT,
+            shutdown_timeout_seconds=PATIENCE,
+        )
+    except (RuntimeError, ValueError) as error:
+        service.shutdown()
+        first = str(error).splitlines()[0]
+        where = "" if options.coordinator is None else f" at {options.coordinator}"
+        raise click.UsageError(f"the processes of this run did not find each other{where}: {first}") from None
+    finally:
+        _jax.get_distributed_runtime_service = original
+    return service

@@ -1,0 +1,69 @@
+"""Training on a mesh of eight virtual devices, against one device."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.training.mesh import make_mesh
+from model.training.placement import Placement, place_chunks
+from tests.conftest import ROOT
+from tests.training.meshes import BY_RESTARTS, BY_ROWS, DEVICES, FIRST_EPOCHS, RUNS
+
+
+@pytest.fixture(scope="module")
+def found(environment: dict[str, str]) -> dict[str, Any]:
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.training.meshes"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment | {"JAX_NUM_CPU_DEVICES": str(DEVICES)},
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stderr
+    result: dict[str, Any] = json.loads(run.stdout)
+    return result
+
+
+def test_restarts_have_the_same_bits_on_every_mesh(found: dict[str, Any]) -> None:
+    assert len(found["bits"]) == len(RUNS) * len(BY_RESTARTS)
+    assert [place for place, is_same in found["bits"].items() if not is_same] == []
+
+
+def test_shared_rows_lead_to_the_same_losses_and_params(found: dict[str, Any]) -> None:
+    assert len(found["losses"]) == len(FIRST_EPOCHS) * len(BY_ROWS)
+    assert max(found["losses"].values()) < 1e-5
+    assert max(found["params"].values()) < 1e-4
+
+
+@given(st.integers(1, 200), st.integers(1, 4))
+def test_every_chunk_is_trained_once(chunks: int, threads: int) -> None:
+    placement = Placement(make_mesh(1), threads, chunks)
+    trained = [chunk for lane in placement.lanes for chunk in range(lane.first, lane.first + lane.size)]
+    assert trained == list(range(chunks))
+    tree = {"numbers": np.arange(chunks), "rows": np.arange(2.0 * chunks).reshape(chunks, 2)}
+    joined = placement.join([placement.share(tree, lane) for lane in placement.lanes])
+    assert all(map(np.array_equal, jax.tree.leaves(tree), jax.tree.leaves(joined)))
+
+
+def test_threads_are_no_more_than_chunks() -> None:
+    assert place_chunks(make_mesh(1), 1).threads == 1
+    assert 1 <= place_chunks(make_mesh(1), 3).threads <= 3
+
+
+@pytest.mark.parametrize(("restart", "data"), [(2, 1), (1, 2), (None, 2)])
+def test_a_mesh_with_more_devices_than_there_are_is_refused(restart: int | None, data: int) -> None:
+    message = rf"^the mesh must have at most 1 devices, as there are, not restart={restart or 1} × data={data}$"
+    with pytest.raises(ValueError, match=message):
+        make_mesh(restart, data)
+
+
+def test_an_optimizer_that_asks_for_all_rows_is_refused_where_rows_are_shared(found: dict[str, Any]) -> None:
+    assert found["refusal"].startswith("the optimizer must be a name where devices share the rows")
