@@ -20,9 +20,9 @@ from jax.sharding import Mesh
 from jaxlib import _jax
 
 from model.commands.cli import ending_of
-from model.commands.coordination_service import GOODBYE, HEARTBEAT_TIMEOUT, PATIENCE
+from model.commands.coordination_service import GOODBYE, HEARTBEAT_TIMEOUT
 from model.commands.interrupts import interrupts
-from model.commands.watchdog import STATUS, Watch
+from model.commands.watchdog import DEFAULT_TIMEOUT, STATUS, Watch
 from model.messages import describe_error, escape_unprintable
 from model.training.mesh import make_mesh
 from model.training.processes import client, meet
@@ -39,12 +39,14 @@ class ProcessOptions(NamedTuple):
         processes: how many there are; None if that is found.
         process_id: which one this is, from 0; None if that is found.
         detect: whether they are found by what has started them: Slurm, Open MPI, Kubernetes, or environment variables.
+        timeout: the seconds without a sign of life after which a process is taken for dead.
     """
 
     coordinator: str | None = None
     processes: int | None = None
     process_id: int | None = None
     detect: bool = False
+    timeout: int = DEFAULT_TIMEOUT
 
 
 def process_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -59,7 +61,12 @@ def process_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def with_options(
-        coordinator: str | None, processes: int | None, process_id: int | None, distributed: bool, **others: Any
+        coordinator: str | None,
+        processes: int | None,
+        process_id: int | None,
+        distributed: bool,
+        process_timeout: int,
+        **others: Any,
     ) -> Any:
         given = (coordinator, processes, process_id)
         if any(each is not None for each in given) and any(each is None for each in given) and not distributed:
@@ -69,7 +76,7 @@ def process_options(command: Callable[..., Any]) -> Callable[..., Any]:
         if coordinator is not None and not _is_address(coordinator):
             raise click.UsageError(f"--coordinator must be HOST:PORT, not {coordinator!r}")
         is_joined = distributed or coordinator is not None
-        options = ProcessOptions(*given, detect=distributed)
+        options = ProcessOptions(*given, distributed, process_timeout)
         return command(process_options=options if is_joined else ProcessOptions(), **others)
 
     for option in reversed(
@@ -79,6 +86,13 @@ def process_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--process-id", type=click.IntRange(0), help="Which of them this is, from 0."),
             click.option(
                 "--distributed", is_flag=True, help="Find the other processes by Slurm, Open MPI or Kubernetes."
+            ),
+            click.option(
+                "--process-timeout",
+                type=click.IntRange(2, 600),
+                default=DEFAULT_TIMEOUT,
+                show_default=True,
+                help="Seconds without a sign of life after which a process is taken for dead, and all end.",
             ),
         )
     ):
@@ -109,9 +123,12 @@ def joined(options: ProcessOptions) -> Iterator[Watch | None]:
         return
     jax.config.update("jax_cpu_collectives_implementation", "gloo")  # type: ignore[no-untyped-call]
     _silence_gloo()
-    service = _connect(options)
+    service = _Service(options.timeout)
+    _connect(options, service)
     state = distributed.global_state
-    watch = Watch(client(), state.process_id, state.num_processes, end_at_once, lambda: interrupts.pressed)
+    watch = Watch(
+        client(), state.process_id, state.num_processes, options.timeout, end_at_once, lambda: interrupts.pressed
+    )
     watch.start()
     try:
         yield watch
@@ -134,11 +151,12 @@ def _silence_gloo() -> None:
 def _end_with(error: Exception, watch: Watch, service: _Service) -> NoReturn:
     """End this process after an error. JAX would wait here for the others, which do not come any more.
 
-    An error of a collective means that another process is gone, and the watch is about to tell which.
+    If nobody expected the error, it may be that of a collective whose other end is gone: the watch is about to tell.
     """
-    if isinstance(error, jax.errors.JaxRuntimeError) and "gloo" in str(error).lower():
-        time.sleep(PATIENCE + 5)
-    words, status = ending_of(error) or ("".join(traceback.format_exception(error)), STATUS)
+    ending = ending_of(error)
+    if ending is None or isinstance(error, jax.errors.JaxRuntimeError):
+        time.sleep(watch.timeout + 5)
+    words, status = ending or ("".join(traceback.format_exception(error)), STATUS)
     watch.finish(words)
     service.abandon()
     end_at_once(words, status)
@@ -178,14 +196,21 @@ def end_at_once(words: str, status: int = STATUS) -> NoReturn:
 class _Service:
     """The coordination service, in a process of its own; nothing if another machine runs it."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeout: int) -> None:
+        self._timeout = timeout
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, address: str, processes: int, **options: Any) -> _Service:
         """Start it at an address. It takes the place of JAX's own, which runs in process 0."""
-        _wait_until_free(int(address.rpartition(":")[2]))
-        command = [sys.executable, "-m", "model.commands.coordination_service", address, str(processes)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+        _wait_until_free(int(address.rpartition(":")[2]), 2 * self._timeout)
+        module, numbers = "model.commands.coordination_service", (str(processes), str(self._timeout))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module, address, *numbers],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         assert self._process.stdout is not None
         if not self._process.stdout.readline():
             raise click.UsageError(f"process 0 cannot listen at {address}; name another port with --coordinator")
@@ -203,9 +228,9 @@ class _Service:
             self._process = None
 
 
-def _wait_until_free(port: int) -> None:
+def _wait_until_free(port: int, seconds: int) -> None:
     """Wait for the service of an earlier run at this port, which ends a little after process 0 has died."""
-    for _ in range(2 * PATIENCE):
+    for _ in range(seconds):
         with socket.socket(socket.AF_INET6 if socket.has_ipv6 else socket.AF_INET) as listener:
             try:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -218,9 +243,9 @@ def _wait_until_free(port: int) -> None:
     raise click.UsageError(f"process 0 cannot listen at port {port}: {reason}; name another with --coordinator")
 
 
-def _connect(options: ProcessOptions) -> _Service:
+def _connect(options: ProcessOptions, service: _Service) -> None:
     """Initialize `jax.distributed`, with the service of process 0 in a process of its own."""
-    service, original = _Service(), _jax.get_distributed_runtime_service
+    original = _jax.get_distributed_runtime_service
     _jax.get_distributed_runtime_service = service.start
     try:
         jax.distributed.initialize(
@@ -230,7 +255,7 @@ def _connect(options: ProcessOptions) -> _Service:
             cluster_detection_method=None if options.detect else "deactivate",
             initialization_timeout=START_TIMEOUT,
             heartbeat_timeout_seconds=HEARTBEAT_TIMEOUT,
-            shutdown_timeout_seconds=PATIENCE,
+            shutdown_timeout_seconds=options.timeout,
         )
     except (RuntimeError, ValueError) as error:
         service.shutdown()
@@ -239,4 +264,3 @@ def _connect(options: ProcessOptions) -> _Service:
         raise click.UsageError(f"the processes of this run did not find each other{where}: {first}") from None
     finally:
         _jax.get_distributed_runtime_service = original
-    return service

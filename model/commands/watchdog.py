@@ -18,10 +18,11 @@ from typing import Any, NamedTuple, NoReturn
 
 import click
 
-from model.commands.coordination_service import PATIENCE
 from model.training.processes import LONGEST_WAIT
 
 INTERVAL = 1  # seconds between two signs of life
+# After so many seconds without one a process is taken for dead, unless --process-timeout says otherwise.
+DEFAULT_TIMEOUT = 20
 STATUS = 1
 ALIVE, ENDED, INTERRUPTED = "alive", "ended", "interrupted"
 PLACE = "nudge/processes/"
@@ -61,6 +62,7 @@ class Watch:
         client: of the coordination service.
         process: the number of this process.
         processes: how many there are.
+        timeout: the seconds without a sign of life after which a process is taken for dead, from 2.
         end: what is done when another is gone: it is given the sentence, and does not return.
         is_interrupted: whether this process was asked to stop.
     """
@@ -68,6 +70,7 @@ class Watch:
     client: Any
     process: int
     processes: int
+    timeout: int
     end: Callable[[str], NoReturn]
     is_interrupted: Callable[[], bool] = lambda: False
     _place: str = field(default_factory=lambda: f"{socket.gethostname()}, process {os.getpid()}")
@@ -125,9 +128,9 @@ class Watch:
             who = f"process {number} of {self.processes}" + (f" ({sign.place})" if sign else "")
             if sign is not None and sign.state == ENDED:
                 return f"{who} has ended: {sign.words}"
-            if self._silence[number] >= PATIENCE:
+            if self._silence[number] >= self.timeout:
                 return (
-                    f"{who} has given no sign of life for {PATIENCE * INTERVAL} seconds, so it is dead or hangs; "
+                    f"{who} has given no sign of life for {self.timeout} seconds, so it is dead or hangs; "
                     "start all processes again, with --resume if a checkpoint was saved"
                 )
         self._signs = signs
@@ -155,9 +158,9 @@ class Watch:
     def _wait_for_answers(self) -> None:
         while not self._stopped.wait(INTERVAL):
             self._unanswered += 1
-            if self._unanswered > PATIENCE:
+            if self._unanswered > self.timeout:
                 self.end(
-                    f"the machine of process 0 has not answered for {PATIENCE * INTERVAL} seconds, so it is dead or "
+                    f"the machine of process 0 has not answered for {self.timeout} seconds, so it is dead or "
                     "cannot be reached; start all processes again, with --resume if a checkpoint was saved"
                 )
 
