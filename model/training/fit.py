@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import jax
@@ -24,12 +23,13 @@ from model.tables.table import Table, rows_of, with_target_scaling
 from model.tables.target_scaling import draw_together, has_long_tail
 from model.tasks import DEFAULT_THRESHOLD, TASKS
 from model.training.defaults import default_hyperparameters
-from model.training.ensemble_run import EnsembleRun, States, best_epochs, best_losses
+from model.training.ensemble_run import EnsembleRun
 from model.training.measuring import evenly_spaced
 from model.training.optimizers import make_optimizer
-from model.training.result import DivergedError, History, Progress, Result
+from model.training.result import DivergedError, Progress, Result
 from model.training.run import Stretch
 from model.training.state import RECORD_CAPACITY
+from model.training.stretches import after_stretch, has_diverged, next_stretch
 
 # Seconds that a stretch should take: between two, training can be watched and stopped.
 STRETCH_SECONDS = 0.1
@@ -178,58 +178,19 @@ def _check_table(network: Network, table: Table, hyperparameters: Hyperparameter
 def _stretches(progress: Progress, stretch_seconds: float) -> Iterator[Progress]:
     seconds_per_epoch = stretch_seconds
     while progress.epoch < progress.epochs and progress.ended < progress.restarts:
-        stretch = _next_stretch(progress, max(1, int(stretch_seconds / seconds_per_epoch)))
+        stretch = next_stretch(progress, max(1, int(stretch_seconds / seconds_per_epoch)))
         started = time.perf_counter()
         progress = _advance(progress, stretch)
         seconds_per_epoch = max(time.perf_counter() - started, SHORTEST_SECONDS) / stretch.epochs
         yield progress
 
 
-def _next_stretch(progress: Progress, affordable: int) -> Stretch:
-    """What to do next: whole intervals of log_every epochs, or a part of one.
-
-    affordable: how many epochs the time allows.
-    """
-    epoch, epochs, h = progress.epoch, progress.epochs, progress.run.hyperparameters
-    log_every = 1 if h.uses_minibatches else h.log_every
-    to_record = min(log_every - epoch % log_every, epochs - epoch)
-    if to_record < log_every or affordable < log_every:
-        return Stretch(1, min(to_record, affordable))
-    return Stretch(min(affordable // log_every, (epochs - epoch) // log_every, RECORD_CAPACITY), log_every)
-
-
 def _advance(progress: Progress, stretch: Stretch) -> Progress:
     """The progress after a stretch. Raises DivergedError if no restart has a finite loss after it."""
-    run = progress.run
-    state, training, validation = run.advance(progress.state, progress.epoch, stretch)
-    smallest = best_losses(state)
-    losses = training[-1] if smallest is None else smallest
-    if not np.isfinite(losses).any():
+    after = after_stretch(progress, stretch, *progress.run.advance(progress.state, progress.epoch, stretch))
+    if has_diverged(after):
         raise DivergedError(progress.epoch + _first_without_finite_loss(progress, stretch.epochs))
-    epochs_done = progress.epoch + stretch.epochs_per_record * np.arange(1, stretch.records + 1)
-    end = max(_last_epoch(run, state), progress.epoch)
-    epoch = min(int(epochs_done[-1]), end)
-    is_logged = (epochs_done % run.hyperparameters.log_every == 0) & (epochs_done <= end)
-    record = History(epochs_done[is_logged], training[is_logged], validation[is_logged])
-    return replace(
-        progress,
-        state=state,
-        epoch=epoch,
-        ended=_count_ended(run, state, epoch),
-        losses=losses,
-        records=(*progress.records, record),
-    )
-
-
-def _last_epoch(run: EnsembleRun, states: States) -> int:
-    """The epoch after which no restart changes any more, however the epochs fall into stretches."""
-    epochs = best_epochs(states)
-    return run.hyperparameters.epochs if epochs is None else int(epochs.max()) + run.hyperparameters.patience
-
-
-def _count_ended(run: EnsembleRun, states: States, epoch: int) -> int:
-    epochs = best_epochs(states)
-    return 0 if epochs is None else int(np.sum(epoch - epochs >= run.hyperparameters.patience))
+    return after
 
 
 def _first_without_finite_loss(progress: Progress, epochs: int) -> int:

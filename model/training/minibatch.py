@@ -41,14 +41,16 @@ class Restarts(NamedTuple):
     """The restarts that a program trains.
 
     Attributes:
-        indices: [restarts], which restart each is.
+        indices: [restarts], which restart of its run each is.
         folds: [restarts], which fold each has.
         decay: [restarts], the share of itself by which each weight shrinks in a step.
+        runs: [restarts], which run each belongs to.
     """
 
     indices: Int[Array, " restarts"]
     folds: Int[Array, " restarts"]
     decay: Float[Array, " restarts"]
+    runs: Int[Array, " restarts"]
 
 
 class _Batch(NamedTuple):
@@ -80,7 +82,7 @@ def train_in_minibatches(
     settings: MinibatchSettings,
     counts: EpochCounts,
     num_epochs: int | Int[Array, ""],
-    key: Key[Array, ""],
+    keys: tuple[Key[Array, ""], ...],
 ) -> tuple[State, jax.Array]:
     """Train every restart for more epochs. One that has ended stays as it is.
 
@@ -91,7 +93,7 @@ def train_in_minibatches(
         settings: what the program is compiled for.
         counts: how far training is.
         num_epochs: how many epochs to train, from 0 to RECORD_CAPACITY.
-        key: the order of the rows depends on it, on the restart and on the epoch, and on nothing else.
+        keys: of each run. The order of the rows depends on it, on the restart and on the epoch, and on nothing else.
 
     Returns:
         The state, and the training and the validation loss after each epoch, [restarts, RECORD_CAPACITY, 2], of which
@@ -101,6 +103,7 @@ def train_in_minibatches(
 
     def restart(arguments: tuple[State, Restarts]) -> tuple[State, jax.Array]:
         state, restart = arguments
+        key = keys_of_runs[restart.runs]
         step_epoch = partial(_epoch, rows=rows, restart=restart, settings=settings, counts=counts, key=key)
 
         def record(index: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
@@ -118,7 +121,7 @@ def train_in_minibatches(
         result: tuple[State, jax.Array] = jax.lax.fori_loop(0, num_epochs, record, start)
         return result
 
-    restarts = Restarts(*map(jnp.asarray, restarts))
+    restarts, keys_of_runs = Restarts(*map(jnp.asarray, restarts)), jnp.stack(keys)
     mapped: tuple[State, jax.Array] = jax.lax.map(restart, (state, restarts))
     return mapped
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
@@ -27,7 +28,7 @@ from model.training.minibatch import (
 )
 from model.training.padding import padded_width
 from model.training.state import State, initial_state, state_shapes
-from model.training.validation_split import Fold, place_rows, row_weights, split_folds
+from model.training.validation_split import Fold, Rows, place_rows, row_weights, split_folds
 
 # Folded into the key of training, for the random draws other than the starts.
 SPLIT_KEY, SHUFFLE_KEY = 2**31, 2**31 + 1
@@ -110,10 +111,15 @@ class TrainingRun(ABC):
         """The state before the first epoch, drawn while the training program is compiled."""
         with ThreadPoolExecutor(1) as pool:
             compiled = pool.submit(self._compile, _zeros(self.state_shapes()))
-            first, inputs = self.share.first, self.share.network.sizes[0]
-            known = inputs if self.hyperparameters.uses_minibatches else None  # the inputs of minibatches are padded
-            state: State = initial_state(self._key, *self._state_arguments(), first=first, inputs=known)
+            state = self.draw()
             compiled.result()
+        return state
+
+    def draw(self) -> State:
+        """The state before the first epoch."""
+        first, inputs = self.share.first, self.share.network.sizes[0]
+        known = inputs if self.hyperparameters.uses_minibatches else None  # the inputs of minibatches are padded
+        state: State = initial_state(self._key, *self._state_arguments(), first=first, inputs=known)
         return state
 
     def state_shapes(self) -> State:
@@ -148,10 +154,15 @@ class FullBatchRun(TrainingRun):
 
     def __init__(self, share: Share, table: Table, hyperparameters: Hyperparameters, optimizer: Any, key: Any) -> None:
         super().__init__(share, table, hyperparameters, optimizer, key)
-        rows = np.arange(len(table.y))
-        x = bin_inputs(table.x, share.bins)
-        self._x, self._y, self._weights = jax.device_put((x, table.y, row_weights(table, rows, rows, False)))
         self._settings = FullBatchSettings(share.network, optimizer, hyperparameters.schedule)
+
+    @cached_property
+    def _rows(self) -> tuple[Array, Array, Array | None]:
+        """The inputs, the targets and the weights on the device."""
+        table, rows = self.table, np.arange(len(self.table.y))
+        x = bin_inputs(table.x, self.share.bins)
+        placed: tuple[Array, Array, Array | None] = jax.device_put((x, table.y, row_weights(table, rows, rows, False)))
+        return placed
 
     def advance(self, state: State, epochs_done: int, stretch: Stretch) -> Advanced:
         """Take a state through a stretch, after so many epochs."""
@@ -162,15 +173,10 @@ class FullBatchRun(TrainingRun):
     def _train(self, state: State, epochs_done: int, stretch: Stretch) -> tuple[State, Array]:
         is_scheduled = self.hyperparameters.schedule != "constant"
         done, total = (epochs_done, min(self.hyperparameters.epochs, MAX_COUNTED_EPOCHS)) if is_scheduled else (0, 1)
+        x, y, weights = self._rows
+        counts = {"epochs_done": done, "total_epochs": total}
         trained: tuple[State, Array] = train_full_batch(
-            state,
-            self._x,
-            self._y,
-            self._settings,
-            *stretch,
-            epochs_done=done,
-            total_epochs=total,
-            weights=self._weights,
+            state, x, y, self._settings, *stretch, **counts, weights=weights
         )
         return trained
 
@@ -185,16 +191,21 @@ class MinibatchRun(TrainingRun):
         super().__init__(share, table, hyperparameters, optimizer, key)
         h = hyperparameters
         self.folds = split_folds(table, h.validation, h.folds, key=jax.random.fold_in(key, SPLIT_KEY))
-        self._rows = place_rows(table, self.folds, h.class_weights, h.mask, share.bins)
         numbers = np.arange(share.size, dtype=np.int32)
         rounds, folds = np.divmod(numbers, len(self.folds))
         turns = (folds + rounds) % len(h.weight_decay)  # so that the restarts of a fold have different ones
         decay = np.asarray(h.weight_decay, np.float32)[turns] * np.float32(h.learning_rate)
-        self._restarts = Restarts(share.first + numbers, folds, decay)
-        self._shuffle_key = jax.random.fold_in(key, SHUFFLE_KEY)
+        self._restarts = Restarts(share.first + numbers, folds, decay, np.zeros_like(numbers))
+        self._shuffle_keys = (jax.random.fold_in(key, SHUFFLE_KEY),)
         self._threads = thread_count(share.size)
         rows = min(len(fold.learn) for fold in self.folds)
         self._settings = MinibatchSettings(self._padded_network, optimizer, h.schedule, min(h.batch_size or rows, rows))
+
+    @cached_property
+    def _rows(self) -> Rows:
+        """The rows on the device."""
+        h = self.hyperparameters
+        return place_rows(self.table, self.folds, h.class_weights, h.mask, self.share.bins)
 
     @property
     def _padded_network(self) -> Network:
@@ -209,7 +220,7 @@ class MinibatchRun(TrainingRun):
                 pool.submit(self._train_share, state, thread, epochs_done, stretch.epochs)
                 for thread in range(self._threads)
             ]
-            state, recorded = _joined([future.result() for future in futures])
+            state, recorded = join_states([future.result() for future in futures])
         losses = np.moveaxis(jax.device_get(recorded)[:, : stretch.epochs], 0, 1)
         return Advanced(state, losses[..., 0], losses[..., 1])
 
@@ -224,7 +235,7 @@ class MinibatchRun(TrainingRun):
         counts = EpochCounts(epochs_done, min(h.epochs, MAX_COUNTED_EPOCHS), min(h.patience, MAX_COUNTED_EPOCHS))
         is_small = len(self._rows.y) <= QUICK_ROWS
         trained: tuple[State, Array] = (train_minibatches_of_few_rows if is_small else train_minibatches)(
-            state, self._rows, restarts, self._settings, counts, num_epochs, self._shuffle_key
+            state, self._rows, restarts, self._settings, counts, num_epochs, self._shuffle_keys
         )
         jax.block_until_ready(trained[1])  # type: ignore[no-untyped-call]
         return trained
@@ -255,7 +266,15 @@ def _zeros(shapes: State) -> State:
     return zeros
 
 
-def _joined(parts: list[tuple[State, Array]]) -> tuple[State, Array]:
+def join_states(parts: list[tuple[State, Array]]) -> tuple[State, Array]:
+    """The states and the losses of several threads as one.
+
+    Args:
+        parts: of each thread, at least one.
+
+    Returns:
+        The same with the leaves of all threads one after the other.
+    """
     if len(parts) == 1:
         return parts[0]
     joined: tuple[State, Array] = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)

@@ -1,0 +1,165 @@
+"""Runs of one shape, whose restarts one program trains: each restart has its run's learning rate, rows and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+
+from model.arrays import Array
+from model.hyperparameters import Hyperparameters
+from model.training.ensemble_run import EnsembleRun, States
+from model.training.minibatch import Restarts
+from model.training.optimizers import optimizer_without_rate
+from model.training.run import FullBatchRun, MinibatchRun, Stretch, TrainingRun, join_states, thread_count
+from model.training.state import CHUNK_RESTARTS, State, state_shapes
+
+
+class JoinedRuns(EnsembleRun):
+    """Several runs of one shape as one.
+
+    Args:
+        runs: at least one. Their tables, networks and hyperparameters are the same, except for the learning rate, the
+            weight decay, and what changes no training: the size of the ensemble and the threshold.
+
+    Attributes:
+        runs: as above.
+    """
+
+    def __init__(self, runs: Sequence[EnsembleRun]) -> None:
+        self.runs = first = tuple(runs)
+        self.network, self.table, self.hyperparameters = first[0].network, first[0].table, first[0].hyperparameters
+        self.parts = tuple(_join(parts) for parts in zip(*(run.parts for run in runs), strict=True))
+
+    def restarts_of(self, run: int) -> np.ndarray:
+        """[restarts], the places of a run's restarts in the losses that `advance` returns."""
+        offset, places = 0, []
+        for joined, own in zip(self.parts, self.runs[run].parts, strict=True):
+            width = joined.share.size // len(self.runs)
+            places.append(offset + run * width + np.arange(own.share.size))
+            offset += joined.share.size
+        return np.concatenate(places)
+
+    def states_of(self, run: int, states: States) -> States:
+        """The state of a run by itself, with the leaves that its own optimizer has. Arrays of NumPy."""
+        parts = zip(states, self.runs[run].parts, strict=True)
+        return tuple(_own_state(state, part, run, len(self.runs)) for state, part in parts)
+
+
+class _JoinedPart(TrainingRun):
+    """The restarts of one encoding of several runs. Further restarts that fill the chunks of a run count as its own."""
+
+    _parts: Sequence[TrainingRun]
+
+    def state_shapes(self) -> State:
+        count = len(self._parts)
+        network, _, _, *others = self._state_arguments()
+        one = state_shapes(network, self._optimizer, self._parts[0].share.size, *others)
+        shapes: State = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct((count * leaf.shape[0], *leaf.shape[1:]), leaf.dtype), one
+        )
+        return shapes
+
+    def draw(self) -> State:
+        drawn = [jax.device_get(part.draw()) for part in self._parts]
+        joined: State = jax.tree.map(lambda *leaves: np.concatenate(leaves), *drawn)
+        shapes = self.state_shapes()
+        leaves, structure = jax.tree.flatten(shapes.opt_state)
+        rates = np.repeat([part.hyperparameters.learning_rate for part in self._parts], len(leaves[-1]) // len(drawn))
+        rates = np.broadcast_to(rates.reshape(-1, *(1,) * (leaves[-1].ndim - 1)), leaves[-1].shape)
+        opt_state = [*jax.tree.leaves(joined.opt_state), rates.astype(np.float32)]
+        placed: State = jax.device_put(joined._replace(opt_state=jax.tree.unflatten(structure, opt_state)))
+        return placed
+
+
+class _JoinedMinibatches(_JoinedPart, MinibatchRun):
+    def __init__(self, parts: Sequence[MinibatchRun]) -> None:
+        self._parts, first = parts, parts[0]
+        share = first.share._replace(size=sum(part.share.size for part in parts))
+        optimizer = optimizer_of_runs(first.hyperparameters)
+        super().__init__(share, first.table, first.hyperparameters, optimizer, first._key)
+        self.folds = tuple(fold for part in parts for fold in part.folds)
+        self._settings = first._settings._replace(optimizer=optimizer)
+        self._shuffle_keys = tuple(key for part in parts for key in part._shuffle_keys)
+        folds = np.cumsum([0, *(len(part.folds) for part in parts)])
+        moved = [
+            part._restarts._replace(folds=part._restarts.folds + fold, runs=np.full_like(part._restarts.runs, run))
+            for run, (part, fold) in enumerate(zip(parts, folds.tolist(), strict=False))
+        ]
+        self._restarts = Restarts(*(np.concatenate(values) for values in zip(*moved, strict=True)))
+
+
+class _JoinedFullBatches(_JoinedPart, FullBatchRun):
+    def __init__(self, parts: Sequence[FullBatchRun]) -> None:
+        self._parts, first = parts, parts[0]
+        self._chunks = sum(len(part.state_shapes().params[0].bias) for part in parts)
+        size = sum(_filled(part.share.size) for part in parts)
+        optimizer = optimizer_of_runs(first.hyperparameters)
+        super().__init__(first.share._replace(size=size), first.table, first.hyperparameters, optimizer, first._key)
+        self._threads = thread_count(self._chunks)
+
+    def _train(self, state: State, epochs_done: int, stretch: Stretch) -> tuple[State, Array]:
+        """Take a state through a stretch; threads share the chunks."""
+        train, size = super()._train, self._chunks // self._threads
+
+        def train_share(thread: int) -> tuple[State, Array]:
+            share = slice(thread * size, (thread + 1) * size)
+            own: State = jax.tree.map(lambda leaf: np.asarray(leaf)[share], state) if self._threads > 1 else state
+            trained: tuple[State, Array] = jax.block_until_ready(train(own, epochs_done, stretch))  # type: ignore[no-untyped-call]
+            return trained
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            return join_states(list(pool.map(train_share, range(self._threads))))
+
+
+def _filled(restarts: int) -> int:
+    """How many restarts there are with those that fill the last chunk."""
+    chunks = -(-restarts // CHUNK_RESTARTS)
+    return chunks * -(-restarts // chunks)
+
+
+def _join(parts: Sequence[TrainingRun]) -> TrainingRun:
+    if isinstance(parts[0], MinibatchRun):
+        return _JoinedMinibatches(parts)
+    return _JoinedFullBatches(parts)
+
+
+def _own_state(state: State, part: TrainingRun, run: int, runs: int) -> State:
+    """One run's state, without the learning rate."""
+
+    def own(leaf: Any) -> np.ndarray:
+        size = len(leaf) // runs
+        return np.asarray(leaf)[run * size : (run + 1) * size]
+
+    found: State = jax.tree.map(own, state)
+    structure = jax.tree.structure(part.state_shapes().opt_state)
+    return found._replace(opt_state=jax.tree.unflatten(structure, jax.tree.leaves(found.opt_state)[:-1]))
+
+
+def optimizer_of_runs(hyperparameters: Hyperparameters) -> optax.GradientTransformation:
+    """The optimizer of runs that are joined.
+
+    Args:
+        hyperparameters: of which optimizer, clip and uses_minibatches count.
+
+    Returns:
+        That of `make_optimizer`, but with the learning rate as the last leaf of its state.
+
+    Example:
+        >>> one, other = (optimizer_of_runs(Hyperparameters(learning_rate=rate)) for rate in (0.1, 0.2))
+        >>> one is other
+        True
+    """
+    h = hyperparameters
+    return _optimizer(h.optimizer, h.clip, h.uses_minibatches)
+
+
+@cache
+def _optimizer(name: str, clip: float, flatten: bool) -> optax.GradientTransformation:
+    optimizer = optimizer_without_rate(name, clip)
+    return optax.flatten(optimizer) if flatten else optimizer
