@@ -8,24 +8,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
-import msgspec
 import numpy as np
 import optax
 from jaxtyping import Key
 
-from model.arrays import Array, shape_of
-from model.evaluation.thresholds import check_two_classes
+from model.arrays import Array
 from model.hyperparameters import Hyperparameters
 from model.hyperparameters import replace as replace_hyperparameters
 from model.network import Network
 from model.tables.columns import NumericColumn
-from model.tables.table import Table, rows_of, with_target_scaling
-from model.tables.target_scaling import draw_together, has_long_tail
-from model.tasks import DEFAULT_THRESHOLD, TASKS
+from model.tables.table import Table
 from model.training.defaults import default_hyperparameters
 from model.training.ensemble_run import EnsembleRun
-from model.training.measuring import evenly_spaced
-from model.training.optimizers import make_optimizer
+from model.training.preparation import better_scaling, check_table, prepare_run, settled_scaling, trial_runs
 from model.training.result import DivergedError, Progress, Result
 from model.training.run import Stretch
 from model.training.state import RECORD_CAPACITY
@@ -110,16 +105,15 @@ def train(
     if isinstance(optimizer, str):
         options["optimizer"] = optimizer
     hyperparameters = replace_hyperparameters(default_hyperparameters(table), **options)
-    _check_table(network, table, hyperparameters)
-    if optimizer is None or isinstance(optimizer, str):
-        optimizer = make_optimizer(hyperparameters)
+    check_table(network, table, hyperparameters)
+    if isinstance(optimizer, str):
+        optimizer = None
     leaves, epoch = resume or (None, 0)
     if resume and epoch >= hyperparameters.epochs:
         raise ValueError(f"epochs must be more than the {epoch:,} that are done, not {hyperparameters.epochs:,}")
     if target_scaling is None:
         target_scaling = _choose_scaling(network, table, hyperparameters, key)
-    table = with_target_scaling(table, target_scaling)
-    run = EnsembleRun(network, table, hyperparameters, optimizer, key)
+    run = prepare_run(network, table, hyperparameters, key, target_scaling, optimizer)
     state = run.start() if leaves is None else run.restore(jax.tree.leaves(leaves))
     return _stretches(Progress(run, state, epoch), stretch_seconds)
 
@@ -128,51 +122,19 @@ def _choose_scaling(
     network: Network, table: Table, hyperparameters: Hyperparameters, key: Key[Array, ""]
 ) -> NumericColumn:
     """The scaling of the target that the hyperparameters ask for."""
-    scale, scaling = hyperparameters.target_scale, table.target_scaling
-    is_regression = not TASKS[table.task].has_classes and not table.complete
-    holds_out = hyperparameters.validation > 0 or hyperparameters.folds > 1
-    if not is_regression or scale == "linear" or not scaling.scale or (scale == "auto" and not holds_out):
+    scaling = settled_scaling(table, hyperparameters)
+    if scaling is not None:
         return scaling
-    if scale == "auto":
-        if not has_long_tail(scaling, table.y):
-            return scaling
-        errors = [_error_with(network, table, hyperparameters, key, each) for each in ("linear", "asinh")]
-        if errors[0] <= errors[1]:
-            return scaling
-    return draw_together(scaling.unscale(table.y), scaling, table.weights)
+    return better_scaling(table, [_error_of(run) for run in trial_runs(network, table, hyperparameters, key)])
 
 
-def _error_with(
-    network: Network, table: Table, hyperparameters: Hyperparameters, key: Key[Array, ""], scale: str
-) -> float:
-    """The RMSE of networks that see numbers, one for each fold, on the rows held out.
-
-    Of more than 10,000 rows, as many count.
-    """
-    h, rows = hyperparameters, evenly_spaced(len(table.y))
-    options = msgspec.structs.asdict(h) | {
-        "encodings": ("numbers",),
-        "restarts": h.folds,
-        "ensemble": h.folds,
-        "target_scale": scale,
-    }
+def _error_of(run: EnsembleRun) -> float:
+    """The RMSE of a trial on the rows held out."""
     try:
-        return fit(network, rows_of(table, rows), key=key, **options).metrics["RMSE"]
+        *_, last = _stretches(Progress(run, run.start()), STRETCH_SECONDS)
+        return last.result().metrics["RMSE"]
     except DivergedError:
         return math.inf
-
-
-def _check_table(network: Network, table: Table, hyperparameters: Hyperparameters) -> None:
-    if 0 in (shape_of("x", table.x)[0], shape_of("y", table.y)[0]):
-        raise ValueError("the table must have at least one row, and it has none")
-    if network.task != table.task:
-        raise ValueError(f"the network's task must be the table's, {table.task}, not {network.task}")
-    if table.has_own_split and not hyperparameters.validation:
-        raise ValueError("validation must be above 0 for a table that says which rows are held out")
-    if hyperparameters.class_weights and not TASKS[table.task].has_classes:
-        raise ValueError("class_weights must be left out of a regression, which has no classes")
-    if hyperparameters.threshold != DEFAULT_THRESHOLD:
-        check_two_classes(table.task, table.complete)
 
 
 def _stretches(progress: Progress, stretch_seconds: float) -> Iterator[Progress]:
