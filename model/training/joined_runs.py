@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
 import jax
+import msgspec
 import numpy as np
 import optax
 
 from model.arrays import Array
 from model.hyperparameters import Hyperparameters
+from model.tasks import DEFAULT_THRESHOLD
 from model.training.ensemble_run import EnsembleRun, States
 from model.training.minibatch import Restarts
 from model.training.optimizers import optimizer_without_rate
@@ -24,8 +26,7 @@ class JoinedRuns(EnsembleRun):
     """Several runs of one shape as one.
 
     Args:
-        runs: at least one. Their tables, networks and hyperparameters are the same, except for the learning rate, the
-            weight decay, and what changes no training: the size of the ensemble and the threshold.
+        runs: at least one, all of the same shape, see `shape_of_run`.
 
     Attributes:
         runs: as above.
@@ -49,6 +50,38 @@ class JoinedRuns(EnsembleRun):
         """The state of a run by itself, with the leaves that its own optimizer has. Arrays of NumPy."""
         parts = zip(states, self.runs[run].parts, strict=True)
         return tuple(_own_state(state, part, run, len(self.runs)) for state, part in parts)
+
+
+def alike(hyperparameters: Hyperparameters) -> Hyperparameters:
+    """Hyperparameters without the differences that runs of one shape may have.
+
+    Args:
+        hyperparameters: any.
+
+    Returns:
+        The same for all that `JoinedRuns` can join: those that are no argument of its program and change its result.
+
+    Example:
+        >>> alike(Hyperparameters(learning_rate=0.1)) == alike(Hyperparameters(learning_rate=0.2))
+        True
+    """
+    decays = (float(any(hyperparameters.weight_decay)),)
+    changes = {"learning_rate": 1.0, "weight_decay": decays, "ensemble": 1, "threshold": DEFAULT_THRESHOLD}
+    return msgspec.structs.replace(hyperparameters, **changes)
+
+
+def shape_of_run(run: EnsembleRun) -> Hashable:
+    """What runs on the same inputs must have in common to be joined.
+
+    Args:
+        run: any.
+
+    Returns:
+        The same for runs that `JoinedRuns` can join.
+    """
+    h = run.hyperparameters
+    rows = min(len(fold.learn) for fold in run.folds)
+    return alike(h), run.network, run.table.target_scaling, min(h.batch_size or rows, rows), len(run.held_out) > 0
 
 
 class _JoinedPart(TrainingRun):
