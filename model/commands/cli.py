@@ -13,7 +13,7 @@ import click
 from model.messages import DISTRIBUTION, RefusalError, describe_error, escape_unprintable
 
 # Each is a module of this package, imported when the command is run.
-COMMANDS = ("ask", "check", "explain", "importance", "inspect", "predict", "report", "show", "train")
+COMMANDS = ("ask", "check", "explain", "importance", "inspect", "predict", "report", "show", "sweep", "train")
 # Other packages add commands here, as the service does.
 ENTRY_POINTS = "nudge.commands"
 

@@ -94,7 +94,8 @@ class _JoinedPart(TrainingRun):
         network, _, _, *others = self._state_arguments()
         one = state_shapes(network, self._optimizer, self._parts[0].share.size, *others)
         shapes: State = jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct((count * leaf.shape[0], *leaf.shape[1:]), leaf.dtype), one
+            lambda leaf: jax.ShapeDtypeStruct((count * leaf.shape[0], *leaf.shape[1:]), leaf.dtype),  # type: ignore[no-untyped-call]
+            one,
         )
         return shapes
 
@@ -156,10 +157,10 @@ def _filled(restarts: int) -> int:
     return chunks * -(-restarts // chunks)
 
 
-def _join(parts: Sequence[TrainingRun]) -> TrainingRun:
-    if isinstance(parts[0], MinibatchRun):
-        return _JoinedMinibatches(parts)
-    return _JoinedFullBatches(parts)
+def _join(parts: Sequence[MinibatchRun | FullBatchRun]) -> MinibatchRun | FullBatchRun:
+    minibatches = [part for part in parts if isinstance(part, MinibatchRun)]
+    full_batches = [part for part in parts if isinstance(part, FullBatchRun)]
+    return _JoinedMinibatches(minibatches) if minibatches else _JoinedFullBatches(full_batches)
 
 
 def _own_state(state: State, part: TrainingRun, run: int, runs: int) -> State:

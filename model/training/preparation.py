@@ -110,7 +110,9 @@ def trial_runs(
         The run with the target as it is, and the one with its long tail drawn together.
     """
     h, rows = hyperparameters, rows_of(table, evenly_spaced(len(table.y)))
-    linear = replace_hyperparameters(h, encodings=("numbers",), restarts=h.folds, ensemble=h.folds, target_scale="linear")
+    linear = replace_hyperparameters(
+        h, encodings=("numbers",), restarts=h.folds, ensemble=h.folds, target_scale="linear"
+    )
     asinh = replace_hyperparameters(linear, target_scale="asinh")
     return (
         prepare_run(network, rows, linear, key, rows.target_scaling),

@@ -196,7 +196,7 @@ class MinibatchRun(TrainingRun):
         turns = (folds + rounds) % len(h.weight_decay)  # so that the restarts of a fold have different ones
         decay = np.asarray(h.weight_decay, np.float32)[turns] * np.float32(h.learning_rate)
         self._restarts = Restarts(share.first + numbers, folds, decay, np.zeros_like(numbers))
-        self._shuffle_keys = (jax.random.fold_in(key, SHUFFLE_KEY),)
+        self._shuffle_keys: tuple[Any, ...] = (jax.random.fold_in(key, SHUFFLE_KEY),)
         self._threads = thread_count(share.size)
         rows = min(len(fold.learn) for fold in self.folds)
         self._settings = MinibatchSettings(self._padded_network, optimizer, h.schedule, min(h.batch_size or rows, rows))

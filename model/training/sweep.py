@@ -21,10 +21,11 @@ from model.training.ensemble_run import EnsembleRun
 from model.training.joined_runs import JoinedRuns, alike, shape_of_run
 from model.training.preparation import better_scaling, check_table, prepare_run, settled_scaling, trial_runs
 from model.training.result import Progress, Result
+from model.training.state import RECORD_CAPACITY
 from model.training.stretches import after_stretch, has_diverged, next_stretch
 
-# At most so many runs are trained together, with about as much work: more would only delay their results.
-MAX_RUNS, MAX_WORK = 64, 1e12
+# At most so many runs are trained together, with about as much work and memory: more would only delay their results.
+MAX_RUNS, MAX_WORK, MAX_HELD_NUMBERS = 64, 1e12, 100_000_000
 # What a step costs that has nothing to compute, in multiplications.
 STEP_WORK = 1000
 # Seconds that a stretch of all runs together should take.
@@ -155,7 +156,8 @@ def plan_groups(table: Table, combinations: Sequence[Combination], seeds: int) -
         shapes.setdefault((network, alike(h)), []).extend(Run(index, seed) for seed in range(seeds))
     groups = []
     for runs in shapes.values():
-        most = max(1, min(MAX_RUNS, int(MAX_WORK / work_of(table, combinations[runs[0].combination]))))
+        one = combinations[runs[0].combination]
+        most = max(1, min(MAX_RUNS, int(MAX_WORK / work_of(table, one)), MAX_HELD_NUMBERS // _held_numbers(table, one)))
         parts = np.array_split(np.arange(len(runs)), -(-len(runs) // most))
         groups += [tuple(runs[place] for place in part) for part in parts]
     return groups
@@ -174,6 +176,13 @@ def work_of(table: Table, combination: Combination) -> float:
     h, rows = combination.hyperparameters, len(table.y)
     steps = -(-rows // min(h.batch_size or rows, rows))
     return float(h.restarts * h.epochs * (rows * parameter_count(combination.network) + steps * STEP_WORK))
+
+
+def _held_numbers(table: Table, combination: Combination) -> int:
+    """About how many numbers a run holds: of its restarts, and the order and the weights of its rows."""
+    h = combination.hyperparameters
+    by_restart = 5 * parameter_count(combination.network) + 2 * RECORD_CAPACITY
+    return h.restarts * by_restart + 3 * len(h.encodings) * h.folds * len(table.y)
 
 
 def train_group(
@@ -211,9 +220,7 @@ def _finish(run: Run, combinations: Sequence[Combination], progress: Progress, s
     return FinishedRun(run, combinations[run.combination].values, progress, result, seconds)
 
 
-def _choose_scalings(
-    table: Table, combinations: Sequence[Combination], group: Sequence[Run]
-) -> list[NumericColumn]:
+def _choose_scalings(table: Table, combinations: Sequence[Combination], group: Sequence[Run]) -> list[NumericColumn]:
     """The scaling of each run's target. All trials that this needs are trained together."""
     found, trials = {}, {}
     for run in group:
@@ -258,7 +265,7 @@ def _train_joined(joined: JoinedRuns, show: Callable[[float], None]) -> list[Pro
     runs, epoch, seconds = joined.runs, 0, STRETCH_SECONDS
     states = joined.start()
     ended = [Progress(run, ()) for run in runs]
-    active = range(len(runs))
+    active = list(range(len(runs)))
     while active:
         stretch = next_stretch(ended[active[0]], max(1, int(STRETCH_SECONDS / seconds)))
         started = time.perf_counter()
