@@ -26,7 +26,7 @@ from model.tables.file_patterns import describe_paths, stem_of_paths
 from model.tables.result_files import ResultsError, check_results_path, read_results, write_results
 from model.tables.table import Table
 from model.training.preparation import check_table
-from model.training.result import Result, make_checkpoint
+from model.training.result import make_checkpoint
 from model.training.sweep import Combination, FinishedRun, Run, combine, plan_groups, train_group, work_of
 
 FAILED = 1
@@ -212,12 +212,10 @@ class SweepJob:
             if each.result is not None and first["seed"] == each.run.seed:
                 best[each.run.combination] = each
         for combination, each in best.items():
-            assert each.result is not None
-            save(self._candidate(combination), self._checkpoint(each.result, each.run.seed))
+            result = each.progress.result()
+            checkpoint = make_checkpoint(result, self.table, table_name=self.table_name, seed=each.run.seed)
+            save(self._candidate(combination), checkpoint)
         write_results(self.results, [self.rows[run] for run in sorted(self.rows)], self.origin)
-
-    def _checkpoint(self, result: Result, seed: int) -> Checkpoint:
-        return make_checkpoint(result, self.table, table_name=self.table_name, seed=seed)
 
     def _candidate(self, combination: int) -> Path:
         """The file of the best checkpoint of a combination, until the sweep ends."""

@@ -132,7 +132,7 @@ def _error_of(run: EnsembleRun) -> float:
     """The RMSE of a trial on the rows held out."""
     try:
         *_, last = _stretches(Progress(run, run.start()), STRETCH_SECONDS)
-        return last.result().metrics["RMSE"]
+        return last.result(with_intervals=False).metrics["RMSE"]
     except DivergedError:
         return math.inf
 

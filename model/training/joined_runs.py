@@ -19,7 +19,7 @@ from model.training.ensemble_run import EnsembleRun, States
 from model.training.minibatch import Restarts
 from model.training.optimizers import optimizer_without_rate
 from model.training.run import FullBatchRun, MinibatchRun, Stretch, TrainingRun, join_states, thread_count
-from model.training.state import CHUNK_RESTARTS, State, state_shapes
+from model.training.state import CHUNK_RESTARTS, State
 
 
 class JoinedRuns(EnsembleRun):
@@ -89,25 +89,23 @@ class _JoinedPart(TrainingRun):
 
     _parts: Sequence[TrainingRun]
 
-    def state_shapes(self) -> State:
+    def state_shapes(self, optimizer: Any = None) -> State:
         count = len(self._parts)
-        network, _, _, *others = self._state_arguments()
-        one = state_shapes(network, self._optimizer, self._parts[0].share.size, *others)
+        one = self._parts[0].state_shapes(self._optimizer)
         shapes: State = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct((count * leaf.shape[0], *leaf.shape[1:]), leaf.dtype),  # type: ignore[no-untyped-call]
             one,
         )
         return shapes
 
-    def draw(self) -> State:
-        drawn = [jax.device_get(part.draw()) for part in self._parts]
+    def draw(self, optimizer: Any = None) -> State:
+        drawn: list[State] = jax.device_get([part.draw(self._optimizer) for part in self._parts])
         joined: State = jax.tree.map(lambda *leaves: np.concatenate(leaves), *drawn)
-        shapes = self.state_shapes()
-        leaves, structure = jax.tree.flatten(shapes.opt_state)
-        rates = np.repeat([part.hyperparameters.learning_rate for part in self._parts], len(leaves[-1]) // len(drawn))
-        rates = np.broadcast_to(rates.reshape(-1, *(1,) * (leaves[-1].ndim - 1)), leaves[-1].shape)
-        opt_state = [*jax.tree.leaves(joined.opt_state), rates.astype(np.float32)]
-        placed: State = jax.device_put(joined._replace(opt_state=jax.tree.unflatten(structure, opt_state)))
+        leaves, structure = jax.tree.flatten(joined.opt_state)
+        rates = [part.hyperparameters.learning_rate for part in self._parts]
+        for rate, of_part in zip(rates, np.split(leaves[-1], len(rates)), strict=True):
+            of_part[...] = rate
+        placed: State = jax.device_put(joined._replace(opt_state=jax.tree.unflatten(structure, leaves)))
         return placed
 
 

@@ -160,15 +160,19 @@ class Progress:
         """The indices of the rows held out."""
         return self.run.held_out
 
-    def result(self) -> Result:
-        """The best restarts as they stand now."""
+    def result(self, with_intervals: bool = True) -> Result:
+        """The best restarts as they stand now, with or without the intervals of their metrics."""
         run, table = self.run, self.run.table
         losses = np.full(self.restarts, np.nan, np.float32) if self.losses is None else self.losses
         selection = select(run, self.state, losses)
         ensemble = jax.device_put(selection.ensemble)
         residuals = residuals_of(selection, table)
         rule = run.hyperparameters.threshold
-        evaluation = Evaluation() if table.complete else evaluate_selection(selection, table, residuals, rule)
+        evaluation = (
+            Evaluation()
+            if table.complete
+            else evaluate_selection(selection, table, residuals, rule, with_intervals=with_intervals)
+        )
         return Result(
             ensemble=ensemble,
             loss=float(losses[selection.kept[0]]),

@@ -115,16 +115,16 @@ class TrainingRun(ABC):
             compiled.result()
         return state
 
-    def draw(self) -> State:
-        """The state before the first epoch."""
+    def draw(self, optimizer: Any = None) -> State:
+        """The state before the first epoch, of the run's own optimizer or of another one."""
         first, inputs = self.share.first, self.share.network.sizes[0]
         known = inputs if self.hyperparameters.uses_minibatches else None  # the inputs of minibatches are padded
-        state: State = initial_state(self._key, *self._state_arguments(), first=first, inputs=known)
+        state: State = initial_state(self._key, *self._state_arguments(optimizer), first=first, inputs=known)
         return state
 
-    def state_shapes(self) -> State:
-        """The shapes and dtypes of the state."""
-        return state_shapes(*self._state_arguments())
+    def state_shapes(self, optimizer: Any = None) -> State:
+        """The shapes and dtypes of the state, of the run's own optimizer or of another one."""
+        return state_shapes(*self._state_arguments(optimizer))
 
     def restore(self, state: State) -> State:
         """A state with the same leaves on the device, for which the training program is compiled."""
@@ -143,10 +143,10 @@ class TrainingRun(ABC):
         """The network that is trained. Its last inputs may be padding."""
         return self.share.network
 
-    def _state_arguments(self) -> tuple[Any, ...]:
+    def _state_arguments(self, optimizer: Any) -> tuple[Any, ...]:
         h, network = self.hyperparameters, self._padded_network
         validates = len(self.folds[0].held_out) > 0
-        return network, self._optimizer, self.share.size, h.init, h.uses_minibatches, validates
+        return network, optimizer or self._optimizer, self.share.size, h.init, h.uses_minibatches, validates
 
 
 class FullBatchRun(TrainingRun):

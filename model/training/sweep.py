@@ -65,7 +65,8 @@ class FinishedRun(NamedTuple):
         run: which one.
         values: what the grid names in its combination.
         progress: where it stands at its end.
-        result: what `fit` with the same arguments returns; None if it diverged.
+        result: what `fit` with the same arguments returns, but without the intervals of its metrics, which would take
+            long; `progress.result()` has them. None if it diverged.
         seconds: its share of the time of all runs that were trained together, and the time of its result.
     """
 
@@ -215,7 +216,7 @@ def train_group(
 
 def _finish(run: Run, combinations: Sequence[Combination], progress: Progress, seconds: float) -> FinishedRun:
     started = time.perf_counter()
-    result = None if has_diverged(progress) else progress.result()
+    result = None if has_diverged(progress) else progress.result(with_intervals=False)
     seconds += time.perf_counter() - started
     return FinishedRun(run, combinations[run.combination].values, progress, result, seconds)
 
@@ -231,7 +232,7 @@ def _choose_scalings(table: Table, combinations: Sequence[Combination], group: S
         else:
             found[run] = scaling
     ended = train_runs([trial for pair in trials.values() for trial in pair], lambda share: None)
-    errors = [np.inf if has_diverged(each) else each.result().metrics["RMSE"] for each in ended]
+    errors = [np.inf if has_diverged(each) else each.result(with_intervals=False).metrics["RMSE"] for each in ended]
     for index, run in enumerate(trials):
         found[run] = better_scaling(table, errors[2 * index : 2 * index + 2])
     return [found[run] for run in group]
