@@ -16,8 +16,12 @@ NOT_IN_GRIDS = {"fast", "threshold", "log_every"}
 # A network without a hidden layer.
 NO_PARTS = "none"
 NAMES = tuple(name for name in TRAINING_PARAMETERS if name not in NOT_IN_GRIDS)
-# What stands between the parts of one value, where `nudge train` has a comma.
-_PART_MARKS: dict[type, str] = {LayerSizes: "x", NumberList: "+", NameList: "+"}
+# What stands between the parts of one value, where `nudge train` has a comma; and examples.
+_PARTS: dict[type, tuple[str, str]] = {
+    LayerSizes: ("x", "64 or 64x64"),
+    NumberList: ("+", "1 or 3+1"),
+    NameList: ("+", "numbers or numbers+bins"),
+}
 
 
 def parse_grid(texts: Sequence[str], given: Sequence[str]) -> dict[str, tuple[Any, ...]]:
@@ -60,14 +64,19 @@ def parse_grid(texts: Sequence[str], given: Sequence[str]) -> dict[str, tuple[An
 def _parse_value(name: str, text: str) -> Any:
     option = TRAINING_PARAMETERS[name]
     kind = click.BOOL if name == "class_weights" else option.type
-    mark = _PART_MARKS.get(type(kind))
+    mark, examples = _PARTS.get(type(kind), ("", ""))
     try:
-        value = kind.convert("" if text == NO_PARTS else text.replace(mark, ",") if mark else text, option, None)
+        value = kind.convert(_with_commas(text, mark) if mark else text, option, None)
     except click.BadParameter as error:
-        raise click.UsageError(f"--grid {name}: {error.message}") from None
+        found = f"expected values such as {examples}, found {quote(text)}" if mark else error.message
+        raise click.UsageError(f"--grid {name}: {found}") from None
     if isinstance(kind, ShareOrFile) and isinstance(value, str):
         raise click.UsageError(f"--grid {name}: expected shares from 0 to 0.5, found {quote(text)}; use --validation")
     return value
+
+
+def _with_commas(text: str, mark: str) -> str:
+    return "" if text == NO_PARTS else text.replace(mark, ",")
 
 
 def value_text(value: Any) -> str:

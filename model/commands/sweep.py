@@ -31,7 +31,7 @@ from model.training.sweep import Combination, FinishedRun, Run, combine, plan_gr
 
 FAILED = 1
 RESULTS_SUFFIX = ".sweep.parquet"
-MAX_RUNS = 100_000
+MAX_RUNS = 10_000
 
 
 @click.command()
@@ -171,7 +171,14 @@ class SweepJob:
                 f"{self.results}: expected results of the same table, options and grid, found those of another sweep; "
                 "name another with --results, or sweep anew without --resume"
             )
-        self.rows = {Run(row["combination"], row["seed"]): row for row in rows}
+        # Without the best checkpoint of a combination, which somebody may have removed, its runs are done again.
+        is_finished = len(rows) == len(self.combinations) * self.seeds and self.out.exists()
+        lost = {each.combination for each in summarize(rows, self.score) if not self._has_best(each)}
+        kept = rows if is_finished else [row for row in rows if row["combination"] not in lost]
+        self.rows = {Run(row["combination"], row["seed"]): row for row in kept}
+
+    def _has_best(self, summary: Summary) -> bool:
+        return score_of(summary.rows[0], self.score) == math.inf or self._candidate(summary.combination).exists()
 
     def train(self, show: ShowStanding) -> None:
         """Train all runs that have not ended."""
@@ -181,9 +188,16 @@ class SweepJob:
 
         def show_share(share: float, is_group_done: bool = False) -> None:
             if interrupts.pressed:
-                interrupts.release(f"stopped after {self._count()}; {self.results} keeps them, go on with --resume.")
-            runs = len(self.combinations) * self.seeds
-            show(Standing(len(self.rows), runs, (done + share * size) / sum(work), best, is_group_done))
+                interrupts.release(self._stopped_text())
+            show(
+                Standing(
+                    len(self.rows),
+                    len(self.combinations) * self.seeds,
+                    (done + share * size) / sum(work),
+                    best,
+                    is_group_done,
+                )
+            )
 
         for group, size in zip(groups, work, strict=True):
             if not self.rows.keys() >= set(group):
@@ -195,8 +209,9 @@ class SweepJob:
                 show_share(1.0, is_group_done=True)
             done += size
 
-    def _count(self) -> str:
-        return f"{len(self.rows):,} of {len(self.combinations) * self.seeds:,} runs"
+    def _stopped_text(self) -> str:
+        kept = f"{self.results} keeps them; go on with --resume." if self.rows else "nothing was written."
+        return f"stopped after {len(self.rows):,} of {len(self.combinations) * self.seeds:,} runs; {kept}"
 
     def _summaries(self) -> list[Summary]:
         return summarize(list(self.rows.values()), self.score)

@@ -23,8 +23,7 @@ from model.training.ensemble_run import EnsembleRun
 from model.training.preparation import better_scaling, check_table, prepare_run, settled_scaling, trial_runs
 from model.training.result import DivergedError, Progress, Result
 from model.training.run import Stretch
-from model.training.state import RECORD_CAPACITY
-from model.training.stretches import after_stretch, has_diverged, next_stretch
+from model.training.stretches import after_stretch, epochs_until_lost, has_diverged, next_stretch
 
 # Seconds that a stretch should take: between two, training can be watched and stopped.
 STRETCH_SECONDS = 0.1
@@ -151,18 +150,7 @@ def _advance(progress: Progress, stretch: Stretch) -> Progress:
     """The progress after a stretch. Raises DivergedError if no restart has a finite loss after it."""
     after = after_stretch(progress, stretch, *progress.run.advance(progress.state, progress.epoch, stretch))
     if has_diverged(after):
-        raise DivergedError(progress.epoch + _first_without_finite_loss(progress, stretch.epochs))
+        everyone = [np.arange(progress.restarts)]
+        (epochs,) = epochs_until_lost(progress.run, progress.state, progress.epoch, stretch.epochs, everyone)
+        raise DivergedError(progress.epoch + epochs)
     return after
-
-
-def _first_without_finite_loss(progress: Progress, epochs: int) -> int:
-    """Repeat a stretch with a record after each epoch, and count the epochs up to the first without a finite loss."""
-    state, done = progress.state, 0
-    while done < epochs:
-        stretch = Stretch(min(RECORD_CAPACITY, epochs - done), 1)
-        state, training, _ = progress.run.advance(state, progress.epoch + done, stretch)
-        is_lost = ~np.isfinite(training).any(axis=1)
-        if is_lost.any():
-            return done + int(np.argmax(is_lost)) + 1
-        done += stretch.records
-    return epochs

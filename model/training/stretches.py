@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from model.training.ensemble_run import EnsembleRun, States, best_epochs, best_losses
 from model.training.result import History, Progress
@@ -77,6 +78,34 @@ def has_diverged(progress: Progress) -> bool:
         True if training has left the finite numbers.
     """
     return progress.losses is not None and not np.isfinite(progress.losses).any()
+
+
+def epochs_until_lost(
+    run: EnsembleRun, states: States, epochs_done: int, epochs: int, groups: Sequence[Int[np.ndarray, " own"]]
+) -> list[int]:
+    """Repeat a stretch with a record after each epoch, and count the epochs up to the first without a finite loss.
+
+    Args:
+        run: what is trained.
+        states: before the stretch.
+        epochs_done: how many epochs were done before it.
+        epochs: how many it has, from 1.
+        groups: the places of some restarts among all, once or several times.
+
+    Returns:
+        For each group, after how many epochs of the stretch none of its restarts has a finite loss; all of them if one
+        still has.
+    """
+    found, done = [epochs] * len(groups), 0
+    while done < epochs:
+        stretch = Stretch(min(RECORD_CAPACITY, epochs - done), 1)
+        states, training, _ = run.advance(states, epochs_done + done, stretch)
+        for group, places in enumerate(groups):
+            is_lost = ~np.isfinite(training[:, places]).any(axis=1)
+            if is_lost.any():
+                found[group] = min(found[group], done + int(np.argmax(is_lost)) + 1)
+        done += stretch.records
+    return found
 
 
 def _last_epoch(run: EnsembleRun, states: States) -> int:

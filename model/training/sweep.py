@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -21,8 +22,9 @@ from model.training.ensemble_run import EnsembleRun
 from model.training.joined_runs import JoinedRuns, alike, shape_of_run
 from model.training.preparation import better_scaling, check_table, prepare_run, settled_scaling, trial_runs
 from model.training.result import Progress, Result
+from model.training.run import Stretch
 from model.training.state import RECORD_CAPACITY
-from model.training.stretches import after_stretch, has_diverged, next_stretch
+from model.training.stretches import after_stretch, epochs_until_lost, has_diverged, next_stretch
 
 # At most so many runs are trained together, with about as much work and memory: more would only delay their results.
 MAX_RUNS, MAX_WORK, MAX_HELD_NUMBERS = 64, 1e12, 100_000_000
@@ -270,15 +272,25 @@ def _train_joined(joined: JoinedRuns, show: Callable[[float], None]) -> list[Pro
     while active:
         stretch = next_stretch(ended[active[0]], max(1, int(STRETCH_SECONDS / seconds)))
         started = time.perf_counter()
-        states, training, validation = joined.advance(states, epoch, stretch)
-        epoch, states = epoch + stretch.epochs, jax.device_get(states)
+        before, (states, training, validation) = states, joined.advance(states, epoch, stretch)
+        states = jax.device_get(states)
         for run in active:
             own, places = joined.states_of(run, states), joined.restarts_of(run)
             ended[run] = after_stretch(ended[run], stretch, own, training[:, places], validation[:, places])
+        lost = [run for run in active if has_diverged(ended[run])]
+        for run, epochs in zip(lost, _epochs_until_lost(joined, before, epoch, stretch, lost), strict=True):
+            ended[run] = replace(ended[run], epoch=epoch + epochs)
+        epoch += stretch.epochs
         active = [run for run in active if not _has_ended(ended[run])]
         seconds = max(time.perf_counter() - started, 1e-5) / stretch.epochs
         show(min(epoch / runs[0].hyperparameters.epochs, 1.0))
     return ended
+
+
+def _epochs_until_lost(joined: JoinedRuns, states: Any, epoch: int, stretch: Stretch, lost: list[int]) -> list[int]:
+    """After how many epochs of a stretch each of the runs that diverged in it had no finite loss any more."""
+    groups = [joined.restarts_of(run) for run in lost]
+    return epochs_until_lost(joined, states, epoch, stretch.epochs, groups) if lost else []
 
 
 def _has_ended(progress: Progress) -> bool:
