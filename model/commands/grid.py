@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from model.commands.option_types import LayerSizes, NameList, NumberList, ShareOrFile
+from model.commands.option_types import LayerSizes, NameList, NumberList
 from model.commands.training_options import TRAINING_PARAMETERS
 from model.messages import quote
 
@@ -63,16 +63,13 @@ def parse_grid(texts: Sequence[str], given: Sequence[str]) -> dict[str, tuple[An
 
 def _parse_value(name: str, text: str) -> Any:
     option = TRAINING_PARAMETERS[name]
-    kind = click.BOOL if name == "class_weights" else option.type
+    kind = {"class_weights": click.BOOL, "validation": click.FLOAT}.get(name, option.type)
     mark, examples = _PARTS.get(type(kind), ("", ""))
     try:
-        value = kind.convert(_with_commas(text, mark) if mark else text, option, None)
+        return kind.convert(_with_commas(text, mark) if mark else text, option, None)
     except click.BadParameter as error:
         found = f"expected values such as {examples}, found {quote(text)}" if mark else error.message
         raise click.UsageError(f"--grid {name}: {found}") from None
-    if isinstance(kind, ShareOrFile) and isinstance(value, str):
-        raise click.UsageError(f"--grid {name}: expected shares from 0 to 0.5, found {quote(text)}; use --validation")
-    return value
 
 
 def _with_commas(text: str, mark: str) -> str:
