@@ -18,7 +18,7 @@ from model.network import Network, parameter_count
 from model.tables.columns import NumericColumn
 from model.tables.table import Table
 from model.training.defaults import default_hyperparameters, default_network
-from model.training.ensemble_run import EnsembleRun
+from model.training.ensemble_run import EnsembleRun, States
 from model.training.joined_runs import JoinedRuns, alike, shape_of_run
 from model.training.preparation import better_scaling, check_table, prepare_run, settled_scaling, trial_runs
 from model.training.result import Progress, Result
@@ -32,6 +32,8 @@ MAX_RUNS, MAX_WORK, MAX_HELD_NUMBERS = 64, 1e12, 100_000_000
 STEP_WORK = 1000
 # Seconds that a stretch of all runs together should take.
 STRETCH_SECONDS = 0.5
+# The least time that a stretch is taken to last.
+SHORTEST_SECONDS = 1e-5
 
 
 class Combination(NamedTuple):
@@ -265,32 +267,40 @@ def train_runs(runs: Sequence[EnsembleRun], show: Callable[[float], None]) -> li
 
 
 def _train_joined(joined: JoinedRuns, show: Callable[[float], None]) -> list[Progress]:
-    runs, epoch, seconds = joined.runs, 0, STRETCH_SECONDS
+    epochs, epoch, seconds_per_epoch = joined.hyperparameters.epochs, 0, STRETCH_SECONDS
     states = joined.start()
-    ended = [Progress(run, ()) for run in runs]
-    active = list(range(len(runs)))
-    while active:
-        stretch = next_stretch(ended[active[0]], max(1, int(STRETCH_SECONDS / seconds)))
+    standing = dict(enumerate(Progress(run, ()) for run in joined.runs))
+    ended: dict[int, Progress] = {}
+    while standing:
+        stretch = next_stretch(next(iter(standing.values())), max(1, int(STRETCH_SECONDS / seconds_per_epoch)))
         started = time.perf_counter()
-        before, (states, training, validation) = states, joined.advance(states, epoch, stretch)
-        states = jax.device_get(states)
-        for run in active:
-            own, places = joined.states_of(run, states), joined.restarts_of(run)
-            ended[run] = after_stretch(ended[run], stretch, own, training[:, places], validation[:, places])
-        lost = [run for run in active if has_diverged(ended[run])]
-        for run, epochs in zip(lost, _epochs_until_lost(joined, before, epoch, stretch, lost), strict=True):
-            ended[run] = replace(ended[run], epoch=epoch + epochs)
+        states, standing = _advance(joined, states, standing, epoch, stretch)
         epoch += stretch.epochs
-        active = [run for run in active if not _has_ended(ended[run])]
-        seconds = max(time.perf_counter() - started, 1e-5) / stretch.epochs
-        show(min(epoch / runs[0].hyperparameters.epochs, 1.0))
-    return ended
+        ended |= {run: progress for run, progress in standing.items() if _has_ended(progress)}
+        standing = {run: progress for run, progress in standing.items() if run not in ended}
+        seconds_per_epoch = max(time.perf_counter() - started, SHORTEST_SECONDS) / stretch.epochs
+        show(min(epoch / epochs, 1.0))
+    return [ended[run] for run in range(len(joined.runs))]
 
 
-def _epochs_until_lost(joined: JoinedRuns, states: Any, epoch: int, stretch: Stretch, lost: list[int]) -> list[int]:
-    """After how many epochs of a stretch each of the runs that diverged in it had no finite loss any more."""
-    groups = [joined.restarts_of(run) for run in lost]
-    return epochs_until_lost(joined, states, epoch, stretch.epochs, groups) if lost else []
+def _advance(
+    joined: JoinedRuns, states: States, standing: dict[int, Progress], epoch: int, stretch: Stretch
+) -> tuple[States, dict[int, Progress]]:
+    """Take all runs through a stretch. standing: those that have not ended, after so many epochs."""
+    after: States
+    after, training, validation = jax.device_get(joined.advance(states, epoch, stretch))
+    places = {run: joined.restarts_of(run) for run in standing}
+    advanced = {
+        run: after_stretch(
+            progress, stretch, joined.states_of(run, after), training[:, places[run]], validation[:, places[run]]
+        )
+        for run, progress in standing.items()
+    }
+    lost = [run for run, progress in advanced.items() if has_diverged(progress)]
+    if lost:
+        counts = epochs_until_lost(joined, states, epoch, stretch.epochs, [places[run] for run in lost])
+        advanced |= {run: replace(advanced[run], epoch=epoch + count) for run, count in zip(lost, counts, strict=True)}
+    return after, advanced
 
 
 def _has_ended(progress: Progress) -> bool:
