@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from model.training.fit import fit, train
     from model.training.initial_params import init_params
     from model.training.result import DivergedError, History, Progress, Result, make_checkpoint
+    from model.training.sweep import FinishedRun, sweep
     from model.training.train_params import TrainedParams, train_params
 else:
     # The modules that define the public names; those that load least come first.
@@ -56,6 +57,7 @@ else:
         "checking.check",
         "training.result",
         "training.fit",
+        "training.sweep",
         "training.train_params",
         "diagnosing.findings",
         "diagnosing.why_stuck",
@@ -78,6 +80,7 @@ __all__ = [
     "Diagnosis",
     "DivergedError",
     "Finding",
+    "FinishedRun",
     "History",
     "Hyperparameters",
     "Layer",
@@ -111,6 +114,7 @@ __all__ = [
     "predict_ensemble",
     "read_table",
     "save",
+    "sweep",
     "table_from",
     "table_from_arrays",
     "trace",

@@ -175,6 +175,25 @@ def check_path(path: PathLike) -> None:
         pass
 
 
+def remove_checkpoints(directory: PathLike) -> None:
+    """Remove all checkpoints of a directory, and the directory if nothing is left in it.
+
+    Args:
+        directory: which may be missing.
+
+    Raises:
+        CheckpointError: if they cannot be removed.
+    """
+    place = Path(directory)
+    try:
+        for file in place.glob(f"*{SUFFIX}"):
+            file.unlink(missing_ok=True)
+        if place.is_dir() and not any(place.iterdir()):
+            place.rmdir()
+    except OSError as error:
+        raise _refusal(directory, "files that can be removed", describe_error(error), "remove them") from None
+
+
 def _resolve(path: PathLike) -> Path:
     """Where the file goes, with links followed. Raises CheckpointError if the name is not a checkpoint's."""
     try:

@@ -13,9 +13,9 @@ import click
 from model.messages import DISTRIBUTION, RefusalError, describe_error, escape_unprintable
 
 # Each is a module of this package, imported when the command is run.
-COMMANDS = ("ask", "check", "explain", "importance", "inspect", "predict", "report", "show", "train")
+COMMANDS = ("ask", "check", "explain", "importance", "inspect", "predict", "report", "show", "sweep", "train")
 # These check the platform themselves, when all processes are joined.
-MANY_PROCESSES = ("train",)
+MANY_PROCESSES = ("sweep", "train")
 # Other packages add commands here, as the service does.
 ENTRY_POINTS = "nudge.commands"
 

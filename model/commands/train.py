@@ -2,116 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from model.activations import ACTIVATIONS
 from model.checkpoint import SUFFIX, check_path
 from model.commands.check import check_checkpoint
 from model.commands.column_table import MAX_LISTED_COLUMNS, table_text
 from model.commands.interrupts import interrupts
 from model.commands.jax_setup import check_platform
 from model.commands.many_processes import ProcessOptions, joined, mesh_of, process_options
-from model.commands.option_types import LayerSizes, MeshShape, NameList, NumberList, ShareOrFile, ThresholdRule
+from model.commands.option_types import MeshShape
 from model.commands.shared import DIRECTORY, notes_text
 from model.commands.table_options import TableOptions, read_named_table, reading_options
 from model.commands.train_output import ShowProgress, json_text, shown_progress, train_text
 from model.commands.training_job import ResumePoint, TrainingJob
+from model.commands.training_options import COUNT, chosen_settings, training_options
 from model.commands.watchdog import Watch
 from model.diagnosing.findings import Diagnosis
 from model.diagnosing.why_stuck import why_stuck
-from model.evaluation.thresholds import check_two_classes
-from model.hyperparameters import INITS, OPTIMIZERS, SCHEDULES, TARGET_SCALES, Hyperparameters
 from model.hyperparameters import replace as replace_hyperparameters
-from model.network import Network, parameter_count
 from model.tables.file_patterns import describe_paths, stem_of_paths
 from model.tables.table import Table
-from model.training.defaults import (
-    FAST_DEFAULTS,
-    FAST_HIDDEN,
-    FILE_DEFAULTS,
-    FILE_HIDDEN,
-    TRUTH_TABLE_DEFAULTS,
-    TRUTH_TABLE_HIDDEN,
-    default_hyperparameters,
-    default_network,
-)
 from model.training.processes import agree, is_first
 from model.training.result import Result
 from model.training.split_text import split_notes
-from model.training.state import RECORD_CAPACITY
-
-MAX_HELD_NUMBERS = 1_000_000_000
-THRESHOLD_HELP = (
-    "The probability from which the label is the second of two classes: a number; f1, which maximizes F1 on the rows "
-    "held out; or cost:FP,FN, which minimizes there what mistakes cost: FP for each row of the first class that gets "
-    "the second as its label, FN for the reverse."
-)
-VARIES_WITH_ROWS = {"weight_decay": ", less for more rows", "batch_size": ", more for more rows"}
-
-
-def _hyperparameter(name: str, kind: Any, text: str = "") -> Callable[[Any], Any]:
-    """An option whose default depends on the table."""
-    defaults = [_default_text(getattr(each, name)) for each in (TRUTH_TABLE_DEFAULTS, FILE_DEFAULTS)]
-    default = defaults[0]
-    if defaults[0] != defaults[1]:
-        default += f", for a file {defaults[1]}{VARIES_WITH_ROWS.get(name, '')}"
-    flag = f"--{name.replace('_', '-')}"
-    return click.option(flag, type=kind, default=None, help=f"{text}  [default: {default}]".strip())
-
-
-def _default_text(value: Any) -> str:
-    if isinstance(value, tuple):
-        return ",".join(each if isinstance(each, str) else f"{each:g}" for each in value)
-    return "all" if value is None else str(value)
-
-
-def _sizes_text(sizes: tuple[int, ...]) -> str:
-    return ",".join(map(str, sizes))
-
-
-_COUNT = click.IntRange(1)
-FAST_HELP = (
-    "Train a file in less time, with somewhat worse predictions: "
-    f"{FAST_DEFAULTS.ensemble} networks with {_sizes_text(FAST_HIDDEN)} units that see numbers without bins."
-)
-_HIDDEN_DEFAULT = f"{_sizes_text(TRUTH_TABLE_HIDDEN)}, for a file {_sizes_text(FILE_HIDDEN)}"
 
 
 @click.command()
 @click.argument("tables", metavar="[TABLE]...", nargs=-1)
 @reading_options
-@click.option("--fast", is_flag=True, help=FAST_HELP)
-@click.option("--hidden", type=LayerSizes(), help=f"Units of each hidden layer.  [default: {_HIDDEN_DEFAULT}]")
-@click.option("--activation", type=click.Choice(list(ACTIVATIONS)), default="relu", show_default=True)
-@_hyperparameter("epochs", _COUNT, "Passes over the rows, at most.")
-@_hyperparameter("learning_rate", float)
-@_hyperparameter("optimizer", click.Choice(OPTIMIZERS))
-@_hyperparameter("schedule", click.Choice(SCHEDULES), "Of the learning rate.")
-@_hyperparameter("batch_size", _COUNT, "Rows in a step.")
-@_hyperparameter(
-    "validation",
-    ShareOrFile(),
-    "The share of rows held out, from 0 to 0.5; or a file with the same columns, or a pattern: its rows are held out.",
-)
-@_hyperparameter("folds", _COUNT, "Parts of the rows, each held out by some restarts; 1: all hold out the same share.")
-@_hyperparameter("patience", _COUNT, "A restart ends after so many epochs without a smaller validation loss.")
-@_hyperparameter("mask", float, "The share of the rows in a step in which one value is hidden.")
-@_hyperparameter("weight_decay", NumberList(), "How much weights shrink in a step; restarts take several in turn.")
-@_hyperparameter("clip", float, "The largest norm of a gradient; 0 for no limit.")
-@_hyperparameter("target_scale", click.Choice(TARGET_SCALES), "Of the numbers to predict.")
-@click.option("--class-weights", is_flag=True, default=None, help="Let all classes count the same.")
-@_hyperparameter("init", click.Choice(INITS), "Of the weights.")
-@_hyperparameter("restarts", _COUNT, "Random starts.")
-@_hyperparameter("ensemble", _COUNT, "How many of them are kept, the best ones.")
-@_hyperparameter("encodings", NameList(), "How restarts see columns of numbers: some of numbers,bins.")
+@training_options
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
-@_hyperparameter("log_every", _COUNT, "Epochs between two lines.")
-@_hyperparameter("threshold", ThresholdRule(), THRESHOLD_HELP)
-@click.option("--save-every", type=_COUNT, help="Write the checkpoint during training too, after about so many epochs.")
+@click.option("--save-every", type=COUNT, help="Write the checkpoint during training too, after about so many epochs.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help=f"Where to write it.  [default: {DIRECTORY}/TABLE{SUFFIX}]"
 )
@@ -153,7 +77,7 @@ def train(
         if not data.complete and shows:
             click.echo(table_text(data, MAX_LISTED_COLUMNS))
             click.echo(f"{notes_text(data.notes)}\n" if data.notes else "")
-        settings = _settings(data, fast, hidden, activation, options)
+        settings = chosen_settings(data, fast, hidden, activation, options)
         name = describe_paths([Path(each).name for each in tables])
         job = TrainingJob(name, data, *settings, seed, out, shape)
         interrupts.hold()
@@ -192,27 +116,6 @@ def _diagnosis(result: Result, data: Table) -> Diagnosis | None:
         hyperparameters=replace_hyperparameters(result.hyperparameters, epochs=result.epoch),
         losses=result.history.losses[:, result.best],
     )
-
-
-def _settings(
-    data: Table, fast: bool, hidden: tuple[int, ...] | None, activation: str, options: dict[str, Any]
-) -> tuple[Network, Hyperparameters]:
-    """The network and the hyperparameters that the options ask for. Raises click.UsageError if they cannot be."""
-    if fast and data.complete:
-        raise click.UsageError("--fast is for files, and this is a truth table; leave it out")
-    try:
-        named = {name: value for name, value in options.items() if value is not None}
-        hyperparameters = replace_hyperparameters(default_hyperparameters(data, fast=fast), **named)
-        network = default_network(data, hidden, activation, fast=fast)
-        if "threshold" in named:
-            check_two_classes(data.task, data.complete)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
-    if (parameter_count(network) + RECORD_CAPACITY) * hyperparameters.restarts > MAX_HELD_NUMBERS:
-        raise click.UsageError(
-            f"--hidden and --restarts ask for more than the {MAX_HELD_NUMBERS:,} parameters and losses that can be held"
-        )
-    return network, hyperparameters
 
 
 def _until_interrupted(

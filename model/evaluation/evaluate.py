@@ -42,6 +42,7 @@ def evaluate(
     y: Num[np.ndarray, " rows"],
     weights: Float[np.ndarray, " rows"] | None = None,
     threshold: Threshold = DEFAULT_THRESHOLD,
+    with_intervals: bool = True,
 ) -> Evaluation:
     """Measure how good predictions are, and choose the threshold on the same rows.
 
@@ -52,6 +53,7 @@ def evaluate(
         weights: [rows], how much each row counts, above 0; by default all count the same. The confusion matrix and the
             rows of the bins count each row once.
         threshold: of two classes: a number from 0 to 1, "f1" or "cost:FP,FN", see `choose_threshold`.
+        with_intervals: whether the intervals are computed, which take most of the time.
 
     Returns:
         The evaluation.
@@ -68,7 +70,7 @@ def evaluate(
         class_count = TASKS[task].class_count(predictions.shape[-1])
         confusion = confusion_matrix(TASKS[task].class_indices(predictions, chosen), y.astype(int), class_count)
     measured = metrics(task, predictions, y, weights, chosen)
-    intervals = metric_intervals(task, predictions, y, weights, chosen)
+    intervals = metric_intervals(task, predictions, y, weights, chosen) if with_intervals else {}
     return Evaluation(
         threshold=chosen,
         metrics=measured,

@@ -5,34 +5,28 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import jax
-import msgspec
 import numpy as np
 import optax
 from jax.sharding import Mesh
 from jaxtyping import Key
 
-from model.arrays import Array, shape_of
-from model.evaluation.thresholds import check_two_classes
+from model.arrays import Array
 from model.hyperparameters import Hyperparameters
 from model.hyperparameters import replace as replace_hyperparameters
 from model.network import Network
 from model.tables.columns import NumericColumn
-from model.tables.table import Table, rows_of, with_target_scaling
-from model.tables.target_scaling import draw_together, has_long_tail
-from model.tasks import DEFAULT_THRESHOLD, TASKS
+from model.tables.table import Table
 from model.training.defaults import default_hyperparameters
-from model.training.ensemble_run import EnsembleRun, States
-from model.training.measuring import evenly_spaced
+from model.training.ensemble_run import EnsembleRun
 from model.training.mesh import DATA, make_mesh
-from model.training.optimizers import make_optimizer
+from model.training.preparation import better_scaling, check_table, prepare_run, settled_scaling, trial_runs
 from model.training.processes import agree
-from model.training.result import DivergedError, History, Progress, Result
+from model.training.result import DivergedError, Progress, Result
 from model.training.run import Stretch
-from model.training.state import RECORD_CAPACITY
+from model.training.stretches import after_stretch, epochs_until_lost, has_diverged, next_stretch
 
 # Seconds that a stretch should take: between two, training can be watched and stopped.
 STRETCH_SECONDS = 0.1
@@ -116,19 +110,18 @@ def train(
     if isinstance(optimizer, str):
         options["optimizer"] = optimizer
     hyperparameters = replace_hyperparameters(default_hyperparameters(table), **options)
-    _check_table(network, table, hyperparameters)
+    check_table(network, table, hyperparameters)
     mesh = make_mesh() if mesh is None else mesh
-    if optimizer is None or isinstance(optimizer, str):
-        optimizer = make_optimizer(hyperparameters)
-    elif mesh.shape[DATA] > 1:
+    if isinstance(optimizer, str):
+        optimizer = None
+    elif optimizer is not None and mesh.shape[DATA] > 1:
         raise ValueError("the optimizer must be a name where devices share the rows, because it may ask for all rows")
     leaves, epoch = resume or (None, 0)
     if resume and epoch >= hyperparameters.epochs:
         raise ValueError(f"epochs must be more than the {epoch:,} that are done, not {hyperparameters.epochs:,}")
     if target_scaling is None:
         target_scaling = _choose_scaling(network, table, hyperparameters, key, mesh)
-    table = with_target_scaling(table, target_scaling)
-    run = EnsembleRun(network, table, hyperparameters, optimizer, key, mesh)
+    run = prepare_run(network, table, hyperparameters, key, target_scaling, optimizer, mesh)
     state = run.start() if leaves is None else run.restore(jax.tree.leaves(leaves))
     return _stretches(Progress(run, state, epoch), stretch_seconds)
 
@@ -137,118 +130,36 @@ def _choose_scaling(
     network: Network, table: Table, hyperparameters: Hyperparameters, key: Key[Array, ""], mesh: Mesh
 ) -> NumericColumn:
     """The scaling of the target that the hyperparameters ask for."""
-    scale, scaling = hyperparameters.target_scale, table.target_scaling
-    is_regression = not TASKS[table.task].has_classes and not table.complete
-    holds_out = hyperparameters.validation > 0 or hyperparameters.folds > 1
-    if not is_regression or scale == "linear" or not scaling.scale or (scale == "auto" and not holds_out):
+    scaling = settled_scaling(table, hyperparameters)
+    if scaling is not None:
         return scaling
-    if scale == "auto":
-        if not has_long_tail(scaling, table.y):
-            return scaling
-        errors = [_error_with(network, table, hyperparameters, key, mesh, each) for each in ("linear", "asinh")]
-        if errors[0] <= errors[1]:
-            return scaling
-    return draw_together(scaling.unscale(table.y), scaling, table.weights)
+    return better_scaling(table, [_error_of(run) for run in trial_runs(network, table, hyperparameters, key, mesh)])
 
 
-def _error_with(
-    network: Network, table: Table, hyperparameters: Hyperparameters, key: Key[Array, ""], mesh: Mesh, scale: str
-) -> float:
-    """The RMSE of networks that see numbers, one for each fold, on the rows held out.
-
-    Of more than 10,000 rows, as many count.
-    """
-    h, rows = hyperparameters, evenly_spaced(len(table.y))
-    options = msgspec.structs.asdict(h) | {
-        "encodings": ("numbers",),
-        "restarts": h.folds,
-        "ensemble": h.folds,
-        "target_scale": scale,
-    }
+def _error_of(run: EnsembleRun) -> float:
+    """The RMSE of a trial on the rows held out."""
     try:
-        return fit(network, rows_of(table, rows), key=key, mesh=mesh, **options).metrics["RMSE"]
+        *_, last = _stretches(Progress(run, run.start()), STRETCH_SECONDS)
+        return last.result(with_intervals=False).metrics["RMSE"]
     except DivergedError:
         return math.inf
-
-
-def _check_table(network: Network, table: Table, hyperparameters: Hyperparameters) -> None:
-    if 0 in (shape_of("x", table.x)[0], shape_of("y", table.y)[0]):
-        raise ValueError("the table must have at least one row, and it has none")
-    if network.task != table.task:
-        raise ValueError(f"the network's task must be the table's, {table.task}, not {network.task}")
-    if table.has_own_split and not hyperparameters.validation:
-        raise ValueError("validation must be above 0 for a table that says which rows are held out")
-    if hyperparameters.class_weights and not TASKS[table.task].has_classes:
-        raise ValueError("class_weights must be left out of a regression, which has no classes")
-    if hyperparameters.threshold != DEFAULT_THRESHOLD:
-        check_two_classes(table.task, table.complete)
 
 
 def _stretches(progress: Progress, stretch_seconds: float) -> Iterator[Progress]:
     seconds_per_epoch = stretch_seconds
     while progress.epoch < progress.epochs and progress.ended < progress.restarts:
-        stretch = _next_stretch(progress, agree(max(1, int(stretch_seconds / seconds_per_epoch))))
+        stretch = next_stretch(progress, agree(max(1, int(stretch_seconds / seconds_per_epoch))))
         started = time.perf_counter()
         progress = _advance(progress, stretch)
         seconds_per_epoch = max(time.perf_counter() - started, SHORTEST_SECONDS) / stretch.epochs
         yield progress
 
 
-def _next_stretch(progress: Progress, affordable: int) -> Stretch:
-    """What to do next: whole intervals of log_every epochs, or a part of one.
-
-    affordable: how many epochs the time allows.
-    """
-    epoch, epochs, h = progress.epoch, progress.epochs, progress.run.hyperparameters
-    log_every = 1 if h.uses_minibatches else h.log_every
-    to_record = min(log_every - epoch % log_every, epochs - epoch)
-    if to_record < log_every or affordable < log_every:
-        return Stretch(1, min(to_record, affordable))
-    return Stretch(min(affordable // log_every, (epochs - epoch) // log_every, RECORD_CAPACITY), log_every)
-
-
 def _advance(progress: Progress, stretch: Stretch) -> Progress:
     """The progress after a stretch. Raises DivergedError if no restart has a finite loss after it."""
-    run = progress.run
-    state, training, validation = run.advance(progress.state, progress.epoch, stretch)
-    smallest = run.best_losses(state)
-    losses = training[-1] if smallest is None else smallest
-    if not np.isfinite(losses).any():
-        raise DivergedError(progress.epoch + _first_without_finite_loss(progress, stretch.epochs))
-    epochs_done = progress.epoch + stretch.epochs_per_record * np.arange(1, stretch.records + 1)
-    end = max(_last_epoch(run, state), progress.epoch)
-    epoch = min(int(epochs_done[-1]), end)
-    is_logged = (epochs_done % run.hyperparameters.log_every == 0) & (epochs_done <= end)
-    record = History(epochs_done[is_logged], training[is_logged], validation[is_logged])
-    return replace(
-        progress,
-        state=state,
-        epoch=epoch,
-        ended=_count_ended(run, state, epoch),
-        losses=losses,
-        records=(*progress.records, record),
-    )
-
-
-def _last_epoch(run: EnsembleRun, states: States) -> int:
-    """The epoch after which no restart changes any more, however the epochs fall into stretches."""
-    epochs = run.best_epochs(states)
-    return run.hyperparameters.epochs if epochs is None else int(epochs.max()) + run.hyperparameters.patience
-
-
-def _count_ended(run: EnsembleRun, states: States, epoch: int) -> int:
-    epochs = run.best_epochs(states)
-    return 0 if epochs is None else int(np.sum(epoch - epochs >= run.hyperparameters.patience))
-
-
-def _first_without_finite_loss(progress: Progress, epochs: int) -> int:
-    """Repeat a stretch with a record after each epoch, and count the epochs up to the first without a finite loss."""
-    state, done = progress.state, 0
-    while done < epochs:
-        stretch = Stretch(min(RECORD_CAPACITY, epochs - done), 1)
-        state, training, _ = progress.run.advance(state, progress.epoch + done, stretch)
-        is_lost = ~np.isfinite(training).any(axis=1)
-        if is_lost.any():
-            return done + int(np.argmax(is_lost)) + 1
-        done += stretch.records
-    return epochs
+    after = after_stretch(progress, stretch, *progress.run.advance(progress.state, progress.epoch, stretch))
+    if has_diverged(after):
+        everyone = [np.arange(progress.restarts)]
+        (epochs,) = epochs_until_lost(progress.run, progress.state, progress.epoch, stretch.epochs, everyone)
+        raise DivergedError(progress.epoch + epochs)
+    return after

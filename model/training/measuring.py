@@ -48,7 +48,9 @@ def residuals_of(selection: Selection, table: Table) -> Residuals:
     return fit_residuals(scaling, table.y[selection.rows] - predicted)
 
 
-def evaluate_selection(selection: Selection, table: Table, residuals: Residuals, threshold: Threshold) -> Evaluation:
+def evaluate_selection(
+    selection: Selection, table: Table, residuals: Residuals, threshold: Threshold, with_intervals: bool = True
+) -> Evaluation:
     """How right the predictions are on the rows held out; if there are none, on at most 10,000 rows.
 
     Args:
@@ -56,6 +58,7 @@ def evaluate_selection(selection: Selection, table: Table, residuals: Residuals,
         table: what was learned from.
         residuals: as `residuals_of` gives them.
         threshold: the threshold, or the rule by which it is chosen.
+        with_intervals: as in `evaluate`.
 
     Returns:
         The evaluation.
@@ -67,8 +70,9 @@ def evaluate_selection(selection: Selection, table: Table, residuals: Residuals,
     scaling, weights = table.target_scaling, row_weights(table, rows, rows, class_weights=False)
     y = table.y[rows]
     if table.classes:
-        return evaluate(table.task, mean, y, weights, threshold)
-    return evaluate(table.task, expected_values(scaling, mean, residuals), scaling.unscale(y), weights, threshold)
+        return evaluate(table.task, mean, y, weights, threshold, with_intervals)
+    expected = expected_values(scaling, mean, residuals)
+    return evaluate(table.task, expected, scaling.unscale(y), weights, threshold, with_intervals)
 
 
 def baseline_of(table: Table, held_out: np.ndarray) -> Metrics:

@@ -45,14 +45,16 @@ class Restarts(NamedTuple):
     """The restarts that a program trains.
 
     Attributes:
-        indices: [restarts], which restart each is.
+        indices: [restarts], which restart of its run each is.
         folds: [restarts], which fold each has.
         decay: [restarts], the share of itself by which each weight shrinks in a step.
+        runs: [restarts], which run each belongs to.
     """
 
     indices: Int[Array, " restarts"]
     folds: Int[Array, " restarts"]
     decay: Float[Array, " restarts"]
+    runs: Int[Array, " restarts"]
 
 
 class _Batch(NamedTuple):
@@ -84,7 +86,7 @@ def train_in_minibatches(
     rows: Rows,
     progress: EpochCounts,
     num_epochs: int | Int[Array, ""],
-    key: Key[Array, ""],
+    keys: Key[Array, " runs"],
     settings: MinibatchSettings,
 ) -> tuple[State, jax.Array]:
     """Train every restart for more epochs. One that has ended stays as it is.
@@ -98,7 +100,7 @@ def train_in_minibatches(
         rows: to learn from and to validate, on every device.
         progress: how far training is.
         num_epochs: how many epochs to train, from 0 to RECORD_CAPACITY.
-        key: the order of the rows depends on it, on the restart and on the epoch, and on nothing else.
+        keys: of each run. The order of the rows depends on it, on the restart and on the epoch, and on nothing else.
         settings: what the program is compiled for.
 
     Returns:
@@ -107,7 +109,7 @@ def train_in_minibatches(
         step. NaN stands for the losses of a restart that had ended, and for validation if no rows are held out.
     """
     share = over_mesh(partial(_train_share, settings=settings), settings.mesh, [EVERYWHERE] * 7)
-    trained: tuple[State, jax.Array] = share(state, restarts, count, rows, progress, num_epochs, key)
+    trained: tuple[State, jax.Array] = share(state, restarts, count, rows, progress, num_epochs, keys)
     return trained
 
 
@@ -118,7 +120,7 @@ def _train_share(
     rows: Rows,
     progress: EpochCounts,
     num_epochs: jax.Array,
-    key: jax.Array,
+    keys: jax.Array,
     *,
     settings: MinibatchSettings,
 ) -> tuple[State, jax.Array]:
@@ -126,6 +128,7 @@ def _train_share(
 
     def restart(arguments: tuple[State, Restarts]) -> tuple[State, jax.Array]:
         state, restart = arguments
+        key = keys[restart.runs]
         step_epoch = partial(_epoch, rows=rows, restart=restart, settings=settings, progress=progress, key=key)
 
         def record(index: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:

@@ -160,15 +160,22 @@ class Progress:
         """The indices of the rows held out."""
         return self.run.held_out
 
-    def result(self) -> Result:
-        """The best restarts as they stand now. All processes must ask for it at the same point."""
+    def result(self, with_intervals: bool = True) -> Result:
+        """The best restarts as they stand now, with or without the intervals of their metrics.
+
+        All processes must ask for it at the same point.
+        """
         run, table, state = self.run, self.run.table, self.run.gather(self.state)
         losses = np.full(self.restarts, np.nan, np.float32) if self.losses is None else self.losses
         selection = select(run, state, losses)
         ensemble = jax.device_put(selection.ensemble)
         residuals = residuals_of(selection, table)
         rule = run.hyperparameters.threshold
-        evaluation = Evaluation() if table.complete else evaluate_selection(selection, table, residuals, rule)
+        evaluation = (
+            Evaluation()
+            if table.complete
+            else evaluate_selection(selection, table, residuals, rule, with_intervals=with_intervals)
+        )
         return Result(
             ensemble=ensemble,
             loss=float(losses[selection.kept[0]]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -129,15 +130,20 @@ class TrainingRun(ABC):
         """The state before the first epoch, drawn while the training program is compiled."""
         with ThreadPoolExecutor(1) as pool:
             compiled = pool.submit(self._compile, _zeros(self.state_shapes()))
-            first, inputs = self.share.first, self.share.network.sizes[0]
-            known = inputs if self.hyperparameters.uses_minibatches else None  # the inputs of minibatches are padded
-            state: State = initial_state(self._key, *self._state_arguments(), first=first, inputs=known)
+            state = self.draw()
             compiled.result()
         return state
 
-    def state_shapes(self) -> State:
-        """The shapes and dtypes of the state."""
-        return state_shapes(*self._state_arguments())
+    def draw(self, optimizer: Any = None) -> State:
+        """The state before the first epoch, of the run's own optimizer or of another one."""
+        first, inputs = self.share.first, self.share.network.sizes[0]
+        known = inputs if self.hyperparameters.uses_minibatches else None  # the inputs of minibatches are padded
+        state: State = initial_state(self._key, *self._state_arguments(optimizer), first=first, inputs=known)
+        return state
+
+    def state_shapes(self, optimizer: Any = None) -> State:
+        """The shapes and dtypes of the state, of the run's own optimizer or of another one."""
+        return state_shapes(*self._state_arguments(optimizer))
 
     def restore(self, state: State) -> State:
         """A state with the same leaves on the device, for which the training program is compiled."""
@@ -156,10 +162,10 @@ class TrainingRun(ABC):
         """The network that is trained. Its last inputs may be padding."""
         return self.share.network
 
-    def _state_arguments(self) -> tuple[Any, ...]:
+    def _state_arguments(self, optimizer: Any) -> tuple[Any, ...]:
         h, network = self.hyperparameters, self._padded_network
         validates = len(self.folds[0].held_out) > 0
-        return network, self._optimizer, self.share.size, h.init, h.uses_minibatches, validates
+        return network, optimizer or self._optimizer, self.share.size, h.init, h.uses_minibatches, validates
 
 
 class FullBatchRun(TrainingRun):
@@ -169,11 +175,15 @@ class FullBatchRun(TrainingRun):
         self, share: Share, table: Table, hyperparameters: Hyperparameters, optimizer: Any, key: Any, mesh: Mesh
     ) -> None:
         super().__init__(share, table, hyperparameters, optimizer, key, mesh)
-        rows = np.arange(len(table.y))
-        x = bin_inputs(table.x, share.bins)
-        weights = row_weights(table, rows, rows, False)
-        self._rows = {lane.mesh: share_rows(x, table.y, weights, lane.mesh) for lane in self.placement.lanes}
         self._settings = FullBatchSettings(share.network, optimizer, hyperparameters.schedule)
+
+    @cached_property
+    def _rows(self) -> dict[Mesh, Any]:
+        """The inputs, the targets and the weights on the devices of each lane."""
+        table, rows = self.table, np.arange(len(self.table.y))
+        x = bin_inputs(table.x, self.share.bins)
+        weights = row_weights(table, rows, rows, False)
+        return {lane.mesh: share_rows(x, table.y, weights, lane.mesh) for lane in self.placement.lanes}
 
     def advance(self, state: State, epochs_done: int, stretch: Stretch) -> Advanced:
         """Take a state through a stretch, after so many epochs."""
@@ -201,17 +211,23 @@ class MinibatchRun(TrainingRun):
         super().__init__(share, table, hyperparameters, optimizer, key, mesh)
         h = hyperparameters
         self.folds = split_folds(table, h.validation, h.folds, key=jax.random.fold_in(key, SPLIT_KEY))
-        rows = place_rows(table, self.folds, h.class_weights, h.mask, share.bins)
-        data = (rows, jax.random.fold_in(key, SHUFFLE_KEY))
-        self._rows = {lane.mesh: place(data, lane.mesh, EVERYWHERE) for lane in self.placement.lanes}
         numbers = np.arange(share.size, dtype=np.int32)
         rounds, folds = np.divmod(numbers, len(self.folds))
         turns = (folds + rounds) % len(h.weight_decay)  # so that the restarts of a fold have different ones
         decay = np.asarray(h.weight_decay, np.float32)[turns] * np.float32(h.learning_rate)
-        self._restarts = Restarts(share.first + numbers, folds, decay)
+        self._restarts = Restarts(share.first + numbers, folds, decay, np.zeros_like(numbers))
+        self._shuffle_keys = jax.random.fold_in(key, SHUFFLE_KEY)[None]
         learned = min(len(fold.learn) for fold in self.folds)
         batch_size = min(h.batch_size or learned, learned)
         self._settings = MinibatchSettings(self._padded_network, optimizer, h.schedule, batch_size)
+
+    @cached_property
+    def _rows(self) -> dict[Mesh, Any]:
+        """The rows, and the keys of the shuffles, on the devices of each lane."""
+        h = self.hyperparameters
+        rows = place_rows(self.table, self.folds, h.class_weights, h.mask, self.share.bins)
+        data = (rows, self._shuffle_keys)
+        return {lane.mesh: place(data, lane.mesh, EVERYWHERE) for lane in self.placement.lanes}
 
     @property
     def _padded_network(self) -> Network:
@@ -229,7 +245,7 @@ class MinibatchRun(TrainingRun):
         h, own = self.hyperparameters, self.placement
         restarts = own.share(self._restarts, lane)
         progress = EpochCounts(epochs_done, min(h.epochs, MAX_COUNTED_EPOCHS), min(h.patience, MAX_COUNTED_EPOCHS))
-        rows, key = self._rows[lane.mesh]
+        rows, keys = self._rows[lane.mesh]
         is_small = len(rows.y) <= QUICK_ROWS
         trained: tuple[State, Array] = (train_minibatches_of_few_rows if is_small else train_minibatches)(
             state,
@@ -238,7 +254,7 @@ class MinibatchRun(TrainingRun):
             rows,
             progress,
             stretch.epochs,
-            key,
+            keys,
             settings=self._settings._replace(mesh=lane.mesh),
         )
         jax.block_until_ready(trained[1])  # type: ignore[no-untyped-call]

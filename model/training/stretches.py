@@ -1,0 +1,119 @@
+"""Stretches of training: how long the next one is, and the progress after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from model.training.ensemble_run import EnsembleRun, States
+from model.training.result import History, Progress
+from model.training.run import Stretch
+from model.training.state import RECORD_CAPACITY
+
+
+def next_stretch(progress: Progress, affordable: int) -> Stretch:
+    """What to do next: whole intervals of log_every epochs, or a part of one.
+
+    Args:
+        progress: where training stands.
+        affordable: how many epochs the time allows, from 1.
+
+    Returns:
+        The stretch, which ends with the last epoch at the latest.
+    """
+    epoch, epochs, h = progress.epoch, progress.epochs, progress.run.hyperparameters
+    log_every = 1 if h.uses_minibatches else h.log_every
+    to_record = min(log_every - epoch % log_every, epochs - epoch)
+    if to_record < log_every or affordable < log_every:
+        return Stretch(1, min(to_record, affordable))
+    return Stretch(min(affordable // log_every, (epochs - epoch) // log_every, RECORD_CAPACITY), log_every)
+
+
+def after_stretch(
+    progress: Progress,
+    stretch: Stretch,
+    state: States,
+    training: Float[np.ndarray, "records restarts"],
+    validation: Float[np.ndarray, "records restarts"],
+) -> Progress:
+    """The progress after a stretch.
+
+    Args:
+        progress: before it.
+        stretch: what was done.
+        state: of every restart after it.
+        training: [records, restarts], the training losses.
+        validation: [records, restarts], the validation losses.
+
+    Returns:
+        The new progress. Its epoch is at most the one after which no restart changes any more.
+    """
+    run = progress.run
+    smallest = run.best_losses(state)
+    epochs_done = progress.epoch + stretch.epochs_per_record * np.arange(1, stretch.records + 1)
+    end = max(_last_epoch(run, state), progress.epoch)
+    epoch = min(int(epochs_done[-1]), end)
+    is_logged = (epochs_done % run.hyperparameters.log_every == 0) & (epochs_done <= end)
+    record = History(epochs_done[is_logged], training[is_logged], validation[is_logged])
+    return replace(
+        progress,
+        state=state,
+        epoch=epoch,
+        ended=_count_ended(run, state, epoch),
+        losses=training[-1] if smallest is None else smallest,
+        records=(*progress.records, record),
+    )
+
+
+def has_diverged(progress: Progress) -> bool:
+    """Whether no restart has a finite loss any more.
+
+    Args:
+        progress: after a stretch.
+
+    Returns:
+        True if training has left the finite numbers.
+    """
+    return progress.losses is not None and not np.isfinite(progress.losses).any()
+
+
+def epochs_until_lost(
+    run: EnsembleRun, states: States, epochs_done: int, epochs: int, groups: Sequence[Int[np.ndarray, " own"]]
+) -> list[int]:
+    """Repeat a stretch with a record after each epoch, and count the epochs up to the first without a finite loss.
+
+    Args:
+        run: what is trained.
+        states: before the stretch.
+        epochs_done: how many epochs were done before it.
+        epochs: how many it has, from 1.
+        groups: the places of some restarts among all, once or several times.
+
+    Returns:
+        For each group, after how many epochs of the stretch none of its restarts has a finite loss; all of them if one
+        still has.
+    """
+    found, done = [epochs] * len(groups), 0
+    while done < epochs:
+        stretch = Stretch(min(RECORD_CAPACITY, epochs - done), 1)
+        states, training, _ = run.advance(states, epochs_done + done, stretch)
+        for group, places in enumerate(groups):
+            is_lost = ~np.isfinite(training[:, places]).any(axis=1)
+            if is_lost.any():
+                found[group] = min(found[group], done + int(np.argmax(is_lost)) + 1)
+        done += stretch.records
+    return found
+
+
+def _last_epoch(run: EnsembleRun, states: States) -> int:
+    """The epoch after which no restart changes any more, however the epochs fall into stretches."""
+    epochs = run.best_epochs(states)
+    return run.hyperparameters.epochs if epochs is None else int(epochs.max()) + run.hyperparameters.patience
+
+
+def _count_ended(run: EnsembleRun, states: States, epoch: int) -> int:
+    epochs = run.best_epochs(states)
+    return 0 if epochs is None else int(np.sum(epoch - epochs >= run.hyperparameters.patience))
