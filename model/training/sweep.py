@@ -20,13 +20,11 @@ from model.training.joined_runs import JoinedRuns, shape_of_run
 from model.training.preparation import better_scaling, check_table, prepare_run, settled_scaling, trial_runs
 from model.training.result import Progress, Result
 from model.training.run import Stretch
-from model.training.stretches import after_stretch, epochs_until_lost, has_diverged, next_stretch
+from model.training.stretches import SHORTEST_SECONDS, after_stretch, epochs_until_lost, has_diverged, next_stretch
 from model.training.sweep_plan import Combination, Run, combine, plan_groups
 
 # Seconds that a stretch of all runs together should take.
 STRETCH_SECONDS = 0.5
-# The least time that a stretch is taken to last.
-SHORTEST_SECONDS = 1e-5
 
 
 class FinishedRun(NamedTuple):
