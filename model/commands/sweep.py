@@ -27,7 +27,8 @@ from model.tables.result_files import ResultsError, check_results_path, read_res
 from model.tables.table import Table
 from model.training.preparation import check_table
 from model.training.result import make_checkpoint
-from model.training.sweep import Combination, FinishedRun, Run, combine, plan_groups, train_group, work_of
+from model.training.sweep import FinishedRun, train_group
+from model.training.sweep_plan import Combination, Run, combine, plan_groups, work_of
 
 FAILED = 1
 RESULTS_SUFFIX = ".sweep.parquet"

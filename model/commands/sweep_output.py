@@ -18,7 +18,7 @@ from model.checkpoint import Checkpoint
 from model.commands.grid import combination_text, value_text
 from model.commands.sweep_results import Summary
 from model.messages import align_columns, count_text
-from model.training.sweep import Combination
+from model.training.sweep_plan import Combination
 
 MAX_LISTED_COMBINATIONS = 50
 

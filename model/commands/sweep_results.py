@@ -11,7 +11,8 @@ import numpy as np
 from model.commands.grid import value_text
 from model.network import parameter_count
 from model.tasks import TASKS
-from model.training.sweep import Combination, FinishedRun
+from model.training.sweep import FinishedRun
+from model.training.sweep_plan import Combination
 
 # A row of the file of results: numbers and texts by the names of the columns; None for what is not there.
 Row = dict[str, Any]

@@ -26,12 +26,10 @@ from model.training.preparation import better_scaling, check_table, prepare_run,
 from model.training.processes import agree
 from model.training.result import DivergedError, Progress, Result
 from model.training.run import Stretch
-from model.training.stretches import after_stretch, epochs_until_lost, has_diverged, next_stretch
+from model.training.stretches import SHORTEST_SECONDS, after_stretch, epochs_until_lost, has_diverged, next_stretch
 
 # Seconds that a stretch should take: between two, training can be watched and stopped.
 STRETCH_SECONDS = 0.1
-# The least time that a stretch is taken to last, so that the next one does not grow without bound.
-SHORTEST_SECONDS = 1e-5
 
 
 def fit(network: Network, table: Table, *, key: Key[Array, ""], **options: Any) -> Result:

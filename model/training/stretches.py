@@ -13,6 +13,9 @@ from model.training.result import History, Progress
 from model.training.run import Stretch
 from model.training.state import RECORD_CAPACITY
 
+# The least time that a stretch is taken to last, so that the next one does not grow without bound.
+SHORTEST_SECONDS = 1e-5
+
 
 def next_stretch(progress: Progress, affordable: int) -> Stretch:
     """What to do next: whole intervals of log_every epochs, or a part of one.

@@ -21,7 +21,7 @@ from model import (
     table_from_arrays,
 )
 from model.training.joined_runs import alike
-from model.training.sweep import MAX_RUNS, Combination, Run, plan_groups
+from model.training.sweep_plan import MAX_RUNS, Combination, Run, plan_groups
 from tests.training.examples import EARLY_STOPPING, NOISY_TABLE, XOR
 
 pytestmark = [pytest.mark.core, pytest.mark.usefixtures("quick_compilation")]
