@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
@@ -24,18 +25,24 @@ class Interrupts:
         pressed: whether it was pressed since `hold`.
         words: what the process says as it ends.
         lock: the process does not end while it is held.
+        farewell: is called with the words before the process ends.
     """
 
     def __init__(self) -> None:
         self.pressed = False
         self.words = "stopped; nothing was written."
         self.lock = threading.Lock()
+        self.farewell: Callable[[str], None] = lambda words: None
         self._holding = False
 
     def listen(self) -> None:
         """Begin to listen. To be called before any other thread starts, because threads inherit the blocked signal."""
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         threading.Thread(target=self._wait, daemon=True).start()
+
+    def press(self) -> None:
+        """Do as if Ctrl-C was pressed once."""
+        self.pressed = True
 
     def hold(self) -> None:
         """From now on only take note of the first Ctrl-C."""
@@ -57,6 +64,8 @@ class Interrupts:
 
     def _exit(self) -> NoReturn:
         """End the process without a buffer, a lock or a handler, because the main thread may be anywhere."""
+        with suppress(Exception):
+            self.farewell(self.words)
         with suppress(OSError):
             if os.isatty(1):
                 os.write(1, SHOW_CURSOR)

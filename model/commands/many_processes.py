@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -130,9 +131,12 @@ def joined(options: ProcessOptions) -> Iterator[Watch | None]:
         client(), state.process_id, state.num_processes, options.timeout, end_at_once, lambda: interrupts.pressed
     )
     watch.start()
+    interrupts.farewell = watch.finish
+    # As a cluster ends a process that must give way: it stops as after Ctrl-C, and the checkpoint is saved.
+    signal.signal(signal.SIGTERM, lambda *_: interrupts.press())
     try:
         yield watch
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         _end_with(error, watch, service)
     meet()
     watch.finish()
@@ -148,11 +152,15 @@ def _silence_gloo() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def _end_with(error: Exception, watch: Watch, service: _Service) -> NoReturn:
+def _end_with(error: Exception | SystemExit, watch: Watch, service: _Service) -> NoReturn:
     """End this process after an error. JAX would wait here for the others, which do not come any more.
 
     If nobody expected the error, it may be that of a collective whose other end is gone: the watch is about to tell.
     """
+    if isinstance(error, SystemExit):  # it has said why
+        watch.finish("see what it printed")
+        service.abandon()
+        os._exit(int(error.code or 0))
     ending = ending_of(error)
     if ending is None or isinstance(error, jax.errors.JaxRuntimeError):
         time.sleep(watch.timeout + 5)

@@ -17,15 +17,19 @@ from model.checkpoint import SUFFIX, Checkpoint, check_path, load, remove_checkp
 from model.commands.column_table import MAX_LISTED_COLUMNS, table_text
 from model.commands.grid import parse_grid
 from model.commands.interrupts import interrupts
+from model.commands.jax_setup import check_platform
+from model.commands.many_processes import ProcessOptions, joined, process_options
 from model.commands.shared import DIRECTORY, notes_text
 from model.commands.sweep_output import ShowStanding, Standing, best_text, json_of_sweep, shown_standing, sweep_text
 from model.commands.sweep_results import Row, Summary, row_of, score_name, score_of, summarize
 from model.commands.table_options import TableOptions, read_named_table, reading_options
 from model.commands.training_options import COUNT, chosen_settings, training_options
+from model.commands.watchdog import Watch
 from model.tables.file_patterns import describe_paths, stem_of_paths
 from model.tables.result_files import ResultsError, check_results_path, read_results, write_results
 from model.tables.table import Table
 from model.training.preparation import check_table
+from model.training.processes import agree, is_first
 from model.training.result import make_checkpoint
 from model.training.sweep import FinishedRun, train_group
 from model.training.sweep_plan import Combination, Run, combine, plan_groups, work_of
@@ -62,6 +66,7 @@ MAX_RUNS = 10_000
     "--resume", is_flag=True, help="Go on with a sweep that was stopped: do only the runs that --results lacks."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end and nothing else.")
+@process_options
 def sweep(
     tables: tuple[str, ...],
     table_options: TableOptions,
@@ -71,6 +76,7 @@ def sweep(
     results: Path | None,
     resume: bool,
     as_json: bool,
+    process_options: ProcessOptions,
     **options: Any,
 ) -> None:
     """Train every combination of a grid from several seeds and keep the best.
@@ -86,22 +92,25 @@ def sweep(
     check_results_path(results)
     source = click.get_current_context().get_parameter_source
     grid = parse_grid(grid_texts, [name for name in options if source(name) is ParameterSource.COMMANDLINE])
-    files = options.pop("validation") if isinstance(options["validation"], str) else None
-    data = read_named_table(tables, table_options, files)
-    if not (data.complete or as_json):
-        click.echo(table_text(data, MAX_LISTED_COLUMNS))
-        click.echo(f"{notes_text(data.notes)}\n" if data.notes else "")
-    combinations = _combinations(data, grid, seeds, options)
-    job = SweepJob(describe_paths([Path(each).name for each in tables]), data, combinations, seeds, out, results)
-    interrupts.hold()
-    job.restore() if resume else job.clear()
-    with shown_standing(as_json) as show:
-        job.train(show)
-    with interrupts.lock:
-        checkpoint, summaries = job.finish()
-        interrupts.release(f"all runs have ended; {out} keeps the best.")
-    shown = (summaries, combinations, job.score, checkpoint, out, results)
-    click.echo(json_of_sweep(*shown, data.notes) if as_json else sweep_text(*shown))
+    with joined(process_options) as watch:
+        check_platform()
+        shows = is_first() and not as_json
+        files = options.pop("validation") if isinstance(options["validation"], str) else None
+        data = read_named_table(tables, table_options, files)
+        if not data.complete and shows:
+            click.echo(table_text(data, MAX_LISTED_COLUMNS))
+            click.echo(f"{notes_text(data.notes)}\n" if data.notes else "")
+        combinations = _combinations(data, grid, seeds, options)
+        name = describe_paths([Path(each).name for each in tables])
+        job = SweepJob(name, data, combinations, seeds, out, results, watch)
+        interrupts.hold()
+        job.restore() if resume else job.clear()
+        if watch is not None:
+            watch.check_same(f"{job.origin} {sorted(job.rows)}")
+        with shown_standing(not shows) as show:
+            job.train(show)
+        if is_first():
+            job.show_end(as_json)
 
 
 def _combinations(
@@ -139,6 +148,7 @@ class SweepJob:
         seeds: how many there are.
         out: the file of the best run's checkpoint.
         results: the file of the results.
+        watch: over the other processes; None if there are none. Process 0 alone writes.
         rows: of the runs that have ended.
     """
 
@@ -148,6 +158,7 @@ class SweepJob:
     seeds: int
     out: Path
     results: Path
+    watch: Watch | None = None
     rows: dict[Run, Row] = field(default_factory=dict)
 
     @property
@@ -188,7 +199,8 @@ class SweepJob:
         done, best = 0.0, best_text(self._summaries(), self.combinations, self.score)
 
         def show_share(share: float, is_group_done: bool = False) -> None:
-            if interrupts.pressed:
+            if agree(interrupts.pressed if self.watch is None else self.watch.any_interrupted()):
+                interrupts.press()  # in every process
                 interrupts.release(self._stopped_text())
             show(
                 Standing(
@@ -230,8 +242,10 @@ class SweepJob:
         for combination, each in best.items():
             result = each.progress.result()
             checkpoint = make_checkpoint(result, self.table, table_name=self.table_name, seed=each.run.seed)
-            save(self._candidate(combination), checkpoint)
-        write_results(self.results, [self.rows[run] for run in sorted(self.rows)], self.origin)
+            if is_first():
+                save(self._candidate(combination), checkpoint)
+        if is_first():
+            write_results(self.results, [self.rows[run] for run in sorted(self.rows)], self.origin)
 
     def _candidate(self, combination: int) -> Path:
         """The file of the best checkpoint of a combination, until the sweep ends."""
@@ -244,7 +258,16 @@ class SweepJob:
 
     def clear(self) -> None:
         """Remove what is left of a sweep that was stopped."""
-        remove_checkpoints(self.best_directory)
+        if is_first():
+            remove_checkpoints(self.best_directory)
+
+    def show_end(self, as_json: bool) -> None:
+        """Write the best run's checkpoint, and show how good the combinations are."""
+        with interrupts.lock:
+            checkpoint, summaries = self.finish()
+            interrupts.release(f"all runs have ended; {self.out} keeps the best.")
+        shown = (summaries, self.combinations, self.score, checkpoint, self.out, self.results)
+        click.echo(json_of_sweep(*shown, self.table.notes) if as_json else sweep_text(*shown))
 
     def finish(self) -> tuple[Checkpoint, list[Summary]]:
         """Write the best run's checkpoint. Returns it, and the combinations, the best first."""

@@ -126,6 +126,7 @@ def _until_interrupted(
     for progress in job.train(start):
         show(progress)
         if agree(interrupts.pressed if watch is None else watch.any_interrupted()):
+            interrupts.press()  # in every process
             break
         saved = progress.epoch if saved is None else saved
         if save_every is not None and progress.epoch - saved >= save_every:

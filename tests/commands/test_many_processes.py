@@ -15,6 +15,7 @@ import pytest
 
 from model import load
 from model.commands.watchdog import ALIVE, DEFAULT_TIMEOUT, ENDED, INTERRUPTED, Sign, Watch
+from model.tables.result_files import read_results
 from tests.conftest import Nudge
 
 # Long enough to be alive when it is killed, and saved often.
@@ -35,7 +36,9 @@ def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Start]:
     """A function that starts processes of one run, which are killed after the test."""
     started: list[subprocess.Popen[str]] = []
 
-    def run(count: int, *arguments: str, unlike: tuple[str, ...] = ()) -> list[subprocess.Popen[str]]:
+    def run(
+        count: int, *arguments: str, unlike: tuple[str, ...] = (), command: str = "train"
+    ) -> list[subprocess.Popen[str]]:
         address = f"127.0.0.1:{free_port()}"
         begin = len(started)
         for number in range(count):
@@ -43,7 +46,7 @@ def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Start]:
             options += unlike if number else ()
             started.append(
                 subprocess.Popen(
-                    [sys.executable, "-m", "model", "train", *arguments, *options],
+                    [sys.executable, "-m", "model", command, *arguments, *options],
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
                     text=True,
@@ -128,6 +131,34 @@ def test_when_a_process_dies_or_hangs_all_others_say_so_and_two_go_on(
     assert [(status, errors) for status, _, errors in found] == [(0, "")] * 2, found
     assert nudge("train", *more, "--out", "whole.safetensors").returncode == 0
     assert same_tensors(checkpoint, tmp_path / "whole.safetensors")
+
+
+@pytest.mark.parametrize(("victim", "how"), [(0, signal.SIGINT), (1, signal.SIGTERM)])
+def test_a_process_that_is_asked_to_stop_stops_all_and_the_checkpoint_is_saved(
+    start: Start, tmp_path: Path, victim: int, how: signal.Signals
+) -> None:
+    checkpoint = tmp_path / "checkpoints" / "xor.safetensors"
+    processes = start(2, *LONG_RUN)
+    wait_for(checkpoint, processes)
+    os.kill(processes[victim].pid, how)
+    (status, _, errors), (other_status, _, other_errors) = ends(processes)
+    assert (status, other_status) == (130, 1)
+    words = rf"stopped after epoch {load(checkpoint).training.epoch:,} of 4,000,000, loss .*; .* keeps it\."
+    assert re.fullmatch(rf"nudge: {words}\n", errors)
+    assert re.fullmatch(rf"nudge: process 0 of 2 \(.*\) has ended: {words}\n", other_errors)
+
+
+def test_a_sweep_in_two_processes_is_that_of_one(start: Start, nudge: Nudge, tmp_path: Path) -> None:
+    grid = ("--grid", "hidden=2,3", "--grid", "learning_rate=0.1,0.5", "--seeds", "2")
+    arguments = ("xor", *grid, "--epochs", "50", "--restarts", "20")
+    assert nudge("sweep", *arguments, "--out", "alone.safetensors").returncode == 0
+    found = ends(start(2, *arguments, "--out", "together.safetensors", command="sweep"))
+    assert [(status, errors) for status, _, errors in found] == [(0, "")] * 2, found
+    assert (tmp_path / "together.safetensors").read_bytes() == (tmp_path / "alone.safetensors").read_bytes()
+    rows = [read_results(tmp_path / f"{name}.sweep.parquet")[0] for name in ("alone", "together")]
+    assert len(rows[0]) == 8
+    alone, together = ([each | {"seconds": 0} for each in part] for part in rows)
+    assert alone == together
 
 
 def wait_for(file: Path, processes: Sequence[subprocess.Popen[str]]) -> None:
