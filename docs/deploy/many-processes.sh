@@ -3,12 +3,12 @@
 #
 #   PROCESSES=4 docs/deploy/many-processes.sh table.csv --target=outcome --restarts=256 --save-every=20
 #
-# The arguments are those of `nudge train`. If a process fails, the others have GRACE seconds to end by themselves and to
-# say why; then they are killed. Then all start again with --resume, up to RESTARTS times. Status 2 is bad input, which is
-# not tried again. Ctrl-C goes to every process.
+# The arguments are those of `nudge train`. If a process fails, the others have GRACE seconds to end by themselves and
+# to say why; then they are killed. Then all start again with --resume, up to RESTARTS times. Status 2 is bad input, which
+# is not tried again. Ctrl-C goes to every process.
 #
-# On several machines, run it on each with the same PROCESSES and COORDINATOR, and with the IDS of its processes. Process 0
-# listens on COORDINATOR, so it is one of the IDS on that machine. The folder is shared by all machines.
+# On several machines, run it on each with the same PROCESSES and COORDINATOR, and with the IDS of its processes.
+# Process 0 listens on COORDINATOR, so it is one of the IDS on that machine. The folder is shared by all machines.
 #
 #   PROCESSES=4 COORDINATOR=10.0.0.1:29500 IDS='0 1' docs/deploy/many-processes.sh …   # on 10.0.0.1
 #   PROCESSES=4 COORDINATOR=10.0.0.1:29500 IDS='2 3' docs/deploy/many-processes.sh …   # on the other

@@ -2,9 +2,9 @@
 
     python -m tests.deploy.definitions DEFINITION.yaml…
 
-The arguments are the files of a release that define the resources: of Kubeflow Trainer in manifests/base/crds, of JobSet
-in config/components/crd/bases. The result is definitions.json. So a field that it does not have is a misspelt one, or one
-that is new in docs/deploy: then run this again.
+The arguments are the files of a release that define the resources: of Kubeflow Trainer in manifests/base/crds, of
+JobSet in config/components/crd/bases. The result is definitions.json. So a field that it does not have is a misspelt
+one, or one that is new in docs/deploy: then run this again.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def reduced(schema: Schema, value: Any) -> Schema:
     if isinstance(value, list):
         parts = [reduced(schema["items"], each) for each in value]
         return kept | {"items": merged(parts)} if parts else kept
-    if not isinstance(value, dict) or "properties" not in schema and "additionalProperties" not in schema:
+    if not isinstance(value, dict) or not {"properties", "additionalProperties"} & schema.keys():
         return kept
     if "properties" not in schema:
         return kept | {"additionalProperties": reduced(schema["additionalProperties"], None)}

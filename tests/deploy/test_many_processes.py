@@ -11,14 +11,16 @@ import pytest
 from tests.conftest import ROOT
 
 SCRIPT = ROOT / "docs" / "deploy" / "many-processes.sh"
-# It notes its arguments in a file of its own. Then it does what the test says for its number, at the first start or anew.
+# It notes its arguments in a file of its own. Then it does what the test says for its number, at the first start or
+# anew: to end with a status, to wait, to stop, or to wait for files of others and then end with a status.
 STAND_IN = """
 import os, signal, sys, time
 from pathlib import Path
 
 (number,) = (each.partition("=")[2] for each in sys.argv if each.startswith("--process-id="))
 start = "anew" if "--resume" in sys.argv else "first"
-Path(f"{start}.{number}").write_text(" ".join([str(os.getpid()), *sys.argv[1:]]))
+Path(f"new.{number}").write_text(" ".join([str(os.getpid()), *sys.argv[1:]]))
+os.rename(f"new.{number}", f"{start}.{number}")
 action = os.environ.get(f"{start}_{number}", "0")
 if action == "wait":
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
@@ -27,12 +29,10 @@ if action == "wait":
 if action == "stop":
     os.kill(os.getpid(), signal.SIGSTOP)
     time.sleep(600)
-while action.startswith("after "):
-    name, _, status = action.removeprefix("after ").partition(" ")
-    if Path(name).exists():
-        action = status
+status, *files = action.split()
+while not all(Path(name).exists() for name in files):
     time.sleep(0.01)
-sys.exit(int(action))
+sys.exit(int(status))
 """
 
 
@@ -80,7 +80,7 @@ def test_a_machine_starts_its_own_processes(tmp_path: Path, settings: dict[str, 
 
 @pytest.mark.parametrize("others", ["wait", "stop"])
 def test_after_a_failure_the_rest_is_ended_and_all_go_on(tmp_path: Path, settings: dict[str, str], others: str) -> None:
-    ended = run(tmp_path, settings | {"first_0": others, "first_1": "after first.0 1", "first_2": others})
+    ended = run(tmp_path, settings | {"first_0": others, "first_1": "1 first.0 first.2", "first_2": others})
     assert ended.returncode == 0, ended.stderr
     assert "process 1 ended with status 1" in ended.stderr
     assert starts(tmp_path) == sorted(f"{start}.{number}" for start in ("first", "anew") for number in range(3))
