@@ -25,6 +25,7 @@ grace=${GRACE:-35}
 declare -A running=()
 interrupted=
 
+# shellcheck disable=SC2317 # the traps call it
 forward() {
     interrupted=$1
     for pid in "${!running[@]}"; do kill -s "$1" "$pid" 2>/dev/null || true; done
