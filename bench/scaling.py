@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -108,14 +107,12 @@ def mesh_is_there() -> bool:
 
 
 def measure(run: Run, devices: int, turns: int) -> Times:
-    """The medians over some turns, after one that fills the cache of programs."""
-    found: list[Times] = []
+    """The seconds of an epoch and of the rest. The fastest turn counts; the first one fills the cache of programs."""
     with tempfile.TemporaryDirectory() as folder:
-        for _ in range(turns + 1):
-            short, long = (seconds_of(run, devices, epochs, folder) for epochs in run.epochs)
-            epoch = (long - short) / (run.epochs[1] - run.epochs[0])
-            found.append(Times(epoch, short - run.epochs[0] * epoch))
-    return Times(*(statistics.median(each) for each in zip(*found[1:], strict=True)))
+        found = [[seconds_of(run, devices, epochs, folder) for epochs in run.epochs] for _ in range(turns)]
+    short, long = map(min, zip(*found, strict=True))
+    epoch = (long - short) / (run.epochs[1] - run.epochs[0])
+    return Times(epoch, short - run.epochs[0] * epoch)
 
 
 def seconds_of(run: Run, devices: int, epochs: int, folder: str) -> float:

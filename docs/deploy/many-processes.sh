@@ -27,6 +27,7 @@ interrupted=
 
 # shellcheck disable=SC2317 # the traps call it
 forward() {
+    local pid
     interrupted=$1
     for pid in "${!running[@]}"; do kill -s "$1" "$pid" 2>/dev/null || true; done
 }
@@ -35,7 +36,7 @@ trap 'forward TERM' TERM
 
 # The rest has some time to end by itself. A process that is stopped does not end, and is not waited for.
 finish() {
-    local deadline=$((SECONDS + grace))
+    local pid deadline=$((SECONDS + grace))
     while [[ $(jobs -pr) ]] && ((SECONDS < deadline)); do sleep 0.1; done
     for pid in "${!running[@]}"; do kill -KILL "$pid" 2>/dev/null || true; done
     wait
@@ -52,14 +53,16 @@ run() {
     while ((${#running[@]})); do
         status=0
         wait -f -n -p pid "${!running[@]}" || status=$?
-        [[ ${pid-} ]] || continue # a signal came, and was forwarded
-        if ((status)); then
-            echo "many-processes.sh: process ${running[$pid]} ended with status $status" >&2
+        if [[ ${pid-} ]]; then
+            ((status)) && echo "many-processes.sh: process ${running[$pid]} ended with status $status" >&2
             unset "running[$pid]"
+        elif [[ $interrupted == INT ]]; then
+            continue # until each process has saved what it has learned
+        fi
+        if ((status)); then
             finish
             return "$status"
         fi
-        unset "running[$pid]"
     done
 }
 

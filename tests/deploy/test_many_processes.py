@@ -24,6 +24,7 @@ os.rename(f"new.{number}", f"{start}.{number}")
 action = os.environ.get(f"{start}_{number}", "0")
 if action == "wait":
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     Path(f"ready.{number}").touch()
     time.sleep(600)
 if action == "stop":
@@ -103,13 +104,17 @@ def test_bad_input_is_not_tried_again(tmp_path: Path, settings: dict[str, str]) 
     assert left_running(tmp_path) == []
 
 
-def test_ctrl_c_goes_to_every_process(tmp_path: Path, settings: dict[str, str]) -> None:
-    waiting = settings | {"GRACE": "30"} | {f"first_{number}": "wait" for number in range(3)}
+@pytest.mark.parametrize(("number", "grace", "status"), [(signal.SIGINT, "30", 130), (signal.SIGTERM, "0", 143)])
+def test_a_signal_ends_every_process(
+    tmp_path: Path, settings: dict[str, str], number: signal.Signals, grace: str, status: int
+) -> None:
+    """Also SIGTERM, which JAX catches in a process that has joined others."""
+    waiting = settings | {"GRACE": grace} | {f"first_{each}": "wait" for each in range(3)}
     with subprocess.Popen([SCRIPT], cwd=tmp_path, env=waiting, stderr=subprocess.PIPE) as script:
         while len(list(tmp_path.glob("ready.*"))) < 3:
             assert script.poll() is None
-        script.send_signal(signal.SIGINT)
-        assert script.wait(timeout=60) == 130
+        script.send_signal(number)
+        assert script.wait(timeout=60) == status
     assert not list(tmp_path.glob("anew.*"))
     assert left_running(tmp_path) == []
 
