@@ -1,6 +1,6 @@
 """Training on 1, 2, 4 and 8 devices, predicted by the model in docs/scaling.md and measured.
 
-    python -m bench.scaling [--write docs/scaling.md] [--only parameters]
+    python -m bench.scaling [--write docs/scaling.md] [--only parameters] [--turns 3]
 
 The devices are virtual ones of one CPU, in one process of `nudge train --mesh …`. Each has a core, as long as there are
 cores. Two runs of different length give the seconds of an epoch, and those of everything else.
@@ -31,6 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables between the marks of this page")
     parser.add_argument("--only", choices=["parameters"], help="measure one device and the collectives, not the mesh")
+    parser.add_argument("--turns", type=int, default=3, help="of which the fastest counts")
     parser.add_argument("--collective", nargs=3, metavar=("COORDINATOR", "PROCESSES", "ID"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.collective:
@@ -40,7 +41,7 @@ def main() -> None:
     has_mesh = options.only is None and mesh_is_there()
     if options.only is None and not has_mesh:
         print("This `nudge train` has no --mesh, so only one device is measured.")
-    text = report(Sizes(), DEVICES if has_mesh else (1,))
+    text = report(Sizes(turns=options.turns), DEVICES if has_mesh else (1,))
     print(text)
     if options.write:
         write_between_marks(options.write, text)
