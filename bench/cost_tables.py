@@ -83,16 +83,18 @@ def tables_text(
     sums: Sums,
     links: dict[str, Links],
     sizes: Sizes,
+    load: float,
 ) -> str:
     """All tables as Markdown.
 
     measured: by the name of a run and the number of devices.
     sums: how many devices they were measured with, and the seconds of a sum of one number and of LARGE_SUM.
+    load: how many processes wanted to run before, on average.
     """
     costs = Costs.fitted([measured[run.name][1] for run in runs], sizes)
     predicted = predictions(costs, links, runs, sizes)
     tables = [parameter_table(costs, sums), comparison_table(predicted, measured, runs), paper_table(costs, links)]
-    return "\n\n".join([machine_text(sizes), *tables])
+    return "\n\n".join([machine_text(sizes, load), *tables])
 
 
 def xor_units(sizes: Sizes) -> int:
@@ -131,12 +133,13 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def machine_text(sizes: Sizes) -> str:
+def machine_text(sizes: Sizes, load: float) -> str:
     """What was measured, in a sentence."""
     return (
         f"On {cores()} cores: {sizes.starts:,} starts of XOR, {sizes.file_starts} starts of a file of {sizes.rows:,} "
         f"rows and {COLUMNS} columns with {'-'.join(map(str, HIDDEN))} units, and one network on its rows. "
-        f"The fastest of {sizes.turns} turns; programs are in the cache."
+        f"The fastest of {sizes.turns} turns; programs are in the cache. "
+        f"Before, the load of the machine was {load:.1f}."
     )
 
 

@@ -49,6 +49,7 @@ def main() -> None:
 
 def report(sizes: Sizes, devices: Sequence[int]) -> str:
     """All tables as Markdown."""
+    load = os.getloadavg()[0]
     sums = {f"{count} devices of one process": (count, sums_of_devices(count)) for count in DEVICES[1:]}
     sums |= {f"{count} processes, Gloo": (count, sums_of_processes(count)) for count in DEVICES[1:3]}
     links = {name: fitted_links(count, *found, 4 * LARGE_SUM) for name, (count, found) in sums.items()}
@@ -57,7 +58,7 @@ def report(sizes: Sizes, devices: Sequence[int]) -> str:
         write_table(table, sizes.rows)
         runs = runs_of(table, sizes)
         measured = {run.name: {count: measure(run, count, sizes.turns) for count in devices} for run in runs}
-    return tables_text(runs, measured, sums, links, sizes)
+    return tables_text(runs, measured, sums, links, sizes, load)
 
 
 def write_between_marks(page: Path, text: str) -> None:
