@@ -88,6 +88,7 @@ def main() -> None:
             print("PyTorch is not installed, so it is left out; name an interpreter that has it with --torch-python.\n")
             continue
         for device in devices:
+            print(f"{library} on the {device} …", file=sys.stderr)
             found[Subject(library, device)] = run_worker(python, library, device, options.tiny)
     print(f"{name or 'No accelerator'}; {os.cpu_count()} cores.\n\n{table_text(found)}")
 

@@ -4,8 +4,8 @@
 #   PROCESSES=4 docs/deploy/many-processes.sh table.csv --target=outcome --restarts=256 --save-every=20
 #
 # The arguments are those of `nudge train`. If a process fails, the others have GRACE seconds to end by themselves and
-# to say why; then they are killed. Then all start again with --resume, up to RESTARTS times. Status 2 is bad input, which
-# is not tried again. Ctrl-C goes to every process.
+# to say why; then they are killed. Then all start again with --resume, up to RESTARTS times. Status 2 is bad input,
+# which is not tried again. Ctrl-C goes to every process.
 #
 # On several machines, run it on each with the same PROCESSES and COORDINATOR, and with the IDS of its processes.
 # Process 0 listens on COORDINATOR, so it is one of the IDS on that machine. The folder is shared by all machines.
@@ -13,11 +13,12 @@
 #   PROCESSES=4 COORDINATOR=10.0.0.1:29500 IDS='0 1' docs/deploy/many-processes.sh …   # on 10.0.0.1
 #   PROCESSES=4 COORDINATOR=10.0.0.1:29500 IDS='2 3' docs/deploy/many-processes.sh …   # on the other
 #
-# The name of each machine must stand for its address: `getent hosts "$(hostname)"` must not show 127.0.0.1 or 127.0.1.1.
+# The name of each machine must stand for its address: `getent hosts "$(hostname)"` must not show 127.0.0.1 or
+# 127.0.1.1.
 #
-# Run by tests/deploy/test_many_processes.py, with processes that fail, stop and succeed. Run in two network namespaces
-# with their own names and addresses, with a stand-in for `nudge` that joins and adds up: after a SIGKILL on one side, both
-# sides started again and joined.
+# Run by tests/deploy/test_many_processes.py, with processes that fail, stop and succeed. Run in two network
+# namespaces with their own names and addresses, with a stand-in for `nudge` that joins and adds up: after a SIGKILL
+# on one side, both sides started again and joined.
 set -euo pipefail
 set -m # a process group each, so that a process does not ignore Ctrl-C
 
