@@ -109,16 +109,21 @@ def mesh_is_there() -> bool:
 
 
 def measure(run: Run, devices: int, turns: int) -> Times:
-    """The seconds of an epoch and of the rest. The fastest turn counts; the first one fills the cache of programs."""
+    """The seconds of an epoch and of the rest. The fastest turn counts, after a run that fills the cache of programs."""
     with tempfile.TemporaryDirectory() as folder:
+        seconds_of(run, devices, run.epochs[0], folder)
         found = [[seconds_of(run, devices, epochs, folder) for epochs in run.epochs] for _ in range(turns)]
     short, long = map(min, zip(*found, strict=True))
     epoch = (long - short) / (run.epochs[1] - run.epochs[0])
+    if epoch <= 0:
+        raise SystemExit(
+            f"{run.name}: {run.epochs[1]} epochs took no longer than {run.epochs[0]}; end other work first"
+        )
     return Times(epoch, short - run.epochs[0] * epoch)
 
 
 def seconds_of(run: Run, devices: int, epochs: int, folder: str) -> float:
-    """The seconds of one run of `nudge train`."""
+    """The seconds of one run of `nudge train`. With one device, they are those that its core worked for it."""
     out = Path(folder, "trained.safetensors")
     mesh = () if devices == 1 else (f"--mesh={run.axis}={devices}",)
     command = [
@@ -133,9 +138,12 @@ def seconds_of(run: Run, devices: int, epochs: int, folder: str) -> float:
         *mesh,
     ]
     environment = environment_of(devices) | {"XDG_CACHE_HOME": folder}
-    started = time.perf_counter()
+    before, started = os.times(), time.perf_counter()
     subprocess.run(pinned(command, devices), cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started
+    passed, after = time.perf_counter() - started, os.times()
+    if devices > 1:
+        return passed
+    return after.children_user - before.children_user + after.children_system - before.children_system
 
 
 def environment_of(devices: int) -> dict[str, str]:
