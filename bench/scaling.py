@@ -109,7 +109,7 @@ def mesh_is_there() -> bool:
 
 
 def measure(run: Run, devices: int, turns: int) -> Times:
-    """The seconds of an epoch and of the rest. The fastest turn counts, after a run that fills the cache of programs."""
+    """The seconds of an epoch and of the rest. The fastest turn counts, after a run that fills the cache."""
     with tempfile.TemporaryDirectory() as folder:
         seconds_of(run, devices, run.epochs[0], folder)
         found = [[seconds_of(run, devices, epochs, folder) for epochs in run.epochs] for _ in range(turns)]

@@ -18,7 +18,7 @@ jsonschema_rs = pytest.importorskip("jsonschema_rs")
 RESOURCES = [each for path in MANIFESTS for each in resources(path)]
 SCHEMAS = json.loads(DEFINITIONS.read_text())
 STARTED = {
-    "trainjob.yaml": ["--distributed"],
+    "trainjob.yaml": ["--coordinator", "--processes", "--process-id"],
     "jobset.yaml": ["--coordinator", "--processes", "--process-id"],
     "nudge.sbatch": ["--distributed"],
     "many-processes.sh": ["--coordinator", "--processes", "--process-id"],
