@@ -13,12 +13,9 @@
 #   PROCESSES=4 COORDINATOR=10.0.0.1:29500 IDS='0 1' docs/deploy/many-processes.sh …   # on 10.0.0.1
 #   PROCESSES=4 COORDINATOR=10.0.0.1:29500 IDS='2 3' docs/deploy/many-processes.sh …   # on the other
 #
-# The name of each machine must stand for its address: `getent hosts "$(hostname)"` must not show 127.0.0.1 or
-# 127.0.1.1.
-#
-# Run by tests/deploy/test_many_processes.py, with processes that fail, stop and succeed. Run in two network
-# namespaces with their own names and addresses, with a stand-in for `nudge` that joins and adds up: after a SIGKILL
-# on one side, both sides started again and joined.
+# Run by tests/deploy/test_many_processes.py, with processes that fail, stop and succeed. Run with `nudge` in two network
+# namespaces with their own addresses, two processes in each: after a SIGKILL on one side all said which process it was,
+# both sides started again, and the parameters were those of one process, bit for bit.
 set -euo pipefail
 set -m # a process group each, so that a process does not ignore Ctrl-C
 

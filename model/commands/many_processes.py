@@ -4,50 +4,31 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import click
 import jax
 from jax._src import distributed
 from jax.sharding import Mesh
-from jaxlib import _jax
 
 from model.commands.cli import ending_of
-from model.commands.coordination_service import GOODBYE, HEARTBEAT_TIMEOUT
+from model.commands.connection import ProcessOptions, Service, connect
 from model.commands.interrupts import interrupts
 from model.commands.watchdog import DEFAULT_TIMEOUT, STATUS, Watch
-from model.messages import describe_error, escape_unprintable
+from model.messages import escape_unprintable, quote
 from model.training.mesh import make_mesh
 from model.training.processes import client, meet
 
-# Seconds that the processes wait for each other at the start.
-START_TIMEOUT = 300
-
-
-class ProcessOptions(NamedTuple):
-    """How the processes of a run find each other.
-
-    Attributes:
-        coordinator: the address of process 0, HOST:PORT; None if it is found or there is one process.
-        processes: how many there are; None if that is found.
-        process_id: which one this is, from 0; None if that is found.
-        detect: whether they are found by what has started them: Slurm, Open MPI, Kubernetes, or environment variables.
-        timeout: the seconds without a sign of life after which a process is taken for dead.
-    """
-
-    coordinator: str | None = None
-    processes: int | None = None
-    process_id: int | None = None
-    detect: bool = False
-    timeout: int = DEFAULT_TIMEOUT
+DETECTION_HELP = (
+    "Find the other processes by Slurm, Open MPI or Kubernetes, or by JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and "
+    "JAX_PROCESS_ID."
+)
 
 
 def process_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,6 +50,10 @@ def process_options(command: Callable[..., Any]) -> Callable[..., Any]:
         process_timeout: int,
         **others: Any,
     ) -> Any:
+        if distributed:  # as Kubeflow Trainer sets them
+            coordinator = coordinator or os.environ.get("JAX_COORDINATOR_ADDRESS")
+            processes = _number(processes, "JAX_NUM_PROCESSES")
+            process_id = _number(process_id, "JAX_PROCESS_ID")
         given = (coordinator, processes, process_id)
         if any(each is not None for each in given) and any(each is None for each in given) and not distributed:
             raise click.UsageError("--coordinator, --processes and --process-id go together; name all three or none")
@@ -86,7 +71,9 @@ def process_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--processes", type=click.IntRange(1), help="How many processes train together."),
             click.option("--process-id", type=click.IntRange(0), help="Which of them this is, from 0."),
             click.option(
-                "--distributed", is_flag=True, help="Find the other processes by Slurm, Open MPI or Kubernetes."
+                "--distributed",
+                is_flag=True,
+                help=DETECTION_HELP,
             ),
             click.option(
                 "--process-timeout",
@@ -99,6 +86,16 @@ def process_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         with_options = option(with_options)
     return with_options
+
+
+def _number(given: int | None, variable: str) -> int | None:
+    """A number from the command line, or otherwise from the environment."""
+    text = os.environ.get(variable)
+    if given is not None or text is None:
+        return given
+    if not text.isdecimal():
+        raise click.UsageError(f"{variable} must be a whole number, not {quote(text)}")
+    return int(text)
 
 
 def _is_address(text: str) -> bool:
@@ -124,8 +121,8 @@ def joined(options: ProcessOptions) -> Iterator[Watch | None]:
         return
     jax.config.update("jax_cpu_collectives_implementation", "gloo")  # type: ignore[no-untyped-call]
     _silence_gloo()
-    service = _Service(options.timeout)
-    _connect(options, service)
+    service = Service(options.timeout)
+    connect(options, service)
     state = distributed.global_state
     watch = Watch(
         client(), state.process_id, state.num_processes, options.timeout, end_at_once, lambda: interrupts.pressed
@@ -152,7 +149,7 @@ def _silence_gloo() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def _end_with(error: Exception | SystemExit, watch: Watch, service: _Service) -> NoReturn:
+def _end_with(error: Exception | SystemExit, watch: Watch, service: Service) -> NoReturn:
     """End this process after an error. JAX would wait here for the others, which do not come any more.
 
     If nobody expected the error, it may be that of a collective whose other end is gone: the watch is about to tell.
@@ -199,76 +196,3 @@ def end_at_once(words: str, status: int = STATUS) -> NoReturn:
     with interrupts.lock:
         os.write(2, os.fsencode(f"nudge: {escape_unprintable(words)}\n"))
         os._exit(status)
-
-
-class _Service:
-    """The coordination service, in a process of its own; nothing if another machine runs it."""
-
-    def __init__(self, timeout: int) -> None:
-        self._timeout = timeout
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self, address: str, processes: int, **options: Any) -> _Service:
-        """Start it at an address. It takes the place of JAX's own, which runs in process 0."""
-        _wait_until_free(int(address.rpartition(":")[2]), 2 * self._timeout)
-        module, numbers = "model.commands.coordination_service", (str(processes), str(self._timeout))
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module, address, *numbers],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        assert self._process.stdout is not None
-        if not self._process.stdout.readline():
-            raise click.UsageError(f"process 0 cannot listen at {address}; name another port with --coordinator")
-        return self
-
-    def abandon(self) -> None:
-        """Let it end a little later, when the others have seen why this process ended."""
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
-
-    def shutdown(self) -> None:
-        """End it."""
-        if self._process is not None:
-            self._process.communicate(GOODBYE)
-            self._process = None
-
-
-def _wait_until_free(port: int, seconds: int) -> None:
-    """Wait for the service of an earlier run at this port, which ends a little after process 0 has died."""
-    for _ in range(seconds):
-        with socket.socket(socket.AF_INET6 if socket.has_ipv6 else socket.AF_INET) as listener:
-            try:
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                listener.bind(("", port))
-            except OSError as error:
-                reason = describe_error(error)
-            else:
-                return
-        time.sleep(1)
-    raise click.UsageError(f"process 0 cannot listen at port {port}: {reason}; name another with --coordinator")
-
-
-def _connect(options: ProcessOptions, service: _Service) -> None:
-    """Initialize `jax.distributed`, with the service of process 0 in a process of its own."""
-    original = _jax.get_distributed_runtime_service
-    _jax.get_distributed_runtime_service = service.start
-    try:
-        jax.distributed.initialize(
-            options.coordinator,
-            options.processes,
-            options.process_id,
-            cluster_detection_method=None if options.detect else "deactivate",
-            initialization_timeout=START_TIMEOUT,
-            heartbeat_timeout_seconds=HEARTBEAT_TIMEOUT,
-            shutdown_timeout_seconds=options.timeout,
-        )
-    except (RuntimeError, ValueError) as error:
-        service.shutdown()
-        first = str(error).splitlines()[0]
-        where = "" if options.coordinator is None else f" at {options.coordinator}"
-        raise click.UsageError(f"the processes of this run did not find each other{where}: {first}") from None
-    finally:
-        _jax.get_distributed_runtime_service = original

@@ -15,10 +15,11 @@ from click.core import ParameterSource
 
 from model.checkpoint import SUFFIX, Checkpoint, check_path, load, remove_checkpoints, save
 from model.commands.column_table import MAX_LISTED_COLUMNS, table_text
+from model.commands.connection import ProcessOptions
 from model.commands.grid import parse_grid
 from model.commands.interrupts import interrupts
 from model.commands.jax_setup import check_platform
-from model.commands.many_processes import ProcessOptions, joined, process_options
+from model.commands.many_processes import joined, process_options
 from model.commands.shared import DIRECTORY, notes_text
 from model.commands.sweep_output import ShowStanding, Standing, best_text, json_of_sweep, shown_standing, sweep_text
 from model.commands.sweep_results import Row, Summary, row_of, score_name, score_of, summarize

@@ -10,9 +10,10 @@ import click
 from model.checkpoint import SUFFIX, check_path
 from model.commands.check import check_checkpoint
 from model.commands.column_table import MAX_LISTED_COLUMNS, table_text
+from model.commands.connection import ProcessOptions
 from model.commands.interrupts import interrupts
 from model.commands.jax_setup import check_platform
-from model.commands.many_processes import ProcessOptions, joined, mesh_of, process_options
+from model.commands.many_processes import joined, mesh_of, process_options
 from model.commands.option_types import MeshShape
 from model.commands.shared import DIRECTORY, notes_text
 from model.commands.table_options import TableOptions, read_named_table, reading_options
@@ -82,6 +83,9 @@ def train(
         job = TrainingJob(name, data, *settings, seed, out, shape)
         interrupts.hold()
         start = job.resume_point() if resume else None
+        if start is not None and start.resume[1] == job.hyperparameters.epochs:
+            click.echo(f"{out} has done all {start.resume[1]:,} epochs; ask for more with --epochs to go on.", err=True)
+            return
         if watch is not None:
             watch.check_same(job.digest(start))
         with shown_progress(not shows) as show:

@@ -86,7 +86,7 @@ class TrainingJob:
         before = load(self.out)
         self._check_same(before)
         epoch = before.training.epoch
-        if epoch >= self.hyperparameters.epochs:
+        if epoch > self.hyperparameters.epochs:
             raise click.UsageError(f"--resume: {self.out} has done {epoch:,} epochs; ask for more with --epochs")
         return ResumePoint((before.state, epoch), before.target_scaling)
 

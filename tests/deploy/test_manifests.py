@@ -23,8 +23,6 @@ STARTED = {
     "nudge.sbatch": ["--distributed"],
     "many-processes.sh": ["--coordinator", "--processes", "--process-id"],
 }
-# Until `nudge train` has them.
-EXPECTED_OPTIONS = {"--coordinator", "--processes", "--process-id", "--distributed"}
 
 
 def faults(resource: dict[str, Any]) -> list[str]:
@@ -89,7 +87,7 @@ def test_the_coordinator_is_the_first_pod_of_the_service_that_jobset_makes() -> 
 def test_a_file_starts_nudge_with_options_that_it_has(name: str) -> None:
     lines = (ROOT / "docs" / "deploy" / name).read_text().splitlines()
     text = "\n".join(line for line in lines if not line.startswith("#"))
-    known = {option for parameter in train.params for option in parameter.opts} | EXPECTED_OPTIONS
+    known = {option for parameter in train.params for option in parameter.opts}
     of_others = {"--kill-on-bad-exit"}
     used = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) - of_others
     assert used - known == set()
