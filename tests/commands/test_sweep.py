@@ -26,6 +26,23 @@ from tests.examples import same_bits
 
 GRID = ("--grid", "learning_rate=0.03,0.003", "--grid", "activation=relu,tanh")
 SWEEP = ("sweep", "animals.csv", "--target", "kind", *QUICK_TRAINING[:-1], "5", *GRID, "--seeds", "2")
+# Kills its process when the checkpoint of the second group is written, and its results are not.
+KILLED_IN_THE_SECOND_GROUP = """
+import os, signal
+import model.commands.sweep as module
+from model.commands.cli import main
+
+write, calls = module.write_results, []
+
+def write_once(*arguments):
+    calls.append(arguments)
+    if len(calls) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(*arguments)
+
+module.write_results = write_once
+main()
+"""
 XOR_SWEEP = ("sweep", "xor", "--epochs", "300", "--restarts", "3", "--grid", "hidden=2,3,none", "--seeds", "2")
 
 
@@ -93,14 +110,13 @@ def test_a_sweep_that_is_killed_goes_on_to_the_same_outcome(
     nudge: Nudge, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     assert nudge(*XOR_SWEEP, "--out", "whole.safetensors").returncode == 0
-    command = [sys.executable, "-m", "model", *XOR_SWEEP, "--out", "parts.safetensors"]
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith("2 of 6 runs")
-        process.send_signal(signal.SIGKILL)
+    command = [sys.executable, "-c", KILLED_IN_THE_SECOND_GROUP, *XOR_SWEEP, "--out", "parts.safetensors"]
+    killed = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     before = pl.read_parquet(tmp_path / "parts.sweep.parquet")
-    assert 2 <= len(before) < 6
-    assert (tmp_path / "parts.sweep.best").is_dir()
+    assert before["combination"].to_list() == [0, 0]
+    assert len(list((tmp_path / "parts.sweep.best").iterdir())) == 2
+    assert not (tmp_path / "parts.safetensors").exists()
     resumed = nudge(*XOR_SWEEP, "--out", "parts.safetensors", "--resume")
     assert resumed.returncode == 0, resumed.stderr
     whole, parts = (pl.read_parquet(tmp_path / f"{name}.sweep.parquet") for name in ("whole", "parts"))
@@ -117,6 +133,9 @@ def test_a_sweep_is_resumed_only_with_the_same_settings(nudge_here: Nudge, tmp_p
     again = nudge_here(*XOR_SWEEP, "--out", "a.safetensors", "--resume")
     assert again.returncode == 0, again.stderr
     assert [(tmp_path / name).read_bytes() for name in ("a.safetensors", "a.sweep.parquet")] == before
+    (tmp_path / "a.safetensors").unlink()
+    assert nudge_here(*XOR_SWEEP, "--out", "a.safetensors", "--resume").returncode == 0
+    assert (tmp_path / "a.safetensors").read_bytes() == before[0]
     other = nudge_here(*XOR_SWEEP, "--out", "a.safetensors", "--resume", "--init", "he")
     assert (other.returncode, other.stderr) == (
         2,
@@ -192,6 +211,7 @@ def test_a_wrong_grid_gets_one_sentence(grid: tuple[str, ...], message: str) -> 
     [
         (("--grid", "learning_rate=-1"), "the learning rate must be a finite number above 0 in float32, not -1.0"),
         (("--grid", "class_weights=true", "--target", "a"), "xor is a truth table; leave out --target: "),
+        (("--results", "."), ".: expected a file, found a directory; name another"),
         (("--seeds", "20000"), "--grid and --seeds ask for 20,000 runs; ask for at most 10,000"),
         (("--grid", "epochs=3", "--epochs", "3"), "--grid epochs: expected the name once, found it in --epochs too"),
     ],
