@@ -21,15 +21,14 @@ from model.commands.interrupts import interrupts
 from model.commands.option_types import LayerSizes, NameList, NumberList, ShareOrFile, ThresholdRule
 from model.commands.shared import DIRECTORY, notes_text
 from model.commands.table_options import TableOptions, read_named_table, reading_options
-from model.commands.train_output import ShowProgress, json_text, shown_progress, train_text
-from model.diagnosing.findings import Diagnosis
-from model.diagnosing.why_stuck import why_stuck
+from model.commands.train_output import ShowProgress, diagnose, json_text, shown_progress, train_text
 from model.evaluation.thresholds import check_two_classes
 from model.hyperparameters import INITS, OPTIMIZERS, SCHEDULES, TARGET_SCALES, Hyperparameters
 from model.hyperparameters import replace as replace_hyperparameters
 from model.network import Network, parameter_count
 from model.tables.columns import NumericColumn
 from model.tables.file_patterns import describe_paths, stem_of_paths
+from model.tables.streamed_table import Streaming
 from model.tables.table import Table
 from model.training.defaults import (
     FAST_DEFAULTS,
@@ -78,6 +77,10 @@ def _sizes_text(sizes: tuple[int, ...]) -> str:
 
 
 _COUNT = click.IntRange(1)
+STREAM_HELP = (
+    "Read the rows from a temporary file in each epoch, so that they need not fit into memory. This is done anyway if "
+    "they do not fit."
+)
 FAST_HELP = (
     "Train a file in less time, with somewhat worse predictions: "
     f"{FAST_DEFAULTS.ensemble} networks with {_sizes_text(FAST_HIDDEN)} units that see numbers without bins."
@@ -96,6 +99,8 @@ _HIDDEN_DEFAULT = f"{_sizes_text(TRUTH_TABLE_HIDDEN)}, for a file {_sizes_text(F
 @_hyperparameter("optimizer", click.Choice(OPTIMIZERS))
 @_hyperparameter("schedule", click.Choice(SCHEDULES), "Of the learning rate.")
 @_hyperparameter("batch_size", _COUNT, "Rows in a step.")
+@click.option("--stream", is_flag=True, help=STREAM_HELP)
+@_hyperparameter("window", _COUNT, "Rows that --stream has in memory, and shuffles, at a time.")
 @_hyperparameter(
     "validation",
     ShareOrFile(),
@@ -125,6 +130,7 @@ def train(
     tables: tuple[str, ...],
     table_options: TableOptions,
     fast: bool,
+    stream: bool,
     hidden: tuple[int, ...] | None,
     activation: str,
     seed: int,
@@ -144,7 +150,7 @@ def train(
     out = out or DIRECTORY / f"{stem_of_paths(tables)}{SUFFIX}"
     check_path(out)
     files = options.pop("validation") if isinstance(options["validation"], str) else None
-    data = read_named_table(tables, table_options, files)
+    data = read_named_table(tables, table_options, files, Streaming(stream, _say))
     if not (data.complete or as_json):
         click.echo(table_text(data, MAX_LISTED_COLUMNS))
         click.echo(f"{notes_text(data.notes)}\n" if data.notes else "")
@@ -162,21 +168,11 @@ def train(
         )
     show_end = json_text if as_json else train_text
     notes = split_notes(data, result.held_out, result.folds)
-    click.echo(show_end(checkpoint, data, check_checkpoint(checkpoint), out, notes, _diagnosis(result, data)))
+    click.echo(show_end(checkpoint, data, check_checkpoint(checkpoint), out, notes, diagnose(result, data)))
 
 
-def _diagnosis(result: Result, data: Table) -> Diagnosis | None:
-    """Why the best start has not solved a truth table; None if it has, or if there is nothing to solve."""
-    best = result.ensemble[0]
-    if not data.complete or result.solved or best.bins is not None:
-        return None
-    return why_stuck(
-        best.member(0),
-        data,
-        best.network,
-        hyperparameters=replace_hyperparameters(result.hyperparameters, epochs=result.epoch),
-        losses=result.history.losses[:, result.best],
-    )
+def _say(note: str) -> None:
+    click.echo(notes_text([note]), err=True)
 
 
 def _settings(

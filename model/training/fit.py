@@ -20,6 +20,7 @@ from model.hyperparameters import Hyperparameters
 from model.hyperparameters import replace as replace_hyperparameters
 from model.network import Network
 from model.tables.columns import NumericColumn
+from model.tables.streamed_table import StreamedTable
 from model.tables.table import Table, rows_of, with_target_scaling
 from model.tables.target_scaling import draw_together, has_long_tail
 from model.tasks import DEFAULT_THRESHOLD, TASKS
@@ -30,6 +31,7 @@ from model.training.optimizers import make_optimizer
 from model.training.result import DivergedError, History, Progress, Result
 from model.training.run import Stretch
 from model.training.state import RECORD_CAPACITY
+from model.training.streamed_run import StreamedRun, mean_losses
 
 # Seconds that a stretch should take: between two, training can be watched and stopped.
 STRETCH_SECONDS = 0.1
@@ -111,6 +113,8 @@ def train(
         options["optimizer"] = optimizer
     hyperparameters = replace_hyperparameters(default_hyperparameters(table), **options)
     _check_table(network, table, hyperparameters)
+    if isinstance(table, StreamedTable) and hyperparameters.window is None:
+        raise ValueError("window must be a number of rows for a table in a file, not None")
     if optimizer is None or isinstance(optimizer, str):
         optimizer = make_optimizer(hyperparameters)
     leaves, epoch = resume or (None, 0)
@@ -119,7 +123,8 @@ def train(
     if target_scaling is None:
         target_scaling = _choose_scaling(network, table, hyperparameters, key)
     table = with_target_scaling(table, target_scaling)
-    run = EnsembleRun(network, table, hyperparameters, optimizer, key)
+    kind = EnsembleRun if hyperparameters.window is None else StreamedRun
+    run = kind(network, table, hyperparameters, optimizer, key)
     state = run.start() if leaves is None else run.restore(jax.tree.leaves(leaves))
     return _stretches(Progress(run, state, epoch), stretch_seconds)
 
@@ -155,6 +160,7 @@ def _error_with(
         "restarts": h.folds,
         "ensemble": h.folds,
         "target_scale": scale,
+        "window": None,
     }
     try:
         return fit(network, rows_of(table, rows), key=key, **options).metrics["RMSE"]
@@ -163,7 +169,8 @@ def _error_with(
 
 
 def _check_table(network: Network, table: Table, hyperparameters: Hyperparameters) -> None:
-    if 0 in (shape_of("x", table.x)[0], shape_of("y", table.y)[0]):
+    x_rows = len(table.y) if isinstance(table, StreamedTable) else shape_of("x", table.x)[0]
+    if 0 in (x_rows, shape_of("y", table.y)[0]):
         raise ValueError("the table must have at least one row, and it has none")
     if network.task != table.task:
         raise ValueError(f"the network's task must be the table's, {table.task}, not {network.task}")
@@ -178,6 +185,10 @@ def _check_table(network: Network, table: Table, hyperparameters: Hyperparameter
 def _stretches(progress: Progress, stretch_seconds: float) -> Iterator[Progress]:
     seconds_per_epoch = stretch_seconds
     while progress.epoch < progress.epochs and progress.ended < progress.restarts:
+        if isinstance(progress.run, StreamedRun):
+            progress = _advance_windows(progress, progress.run, stretch_seconds)
+            yield progress
+            continue
         stretch = _next_stretch(progress, max(1, int(stretch_seconds / seconds_per_epoch)))
         started = time.perf_counter()
         progress = _advance(progress, stretch)
@@ -202,11 +213,41 @@ def _advance(progress: Progress, stretch: Stretch) -> Progress:
     """The progress after a stretch. Raises DivergedError if no restart has a finite loss after it."""
     run = progress.run
     state, training, validation = run.advance(progress.state, progress.epoch, stretch)
-    smallest = best_losses(state)
-    losses = training[-1] if smallest is None else smallest
-    if not np.isfinite(losses).any():
+    if not np.isfinite(_choosing_losses(state, training)).any():
         raise DivergedError(progress.epoch + _first_without_finite_loss(progress, stretch.epochs))
     epochs_done = progress.epoch + stretch.epochs_per_record * np.arange(1, stretch.records + 1)
+    return _progress_after(progress, state, epochs_done, training, validation)
+
+
+def _advance_windows(progress: Progress, run: StreamedRun, seconds: float) -> Progress:
+    """The progress after some windows. Raises DivergedError if no restart has a finite loss after an epoch."""
+    state, losses = run.advance_windows(progress.state, progress.epoch, seconds)
+    if losses is not None:
+        training, validation = losses.T[:, None]
+        if not np.isfinite(_choosing_losses(state, training)).any():
+            raise DivergedError(progress.epoch + 1)
+        return _progress_after(progress, state, np.array([progress.epoch + 1]), training, validation)
+    so_far = progress.losses
+    if so_far is None:  # no epoch has ended in this run
+        smallest, means = best_losses(state), mean_losses(state)
+        so_far = means if smallest is None else np.where(np.isfinite(smallest), smallest, means)
+    nothing = np.zeros((0, progress.restarts), np.float32)
+    record = History(np.zeros(0, int), nothing, nothing)
+    return replace(progress, state=state, losses=so_far, records=(*progress.records, record))
+
+
+def _choosing_losses(state: States, training: np.ndarray) -> np.ndarray:
+    """[restarts], by which the best ones are chosen. training: [records, restarts], the training losses."""
+    smallest = best_losses(state)
+    losses: np.ndarray = training[-1] if smallest is None else smallest
+    return losses
+
+
+def _progress_after(
+    progress: Progress, state: States, epochs_done: np.ndarray, training: np.ndarray, validation: np.ndarray
+) -> Progress:
+    """The progress after whole epochs. epochs_done: [records], how many epochs were done at each record."""
+    run = progress.run
     end = max(_last_epoch(run, state), progress.epoch)
     epoch = min(int(epochs_done[-1]), end)
     is_logged = (epochs_done % run.hyperparameters.log_every == 0) & (epochs_done <= end)
@@ -216,7 +257,7 @@ def _advance(progress: Progress, stretch: Stretch) -> Progress:
         state=state,
         epoch=epoch,
         ended=_count_ended(run, state, epoch),
-        losses=losses,
+        losses=_choosing_losses(state, training),
         records=(*progress.records, record),
     )
 

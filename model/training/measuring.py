@@ -63,7 +63,7 @@ def evaluate_selection(selection: Selection, table: Table, residuals: Residuals,
     rows, mean = selection.rows, selection.predictions
     if not len(rows):
         rows = evenly_spaced(len(table.y))
-        mean = np.asarray(predict_rows(selection.ensemble, table.x[rows], selection.temperature).mean)
+        mean = np.asarray(predict_rows(selection.ensemble, table.inputs(rows), selection.temperature).mean)
     scaling, weights = table.target_scaling, row_weights(table, rows, rows, class_weights=False)
     y = table.y[rows]
     if table.classes:

@@ -7,34 +7,18 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
+import numpy as np
 from jaxtyping import Float, Int, Key
 
 from model.arrays import Array
 from model.ensembles import bin_inputs
-from model.network import Network, loss
+from model.hyperparameters import Hyperparameters
+from model.network import loss
+from model.training.batch_steps import Batch, MinibatchSettings, batch_of_rows, better_of, update_by_batch
 from model.training.compilation import jit_quickly
-from model.training.masking import mask
-from model.training.optimizers import apply_schedule, decay_weights
 from model.training.shuffle import shuffle
 from model.training.state import RECORD_CAPACITY, Best, State
 from model.training.validation_split import Rows
-
-
-class MinibatchSettings(NamedTuple):
-    """What a training program is compiled for.
-
-    Attributes:
-        network: the description of the network.
-        optimizer: of Optax.
-        schedule: of the learning rate: constant or cosine.
-        batch_size: rows in a step, from 1 to the rows that are learned from.
-    """
-
-    network: Network
-    optimizer: optax.GradientTransformation
-    schedule: str
-    batch_size: int
 
 
 class Restarts(NamedTuple):
@@ -51,12 +35,27 @@ class Restarts(NamedTuple):
     decay: Float[Array, " restarts"]
 
 
-class _Batch(NamedTuple):
-    """The rows of a step, as `loss` takes them."""
+def describe_restarts(first: int, size: int, folds: int, hyperparameters: Hyperparameters) -> Restarts:
+    """The restarts of a share.
 
-    x: Array
-    y: Array
-    weights: Array | None
+    Args:
+        first: the number of the first of them among all.
+        size: how many there are.
+        folds: how many folds there are; they take them in turn.
+        hyperparameters: of which the weight decay and the learning rate count.
+
+    Returns:
+        The restarts, with arrays of NumPy.
+
+    Example:
+        >>> describe_restarts(8, 3, 2, Hyperparameters(weight_decay=(0.0, 100.0))).folds.tolist()
+        [0, 1, 0]
+    """
+    h, numbers = hyperparameters, np.arange(size, dtype=np.int32)
+    rounds, own_folds = np.divmod(numbers, folds)
+    turns = (own_folds + rounds) % len(h.weight_decay)  # so that the restarts of a fold have different ones
+    decay = np.asarray(h.weight_decay, np.float32)[turns] * np.float32(h.learning_rate)
+    return Restarts(first + numbers, own_folds, decay)
 
 
 class EpochCounts(NamedTuple):
@@ -148,7 +147,7 @@ def _epoch(
         first = jnp.minimum(index * settings.batch_size, row_count - settings.batch_size)
         batch = jax.lax.dynamic_slice(order, (first,), (settings.batch_size,))
         progress = (epoch + index / steps) / counts.total
-        return _step(carry, _batch(rows, batch, restart.folds, key), progress, settings, restart.decay)
+        return update_by_batch(carry, batch_of_rows(rows, batch, restart.folds, key), progress, settings, restart.decay)
 
     start = (state.params, state.opt_state, jnp.zeros(()))
     params, opt_state, total = jax.lax.fori_loop(0, steps, step, start)
@@ -156,41 +155,13 @@ def _epoch(
         return State(params, opt_state), jnp.stack([total / steps, jnp.nan])
     held_out = _batch_held_out(rows, restart.folds)
     validation = loss(params, **held_out._asdict(), network=settings.network)
-    best = _better(state.best, Best(params, validation, epoch + 1))
+    best = better_of(state.best, Best(params, validation, epoch + 1))
     return State(params, opt_state, best), jnp.stack([total / steps, validation])
 
 
-def _better(best: Best, now: Best) -> Best:
-    """Where the validation loss is smaller."""
-    is_better = now.loss < best.loss
-    better: Best = jax.tree.map(lambda new, old: jnp.where(is_better, new, old), now, best)
-    return better
-
-
-def _batch_held_out(rows: Rows, fold: Array) -> _Batch:
+def _batch_held_out(rows: Rows, fold: Array) -> Batch:
     """The rows that a fold holds out."""
     assert rows.held_out is not None
     held_out = jnp.asarray(rows.held_out.rows)[fold]
     weights = jnp.asarray(rows.held_out.weights)[fold]
-    return _Batch(bin_inputs(rows.x[held_out], rows.bins), rows.y[held_out], weights)
-
-
-def _batch(rows: Rows, indices: jax.Array, fold: Array, key: jax.Array) -> _Batch:
-    """The rows of a batch of a fold. The key of the epoch decides which values are hidden."""
-    x = rows.x[indices]
-    if rows.masking is not None:
-        x = mask(x, rows.masking, indices, jax.random.bits(key))
-    weights = None if rows.weights is None else rows.weights[fold, indices]
-    return _Batch(bin_inputs(x, rows.bins), rows.y[indices], weights)
-
-
-def _step(carry: Any, batch: _Batch, progress: jax.Array, settings: MinibatchSettings, decay: Array) -> Any:
-    """One update by a batch. The carry: params, opt_state, and the sum of the batches' losses."""
-    params, opt_state, total = carry
-    optimizer = optax.with_extra_args_support(settings.optimizer)  # type: ignore[attr-defined]
-    value_fn = partial(loss, **batch._asdict(), network=settings.network)
-    value, grads = jax.value_and_grad(value_fn)(params)
-    updates: Any
-    updates, opt_state = optimizer.update(grads, opt_state, params, value=value, grad=grads, value_fn=value_fn)
-    updates = apply_schedule(decay_weights(updates, params, decay), settings.schedule, progress)
-    return optax.apply_updates(params, updates), opt_state, total + value
+    return Batch(bin_inputs(rows.x[held_out], rows.bins), rows.y[held_out], weights)

@@ -16,12 +16,13 @@ from model.ensembles import Bins, bin_inputs
 from model.hyperparameters import Hyperparameters
 from model.network import Network, Params
 from model.tables.table import Table
+from model.training.batch_steps import MinibatchSettings
 from model.training.compilation import QUICK_ROWS
 from model.training.full_batch import FullBatchSettings, train_full_batch
 from model.training.minibatch import (
     EpochCounts,
-    MinibatchSettings,
     Restarts,
+    describe_restarts,
     train_minibatches,
     train_minibatches_of_few_rows,
 )
@@ -94,8 +95,7 @@ class TrainingRun(ABC):
 
     def __init__(self, share: Share, table: Table, hyperparameters: Hyperparameters, optimizer: Any, key: Any) -> None:
         self.share, self.table, self.hyperparameters = share, table, hyperparameters
-        rows = np.arange(len(table.y))
-        self.folds: tuple[Fold, ...] = (Fold(rows, rows[:0]),)
+        self.folds: tuple[Fold, ...] = (Fold(len(table.y), np.zeros(0, int)),)
         self._optimizer, self._key = optimizer, key
 
     @abstractmethod
@@ -186,14 +186,10 @@ class MinibatchRun(TrainingRun):
         h = hyperparameters
         self.folds = split_folds(table, h.validation, h.folds, key=jax.random.fold_in(key, SPLIT_KEY))
         self._rows = place_rows(table, self.folds, h.class_weights, h.mask, share.bins)
-        numbers = np.arange(share.size, dtype=np.int32)
-        rounds, folds = np.divmod(numbers, len(self.folds))
-        turns = (folds + rounds) % len(h.weight_decay)  # so that the restarts of a fold have different ones
-        decay = np.asarray(h.weight_decay, np.float32)[turns] * np.float32(h.learning_rate)
-        self._restarts = Restarts(share.first + numbers, folds, decay)
+        self._restarts = describe_restarts(share.first, share.size, len(self.folds), h)
         self._shuffle_key = jax.random.fold_in(key, SHUFFLE_KEY)
         self._threads = thread_count(share.size)
-        rows = min(len(fold.learn) for fold in self.folds)
+        rows = min(fold.learned for fold in self.folds)
         self._settings = MinibatchSettings(self._padded_network, optimizer, h.schedule, min(h.batch_size or rows, rows))
 
     @property
