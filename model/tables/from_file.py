@@ -273,20 +273,22 @@ def _table_from_stored(
         remedy, told = "name a file with more, or other --columns", "choose a file with more columns"
         raise TableError("a column beside the target", "none", remedy, without_options=told)
     learned = learn_columns(frame, names, texts)
-    known = {
-        "y": fitted.y,
-        "columns": tuple(learned.specs),
-        "target": target,
-        "classes": fitted.classes,
-        "task": fitted.task,
-        "column_specs": tuple(learned.specs.values()),
-        "target_scaling": spelled(fitted.scaling, texts.spellings.get(target)),
-        "dropped": rows - len(frame),
-        "complete": False,
-        "notes": tuple(note for note in (single, fitted.note) if note) + hints + marks.notes + learned.notes,
-        "groups": marks.groups,
-        "times": marks.times,
-        "split_by": marks.split_by,
-        "time_style": marks.time_style,
-    }
-    return table_of_frame(frame, learned.specs, known, streaming)
+    return table_of_frame(
+        frame,
+        learned.specs,
+        streaming,
+        y=fitted.y,
+        columns=tuple(learned.specs),
+        target=target,
+        classes=fitted.classes,
+        task=fitted.task,
+        column_specs=tuple(learned.specs.values()),
+        target_scaling=spelled(fitted.scaling, texts.spellings.get(target)),
+        dropped=rows - len(frame),
+        complete=False,
+        notes=tuple(note for note in (single, fitted.note) if note) + hints + marks.notes + learned.notes,
+        groups=marks.groups,
+        times=marks.times,
+        split_by=marks.split_by,
+        time_style=marks.time_style,
+    )

@@ -24,6 +24,8 @@ from model.tables.row_file import MORE_ROOM, temporary_folder
 MEMORY = 128 << 20
 # As many columns in float32 are as large as two in float64, which are in memory at a time while columns are learned.
 STREAMED_COLUMNS = 4
+# The size of a piece of all columns in float64, of a table that may stay in a file.
+PIECE_BYTES = 8 << 20
 # The types whose values are written as they are in memory. Values of other types are written in Arrow's format.
 NUMBERS: dict[pl.DataType, np.dtype[Any]] = {
     pl.Float64(): np.dtype(np.float64),
@@ -68,7 +70,7 @@ class Storage:
 
     def __init__(self, memory: int = sys.maxsize, streams: bool = False) -> None:
         self.is_bounded, self.end = memory < sys.maxsize, 0
-        self._streams = streams
+        self._streams, self._columns = streams, 0
         self._left = memory
         self._open_files = ExitStack()
         self._descriptor: int | None = None
@@ -108,6 +110,32 @@ class Storage:
                     f"room for the table in {temporary_folder()}", describe_error(error), MORE_ROOM
                 ) from None
             return series
+
+    def expect(self, columns: int) -> None:
+        """Say how many columns a file has. Only the first call counts, so that all pieces have the same rows.
+
+        Args:
+            columns: the number.
+        """
+        self._columns = self._columns or columns
+
+    def piece_rows(self, most: int) -> int:
+        """How many rows a piece has.
+
+        Args:
+            most: the largest number.
+
+        Returns:
+            The number; fewer if the table may stay in a file and has so many columns that the piece would need much
+            memory.
+
+        Example:
+            >>> storage = Storage(memory=0, streams=True)
+            >>> storage.expect(columns=1024)
+            >>> storage.piece_rows(16384)
+            1024
+        """
+        return min(most, max(PIECE_BYTES // (8 * self._columns), 1)) if self._streams and self._columns else most
 
     def memory_of(self, rows: int, columns: int, size: int) -> int:
         """How much memory a table needs while it is read.

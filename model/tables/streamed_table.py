@@ -90,7 +90,8 @@ class StreamedTable(Table):
         return {"hashes": (longer, self.hashes[1])}
 
     def _hash_inputs(self) -> hashlib._Hash:
-        return self.hashes[0].copy()
+        inputs_hash: hashlib._Hash = self.hashes[0].copy()
+        return inputs_hash
 
     @cached_property
     def inputs_digest(self) -> str:
@@ -100,15 +101,15 @@ class StreamedTable(Table):
 
 
 def table_of_frame(
-    frame: StoredFrame, specs: Mapping[str, ColumnSpec], known: Mapping[str, Any], streaming: Streaming | None = None
+    frame: StoredFrame, specs: Mapping[str, ColumnSpec], streaming: Streaming | None = None, **known: Any
 ) -> Table:
     """The table of a frame, in memory or with its inputs in a file.
 
     Args:
         frame: with the columns. Each piece is forgotten when it is encoded.
         specs: of the columns, by their names.
-        known: the attributes of the table but for its inputs.
         streaming: whether the inputs stay in a file; None if they never do.
+        known: the attributes of the table but for its inputs.
 
     Returns:
         The table.
@@ -127,24 +128,31 @@ def _streamed(
 ) -> StreamedTable:
     from rich.filesize import decimal
 
-    groups, y = known.get("groups"), known["y"]
     file = RowFile(count_inputs(tuple(specs.values())), len(frame))
     what = f"{len(frame):,} rows of {file.width:,} inputs"
     streaming.say(f"{what} take {decimal(size)} in a temporary file in {temporary_folder()} until the end")
-    order = None if groups is None else np.argsort(groups, kind="stable")
+    groups, named = known.get("groups"), dict(known)
+    named["notes"] += ("the rows are read from a temporary file in each epoch",)
+    places = None
+    if groups is not None:
+        order = np.argsort(groups, kind="stable")
+        named |= {"y": known["y"][order], "groups": groups[order]}
+        places = np.argsort(order, kind="stable")
+    inputs_hash = _write_inputs(file, _encoded_pieces(frame, specs), places)
+    return StreamedTable(file=file, hashes=(inputs_hash, inputs_hash), **named)
+
+
+def _write_inputs(file: RowFile, pieces: Iterator[np.ndarray], places: np.ndarray | None) -> hashlib._Hash:
+    """Write the inputs of rows that follow each other, to their places in the file. Returns the hash of the inputs."""
     inputs_hash, start = hashlib.sha256(), 0
-    places = None if order is None else np.argsort(order, kind="stable")
-    for x in _encoded_pieces(frame, specs):
+    for x in pieces:
         inputs_hash.update(x.data)
         if places is None:
             file.write(start, x)
         else:
             file.write_at(places[start : start + len(x)], x)
         start += len(x)
-    named = {**known, "notes": (*known["notes"], "the rows are read from a temporary file in each epoch")}
-    if order is not None and groups is not None:
-        named |= {"y": y[order], "groups": groups[order]}
-    return StreamedTable(file=file, hashes=(inputs_hash, inputs_hash), **named)
+    return inputs_hash
 
 
 def _encoded_pieces(frame: StoredFrame, specs: Mapping[str, ColumnSpec]) -> Iterator[Float[np.ndarray, "rows inputs"]]:

@@ -85,7 +85,6 @@ class WindowRun(TrainingRun):
         self._restarts = describe_restarts(share.first, share.size, len(folds), h)
         self._shuffle_key = jax.random.fold_in(key, SHUFFLE_KEY)
         self._settings = MinibatchSettings(share.network, optimizer, h.schedule, reader.batch_size)
-        self.threads = thread_count(share.size)
 
     def advance(self, state: State, epochs_done: int, stretch: Stretch) -> Advanced:
         """Take a state through whole epochs, from the window on at which it stands."""
@@ -113,8 +112,16 @@ class WindowRun(TrainingRun):
 
     def shares(self) -> list[slice]:
         """The restarts of each thread."""
-        size = self.share.size // self.threads
-        return [slice(thread * size, (thread + 1) * size) for thread in range(self.threads)]
+        threads = thread_count(self.share.size)
+        size = self.share.size // threads
+        return [slice(thread * size, (thread + 1) * size) for thread in range(threads)]
+
+    def parted(self, state: State) -> list[State]:
+        """The state of the restarts of each thread."""
+        shares = self.shares()
+        if len(shares) == 1:
+            return [state]
+        return [jax.tree.map(lambda leaf, own=own: np.asarray(leaf)[own], state) for own in shares]
 
     def state_shapes(self) -> State:
         """The shapes and dtypes of the state."""
@@ -141,8 +148,11 @@ class WindowRun(TrainingRun):
         return super().trained_params(state._replace(best=state.best._replace(params=params)))
 
     def _compile(self, state: State) -> None:
-        first = jax.tree.map(lambda leaf: leaf[self.shares()[0]], state)
-        self.train(first, Window(0, self._reader.plan.windows - 1, self._reader.empty(), False), self.shares()[0])
+        self.train(
+            self.parted(state)[0],
+            Window(0, self._reader.plan.windows - 1, self._reader.empty(), False),
+            self.shares()[0],
+        )
 
 
 class StreamedRun(EnsembleRun):
@@ -193,28 +203,26 @@ class StreamedRun(EnsembleRun):
         Returns:
             What that led to, after at least one window.
         """
-        started, first = time.perf_counter(), windows_done(states[0])
-        tasks = [(run, own) for run in self._runs for own in run.shares()]
-        parts = [
-            state if run.threads == 1 else jax.tree.map(lambda leaf, own=own: np.asarray(leaf)[own], state)
-            for run, state in zip(self._runs, states, strict=True)
-            for own in run.shares()
-        ]
-        losses: list[np.ndarray | None] = []
-        with ThreadPoolExecutor(len(tasks)) as pool:
-            for index in range(first, self.reader.plan.windows):
-                window = self.reader.read(epoch, index)
-                futures = [
-                    pool.submit(run.train, state, window, own) for (run, own), state in zip(tasks, parts, strict=True)
-                ]
-                done = [future.result() for future in futures]
-                parts, losses = [state for state, _ in done], [each for _, each in done]
-                if time.perf_counter() - started > seconds:
+        end = time.perf_counter() + seconds
+        parts = [part for run, state in zip(self._runs, states, strict=True) for part in run.parted(state)]
+        losses: list[np.ndarray] = []
+        with ThreadPoolExecutor(len(parts)) as pool:
+            for place in range(windows_done(states[0]), self.reader.plan.windows):
+                parts, losses = self._train(pool, parts, self.reader.read(epoch, place))
+                if time.perf_counter() > end:
                     break
         joined = iter(parts)
-        after = tuple(_joined([next(joined) for _ in range(run.threads)]) for run in self._runs)
-        ended = [each for each in losses if each is not None]
-        return WindowsAdvanced(after, np.concatenate(ended) if ended else None)
+        after = tuple(_joined([next(joined) for _ in run.shares()]) for run in self._runs)
+        return WindowsAdvanced(after, np.concatenate(losses) if losses else None)
+
+    def _train(
+        self, pool: ThreadPoolExecutor, parts: list[State], window: Window
+    ) -> tuple[list[State], list[np.ndarray]]:
+        """Take the restarts of every thread through a window. The losses are there if it ends an epoch."""
+        tasks = [(run, own) for run in self._runs for own in run.shares()]
+        futures = [pool.submit(run.train, part, window, own) for (run, own), part in zip(tasks, parts, strict=True)]
+        done = [future.result() for future in futures]
+        return [state for state, _ in done], [losses for _, losses in done if losses is not None]
 
 
 def windows_done(state: State) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -106,41 +107,51 @@ def _train_window(
     Returns:
         The state.
     """
-
-    def train(state: State, restart: Restarts) -> State:
-        assert state.partial is not None
-        count = jnp.asarray(rows.learned)[restart.folds]
-        steps = -(-count // settings.batch_size)
-        own_key = jax.random.fold_in(jax.random.fold_in(key, restart.indices), counts.epoch)
-        in_window = jax.random.fold_in(own_key, counts.window)
-        # A single window is an epoch in memory, with the same order.
-        own_key = jnp.where(jnp.asarray(counts.windows) > 1, in_window, own_key)
-        order = shuffle(jnp.asarray(rows.order)[restart.folds], jnp.maximum(count, 1), key=own_key)
-
-        def step(index: jax.Array, carry: Any) -> Any:
-            first = jnp.maximum(jnp.minimum(index * settings.batch_size, count - settings.batch_size), 0)
-            indices = jax.lax.dynamic_slice(order, (first,), (settings.batch_size,))
-            batch = batch_of_rows(rows, indices, restart.folds, own_key)
-            batch = _weigh_first(batch, count) if is_short else batch
-            of_epoch = (counts.window + index / steps) / counts.windows
-            progress = jnp.asarray((counts.epoch + of_epoch) / counts.total)
-            return update_by_batch(carry, batch, progress, settings, restart.decay)
-
-        start = (state.params, state.opt_state, state.partial.total)
-        params, opt_state, total = jax.lax.fori_loop(0, steps, step, start)
-        partial = PartialEpoch(state.partial.windows, state.partial.steps + steps, total)
-        return State(params, opt_state, state.best, partial)
+    take_steps = partial(_take_steps, rows=rows, settings=settings, counts=counts, key=key, is_short=is_short)
 
     def restart(arguments: tuple[State, Restarts]) -> State:
         state, restart = arguments
         has_ended = _has_ended(state, counts)
-        trained: State = jax.lax.cond(has_ended, lambda: state, lambda: train(state, restart))
+        trained: State = jax.lax.cond(has_ended, lambda: state, lambda: take_steps(state, restart))
         assert trained.partial is not None
         windows = jnp.asarray(counts.window + 1, jnp.int32)
         return trained._replace(partial=trained.partial._replace(windows=windows))
 
     result: State = jax.lax.map(restart, (state, Restarts(*map(jnp.asarray, restarts))))
     return result
+
+
+def _take_steps(
+    state: State,
+    restart: Restarts,
+    *,
+    rows: Rows,
+    settings: MinibatchSettings,
+    counts: WindowCounts,
+    key: Key[Array, ""],
+    is_short: bool,
+) -> State:
+    """One pass over the rows of a window that a restart learns from."""
+    assert state.partial is not None
+    count = jnp.asarray(rows.learned)[restart.folds]
+    steps = -(-count // settings.batch_size)
+    of_epoch = jax.random.fold_in(jax.random.fold_in(key, restart.indices), counts.epoch)
+    # A single window is an epoch in memory, with the same order.
+    own_key = jnp.where(jnp.asarray(counts.windows) > 1, jax.random.fold_in(of_epoch, counts.window), of_epoch)
+    order = shuffle(jnp.asarray(rows.order)[restart.folds], jnp.maximum(count, 1), key=own_key)
+
+    def step(index: jax.Array, carry: Any) -> Any:
+        first = jnp.maximum(jnp.minimum(index * settings.batch_size, count - settings.batch_size), 0)
+        indices = jax.lax.dynamic_slice(order, (first,), (settings.batch_size,))
+        batch = batch_of_rows(rows, indices, restart.folds, own_key)
+        batch = _weigh_first(batch, count) if is_short else batch
+        done = (counts.window + index / steps) / counts.windows
+        progress = jnp.asarray((counts.epoch + done) / counts.total)
+        return update_by_batch(carry, batch, progress, settings, restart.decay)
+
+    start = (state.params, state.opt_state, state.partial.total)
+    params, opt_state, total = jax.lax.fori_loop(0, steps, step, start)
+    return State(params, opt_state, state.best, PartialEpoch(state.partial.windows, state.partial.steps + steps, total))
 
 
 def _weigh_first(batch: Batch, count: jax.Array) -> Batch:

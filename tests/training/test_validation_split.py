@@ -249,7 +249,7 @@ def test_folds_hold_out_every_row_once_and_their_share_of_every_class(counts: li
         return
     assert len(folds) == min(count, len(rows))
     assert np.sort(np.concatenate([fold.held_out for fold in folds])).tolist() == rows.tolist()
-    for learn, held_out in folds:
+    for learn, held_out in ((fold.learn, fold.held_out) for fold in folds):
         assert np.sort(np.concatenate([learn, held_out])).tolist() == rows.tolist()
         assert len(learn) > 0 < len(held_out)
         for label, total in enumerate(counts):
