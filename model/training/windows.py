@@ -160,9 +160,8 @@ class WindowReader:
         return window
 
     def empty(self) -> Rows:
-        """Rows of the shapes of a window, to compile with."""
-        x = np.zeros((self._capacity, self._table.input_count), np.float32)
-        return self._placed(x, np.zeros(0, int), [np.zeros(0, np.int32)] * len(self._folds))
+        """Rows of the shapes of a window, to compile with before the first one is read."""
+        return self._placed(self._buffers[0], np.zeros(0, int), [np.zeros(0, np.int32)] * len(self._folds))
 
     def _read(self, epoch: int, index: int) -> Window:
         if self._only is not None:
