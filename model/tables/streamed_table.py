@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from model.tables.column_fitting import FLOAT32_BYTES, THREADS, encode_frame, encode_piece
 from model.tables.columns import ColumnSpec, count_inputs
 from model.tables.encoding import aligned_empty
-from model.tables.memory import available_memory, check_memory
+from model.tables.memory import available_memory, check_memory, return_memory
 from model.tables.row_file import RowFile, temporary_folder
 from model.tables.table import Table
 
@@ -139,6 +139,7 @@ def _streamed(
         named |= {"y": known["y"][order], "groups": groups[order]}
         places = np.argsort(order, kind="stable")
     inputs_hash = _write_inputs(file, _encoded_pieces(frame, specs), places)
+    return_memory()
     return StreamedTable(file=file, hashes=(inputs_hash, inputs_hash), **named)
 
 

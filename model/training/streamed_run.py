@@ -15,6 +15,7 @@ from jaxtyping import Float, Key
 from model.arrays import Array
 from model.hyperparameters import Hyperparameters
 from model.network import Network, Params
+from model.tables.memory import return_memory
 from model.tables.table import Table
 from model.training.batch_steps import MinibatchSettings
 from model.training.ensemble_run import EnsembleRun, States, make_shares
@@ -183,6 +184,7 @@ class StreamedRun(EnsembleRun):
         assert h.batch_size is not None
         plan = plan_windows(len(table.y), h.window, table.groups)
         folds = split_folds(table, h.validation, h.folds, key=jax.random.fold_in(key, SPLIT_KEY))
+        return_memory()
         held_out = place_held_out(table, folds, h.class_weights) if len(folds[0].held_out) else None
         batch_size = min(h.batch_size, *(fold.learned for fold in folds))
         block_key = jax.random.fold_in(jax.random.fold_in(key, SHUFFLE_KEY), BLOCK_KEY)
@@ -191,6 +193,18 @@ class StreamedRun(EnsembleRun):
             WindowRun(share, table, h, optimizer, key, self.reader, folds, held_out)
             for share in make_shares(network, table, h)
         )
+
+    def start(self) -> States:
+        """The state before the first epoch."""
+        states = super().start()
+        return_memory()
+        return states
+
+    def restore(self, leaves: list[Any]) -> States:
+        """The state that has these leaves. Raises ValueError if they are not those of such a run."""
+        states = super().restore(leaves)
+        return_memory()
+        return states
 
     def advance_windows(self, states: States, epoch: int, seconds: float) -> WindowsAdvanced:
         """Take the states through windows for about so many seconds, and at most to the end of an epoch.
