@@ -27,6 +27,7 @@ from model.network import predict
 from model.tables.table import Table
 from model.tasks import TASKS
 from model.training.result import Progress, Result
+from model.training.streamed_run import StreamedRun, windows_done
 
 ShowProgress = Callable[[Progress], None]
 
@@ -53,7 +54,10 @@ def shown_progress(as_json: bool) -> Iterator[ShowProgress]:
         with Bar(TextColumn("Epoch"), *columns) as bar:
             task = bar.add_task("training", total=None, losses="")
             yield lambda progress: bar.update(
-                task, completed=progress.epoch, total=progress.epochs, losses=_losses_text(progress)
+                task,
+                completed=progress.epoch,
+                total=progress.epochs,
+                losses=_losses_text(progress) + _windows_text(progress),
             )
 
 
@@ -64,6 +68,13 @@ def _losses_text(progress: Progress) -> str:
     recorded = [record.losses[-1] for record in progress.records if len(record.losses)]
     training = np.nanmin(recorded[-1]) if recorded and not np.isnan(recorded[-1]).all() else np.nan
     return f"loss {training:.4f}, validation {smallest:.4f}"
+
+
+def _windows_text(progress: Progress) -> str:
+    """How far the epoch is, if it takes the rows in windows."""
+    if not isinstance(progress.run, StreamedRun):
+        return ""
+    return f", window {windows_done(progress.state[0]):,} of {progress.run.reader.plan.windows:,}"
 
 
 def _print_records(progress: Progress) -> None:

@@ -79,7 +79,7 @@ def check_memory(needed: int, what: str, available: int) -> None:
 
 
 def return_memory() -> None:
-    """Give memory that is no longer used, such as that of compiling, back to the system. The C library would keep it."""
+    """Give memory that is no longer used back to the system: the C library would keep that of compiling, say."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
     if trim:
         trim(0)

@@ -231,6 +231,8 @@ def _advance_windows(progress: Progress, run: StreamedRun, seconds: float) -> Pr
     if so_far is None:  # no epoch has ended in this run
         smallest, means = best_losses(state), mean_losses(state)
         so_far = means if smallest is None else np.where(np.isfinite(smallest), smallest, means)
+        if not np.isfinite(so_far).any():
+            raise DivergedError(1 + progress.epoch)
     nothing = np.zeros((0, progress.restarts), np.float32)
     record = History(np.zeros(0, int), nothing, nothing)
     return replace(progress, state=state, losses=so_far, records=(*progress.records, record))

@@ -212,7 +212,7 @@ class StreamedRun(EnsembleRun):
         Args:
             states: where training stands.
             epoch: how many epochs were done before.
-            seconds: after which no window is begun.
+            seconds: after which no window is begun, unless no restart has done a step of the epoch.
 
         Returns:
             What that led to, after at least one window.
@@ -223,7 +223,7 @@ class StreamedRun(EnsembleRun):
         with ThreadPoolExecutor(len(parts)) as pool:
             for place in range(windows_done(states[0]), self.reader.plan.windows):
                 parts, losses = self._train(pool, parts, self.reader.read(epoch, place))
-                if time.perf_counter() > end:
+                if time.perf_counter() > end and any(_has_stepped(part) for part in parts):
                     break
         joined = iter(parts)
         after = tuple(_joined([next(joined) for _ in run.shares()]) for run in self._runs)
@@ -264,6 +264,11 @@ def mean_losses(states: States) -> Float[np.ndarray, " restarts"]:
     partials = [jax.device_get(state.partial) for state in states]
     with np.errstate(invalid="ignore"):
         return np.concatenate([partial.total / partial.steps for partial in partials])
+
+
+def _has_stepped(state: State) -> bool:
+    assert state.partial is not None
+    return bool(np.asarray(state.partial.steps).any())
 
 
 def _joined(parts: list[State]) -> State:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model import Network, Table, fit, init_params, loss, table_from_arrays, train
+from model import DivergedError, Network, Table, fit, init_params, loss, table_from_arrays, train
 from model.tables.row_file import RowFile
 from model.tables.streamed_table import StreamedTable, sorted_by_group
 from model.training.result import make_checkpoint
@@ -169,6 +169,7 @@ def make_numbers() -> Table:
     return table_from_arrays(x, np.exp(2 * x[:, 0]))
 
 
+NUMBERS_NETWORK = Network((2, 3, 1), "tanh", "regression")
 WEIGHED = replace(NOISY_TABLE, weights=np.linspace(1, 3, 48, dtype=np.float32))
 
 
@@ -220,6 +221,13 @@ def test_a_checkpoint_within_the_first_epoch_has_the_parameters_so_far() -> None
     assert np.isfinite(result.loss)
     best = np.asarray(first.state[0].params[0].weight)[result.best]
     assert same_bits(best, np.asarray(result.ensemble[0].member(0)[0].weight))
+
+
+def test_an_epoch_that_leaves_the_finite_numbers_is_told() -> None:
+    options = OPTIONS | {"learning_rate": 1e38, "clip": 0.0, "validation": 0.0, "folds": 1}
+    for seconds in (1e-9, 1e9):
+        with pytest.raises(DivergedError, match=r"after epoch \d+ the loss of every restart is no longer a finite"):
+            list(train(NUMBERS_NETWORK, make_numbers(), key=KEY, stretch_seconds=seconds, **options))
 
 
 def test_restarts_that_have_ended_no_longer_change() -> None:
