@@ -161,7 +161,7 @@ def read_named_table(
         if len(tables) > 1:
             raise click.UsageError(f"{name} is a truth table; name it alone, or write ./{name} for a file")
         given = [*options.given, *([] if validation is None else ["--validation FILE"])]
-        given += ["--stream"] if streaming is not None and streaming.always else []
+        given += ["--stream or --window"] if streaming is not None and streaming.always else []
         if given:
             raise click.UsageError(
                 f"{name} is a truth table; leave out {join_names(given)}: options of tables are for files"

@@ -100,7 +100,7 @@ _HIDDEN_DEFAULT = f"{_sizes_text(TRUTH_TABLE_HIDDEN)}, for a file {_sizes_text(F
 @_hyperparameter("schedule", click.Choice(SCHEDULES), "Of the learning rate.")
 @_hyperparameter("batch_size", _COUNT, "Rows in a step.")
 @click.option("--stream", is_flag=True, help=STREAM_HELP)
-@_hyperparameter("window", _COUNT, "Rows that --stream has in memory, and shuffles, at a time.")
+@_hyperparameter("window", _COUNT, "Rows that are in memory, and shuffled, at a time; implies --stream.")
 @_hyperparameter(
     "validation",
     ShareOrFile(),
@@ -150,7 +150,7 @@ def train(
     out = out or DIRECTORY / f"{stem_of_paths(tables)}{SUFFIX}"
     check_path(out)
     files = options.pop("validation") if isinstance(options["validation"], str) else None
-    data = read_named_table(tables, table_options, files, Streaming(stream, _say))
+    data = read_named_table(tables, table_options, files, Streaming(stream or options["window"] is not None, _say))
     if not (data.complete or as_json):
         click.echo(table_text(data, MAX_LISTED_COLUMNS))
         click.echo(f"{notes_text(data.notes)}\n" if data.notes else "")

@@ -92,6 +92,13 @@ def test_an_epoch_takes_every_row_once_and_never_splits_a_group(
     assert all(np.array_equal(first, second) for first, second in zip(windows, again, strict=True))
 
 
+def test_a_window_of_a_table_sorted_by_its_target_has_rows_of_both_classes() -> None:
+    plan, y = plan_windows(64_000, 6_400), np.arange(64_000) >= 32_000
+    for blocks in epoch_windows(plan, 0, key=KEY):
+        rows = np.concatenate([np.arange(plan.bounds[block], plan.bounds[block + 1]) for block in blocks])
+        assert 0.3 < y[rows].mean() < 0.7
+
+
 def test_each_epoch_has_other_windows() -> None:
     plan = plan_windows(1000, 100)
     first, second = (np.concatenate(epoch_windows(plan, epoch, key=KEY)).tolist() for epoch in (0, 1))
