@@ -21,6 +21,8 @@ ENCODINGS = ("numbers", "bins")
 TARGET_SCALES = ("linear", "asinh", "auto")
 
 COUNT_LIMIT = 2**63
+# Numbers of rows that may be None, for all rows.
+MAY_BE_ALL = ("batch_size", "window")
 LARGEST_VALIDATION = 0.5
 # The range of positive numbers that float32 holds with all its digits.
 SMALLEST_FLOAT32, LARGEST_FLOAT32 = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
@@ -48,6 +50,9 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             turn.
         clip: the largest norm of the gradient (Pascanu et al., ICML 2013, 3.2); 0 for no limit.
         batch_size: rows in a step, shuffled anew in each epoch; None for all rows.
+        window: about how many rows are in memory at a time, if the rows are read from a file in each epoch. An epoch
+            takes blocks of rows in random order, so many of them at a time that they are a window, and the rows of a
+            window in random order (Xu et al., SIGMOD 2022, 3). At least batch_size; None for all rows.
         validation: the share of rows that is held out, from 0 to 0.5, at most 10,000 rows. If the table names the rows
             to hold out, it is these, and any share above 0 will do. With several folds, it does not count.
         folds: into how many parts the rows are split, each of which some restarts hold out: the first restart of an
@@ -86,6 +91,7 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     weight_decay: tuple[float, ...] = (0.0,)
     clip: float = 0.0
     batch_size: int | None = None
+    window: int | None = None
     validation: float = 0.0
     folds: int = 1
     patience: int = 1
@@ -105,12 +111,17 @@ class Hyperparameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             raise ValueError(f"ensemble must be at most restarts, {self.restarts}, not {self.ensemble}")
 
     def _check_counts(self) -> None:
-        for name in ("epochs", "restarts", "ensemble", "folds", "patience", "log_every", "batch_size"):
+        for name in ("epochs", "restarts", "ensemble", "folds", "patience", "log_every", *MAY_BE_ALL):
             value = getattr(self, name)
-            if name == "batch_size" and value is None:
+            if name in MAY_BE_ALL and value is None:
                 continue
             if not (is_count(value) and value < COUNT_LIMIT):
                 raise ValueError(f"{name} must be a whole number from 1 to 2^63 - 1, not {value!r:.40}")
+
+        if self.window is not None and not self.batch_size:
+            raise ValueError("batch_size must be given if there is a window; name a number of rows")
+        if self.window is not None and self.batch_size is not None and self.window < self.batch_size:
+            raise ValueError(f"window must be at least the batch_size, {self.batch_size}, not {self.window}")
 
     def _check_choices(self) -> None:
         choices = {"init": INITS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "target_scale": TARGET_SCALES}

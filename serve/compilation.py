@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from model.tables.memory import return_memory
 from serve.loaded_model import Model
-from serve.programs import return_memory
 
 log = logging.getLogger("gunicorn.error")
 

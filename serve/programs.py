@@ -1,8 +1,7 @@
-"""What XLA compiles: how programs are counted, and how the memory of compiling is given back."""
+"""What XLA compiles: how programs are counted."""
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 
 import jax
@@ -22,10 +21,3 @@ def on_compilation(note: Callable[[], None]) -> None:
             note()
 
     jax.monitoring.register_event_duration_secs_listener(listen)
-
-
-def return_memory() -> None:
-    """Give the memory of compiling back to the system, which the C library would keep."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
-    if trim:
-        trim(0)

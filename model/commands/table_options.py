@@ -15,6 +15,7 @@ from model.commands.shared import no_header_option, sheet_option
 from model.messages import join_names, quote
 from model.tables.file_patterns import describe_paths, is_pattern
 from model.tables.from_file import read_table
+from model.tables.streamed_table import Streaming
 from model.tables.table import Table
 from model.tables.truth_tables import TRUTH_TABLES, truth_table
 from model.tasks import TASKS
@@ -133,13 +134,19 @@ def reading_options(command: Callable[..., None]) -> Callable[..., None]:
     return with_options
 
 
-def read_named_table(tables: Sequence[str], options: TableOptions, validation: str | None = None) -> Table:
+def read_named_table(
+    tables: Sequence[str],
+    options: TableOptions,
+    validation: str | None = None,
+    streaming: Streaming | None = None,
+) -> Table:
     """The table that a command names.
 
     Args:
         tables: the name of a truth table; or one or more files and patterns.
         options: for files.
         validation: a file or a pattern of files, whose rows are held out; None to hold out rows of the table.
+        streaming: whether the rows of files stay in a temporary file; None if they never do.
 
     Returns:
         The table.
@@ -154,6 +161,7 @@ def read_named_table(tables: Sequence[str], options: TableOptions, validation: s
         if len(tables) > 1:
             raise click.UsageError(f"{name} is a truth table; name it alone, or write ./{name} for a file")
         given = [*options.given, *([] if validation is None else ["--validation FILE"])]
+        given += ["--stream or --window"] if streaming is not None and streaming.always else []
         if given:
             raise click.UsageError(
                 f"{name} is a truth table; leave out {join_names(given)}: options of tables are for files"
@@ -169,4 +177,4 @@ def read_named_table(tables: Sequence[str], options: TableOptions, validation: s
         columns = join_names(read_names(tables, Hints(not options.no_header, options.sheet)))
         raise click.UsageError(f"{describe_paths(tables)}: expected --target with one of its columns, {columns}")
     splits: dict[str, Any] = {"group": options.group, "time": options.time, "validation": validation}
-    return read_table(tables, options.target, task=options.task, **splits, **options.reading())
+    return read_table(tables, options.target, task=options.task, streaming=streaming, **splits, **options.reading())

@@ -17,24 +17,28 @@ from model.commands.many_processes import joined, mesh_of, process_options
 from model.commands.option_types import MeshShape
 from model.commands.shared import DIRECTORY, notes_text
 from model.commands.table_options import TableOptions, read_named_table, reading_options
-from model.commands.train_output import ShowProgress, json_text, shown_progress, train_text
+from model.commands.train_output import ShowProgress, diagnose, json_text, shown_progress, train_text
 from model.commands.training_job import ResumePoint, TrainingJob
 from model.commands.training_options import COUNT, chosen_settings, training_options
 from model.commands.watchdog import Watch
-from model.diagnosing.findings import Diagnosis
-from model.diagnosing.why_stuck import why_stuck
-from model.hyperparameters import replace as replace_hyperparameters
 from model.tables.file_patterns import describe_paths, stem_of_paths
-from model.tables.table import Table
+from model.tables.streamed_table import Streaming
 from model.training.processes import agree, is_first
 from model.training.result import Result
 from model.training.split_text import split_notes
+
+STREAM_HELP = (
+    "Read the rows from a temporary file in each epoch, so that they need not fit into memory. This is done anyway if "
+    "they do not fit."
+)
 
 
 @click.command()
 @click.argument("tables", metavar="[TABLE]...", nargs=-1)
 @reading_options
 @training_options
+@click.option("--stream", is_flag=True, help=STREAM_HELP)
+@click.option("--window", type=COUNT, help="Rows that are in memory, and shuffled, at a time; implies --stream.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option("--save-every", type=COUNT, help="Write the checkpoint during training too, after about so many epochs.")
 @click.option(
@@ -50,6 +54,7 @@ def train(
     tables: tuple[str, ...],
     table_options: TableOptions,
     fast: bool,
+    stream: bool,
     hidden: tuple[int, ...] | None,
     activation: str,
     seed: int,
@@ -74,7 +79,8 @@ def train(
         check_platform()
         shape, shows = mesh_of(mesh), is_first() and not as_json
         files = options.pop("validation") if isinstance(options["validation"], str) else None
-        data = read_named_table(tables, table_options, files)
+        streaming = Streaming(stream or options["window"] is not None, _say)
+        data = read_named_table(tables, table_options, files, streaming)
         if not data.complete and shows:
             click.echo(table_text(data, MAX_LISTED_COLUMNS))
             click.echo(f"{notes_text(data.notes)}\n" if data.notes else "")
@@ -104,22 +110,13 @@ def _show_end(job: TrainingJob, result: Result, as_json: bool) -> None:
         )
     show_end = json_text if as_json else train_text
     notes = split_notes(job.table, result.held_out, result.folds)
-    report, diagnosis = check_checkpoint(checkpoint), _diagnosis(result, job.table)
+    report, diagnosis = check_checkpoint(checkpoint), diagnose(result, job.table)
     click.echo(show_end(checkpoint, job.table, report, job.out, notes, diagnosis))
 
 
-def _diagnosis(result: Result, data: Table) -> Diagnosis | None:
-    """Why the best start has not solved a truth table; None if it has, or if there is nothing to solve."""
-    best = result.ensemble[0]
-    if not data.complete or result.solved or best.bins is not None:
-        return None
-    return why_stuck(
-        best.member(0),
-        data,
-        best.network,
-        hyperparameters=replace_hyperparameters(result.hyperparameters, epochs=result.epoch),
-        losses=result.history.losses[:, result.best],
-    )
+def _say(note: str) -> None:
+    if is_first():
+        click.echo(notes_text([note]), err=True)
 
 
 def _until_interrupted(

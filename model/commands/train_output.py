@@ -20,11 +20,14 @@ from model.checkpoint import Checkpoint, CheckpointError, TrainingRecord, defaul
 from model.commands.evaluation_text import evaluation_text
 from model.commands.shared import DIRECTORY, notes_text
 from model.diagnosing.findings import Diagnosis
+from model.diagnosing.why_stuck import why_stuck
+from model.hyperparameters import replace as replace_hyperparameters
 from model.messages import align_columns, count_text, escape_unprintable
 from model.network import predict
 from model.tables.table import Table
 from model.tasks import TASKS
-from model.training.result import Progress
+from model.training.result import Progress, Result
+from model.training.streamed_run import StreamedRun, windows_done
 
 ShowProgress = Callable[[Progress], None]
 
@@ -51,7 +54,10 @@ def shown_progress(as_json: bool) -> Iterator[ShowProgress]:
         with Bar(TextColumn("Epoch"), *columns) as bar:
             task = bar.add_task("training", total=None, losses="")
             yield lambda progress: bar.update(
-                task, completed=progress.epoch, total=progress.epochs, losses=_losses_text(progress)
+                task,
+                completed=progress.epoch,
+                total=progress.epochs,
+                losses=_losses_text(progress) + _windows_text(progress),
             )
 
 
@@ -64,6 +70,13 @@ def _losses_text(progress: Progress) -> str:
     return f"loss {training:.4f}, validation {smallest:.4f}"
 
 
+def _windows_text(progress: Progress) -> str:
+    """How far the epoch is, if it takes the rows in windows."""
+    if not isinstance(progress.run, StreamedRun):
+        return ""
+    return f", window {windows_done(progress.state[0]):,} of {progress.run.reader.plan.windows:,}"
+
+
 def _print_records(progress: Progress) -> None:
     lines = []
     for epoch, losses, validation in zip(*progress.records[-1], strict=True):
@@ -73,6 +86,28 @@ def _print_records(progress: Progress) -> None:
         lines.append(line if np.isnan(validation).all() else f"{line}, Validation: {np.nanmin(validation):.4f}")
     if lines:
         click.echo("\n".join(lines))
+
+
+def diagnose(result: Result, data: Table) -> Diagnosis | None:
+    """Why the best start has not solved a truth table.
+
+    Args:
+        result: what training has found.
+        data: what was learned from.
+
+    Returns:
+        The reasons; None if it has solved it, or if there is nothing to solve.
+    """
+    best = result.ensemble[0]
+    if not data.complete or result.solved or best.bins is not None:
+        return None
+    return why_stuck(
+        best.member(0),
+        data,
+        best.network,
+        hyperparameters=replace_hyperparameters(result.hyperparameters, epochs=result.epoch),
+        losses=result.history.losses[:, result.best],
+    )
 
 
 def json_text(

@@ -204,17 +204,32 @@ def encode_frame(frame: StoredFrame, specs: Mapping[str, ColumnSpec]) -> Float[n
     ends = frame.ends()
 
     def fill(index: int) -> None:
-        piece = frame.piece(index, specs)
-        frame.forget(index)
-        values = [
-            piece[name].fill_null(np.nan).to_numpy()
-            if isinstance(column, DateColumn)
-            else parse_series(column, piece[name])
-            for name, column in specs.items()
-        ]
-        x[ends[index] - len(values[0]) : ends[index]] = encode(column_specs, values)
+        inputs = encode_piece(frame, specs, index)
+        x[ends[index] - len(inputs) : ends[index]] = inputs
 
     with ThreadPoolExecutor(THREADS) as pool:
         for _ in pool.map(fill, range(len(ends))):
             pass
     return x
+
+
+def encode_piece(frame: StoredFrame, specs: Mapping[str, ColumnSpec], index: int) -> Float[np.ndarray, "rows inputs"]:
+    """The inputs of the network for one piece of a frame. The piece is forgotten.
+
+    Args:
+        frame: with these columns.
+        specs: of the columns, by their names.
+        index: of the piece, from 0.
+
+    Returns:
+        [rows of the piece that count, inputs] float32.
+    """
+    piece = frame.piece(index, specs)
+    frame.forget(index)
+    values = [
+        piece[name].fill_null(np.nan).to_numpy()
+        if isinstance(column, DateColumn)
+        else parse_series(column, piece[name])
+        for name, column in specs.items()
+    ]
+    return encode(tuple(specs.values()), values)

@@ -63,6 +63,7 @@ def read_csv(
     guessed = _guess_types(text, layout, selected, memory, storage)
     types: Types = {name: common_type([elsewhere.get(name, dtype), dtype]) for name, dtype in guessed.items()}
     types |= dict.fromkeys(left_out, pl.String())
+    storage.expect(len(types))
     end = storage.end
     columns, misfits, repeated = _parsed(text.path, layout, types, storage)
     if misfits:

@@ -11,7 +11,6 @@ from model.messages import quote_names
 from model.tables.column_fitting import (
     DEFAULT_TEXTS,
     TextOptions,
-    encode_frame,
     fit_columns,
     learn_columns,
     spelled,
@@ -22,6 +21,7 @@ from model.tables.columns import ColumnSpec
 from model.tables.errors import CHOOSE_TARGET, TableError, naming_file
 from model.tables.file_patterns import Paths, describe_paths
 from model.tables.split_columns import NO_SPLIT_COLUMNS, SplitColumns, read_marks
+from model.tables.streamed_table import Streaming, table_of_frame
 from model.tables.table import Table
 from model.tables.targets import fit_target, single_classes
 from model.tasks import TASKS
@@ -51,6 +51,7 @@ def read_table(
     group: str | None = None,
     time: str | None = None,
     validation: Paths | None = None,
+    streaming: Streaming | None = None,
 ) -> Table:
     r"""The table in a CSV, Parquet or .xlsx file, or in several files with the same columns.
 
@@ -77,6 +78,7 @@ def read_table(
         validation: files with the same columns, whose rows are held out, and no others. They are read as `nudge
             predict` reads files: types, means and categories are those of the other files. Of group, time and
             validation, only one may be given.
+        streaming: whether the inputs stay in a temporary file; None if they never do.
 
     Returns:
         The table, with its columns scaled and encoded.
@@ -98,16 +100,27 @@ def read_table(
     from model.tables.reading import read_frame
     from model.tables.storage import MEMORY, Storage
 
+    storage = Storage(0 if streaming is not None and streaming.always else MEMORY, streams=streaming is not None)
     options, split = ColumnOptions(dates, decimal, categorical, numeric, missing, keep), SplitColumns(group, time)
     read = partial(
         read_frame, paths, columns, target=target, drop=drop, has_header=has_header, options=options, sheet=sheet
     )
-    with naming_file(describe_paths(paths)), Storage(MEMORY) as storage:
+    with naming_file(describe_paths(paths)), storage:
         split.check(target, validation is not None)
         if validation is not None:
             check_apart(paths, validation, sheet)
         read = partial(read, storage=storage, split=split)
-        table = learn_table(read, target, columns=columns, drop=drop, task=task, keep=keep, strict=strict, split=split)
+        table = learn_table(
+            read,
+            target,
+            columns=columns,
+            drop=drop,
+            task=task,
+            keep=keep,
+            strict=strict,
+            split=split,
+            streaming=streaming,
+        )
     return table if validation is None else hold_out_files(table, validation, has_header=has_header, sheet=sheet)
 
 
@@ -121,6 +134,7 @@ def learn_table(
     keep: Sequence[str],
     strict: bool = False,
     split: SplitColumns = NO_SPLIT_COLUMNS,
+    streaming: Streaming | None = None,
 ) -> Table:
     """The table of columns that are read from a file or a frame.
 
@@ -133,6 +147,7 @@ def learn_table(
         keep: as in `read_table`.
         strict: as in `read_table`.
         split: the columns that say how rows are split.
+        streaming: as in `read_table`.
 
     Returns:
         The table, with its columns scaled and encoded.
@@ -149,7 +164,7 @@ def learn_table(
         raise TableError(f"{target} only as the target", f"{target} among --columns or --drop", "name it once")
     found = read()
     texts, unlearned = found.text_options(keep, strict), (target, *split.unlearned(columns, drop))
-    table = _table_from_stored(found.columns, target, task, texts, split, unlearned)
+    table = _table_from_stored(found.columns, target, task, texts, split, unlearned, streaming)
     return replace(table, notes=found.notes + table.notes)
 
 
@@ -234,6 +249,7 @@ def _table_from_stored(
     texts: TextOptions,
     split: SplitColumns,
     unlearned: Container[str],
+    streaming: Streaming | None = None,
 ) -> Table:
     rows = len(frame)
     if target in texts.dates:
@@ -257,8 +273,10 @@ def _table_from_stored(
         remedy, told = "name a file with more, or other --columns", "choose a file with more columns"
         raise TableError("a column beside the target", "none", remedy, without_options=told)
     learned = learn_columns(frame, names, texts)
-    return Table(
-        x=encode_frame(frame, learned.specs),
+    return table_of_frame(
+        frame,
+        learned.specs,
+        streaming,
         y=fitted.y,
         columns=tuple(learned.specs),
         target=target,

@@ -12,9 +12,7 @@ from jaxtyping import Float, Num
 from model.messages import join_names
 from model.tables.columns import ColumnSpec
 from model.tables.date_columns import DateColumn
-from model.tables.encoding import aligned_empty
 from model.tables.errors import TableError
-from model.tables.memory import available_memory, check_memory
 from model.tables.parsing import ParseError
 from model.tables.series_parsing import parse_series
 from model.tables.table import Table
@@ -113,10 +111,7 @@ def append_held_out(
         ([0.0, 0.98..., 0.5], [-1.0, 1.0, 2.0], [False, False, True])
     """
     learned, rows = len(table.y), len(table.y) + len(y)
-    inputs = table.x.shape[1]
-    check_memory(rows * inputs * 4, f"{rows:,} rows of {inputs:,} inputs", available_memory())
-    joined = aligned_empty(rows, inputs)
-    joined[:learned], joined[learned:] = table.x, x
+    appended = table.append_inputs(x)
     targets = np.asarray(y, np.float64)
     targets = targets if table.classes else table.target_scaling.scaled(targets)
     if table.weights is not None or weights is not None:
@@ -124,7 +119,7 @@ def append_held_out(
         weights = np.concatenate([own, np.ones(len(y)) if weights is None else weights]).astype(np.float32)
     return replace(
         table,
-        x=joined,
+        **appended,
         y=np.concatenate([table.y, targets.astype(np.float32)]),
         weights=weights,
         held_out=np.arange(rows) >= learned,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from model.tables.columns import ColumnSpecs, NumericColumn
+from model.tables.digests import digest_of_inputs
 from model.tables.encoding import encode
 from model.tables.errors import TableError, naming_file
 from model.tables.file_patterns import Paths, describe_paths
@@ -54,28 +53,6 @@ class KnownRows(NamedTuple):
     y: Float[np.ndarray, " rows"]
     are_learned: bool
     notes: tuple[str, ...] = ()
-
-
-def digest_of_inputs(parts: Iterable[np.ndarray]) -> str:
-    """What a file is known by again: SHA-256 of the inputs of its rows in order, whatever the kind of the file.
-
-    The target is not part of it: where its scale was chosen on the rows, it is rounded in another way.
-
-    Args:
-        parts: [rows, inputs] float32 each, as `encode` gives them, of rows that have a target.
-
-    Returns:
-        64 hexadecimal characters.
-
-    Example:
-        >>> x = np.ones((4, 2), np.float32)
-        >>> digest_of_inputs([x]) == digest_of_inputs([x[:1], x[1:]])
-        True
-    """
-    digest = hashlib.sha256()
-    for x in parts:
-        digest.update(np.ascontiguousarray(x).data)
-    return digest.hexdigest()
 
 
 def read_known_rows(paths: Paths, known: Known, sheet: str | None = None) -> KnownRows:

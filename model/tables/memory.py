@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 import resource
 import sys
@@ -75,3 +76,10 @@ def check_memory(needed: int, what: str, available: int) -> None:
 
         expected = f"at most the {decimal(available)} of memory that are available"
         raise TableError(expected, f"{what} of {decimal(needed)}", FEWER)
+
+
+def return_memory() -> None:
+    """Give memory that is no longer used back to the system: the C library would keep that of compiling, say."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
+    if trim:
+        trim(0)

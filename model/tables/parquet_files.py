@@ -58,6 +58,7 @@ def read_parquet(path: PathLike, select: Selection, memory: int, storage: Storag
     row_bytes = sum(16 if schema[name] == pl.String else 8 for name in selected)
     check_memory(storage.memory_of(height, len(selected), height * row_bytes), f"{height:,} rows", memory)
     names = list(schema)
+    storage.expect(len(selected))
     return [stored(_read_column(path, names.index(name)), storage) for name in selected]
 
 

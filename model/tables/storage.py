@@ -17,10 +17,15 @@ from model.messages import describe_error
 from model.tables.errors import TableError
 from model.tables.frames import pl
 from model.tables.memory import available_memory
+from model.tables.row_file import MORE_ROOM, temporary_folder
 
 # How many bytes of a table stay in memory while it is read. This memory is freed while the table is encoded, so that a
 # large table in float32 can use it. Writing to the file and reading it back takes a tenth of the time of reading.
 MEMORY = 128 << 20
+# As many columns in float32 are as large as two in float64, which are in memory at a time while columns are learned.
+STREAMED_COLUMNS = 4
+# The size of a piece of all columns in float64, of a table that may stay in a file.
+PIECE_BYTES = 8 << 20
 # The types whose values are written as they are in memory. Values of other types are written in Arrow's format.
 NUMBERS: dict[pl.DataType, np.dtype[Any]] = {
     pl.Float64(): np.dtype(np.float64),
@@ -50,6 +55,7 @@ class Storage:
 
     Args:
         memory: how many bytes stay in memory; by default all.
+        streams: whether the table itself may stay in a file, so that only a few columns at a time are in memory.
 
     Attributes:
         is_bounded: whether the memory has such a limit.
@@ -62,8 +68,9 @@ class Storage:
         (Place(position=0, size=16, is_array=True), [1, 2])
     """
 
-    def __init__(self, memory: int = sys.maxsize) -> None:
+    def __init__(self, memory: int = sys.maxsize, streams: bool = False) -> None:
         self.is_bounded, self.end = memory < sys.maxsize, 0
+        self._streams, self._columns = streams, 0
         self._left = memory
         self._open_files = ExitStack()
         self._descriptor: int | None = None
@@ -99,9 +106,36 @@ class Storage:
             return Place(start, self.end - start, is_array)
         except OSError as error:
             if size > available_memory():
-                remedy = "make some, or name another folder in TMPDIR"
-                raise TableError(f"room for the table in {_folder()}", describe_error(error), remedy) from None
+                raise TableError(
+                    f"room for the table in {temporary_folder()}", describe_error(error), MORE_ROOM
+                ) from None
             return series
+
+    def expect(self, columns: int) -> None:
+        """Say how many columns a file has. Only the first call counts, so that all pieces have the same rows.
+
+        Args:
+            columns: the number.
+        """
+        self._columns = self._columns or columns
+
+    def piece_rows(self, most: int) -> int:
+        """How many rows a piece has.
+
+        Args:
+            most: the largest number.
+
+        Returns:
+            The number; fewer if the table may stay in a file and has so many columns that the piece would need much
+            memory.
+
+        Example:
+            >>> storage = Storage(memory=0, streams=True)
+            >>> storage.expect(columns=1024)
+            >>> storage.piece_rows(16384)
+            1024
+        """
+        return min(most, max(PIECE_BYTES // (8 * self._columns), 1)) if self._streams and self._columns else most
 
     def memory_of(self, rows: int, columns: int, size: int) -> int:
         """How much memory a table needs while it is read.
@@ -112,13 +146,16 @@ class Storage:
             size: of its values, in bytes.
 
         Returns:
-            The size of the values if all stay in memory; otherwise the size of as many numbers in float32.
+            The size of the values if all stay in memory; otherwise the size of as many numbers in float32, of no more
+            than four columns if the table may stay in a file.
 
         Example:
             >>> Storage().memory_of(10, 2, 160), Storage(memory=0).memory_of(10, 2, 160)
             (160, 80)
         """
-        return rows * columns * np.dtype(np.float32).itemsize if self.is_bounded else size
+        if not self.is_bounded:
+            return size
+        return rows * (min(columns, STREAMED_COLUMNS) if self._streams else columns) * np.dtype(np.float32).itemsize
 
     def _write(self, data: memoryview) -> None:
         if self._descriptor is None:
@@ -184,10 +221,3 @@ def _in_arrow(series: pl.Series) -> memoryview:
     data = io.BytesIO()
     pl.DataFrame([series]).write_ipc_stream(data)
     return data.getbuffer()
-
-
-def _folder() -> str:
-    try:
-        return tempfile.gettempdir()
-    except OSError:
-        return "a temporary folder"

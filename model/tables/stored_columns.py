@@ -157,8 +157,9 @@ def stored(series: pl.Series, storage: Storage | None = None) -> StoredColumn:
         1
     """
     column = StoredColumn(series.name, series.dtype, storage or Storage())
-    for start in range(0, len(series), PIECE_ROWS):
-        column.append(series.slice(start, PIECE_ROWS))
+    rows = column.storage.piece_rows(PIECE_ROWS)
+    for start in range(0, len(series), rows):
+        column.append(series.slice(start, rows))
     return column
 
 
@@ -179,7 +180,7 @@ def stored_frames(frames: Iterable[pl.DataFrame], storage: Storage) -> dict[str,
     """
     columns: dict[str, StoredColumn] = {}
     for frame in frames:
-        for part in frame.iter_slices(PIECE_ROWS):
+        for part in frame.iter_slices(storage.piece_rows(PIECE_ROWS)):
             for series in part.get_columns():
                 column = columns.setdefault(series.name, StoredColumn(series.name, series.dtype, storage))
                 column.append(series)

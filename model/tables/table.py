@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,8 +13,11 @@ from jaxtyping import Bool, Float, Int, Num
 
 from model.arrays import shape_of
 from model.tables.columns import IDENTITY, ColumnSpec, ColumnSpecs, NumericColumn
-from model.tables.encoding import encode
+from model.tables.digests import digest_of_inputs
+from model.tables.encoding import aligned_empty, encode
+from model.tables.memory import available_memory, check_memory
 from model.tables.numeric_scaling import fit_numeric
+from model.tables.row_checks import check_split, check_weights
 from model.tables.target_scaling import fit_target_scaling
 from model.tables.targets import Class
 from model.tasks import TASKS
@@ -85,13 +88,43 @@ class Table:
         """Whether it says how its rows are split: by groups, by times, or by naming those that are held out."""
         return not (self.groups is None and self.times is None and self.held_out is None)
 
+    @property
+    def input_count(self) -> int:
+        """How many inputs the columns have together."""
+        return int(self.x.shape[1])
+
+    def inputs(self, rows: Int[np.ndarray, " chosen"]) -> Float[np.ndarray, "chosen inputs"]:
+        """The inputs of some rows, given by their indices."""
+        chosen: np.ndarray = self.x[rows]
+        return chosen
+
+    def read_inputs(self, start: int, x: Float[np.ndarray, "rows inputs"]) -> None:
+        """Write the inputs of the rows from `start` on into x, as many as it has."""
+        x[:] = self.x[start : start + len(x)]
+
+    def append_inputs(self, x: Float[np.ndarray, "held inputs"]) -> dict[str, Any]:
+        """The attributes of a table that has the inputs of further rows too."""
+        learned, (rows, inputs) = len(self.y), (len(self.y) + len(x), self.input_count)
+        check_memory(rows * inputs * 4, f"{rows:,} rows of {inputs:,} inputs", available_memory())
+        joined = aligned_empty(rows, inputs)
+        joined[:learned], joined[learned:] = self.x, x
+        return {"x": joined}
+
+    def _hash_inputs(self) -> hashlib._Hash:
+        return hashlib.sha256(np.ascontiguousarray(self.x).data)
+
+    @cached_property
+    def inputs_digest(self) -> str:
+        """The digest of the inputs of the rows of the file, by which the file is known again."""
+        return digest_of_inputs([self.x if self.held_out is None else self.x[~self.held_out]])
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 over the inputs, the target, the weights, what decides the split, and what they all stand for.
 
         It has 64 hexadecimal characters.
         """
-        digest = hashlib.sha256(np.ascontiguousarray(self.x).data)
+        digest: hashlib._Hash = self._hash_inputs()
         meaning = (self.columns, self.target, self.classes, self.task, self.column_specs, self.target_scaling)
         digest.update(repr(meaning).encode())
         digest.update(np.ascontiguousarray(self.y).data)
@@ -133,66 +166,17 @@ def rows_of(table: Table, rows: Int[np.ndarray, " chosen"]) -> Table:
         rows: the indices of the rows.
 
     Returns:
-        The same columns and the same target.
+        The same columns and the same target, in memory.
 
     Example:
         >>> from model.tables.truth_tables import truth_table
         >>> rows_of(truth_table("xor"), np.array([1, 3])).y.tolist()
         [1.0, 0.0]
     """
-    chosen: dict[str, Any] = {}
-    for name in ("x", "y", "weights", "groups", "times", "held_out"):
-        values = getattr(table, name)
-        chosen[name] = None if values is None else values[rows]
-    return replace(table, **chosen)
-
-
-def check_weights(weights: Num[np.ndarray, "*shape"], rows: int) -> None:
-    """Check the weights of rows.
-
-    Args:
-        weights: one for each row, finite numbers above 0.
-        rows: how many rows there are.
-
-    Raises:
-        ValueError: if the weights are not such numbers.
-    """
-    if weights.shape != (rows,):
-        raise ValueError(f"weights must have the shape {[rows]}, not {list(weights.shape)}")
-    if not (np.isfinite(weights) & (weights > 0)).all():
-        raise ValueError("weights must be finite numbers above 0, and some are not; leave out rows without weight")
-
-
-def check_split(
-    groups: Num[np.ndarray, "*shape"] | None,
-    times: Num[np.ndarray, "*shape"] | None,
-    held_out: Num[np.ndarray, "*shape"] | Bool[np.ndarray, "*shape"] | None,
-    rows: int,
-) -> None:
-    """Check what decides which rows of a table are held out.
-
-    Args:
-        groups: as in `Table`.
-        times: as in `Table`.
-        held_out: as in `Table`.
-        rows: how many rows there are.
-
-    Raises:
-        ValueError: if one of them is not as `Table` says, or if several are given.
-    """
-    given = {"groups": groups, "times": times, "held_out": held_out}
-    arrays = {name: values for name, values in given.items() if values is not None}
-    if len(arrays) > 1:
-        raise ValueError(f"only one of groups, times and held_out must be given, not {' and '.join(arrays)}")
-    for name, values in arrays.items():
-        if values.shape != (rows,):
-            raise ValueError(f"{name} must have the shape {[rows]}, not {list(values.shape)}")
-    if groups is not None and not (groups.dtype.kind in "iu" and (groups >= 0).all()):
-        raise ValueError("groups must be whole numbers from 0, and some are not")
-    if times is not None and (times.dtype.kind != "f" or np.isinf(times).any()):
-        raise ValueError("times must be finite numbers, or NaN, and some are not")
-    if held_out is not None and (held_out.dtype != np.bool_ or held_out.all() or not held_out.any()):
-        raise ValueError("held_out must be true for some rows and false for others")
+    named = {field.name: getattr(table, field.name) for field in fields(Table) if field.name != "x"}
+    for name in ("y", "weights", *SPLITS):
+        named[name] = None if named[name] is None else named[name][rows]
+    return Table(x=table.inputs(rows), **named)
 
 
 def table_from_arrays(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from model.hyperparameters import Hyperparameters, replace
 from model.network import Network
+from model.tables.streamed_table import StreamedTable
 from model.tables.table import Table
 from model.tasks import TASKS
 
@@ -48,6 +49,8 @@ FAST_HIDDEN = (100,)
 FULL_DECAY_ROWS = 1000 / 3
 # A batch has one in so many rows, but not fewer than FILE_BATCH_SIZE and not more than the largest.
 ROWS_PER_BATCH_ROW, LARGEST_BATCH = 128, 1024
+# The size of a window of rows that are read from a file: the larger, the better they are shuffled.
+WINDOW_BYTES, WINDOW_BATCHES = 16 << 20, 8
 
 
 def default_hyperparameters(table: Table, *, fast: bool = False) -> Hyperparameters:
@@ -67,7 +70,26 @@ def default_hyperparameters(table: Table, *, fast: bool = False) -> Hyperparamet
     """
     if table.complete:
         return TRUTH_TABLE_DEFAULTS
-    return file_hyperparameters(len(table.y) if table.held_out is None else int((~table.held_out).sum()), fast=fast)
+    rows = len(table.y) if table.held_out is None else int((~table.held_out).sum())
+    defaults = file_hyperparameters(rows, fast=fast)
+    return replace(defaults, window=default_window(table)) if isinstance(table, StreamedTable) else defaults
+
+
+def default_window(table: Table) -> int:
+    """How many rows of a table are in memory at a time, if they are read from a file.
+
+    Args:
+        table: what is learned from.
+
+    Returns:
+        So many rows that they take 16 MiB, and at least those of eight of the largest batches.
+
+    Example:
+        >>> from model.tables.truth_tables import truth_table
+        >>> default_window(truth_table("xor"))
+        2097152
+    """
+    return max(WINDOW_BYTES // (4 * table.input_count), WINDOW_BATCHES * LARGEST_BATCH)
 
 
 def file_hyperparameters(rows: int, *, fast: bool = False) -> Hyperparameters:
@@ -118,4 +140,4 @@ def default_network(
     if hidden is None:
         hidden = TRUTH_TABLE_HIDDEN if table.complete else FAST_HIDDEN if fast else FILE_HIDDEN
     outputs = TASKS[table.task].output_count(len(table.classes))
-    return Network((table.x.shape[1], *hidden, outputs), activation, table.task)
+    return Network((table.input_count, *hidden, outputs), activation, table.task)

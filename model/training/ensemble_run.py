@@ -17,7 +17,7 @@ from model.network import Network
 from model.tables.bins import make_bins
 from model.tables.table import Table
 from model.training.mesh import DATA
-from model.training.run import Advanced, FullBatchRun, MinibatchRun, Share, Stretch
+from model.training.run import Advanced, FullBatchRun, MinibatchRun, Share, Stretch, TrainingRun
 from model.training.state import State
 from model.training.validation_split import Fold
 
@@ -54,7 +54,9 @@ class EnsembleRun:
         self.network, self.table, self.hyperparameters = network, table, hyperparameters
         kind = MinibatchRun if hyperparameters.uses_minibatches else FullBatchRun
         shares = make_shares(network, table, hyperparameters)
-        self.parts = tuple(kind(share, table, hyperparameters, optimizer, key, mesh) for share in shares)
+        self.parts: tuple[TrainingRun, ...] = tuple(
+            kind(share, table, hyperparameters, optimizer, key, mesh) for share in shares
+        )
 
     @property
     def folds(self) -> tuple[Fold, ...]:

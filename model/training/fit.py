@@ -26,7 +26,15 @@ from model.training.preparation import better_scaling, check_table, prepare_run,
 from model.training.processes import agree
 from model.training.result import DivergedError, Progress, Result
 from model.training.run import Stretch
-from model.training.stretches import SHORTEST_SECONDS, after_stretch, epochs_until_lost, has_diverged, next_stretch
+from model.training.streamed_run import StreamedRun
+from model.training.stretches import (
+    SHORTEST_SECONDS,
+    advance_windows,
+    after_stretch,
+    epochs_until_lost,
+    has_diverged,
+    next_stretch,
+)
 
 # Seconds that a stretch should take: between two, training can be watched and stopped.
 STRETCH_SECONDS = 0.1
@@ -146,6 +154,10 @@ def _error_of(run: EnsembleRun) -> float:
 def _stretches(progress: Progress, stretch_seconds: float) -> Iterator[Progress]:
     seconds_per_epoch = stretch_seconds
     while progress.epoch < progress.epochs and progress.ended < progress.restarts:
+        if isinstance(progress.run, StreamedRun):
+            progress = advance_windows(progress, progress.run, stretch_seconds)
+            yield progress
+            continue
         stretch = next_stretch(progress, agree(max(1, int(stretch_seconds / seconds_per_epoch))))
         started = time.perf_counter()
         progress = _advance(progress, stretch)

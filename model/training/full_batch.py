@@ -135,7 +135,7 @@ def _epoch(
     def update_one(grads: Params, opt_state: Any, params: Params, value: jax.Array) -> Any:
         return optimizer.update(grads, opt_state, params, value=value, grad=grads, value_fn=loss_fn)
 
-    params, opt_state, _ = state
+    params, opt_state, *_ = state
     grads, losses = mean_over_rows(jax.grad(total_loss, has_aux=True)(params), settings.mesh)
     update = map_restarts(update_one, params[0].bias.ndim > 1)
     updates, opt_state = update(grads, opt_state, params, losses)

@@ -12,6 +12,8 @@ SMALLEST_GAIN = 1e-12
 # How often groups are drawn: fewer times if there are so many that it would take long. With more tries, the draw would
 # have the same groups for most keys.
 MAX_TRIES, MAX_ORDERED_GROUPS = 4, 100_000
+# Rows that are looked at together, so that the numbers about them need little memory.
+BLOCK_ROWS = 65_536
 
 
 def draw_rows(classes: Num[np.ndarray, " rows"], count: int) -> Bool[np.ndarray, " rows"]:
@@ -28,12 +30,17 @@ def draw_rows(classes: Num[np.ndarray, " rows"], count: int) -> Bool[np.ndarray,
         >>> draw_rows(np.array([0, 0, 0, 0, 1, 1]), 3).tolist()
         [True, True, False, False, True, False]
     """
-    _, inverse, sizes = np.unique(classes, return_inverse=True, return_counts=True)
-    takes = class_counts(sizes, count)
-    by_class = np.argsort(inverse, kind="stable")
-    ranks = np.empty(len(classes), int)
-    ranks[by_class] = np.arange(len(classes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    drawn: np.ndarray = ranks < takes[inverse]
+    found, sizes = np.unique(classes, return_counts=True)
+    left, drawn = class_counts(sizes, count), np.zeros(len(classes), bool)
+    for start in range(0, len(classes), BLOCK_ROWS):
+        if not left.any():
+            break
+        indices = np.searchsorted(found, classes[start : start + BLOCK_ROWS])
+        by_class, counts = np.argsort(indices, kind="stable"), np.bincount(indices, minlength=len(found))
+        ranks = np.empty(len(indices), int)
+        ranks[by_class] = np.arange(len(indices)) - np.repeat(np.cumsum(counts) - counts, counts)
+        drawn[start : start + BLOCK_ROWS] = ranks < left[indices]
+        left = np.maximum(left - counts, 0)
     return drawn
 
 

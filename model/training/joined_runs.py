@@ -80,7 +80,7 @@ def shape_of_run(run: EnsembleRun) -> Hashable:
         The same for runs that `JoinedRuns` can join.
     """
     h = run.hyperparameters
-    rows = min(len(fold.learn) for fold in run.folds)
+    rows = min(fold.learned for fold in run.folds)
     return alike(h), run.network, run.table.target_scaling, min(h.batch_size or rows, rows), len(run.held_out) > 0
 
 

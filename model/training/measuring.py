@@ -66,7 +66,7 @@ def evaluate_selection(
     rows, mean = selection.rows, selection.predictions
     if not len(rows):
         rows = evenly_spaced(len(table.y))
-        mean = np.asarray(predict_rows(selection.ensemble, table.x[rows], selection.temperature).mean)
+        mean = np.asarray(predict_rows(selection.ensemble, table.inputs(rows), selection.temperature).mean)
     scaling, weights = table.target_scaling, row_weights(table, rows, rows, class_weights=False)
     y = table.y[rows]
     if table.classes:
@@ -87,10 +87,14 @@ def baseline_of(table: Table, held_out: np.ndarray) -> Metrics:
     """
     if table.complete:
         return {}
-    y, weights = table.target_scaling.unscale(table.y), table.weights
+    y, weights, scaling = table.y, table.weights, table.target_scaling
     measured = held_out if len(held_out) else evenly_spaced(len(y))
-    kept = np.delete(np.arange(len(y)), held_out) if len(held_out) < len(y) else np.arange(len(y))
-    learned_weights = None if weights is None else weights[kept]
+    is_learned = np.full(len(y), True)
+    if len(held_out) < len(y):
+        is_learned[held_out] = False
+    learned, targets = y[is_learned], y[measured]
+    if not table.classes:
+        learned, targets = scaling.unscale(learned), scaling.unscale(targets)
+    learned_weights = None if weights is None else weights[is_learned]
     measured_weights = None if weights is None else weights[measured]
-    class_count = len(table.classes)
-    return baseline_metrics(table.task, y[kept], y[measured], class_count, learned_weights, measured_weights)
+    return baseline_metrics(table.task, learned, targets, len(table.classes), learned_weights, measured_weights)

@@ -7,38 +7,19 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
-from jax.sharding import Mesh
+import numpy as np
 from jaxtyping import Float, Int, Key
 
 from model.arrays import Array
 from model.ensembles import bin_inputs
-from model.network import Network, loss
+from model.hyperparameters import Hyperparameters
+from model.network import loss
+from model.training.batch_steps import Batch, MinibatchSettings, batch_of_rows, better_of, own_rows, update_by_batch
 from model.training.compilation import jit_quickly
-from model.training.masking import mask
-from model.training.mesh import DATA, EVERYWHERE, map_chunks, mean_over_rows, over_mesh
-from model.training.optimizers import apply_schedule, decay_weights
+from model.training.mesh import EVERYWHERE, map_chunks, over_mesh
 from model.training.shuffle import shuffle
 from model.training.state import RECORD_CAPACITY, Best, State
 from model.training.validation_split import Rows
-
-
-class MinibatchSettings(NamedTuple):
-    """What a training program is compiled for.
-
-    Attributes:
-        network: the description of the network.
-        optimizer: of Optax.
-        schedule: of the learning rate: constant or cosine.
-        batch_size: rows in a step, from 1 to the rows that are learned from.
-        mesh: the devices of a lane; None for a single one.
-    """
-
-    network: Network
-    optimizer: optax.GradientTransformation
-    schedule: str
-    batch_size: int
-    mesh: Mesh | None = None
 
 
 class Restarts(NamedTuple):
@@ -57,12 +38,27 @@ class Restarts(NamedTuple):
     runs: Int[Array, " restarts"]
 
 
-class _Batch(NamedTuple):
-    """The rows of a step, as `loss` takes them."""
+def describe_restarts(first: int, size: int, folds: int, hyperparameters: Hyperparameters) -> Restarts:
+    """The restarts of a share.
 
-    x: Array
-    y: Array
-    weights: Array | None
+    Args:
+        first: the number of the first of them among all.
+        size: how many there are.
+        folds: how many folds there are; they take them in turn.
+        hyperparameters: of which the weight decay and the learning rate count.
+
+    Returns:
+        The restarts, with arrays of NumPy.
+
+    Example:
+        >>> describe_restarts(8, 3, 2, Hyperparameters(weight_decay=(0.0, 100.0))).folds.tolist()
+        [0, 1, 0]
+    """
+    h, numbers = hyperparameters, np.arange(size, dtype=np.int32)
+    rounds, own_folds = np.divmod(numbers, folds)
+    turns = (own_folds + rounds) % len(h.weight_decay)  # so that the restarts of a fold have different ones
+    decay = np.asarray(h.weight_decay, np.float32)[turns] * np.float32(h.learning_rate)
+    return Restarts(first + numbers, own_folds, decay, np.zeros_like(numbers))
 
 
 class EpochCounts(NamedTuple):
@@ -173,9 +169,9 @@ def _epoch(
 
     def step(index: jax.Array, carry: Any) -> Any:
         first = jnp.minimum(index * settings.batch_size, row_count - settings.batch_size)
-        indices, shares = _own_rows(order, first, settings)
+        batch = batch_of_rows(rows, *own_rows(order, first, settings), restart.folds, key)
         done = (epoch + index / steps) / progress.total
-        return _step(carry, _batch(rows, indices, shares, restart.folds, key), done, settings, restart.decay)
+        return update_by_batch(carry, batch, done, settings, restart.decay)
 
     start = (state.params, state.opt_state, jnp.zeros(()))
     params, opt_state, total = jax.lax.fori_loop(0, steps, step, start)
@@ -183,57 +179,13 @@ def _epoch(
         return State(params, opt_state), jnp.stack([total / steps, jnp.nan])
     held_out = _batch_held_out(rows, restart.folds)
     validation = loss(params, **held_out._asdict(), network=settings.network)
-    best = _better(state.best, Best(params, validation, epoch + 1))
+    best = better_of(state.best, Best(params, validation, epoch + 1))
     return State(params, opt_state, best), jnp.stack([total / steps, validation])
 
 
-def _better(best: Best, now: Best) -> Best:
-    """Where the validation loss is smaller."""
-    is_better = now.loss < best.loss
-    better: Best = jax.tree.map(lambda new, old: jnp.where(is_better, new, old), now, best)
-    return better
-
-
-def _batch_held_out(rows: Rows, fold: Array) -> _Batch:
+def _batch_held_out(rows: Rows, fold: Array) -> Batch:
     """The rows that a fold holds out."""
     assert rows.held_out is not None
     held_out = jnp.asarray(rows.held_out.rows)[fold]
     weights = jnp.asarray(rows.held_out.weights)[fold]
-    return _Batch(bin_inputs(rows.x[held_out], rows.bins), rows.y[held_out], weights)
-
-
-def _own_rows(order: jax.Array, first: jax.Array, settings: MinibatchSettings) -> tuple[jax.Array, jax.Array | None]:
-    """The rows of a batch that this device computes, and what to multiply their losses by; None for 1.
-
-    The mean over the devices of the means over their rows is the mean over the batch.
-    """
-    size, devices = settings.batch_size, 1 if settings.mesh is None else settings.mesh.shape[DATA]
-    if devices == 1:
-        return jax.lax.dynamic_slice(order, (first,), (size,)), None
-    own = -(-size // devices)
-    places = jax.lax.axis_index(DATA) * own + jnp.arange(own)
-    shares = jnp.where(places < size, own * devices / size, 0.0)
-    return order[first + jnp.minimum(places, size - 1)], shares
-
-
-def _batch(rows: Rows, indices: jax.Array, shares: jax.Array | None, fold: Array, key: jax.Array) -> _Batch:
-    """The rows of a batch of a fold. The key of the epoch decides which values are hidden."""
-    x = rows.x[indices]
-    if rows.masking is not None:
-        x = mask(x, rows.masking, indices, jax.random.bits(key))
-    weights = None if rows.weights is None else rows.weights[fold, indices]
-    if shares is not None:
-        weights = shares if weights is None else shares * weights
-    return _Batch(bin_inputs(x, rows.bins), rows.y[indices], weights)
-
-
-def _step(carry: Any, batch: _Batch, progress: jax.Array, settings: MinibatchSettings, decay: Array) -> Any:
-    """One update by a batch. The carry: params, opt_state, and the sum of the batches' losses."""
-    params, opt_state, total = carry
-    optimizer = optax.with_extra_args_support(settings.optimizer)  # type: ignore[attr-defined]
-    value_fn = partial(loss, **batch._asdict(), network=settings.network)
-    value, grads = mean_over_rows(jax.value_and_grad(value_fn)(params), settings.mesh)
-    updates: Any
-    updates, opt_state = optimizer.update(grads, opt_state, params, value=value, grad=grads, value_fn=value_fn)
-    updates = apply_schedule(decay_weights(updates, params, decay), settings.schedule, progress)
-    return optax.apply_updates(params, updates), opt_state, total + value
+    return Batch(bin_inputs(rows.x[held_out], rows.bins), rows.y[held_out], weights)

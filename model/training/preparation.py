@@ -14,6 +14,7 @@ from model.hyperparameters import Hyperparameters
 from model.hyperparameters import replace as replace_hyperparameters
 from model.network import Network
 from model.tables.columns import NumericColumn
+from model.tables.streamed_table import StreamedTable
 from model.tables.table import Table, rows_of, with_target_scaling
 from model.tables.target_scaling import draw_together, has_long_tail
 from model.tasks import DEFAULT_THRESHOLD, TASKS
@@ -21,6 +22,7 @@ from model.training.ensemble_run import EnsembleRun
 from model.training.measuring import evenly_spaced
 from model.training.mesh import make_mesh
 from model.training.optimizers import make_optimizer
+from model.training.streamed_run import StreamedRun
 
 
 def check_table(network: Network, table: Table, hyperparameters: Hyperparameters) -> None:
@@ -40,10 +42,13 @@ def check_table(network: Network, table: Table, hyperparameters: Hyperparameters
         Traceback (most recent call last):
         ValueError: the network's task must be the table's, binary, not regression
     """
-    if 0 in (shape_of("x", table.x)[0], shape_of("y", table.y)[0]):
+    x_rows = len(table.y) if isinstance(table, StreamedTable) else shape_of("x", table.x)[0]
+    if 0 in (x_rows, shape_of("y", table.y)[0]):
         raise ValueError("the table must have at least one row, and it has none")
     if network.task != table.task:
         raise ValueError(f"the network's task must be the table's, {table.task}, not {network.task}")
+    if isinstance(table, StreamedTable) and hyperparameters.window is None:
+        raise ValueError("window must be a number of rows for a table in a file, not None")
     if table.has_own_split and not hyperparameters.validation:
         raise ValueError("validation must be above 0 for a table that says which rows are held out")
     if hyperparameters.class_weights and not TASKS[table.task].has_classes:
@@ -77,7 +82,8 @@ def prepare_run(
     """
     scaled = with_target_scaling(table, target_scaling)
     optimizer = optimizer or make_optimizer(hyperparameters)
-    return EnsembleRun(network, scaled, hyperparameters, optimizer, key, make_mesh() if mesh is None else mesh)
+    kind = EnsembleRun if hyperparameters.window is None else StreamedRun
+    return kind(network, scaled, hyperparameters, optimizer, key, make_mesh() if mesh is None else mesh)
 
 
 def settled_scaling(table: Table, hyperparameters: Hyperparameters) -> NumericColumn | None:
@@ -117,7 +123,7 @@ def trial_runs(
     """
     h, rows = hyperparameters, rows_of(table, evenly_spaced(len(table.y)))
     linear = replace_hyperparameters(
-        h, encodings=("numbers",), restarts=h.folds, ensemble=h.folds, target_scale="linear"
+        h, encodings=("numbers",), restarts=h.folds, ensemble=h.folds, target_scale="linear", window=None
     )
     asinh = replace_hyperparameters(linear, target_scale="asinh")
     return (

@@ -20,7 +20,6 @@ from model.hyperparameters import Hyperparameters
 from model.metrics import Metrics
 from model.network import Network, Params, logits
 from model.tables.columns import NumericColumn
-from model.tables.known_rows import digest_of_inputs
 from model.tables.table import Table
 from model.tables.target_scaling import Residuals
 from model.training.ensemble_run import EnsembleRun, States
@@ -229,7 +228,7 @@ def make_checkpoint(result: Result, table: Table, *, table_name: str, seed: int)
         >>> make_checkpoint(result, table, table_name="or", seed=0).training.epoch
         100
     """
-    history, held_out = result.history, table.held_out
+    history = result.history
     record = TrainingRecord(
         **msgspec.structs.asdict(result.hyperparameters),
         table=table_name,
@@ -249,7 +248,7 @@ def make_checkpoint(result: Result, table: Table, *, table_name: str, seed: int)
         reliability=result.evaluation.reliability,
         pairs=result.evaluation.pairs,
         losses=loss_points(history.epochs, history.losses[:, result.best], history.validation[:, result.best]),
-        inputs_digest="" if table.complete else digest_of_inputs([table.x if held_out is None else table.x[~held_out]]),
+        inputs_digest="" if table.complete else table.inputs_digest,
     )
     return Checkpoint(
         ensemble=result.ensemble,

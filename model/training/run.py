@@ -18,13 +18,13 @@ from model.ensembles import Bins, bin_inputs
 from model.hyperparameters import Hyperparameters
 from model.network import Network, Params
 from model.tables.table import Table
+from model.training.batch_steps import MinibatchSettings
 from model.training.compilation import QUICK_ROWS
 from model.training.full_batch import FullBatchSettings, train_full_batch
 from model.training.mesh import EVERYWHERE, place, share_rows
 from model.training.minibatch import (
     EpochCounts,
-    MinibatchSettings,
-    Restarts,
+    describe_restarts,
     train_minibatches,
     train_minibatches_of_few_rows,
 )
@@ -100,8 +100,7 @@ class TrainingRun(ABC):
         self, share: Share, table: Table, hyperparameters: Hyperparameters, optimizer: Any, key: Any, mesh: Mesh
     ) -> None:
         self.share, self.table, self.hyperparameters = share, table, hyperparameters
-        rows = np.arange(len(table.y))
-        self.folds: tuple[Fold, ...] = (Fold(rows, rows[:0]),)
+        self.folds: tuple[Fold, ...] = (Fold(len(table.y), np.zeros(0, int)),)
         self._optimizer, self._key = optimizer, key
         self.placement = place_chunks(mesh, chunk_count(share.size, hyperparameters.uses_minibatches))
 
@@ -110,21 +109,8 @@ class TrainingRun(ABC):
         """Take a state through a stretch, after so many epochs."""
 
     @abstractmethod
-    def _train_lane(self, state: State, lane: Lane, epochs_done: int, stretch: Stretch) -> tuple[State, Array]:
-        """Take the chunks of a lane through a stretch. Returns their state, and the losses as recorded."""
-
-    def _train(self, state: State, epochs_done: int, stretch: Stretch) -> tuple[State, np.ndarray]:
-        """Take all chunks through a stretch, the lanes side by side."""
-        own, lanes = self.placement, self.placement.lanes
-        with ThreadPoolExecutor(len(lanes)) as pool:
-            states = [own.share(state, lane) for lane in lanes]
-            trained = list(pool.map(self._train_lane, states, lanes, repeat(epochs_done), repeat(stretch)))
-        state, losses = own.join(trained)
-        return state, own.gather(losses)
-
     def _compile(self, state: State) -> None:
         """Compile the training program for states of these shapes."""
-        self._train(state, 0, Stretch(0, 1))
 
     def start(self) -> State:
         """The state before the first epoch, drawn while the training program is compiled."""
@@ -168,7 +154,28 @@ class TrainingRun(ABC):
         return network, optimizer or self._optimizer, self.share.size, h.init, h.uses_minibatches, validates
 
 
-class FullBatchRun(TrainingRun):
+class StretchRun(TrainingRun):
+    """A run whose program does all epochs of a stretch."""
+
+    @abstractmethod
+    def _train_lane(self, state: State, lane: Lane, epochs_done: int, stretch: Stretch) -> tuple[State, Array]:
+        """Take the chunks of a lane through a stretch. Returns their state, and the losses as recorded."""
+
+    def _train(self, state: State, epochs_done: int, stretch: Stretch) -> tuple[State, np.ndarray]:
+        """Take all chunks through a stretch, the lanes side by side."""
+        own, lanes = self.placement, self.placement.lanes
+        with ThreadPoolExecutor(len(lanes)) as pool:
+            states = [own.share(state, lane) for lane in lanes]
+            trained = list(pool.map(self._train_lane, states, lanes, repeat(epochs_done), repeat(stretch)))
+        state, losses = own.join(trained)
+        return state, own.gather(losses)
+
+    def _compile(self, state: State) -> None:
+        """Compile the training program for states of these shapes."""
+        self._train(state, 0, Stretch(0, 1))
+
+
+class FullBatchRun(StretchRun):
     """A run in which every step takes all rows, and all restarts are trained side by side."""
 
     def __init__(
@@ -202,7 +209,7 @@ class FullBatchRun(TrainingRun):
         return trained
 
 
-class MinibatchRun(TrainingRun):
+class MinibatchRun(StretchRun):
     """A run in which every step takes a minibatch, and each restart ends when its validation loss stops falling."""
 
     def __init__(
@@ -211,13 +218,9 @@ class MinibatchRun(TrainingRun):
         super().__init__(share, table, hyperparameters, optimizer, key, mesh)
         h = hyperparameters
         self.folds = split_folds(table, h.validation, h.folds, key=jax.random.fold_in(key, SPLIT_KEY))
-        numbers = np.arange(share.size, dtype=np.int32)
-        rounds, folds = np.divmod(numbers, len(self.folds))
-        turns = (folds + rounds) % len(h.weight_decay)  # so that the restarts of a fold have different ones
-        decay = np.asarray(h.weight_decay, np.float32)[turns] * np.float32(h.learning_rate)
-        self._restarts = Restarts(share.first + numbers, folds, decay, np.zeros_like(numbers))
+        self._restarts = describe_restarts(share.first, share.size, len(self.folds), h)
         self._shuffle_keys = jax.random.fold_in(key, SHUFFLE_KEY)[None]
-        learned = min(len(fold.learn) for fold in self.folds)
+        learned = min(fold.learned for fold in self.folds)
         batch_size = min(h.batch_size or learned, learned)
         self._settings = MinibatchSettings(self._padded_network, optimizer, h.schedule, batch_size)
 

@@ -151,7 +151,7 @@ def _held_out_logits(run: EnsembleRun, trained: Sequence[Params], restarts: np.n
             continue
         rows = fold.held_out
         weights = row_weights(run.table, rows, rows, class_weights=False)
-        z = logits_of_rows(ensemble_of(run, trained, own), run.table.x[rows])
+        z = logits_of_rows(ensemble_of(run, trained, own), run.table.inputs(rows))
         found.append(_HeldOut(own, rows, z, run.table.y[rows], np.ones(len(rows)) if weights is None else weights))
     return found
 

@@ -36,6 +36,20 @@ class Best(NamedTuple):
     epoch: Array
 
 
+class PartialEpoch(NamedTuple):
+    """What is done of an epoch that takes the rows in windows.
+
+    Attributes:
+        windows: [restarts], how many windows are done.
+        steps: [restarts], how many steps are done.
+        total: [restarts], the sum of the losses of their batches.
+    """
+
+    windows: Array
+    steps: Array
+    total: Array
+
+
 class State(NamedTuple):
     """What an epoch changes.
 
@@ -45,11 +59,13 @@ class State(NamedTuple):
         params: the parameters.
         opt_state: the optimizer's state.
         best: where the validation loss was smallest; None if no rows are held out.
+        partial: of the epoch that has begun; None if the rows are not taken in windows.
     """
 
     params: Params
     opt_state: Any
     best: Best | None = None
+    partial: PartialEpoch | None = None
 
 
 def chunk_count(restarts: int, uses_minibatches: bool) -> int:

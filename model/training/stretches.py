@@ -9,9 +9,10 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from model.training.ensemble_run import EnsembleRun, States
-from model.training.result import History, Progress
+from model.training.result import DivergedError, History, Progress
 from model.training.run import Stretch
 from model.training.state import RECORD_CAPACITY
+from model.training.streamed_run import StreamedRun
 
 # The least time that a stretch is taken to last, so that the next one does not grow without bound.
 SHORTEST_SECONDS = 1e-5
@@ -69,6 +70,37 @@ def after_stretch(
         losses=training[-1] if smallest is None else smallest,
         records=(*progress.records, record),
     )
+
+
+def advance_windows(progress: Progress, run: StreamedRun, seconds: float) -> Progress:
+    """The progress after some windows of rows.
+
+    Args:
+        progress: before them.
+        run: what is trained.
+        seconds: after about how many it returns; at the end of an epoch at the latest.
+
+    Returns:
+        The new progress.
+
+    Raises:
+        DivergedError: if no restart has a finite loss after an epoch.
+    """
+    state, losses = run.advance_windows(progress.state, progress.epoch, seconds)
+    if losses is not None:
+        training, validation = losses.T[:, None]
+        after = after_stretch(progress, Stretch(1, 1), state, training, validation)
+    else:
+        so_far = progress.losses
+        if so_far is None:  # no epoch has ended in this run
+            smallest, means = run.best_losses(state), run.mean_losses(state)
+            so_far = means if smallest is None else np.where(np.isfinite(smallest), smallest, means)
+        nothing = np.zeros((0, progress.restarts), np.float32)
+        record = History(np.zeros(0, int), nothing, nothing)
+        after = replace(progress, state=state, losses=so_far, records=(*progress.records, record))
+    if has_diverged(after):
+        raise DivergedError(progress.epoch + 1)
+    return after
 
 
 def has_diverged(progress: Progress) -> bool:

@@ -24,12 +24,22 @@ class Fold(NamedTuple):
     """A split of the rows.
 
     Attributes:
-        learn: the indices of the rows to learn from, in ascending order.
-        held_out: the indices of the rows held out, in ascending order.
+        rows: how many rows there are.
+        held_out: the indices of the rows held out, in ascending order. All others are learned from.
     """
 
-    learn: Int[np.ndarray, " learned"]
+    rows: int
     held_out: Int[np.ndarray, " held"]
+
+    @property
+    def learn(self) -> Int[np.ndarray, " learned"]:
+        """The indices of the rows to learn from, in ascending order."""
+        return np.delete(np.arange(self.rows), self.held_out)
+
+    @property
+    def learned(self) -> int:
+        """How many rows are learned from."""
+        return self.rows - len(self.held_out)
 
 
 class HeldOut(NamedTuple):
@@ -90,14 +100,14 @@ def split_folds(table: Table, share: float, folds: int, *, key: Key[jax.Array, "
     rows = len(table.y)
     folds = min(folds, rows)
     if folds == 1 or table.has_own_split:
-        return (Fold(*hold_out(table, share, key=key)),)
+        return (Fold(rows, hold_out(table, share, key=key)[1]),)
     shuffled = _random(key).permutation(rows)
     classes = table.y[shuffled] if TASKS[table.task].has_classes else np.zeros(rows)
     by_class = shuffled[np.argsort(classes, kind="stable")]
     held_out = [np.sort(by_class[index::folds]) for index in range(folds)]
     if len(held_out[0]) > MAX_HELD_OUT:
         held_out = [np.sort(each[_random(key).permutation(len(each))[:MAX_HELD_OUT]]) for each in held_out]
-    return tuple(Fold(np.delete(np.arange(rows), each), each) for each in held_out)
+    return tuple(Fold(rows, each) for each in held_out)
 
 
 def _random(key: Key[jax.Array, ""]) -> np.random.Generator:
@@ -174,7 +184,7 @@ def place_rows(
         y=padded(table.y, size),
         weights=_learned_weights(table, folds, class_weights, size),
         order=padded_together([fold.learn.astype(np.int32) for fold in folds]),
-        learned=np.array([len(fold.learn) for fold in folds], np.int32),
+        learned=np.array([fold.learned for fold in folds], np.int32),
         held_out=_held_out_rows(table, folds, class_weights) if len(folds[0].held_out) else None,
         masking=make_masking(table.column_specs, mask, width),
         bins=bins,
@@ -186,7 +196,8 @@ def place_rows(
 def _learned_weights(table: Table, folds: Sequence[Fold], class_weights: bool, size: int) -> np.ndarray | None:
     """[folds, size], the weights of the rows to learn from; None if all are 1."""
     weights = np.zeros((len(folds), size), np.float32)
-    for place, (learn, _) in zip(weights, folds, strict=True):
+    for place, fold in zip(weights, folds, strict=True):
+        learn = fold.learn
         learned = row_weights(table, learn, learn, class_weights)
         if learned is None:
             return None
@@ -195,12 +206,12 @@ def _learned_weights(table: Table, folds: Sequence[Fold], class_weights: bool, s
 
 
 def _held_out_rows(table: Table, folds: Sequence[Fold], class_weights: bool) -> HeldOut:
-    rows = padded_together([held_out.astype(np.int32) for _, held_out in folds])
+    rows = padded_together([fold.held_out.astype(np.int32) for fold in folds])
     weights = np.zeros(rows.shape, np.float32)
-    for place, (learn, held_out) in zip(weights, folds, strict=True):
-        own = row_weights(table, learn, held_out, class_weights)
+    for place, fold in zip(weights, folds, strict=True):
+        own = row_weights(table, fold.learn, fold.held_out, class_weights)
         # The mean over the padded rows is that of the rows.
-        place[: len(held_out)] = (1.0 if own is None else own) * (rows.shape[1] / len(held_out))
+        place[: len(fold.held_out)] = (1.0 if own is None else own) * (rows.shape[1] / len(fold.held_out))
     return HeldOut(rows, weights)
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import jax
 
+from model.tables.memory import return_memory
 from serve.errors import RequestError
-from serve.programs import on_compilation, return_memory
+from serve.programs import on_compilation
 from serve.settings import MEBIBYTE
 
 log = logging.getLogger("gunicorn.error")

@@ -22,11 +22,13 @@ RUNS: dict[str, tuple[Network, Any, dict[str, Any]]] = {
     "sgd": (Network((2, 2, 1)), XOR, {"epochs": 300, "restarts": 66, "log_every": 30}),
     "adam": (Network((2, 5, 3, 1)), XOR, {"epochs": 30, "restarts": 33, "optimizer": "adam", "log_every": 1}),
     "minibatches": (TANH_NETWORK, NOISY_TABLE, EARLY_STOPPING | {"epochs": 25, "restarts": 7}),
+    "windows": (TANH_NETWORK, NOISY_TABLE, EARLY_STOPPING | {"epochs": 9, "restarts": 3, "window": 20}),
     "one restart": (TANH_NETWORK, NOISY_TABLE, EARLY_STOPPING | {"epochs": 9, "restarts": 1, "ensemble": 1}),
 }
 FIRST_EPOCHS: dict[str, dict[str, Any]] = {
     "adam": {"epochs": 10},
     "minibatches": {"epochs": 10, "class_weights": True},
+    "windows": {},
 }
 
 

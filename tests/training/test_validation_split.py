@@ -151,7 +151,7 @@ def test_the_weights_of_a_table_count_in_training_and_in_validation(class_weight
     counts = rng.integers(1, 6, 41)
     table = table_from_arrays(rng.normal(size=(41, 2)), np.repeat([0, 1], [30, 11]), ("no", "yes"), weights=counts)
     learn, held_out = hold_out(table, 0.25, key=KEY)
-    rows = place_rows(table, [Fold(learn, held_out)], class_weights)
+    rows = place_rows(table, [Fold(len(table.y), held_out)], class_weights)
     network, copies = Network((2, 1)), learn.repeat(counts[learn])
     params = init_params(network, key=KEY)
     by_class = balanced_weights(table.y[copies], table.y) if class_weights else np.ones(41, np.float32)
@@ -176,7 +176,7 @@ def test_padding_changes_neither_the_rows_nor_the_validation_loss(class_weights:
     y = np.repeat([0, 1], [30, 11])
     table = table_from_arrays(rng.normal(size=(41, 2)), y, ("no", "yes"))
     learn, held_out = hold_out(table, 0.25, key=KEY)
-    rows = place_rows(table, [Fold(learn, held_out)], class_weights)
+    rows = place_rows(table, [Fold(len(table.y), held_out)], class_weights)
     assert rows.order[0, : int(rows.learned[0])].tolist() == learn.tolist()
     np.testing.assert_array_equal(rows.x[:41, :2], table.x)
     np.testing.assert_array_equal(rows.y[:41], table.y)
@@ -249,7 +249,7 @@ def test_folds_hold_out_every_row_once_and_their_share_of_every_class(counts: li
         return
     assert len(folds) == min(count, len(rows))
     assert np.sort(np.concatenate([fold.held_out for fold in folds])).tolist() == rows.tolist()
-    for learn, held_out in folds:
+    for learn, held_out in ((fold.learn, fold.held_out) for fold in folds):
         assert np.sort(np.concatenate([learn, held_out])).tolist() == rows.tolist()
         assert len(learn) > 0 < len(held_out)
         for label, total in enumerate(counts):
