@@ -93,6 +93,16 @@ class RowFile:
                 raise EOFError("the temporary file is cut off")
             data, position = data[count:], position + count
 
+    def prepare(self, start: int, rows: int) -> None:
+        """Let the system fetch rows from the disk, without waiting for them.
+
+        Args:
+            start: the place of the first of them.
+            rows: how many there are.
+        """
+        if hasattr(os, "posix_fadvise"):  # not every system has it
+            os.posix_fadvise(self._descriptor, start * self._row_bytes, rows * self._row_bytes, os.POSIX_FADV_WILLNEED)
+
     def take(self, places: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "rows width"]:
         """Read rows, wherever they are.
 

@@ -82,6 +82,10 @@ class StreamedTable(Table):
         """Write the inputs of the rows from `start` on into x, as many as it has."""
         self.file.read_into(start, x)
 
+    def prepare_inputs(self, start: int, rows: int) -> None:
+        """Let the system fetch so many rows from `start` on, which will be read soon."""
+        self.file.prepare(start, rows)
+
     def append_inputs(self, x: Float[np.ndarray, "held inputs"]) -> dict[str, Any]:
         """Write the inputs of further rows, from a file for validation. Returns the attributes that change."""
         self.file.write(len(self.y), x)

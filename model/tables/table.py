@@ -102,6 +102,9 @@ class Table:
         """Write the inputs of the rows from `start` on into x, as many as it has."""
         x[:] = self.x[start : start + len(x)]
 
+    def prepare_inputs(self, start: int, rows: int) -> None:
+        """Say that so many rows from `start` on will be read soon. Rows in memory need no preparation."""
+
     def append_inputs(self, x: Float[np.ndarray, "held inputs"]) -> dict[str, Any]:
         """The attributes of a table that has the inputs of further rows too."""
         learned, (rows, inputs) = len(self.y), (len(self.y) + len(x), self.input_count)

@@ -137,7 +137,7 @@ class WindowReader:
         self._buffers = [_zeros(self._capacity, table.input_count) for _ in range(min(plan.windows, 2))]
         self._pool = ThreadPoolExecutor(1)
         self._waiting: tuple[tuple[int, int], Future[Window]] | None = None
-        self._blocks: tuple[int, list[np.ndarray]] | None = None
+        self._blocks: dict[int, list[np.ndarray]] = {}
         self._only: Window | None = None
 
     def read(self, epoch: int, index: int) -> Window:
@@ -155,7 +155,7 @@ class WindowReader:
                 self._waiting[1].result()
             self._waiting = (epoch, index), self._pool.submit(self._read, epoch, index)
         window = self._waiting[1].result()
-        following = (epoch, index + 1) if index + 1 < self.plan.windows else (epoch + 1, 0)
+        following = self._following(epoch, index)
         self._waiting = following, self._pool.submit(self._read, *following)
         return window
 
@@ -166,8 +166,9 @@ class WindowReader:
     def _read(self, epoch: int, index: int) -> Window:
         if self._only is not None:
             return self._only._replace(epoch=epoch)
-        blocks = self._blocks_of(epoch)[index]
-        starts, ends = self.plan.bounds[blocks], self.plan.bounds[blocks + 1]
+        starts, ends = self._bounds_of(epoch, index)
+        for start, end in zip(*self._bounds_of(*self._following(epoch, index)), strict=True):
+            self._table.prepare_inputs(int(start), int(end - start))
         # Two windows that follow each other never have the same buffer, even at the turn of an epoch.
         x = self._buffers[(epoch * self.plan.windows + index) % len(self._buffers)]
         place = 0
@@ -182,10 +183,16 @@ class WindowReader:
             self._only = window
         return window
 
-    def _blocks_of(self, epoch: int) -> list[np.ndarray]:
-        if self._blocks is None or self._blocks[0] != epoch:
-            self._blocks = epoch, epoch_windows(self.plan, epoch, key=self._key)
-        return self._blocks[1]
+    def _following(self, epoch: int, index: int) -> tuple[int, int]:
+        return (epoch, index + 1) if index + 1 < self.plan.windows else (epoch + 1, 0)
+
+    def _bounds_of(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where the blocks of a window begin and end."""
+        if epoch not in self._blocks:
+            kept = {other: blocks for other, blocks in self._blocks.items() if abs(other - epoch) == 1}
+            self._blocks = kept | {epoch: epoch_windows(self.plan, epoch, key=self._key)}
+        blocks = self._blocks[epoch][index]
+        return self.plan.bounds[blocks], self.plan.bounds[blocks + 1]
 
     def _placed(self, x: np.ndarray, rows: np.ndarray, orders: Sequence[np.ndarray]) -> Rows:
         """The rows on the device. rows: their indices in the table. orders: for each fold, those to learn from."""
