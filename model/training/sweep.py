@@ -113,14 +113,16 @@ def train_group(
         The runs in their order.
     """
     started = time.perf_counter()
-    scalings = _choose_scalings(table, combinations, group)
+    # By seeds, because runs of one combination end early together: then each thread has some of every combination.
+    ordered = sorted(group, key=lambda run: run.seed)
+    scalings = _choose_scalings(table, combinations, ordered)
     prepared = []
-    for run, scaling in zip(group, scalings, strict=True):
+    for run, scaling in zip(ordered, scalings, strict=True):
         _, network, h = combinations[run.combination]
         prepared.append(prepare_run(network, table, h, jax.random.key(run.seed), scaling))
-    ended = train_runs(prepared, show)
+    ended = dict(zip(ordered, train_runs(prepared, show), strict=True))
     share = (time.perf_counter() - started) / len(group)
-    return [_finish(run, combinations, progress, share) for run, progress in zip(group, ended, strict=True)]
+    return [_finish(run, combinations, ended[run], share) for run in group]
 
 
 def _finish(run: Run, combinations: Sequence[Combination], progress: Progress, seconds: float) -> FinishedRun:
