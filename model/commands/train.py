@@ -23,6 +23,8 @@ from model.commands.training_options import COUNT, chosen_settings, training_opt
 from model.commands.watchdog import Watch
 from model.tables.file_patterns import describe_paths, stem_of_paths
 from model.tables.streamed_table import Streaming
+from model.training.defaults import batch_of_shared_rows
+from model.training.mesh import DATA
 from model.training.processes import agree, is_first
 from model.training.result import Result
 from model.training.split_text import split_notes
@@ -79,14 +81,15 @@ def train(
         check_platform()
         shape, shows = mesh_of(mesh), is_first() and not as_json
         files = options.pop("validation") if isinstance(options["validation"], str) else None
-        streaming = Streaming(stream or options["window"] is not None, _say)
-        data = read_named_table(tables, table_options, files, streaming)
+        in_windows = stream or options["window"] is not None
+        data = read_named_table(tables, table_options, files, Streaming(in_windows, _say))
         if not data.complete and shows:
             click.echo(table_text(data, MAX_LISTED_COLUMNS))
             click.echo(f"{notes_text(data.notes)}\n" if data.notes else "")
-        settings = chosen_settings(data, fast, hidden, activation, options)
-        name = describe_paths([Path(each).name for each in tables])
-        job = TrainingJob(name, data, *settings, seed, out, shape)
+        network, hyperparameters = chosen_settings(data, fast, hidden, activation, options)
+        if shape.shape[DATA] > 1 and options["batch_size"] is None:
+            hyperparameters = batch_of_shared_rows(hyperparameters, network, len(data.y))
+        job = TrainingJob(_name_of(tables), data, network, hyperparameters, seed, out, shape)
         interrupts.hold()
         start = job.resume_point() if resume else None
         if start is not None and start.resume[1] == job.hyperparameters.epochs:
@@ -112,6 +115,10 @@ def _show_end(job: TrainingJob, result: Result, as_json: bool) -> None:
     notes = split_notes(job.table, result.held_out, result.folds)
     report, diagnosis = check_checkpoint(checkpoint), diagnose(result, job.table)
     click.echo(show_end(checkpoint, job.table, report, job.out, notes, diagnosis))
+
+
+def _name_of(tables: tuple[str, ...]) -> str:
+    return describe_paths([Path(each).name for each in tables])
 
 
 def _say(note: str) -> None:

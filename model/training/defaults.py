@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from model.hyperparameters import Hyperparameters, replace
-from model.network import Network
+from model.network import Network, parameter_count
 from model.tables.streamed_table import StreamedTable
 from model.tables.table import Table
 from model.tasks import TASKS
@@ -51,6 +53,9 @@ FULL_DECAY_ROWS = 1000 / 3
 ROWS_PER_BATCH_ROW, LARGEST_BATCH = 128, 1024
 # The size of a window of rows that are read from a file: the larger, the better they are shuffled.
 WINDOW_BYTES, WINDOW_BATCHES = 16 << 20, 8
+# About what a sum over two processes takes, and a product; and the products of a step for each row and parameter.
+COLLECTIVE_SECONDS, PRODUCT_SECONDS, PRODUCTS_PER_PARAMETER = 2e-4, 1e-10, 3
+STEPS_PER_EPOCH = 20
 
 
 def default_hyperparameters(table: Table, *, fast: bool = False) -> Hyperparameters:
@@ -113,6 +118,32 @@ def file_hyperparameters(rows: int, *, fast: bool = False) -> Hyperparameters:
         weight_decay=tuple(decay * min(1.0, FULL_DECAY_ROWS / max(rows, 1)) for decay in defaults.weight_decay),
         batch_size=min(max(batch_size, FILE_BATCH_SIZE), LARGEST_BATCH),
     )
+
+
+def batch_of_shared_rows(hyperparameters: Hyperparameters, network: Network, rows: int) -> Hyperparameters:
+    """The hyperparameters for a mesh whose devices share the rows of each step.
+
+    Each device adds up the gradient of its share before the devices add up theirs. So that this sum, which takes about
+    200 µs between processes, does not take longer than the step, a step has enough rows to compute for as long.
+
+    Args:
+        hyperparameters: of which the batch size counts.
+        network: the description of the network.
+        rows: how many the table has, from 1.
+
+    Returns:
+        The same with a batch size that is at least as large, and otherwise at most a twentieth of the rows.
+
+    Example:
+        >>> h = Hyperparameters(batch_size=32)
+        >>> [batch_of_shared_rows(h, Network((30, *hidden, 1)), 10**6).batch_size for hidden in ((4,), (64, 64))]
+        [8192, 128]
+    """
+    if hyperparameters.batch_size is None:
+        return hyperparameters
+    computing = PRODUCT_SECONDS * PRODUCTS_PER_PARAMETER * parameter_count(network)
+    wanted = 1 << math.ceil(math.log2(max(COLLECTIVE_SECONDS / computing, 1.0)))
+    return replace(hyperparameters, batch_size=max(hyperparameters.batch_size, min(wanted, rows // STEPS_PER_EPOCH)))
 
 
 def default_network(

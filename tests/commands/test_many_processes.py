@@ -264,3 +264,16 @@ def test_wrong_options_get_a_sentence(nudge: Nudge, options: list[str], message:
     assert (run.returncode, run.stdout) == (2, "")
     assert message in run.stderr
     assert run.stderr.count("\n") == 1
+
+
+def test_rows_that_are_shared_come_in_steps_as_long_as_a_sum(nudge: Nudge, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    rows = [f"{a:.2f},{b:.2f},{a + b:.2f}" for a, b in rng.normal(size=(5000, 2))]
+    (tmp_path / "table.csv").write_text("a,b,c\n" + "\n".join(rows) + "\n")
+    arguments = ("table.csv", "--target", "c", "--hidden", "2", "--epochs", "1", "--fast", "--restarts", "1")
+    sizes = {}
+    for mesh in ("restart=2", "data=2"):
+        run = nudge("train", *arguments, "--mesh", mesh, "--out", f"{mesh}.safetensors", JAX_NUM_CPU_DEVICES="2")
+        assert run.returncode == 0, run.stderr
+        sizes[mesh] = load(tmp_path / f"{mesh}.safetensors").training.batch_size
+    assert sizes == {"restart=2": 64, "data=2": 250}
