@@ -154,7 +154,12 @@ def place_chunks(mesh: Mesh, chunks: int) -> Placement:
     local = mesh.local_devices
     is_one_processor = len(local) == 1 and local[0].platform == "cpu" and mesh.shape[DATA] == 1
     chunks_of_group = -(-chunks // len(mesh.devices))
-    return Placement(mesh, min(os.cpu_count() or 1, chunks_of_group) if is_one_processor else 1, chunks)
+    return Placement(mesh, min(_core_count(), chunks_of_group) if is_one_processor else 1, chunks)
+
+
+def _core_count() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache
