@@ -176,7 +176,7 @@ def check_path(path: PathLike) -> None:
 
 
 def remove_checkpoints(directory: PathLike) -> None:
-    """Remove all checkpoints of a directory, and the directory if nothing is left in it.
+    """Remove the numbered checkpoints of a directory, such as 3.safetensors, and it if nothing is left in it.
 
     Args:
         directory: which may be missing.
@@ -186,8 +186,9 @@ def remove_checkpoints(directory: PathLike) -> None:
     """
     place = Path(directory)
     try:
-        for file in place.glob(f"*{SUFFIX}"):
-            file.unlink(missing_ok=True)
+        for file in place.glob(f"[0-9]*{SUFFIX}"):
+            if file.stem.isdecimal():
+                file.unlink(missing_ok=True)
         if place.is_dir() and not any(place.iterdir()):
             place.rmdir()
     except OSError as error:

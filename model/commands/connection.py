@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import click
@@ -15,7 +19,7 @@ from jaxlib import _jax
 
 from model.commands.coordination_service import GOODBYE, HEARTBEAT_TIMEOUT
 from model.commands.jax_setup import check_platform
-from model.commands.watchdog import DEFAULT_TIMEOUT
+from model.commands.watchdog import DEFAULT_TIMEOUT, STATUS
 from model.messages import describe_error
 from model.training.processes import LONGEST_WAIT
 
@@ -79,17 +83,49 @@ class Service:
 
 def _wait_until_free(port: int, seconds: int) -> None:
     """Wait for the service of an earlier run at this port, which ends a little after process 0 has died."""
+    reason = ""
     for _ in range(seconds):
-        with socket.socket(socket.AF_INET6 if socket.has_ipv6 else socket.AF_INET) as listener:
-            try:
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                listener.bind(("", port))
-            except OSError as error:
-                reason = describe_error(error)
-            else:
+        try:
+            with socket.create_server(("", port), reuse_port=False):
                 return
+        except OSError as error:
+            reason = describe_error(error)
         time.sleep(1)
     raise click.UsageError(f"process 0 cannot listen at port {port}: {reason}; name another with --coordinator")
+
+
+def _wait_for_first(address: str) -> None:
+    """Wait until process 0 can be reached. JAX would abort without a sentence if it never can."""
+    host, _, port = address.rpartition(":")
+    reason = ""
+    for _ in range(START_TIMEOUT):
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), timeout=10):
+                return
+        except OSError as error:
+            reason = describe_error(error)
+        time.sleep(1)
+    raise click.UsageError(
+        f"process 0 cannot be reached at {address} for {START_TIMEOUT} seconds: {reason}; start it, or correct "
+        "--coordinator"
+    )
+
+
+@contextmanager
+def _limited_wait(words: str) -> Iterator[None]:
+    """End this process with a sentence if it waits for longer than START_TIMEOUT."""
+
+    def end() -> None:
+        os.write(2, os.fsencode(f"nudge: {words}\n"))
+        os._exit(STATUS)
+
+    timer = threading.Timer(START_TIMEOUT, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def connect(options: ProcessOptions, service: Service) -> None:
@@ -108,21 +144,25 @@ def connect(options: ProcessOptions, service: Service) -> None:
         return originals[1](distributed_client, hostname=_own_address(distributed_client), **others)
 
     _jax.get_distributed_runtime_service, _jax.make_gloo_tcp_collectives = service.start, make_collectives
+    if options.coordinator is not None and options.process_id != 0:
+        _wait_for_first(options.coordinator)
+    where = "" if options.coordinator is None else f" at {options.coordinator}"
+    missing = f"not all processes of this run have come{where} within {START_TIMEOUT} seconds; start all of them again"
     try:
-        jax.distributed.initialize(
-            options.coordinator,
-            options.processes,
-            options.process_id,
-            cluster_detection_method=None if options.detect else "deactivate",
-            initialization_timeout=START_TIMEOUT,
-            heartbeat_timeout_seconds=HEARTBEAT_TIMEOUT,
-            shutdown_timeout_seconds=options.timeout,
-        )
-        check_platform()
-    except (RuntimeError, ValueError) as error:
+        with _limited_wait(missing):
+            jax.distributed.initialize(
+                options.coordinator,
+                options.processes,
+                options.process_id,
+                cluster_detection_method=None if options.detect else "deactivate",
+                initialization_timeout=2 * START_TIMEOUT,
+                heartbeat_timeout_seconds=HEARTBEAT_TIMEOUT,
+                shutdown_timeout_seconds=options.timeout,
+            )
+            check_platform()
+    except (RuntimeError, ValueError, OSError) as error:
         service.shutdown()
         first = str(error).splitlines()[0]
-        where = "" if options.coordinator is None else f" at {options.coordinator}"
         raise click.UsageError(f"the processes of this run did not find each other{where}: {first}") from None
     finally:
         _jax.get_distributed_runtime_service, _jax.make_gloo_tcp_collectives = originals

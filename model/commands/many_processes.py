@@ -19,6 +19,7 @@ from jax.sharding import Mesh
 
 from model.commands.cli import ending_of
 from model.commands.connection import ProcessOptions, Service, connect
+from model.commands.interrupts import STATUS as INTERRUPTED_STATUS
 from model.commands.interrupts import interrupts
 from model.commands.watchdog import DEFAULT_TIMEOUT, STATUS, Watch
 from model.messages import escape_unprintable, quote
@@ -93,8 +94,8 @@ def _number(given: int | None, variable: str) -> int | None:
     text = os.environ.get(variable)
     if given is not None or text is None:
         return given
-    if not text.isdecimal():
-        raise click.UsageError(f"{variable} must be a whole number, not {quote(text)}")
+    if not text.isdecimal() or (variable.endswith("PROCESSES") and int(text) < 1):
+        raise click.UsageError(f"{variable} must be a whole number, and at least one process, not {quote(text)}")
     return int(text)
 
 
@@ -195,4 +196,4 @@ def end_at_once(words: str, status: int = STATUS) -> NoReturn:
     """
     with interrupts.lock:
         os.write(2, os.fsencode(f"nudge: {escape_unprintable(words)}\n"))
-        os._exit(status)
+        os._exit(INTERRUPTED_STATUS if interrupts.pressed else status)

@@ -26,7 +26,7 @@ from model.commands.sweep_results import Row, Summary, row_of, score_name, score
 from model.commands.table_options import TableOptions, read_named_table, reading_options
 from model.commands.training_options import COUNT, chosen_settings, training_options
 from model.commands.watchdog import Watch
-from model.tables.file_patterns import describe_paths, stem_of_paths
+from model.tables.file_patterns import describe_paths, is_pattern, stem_of_paths
 from model.tables.result_files import ResultsError, check_results_path, read_results, write_results
 from model.tables.table import Table
 from model.training.preparation import check_table
@@ -90,7 +90,7 @@ def sweep(
     out = out or DIRECTORY / f"{stem_of_paths(tables)}{SUFFIX}"
     results = results or out.with_suffix(RESULTS_SUFFIX)
     check_path(out)
-    check_results_path(results)
+    check_results_path(results, [each for each in tables if not is_pattern(each)])
     source = click.get_current_context().get_parameter_source
     grid = parse_grid(grid_texts, [name for name in options if source(name) is ParameterSource.COMMANDLINE])
     with joined(process_options) as watch:
@@ -185,10 +185,22 @@ class SweepJob:
                 "name another with --results, or sweep anew without --resume"
             )
         # Without the best checkpoint of a combination, which somebody may have removed, its runs are done again.
-        is_finished = len(rows) == len(self.combinations) * self.seeds and self.out.exists()
+        is_finished = len(rows) == len(self.combinations) * self.seeds and self._is_best(rows)
         lost = {each.combination for each in summarize(rows, self.score) if not self._has_best(each)}
         kept = rows if is_finished else [row for row in rows if row["combination"] not in lost]
         self.rows = {Run(row["combination"], row["seed"]): row for row in kept}
+
+    def _is_best(self, rows: Sequence[Row]) -> bool:
+        """Whether the checkpoint that is there is that of the best run."""
+        best = summarize(rows, self.score)[0]
+        if not self.out.exists() or score_of(best.rows[0], self.score) == math.inf:
+            return False
+        found, combination = load(self.out).training, self.combinations[best.combination]
+        expected = msgspec.structs.asdict(combination.hyperparameters) | {
+            "seed": best.rows[0]["seed"],
+            "table_digest": "" if self.table.complete else self.table.digest,
+        }
+        return all(getattr(found, name) == value for name, value in expected.items())
 
     def _has_best(self, summary: Summary) -> bool:
         return score_of(summary.rows[0], self.score) == math.inf or self._candidate(summary.combination).exists()

@@ -18,13 +18,11 @@ from model.commands.option_types import MeshShape
 from model.commands.shared import DIRECTORY, notes_text
 from model.commands.table_options import TableOptions, read_named_table, reading_options
 from model.commands.train_output import ShowProgress, diagnose, json_text, shown_progress, train_text
-from model.commands.training_job import ResumePoint, TrainingJob
+from model.commands.training_job import ResumePoint, TrainingJob, chosen_batch, recorded_batch_size
 from model.commands.training_options import COUNT, chosen_settings, training_options
 from model.commands.watchdog import Watch
 from model.tables.file_patterns import describe_paths, stem_of_paths
 from model.tables.streamed_table import Streaming
-from model.training.defaults import batch_of_shared_rows
-from model.training.mesh import DATA
 from model.training.processes import agree, is_first
 from model.training.result import Result
 from model.training.split_text import split_notes
@@ -87,16 +85,17 @@ def train(
             click.echo(table_text(data, MAX_LISTED_COLUMNS))
             click.echo(f"{notes_text(data.notes)}\n" if data.notes else "")
         network, hyperparameters = chosen_settings(data, fast, hidden, activation, options)
-        if shape.shape[DATA] > 1 and options["batch_size"] is None:
-            hyperparameters = batch_of_shared_rows(hyperparameters, network, len(data.y))
+        if options["batch_size"] is None:
+            before = recorded_batch_size(out) if resume else None
+            hyperparameters = chosen_batch(hyperparameters, network, len(data.y), shape, before)
         job = TrainingJob(_name_of(tables), data, network, hyperparameters, seed, out, shape)
         interrupts.hold()
         start = job.resume_point() if resume else None
+        if watch is not None:
+            watch.check_same(f"{job.digest(start)} {save_every}")
         if start is not None and start.resume[1] == job.hyperparameters.epochs:
             click.echo(f"{out} has done all {start.resume[1]:,} epochs; ask for more with --epochs to go on.", err=True)
             return
-        if watch is not None:
-            watch.check_same(job.digest(start))
         with shown_progress(not shows) as show:
             result = _until_interrupted(job, start, show, save_every, watch)
         if is_first():
@@ -143,4 +142,5 @@ def _until_interrupted(
                 with interrupts.lock:
                     job.save(result)
             saved = progress.epoch
+            interrupts.words = f"stopped; {job.out} keeps epoch {saved:,}."
     return progress.result()

@@ -15,11 +15,13 @@ import numpy as np
 from jax.sharding import Mesh
 
 from model.checkpoint import Checkpoint, load, save
-from model.hyperparameters import Hyperparameters
+from model.hyperparameters import Hyperparameters, replace
 from model.network import Network
 from model.tables.columns import NumericColumn
 from model.tables.table import Table
+from model.training.defaults import batch_of_shared_rows
 from model.training.fit import train as train_snapshots
+from model.training.mesh import DATA
 from model.training.result import Progress, Result, make_checkpoint
 
 # A run that goes on from another may have other values of these.
@@ -61,9 +63,9 @@ class TrainingJob:
     mesh: Mesh
 
     def digest(self, start: ResumePoint | None) -> str:
-        """What all processes of a run must have in common."""
-        epoch = 0 if start is None else start.resume[1]
-        return f"{self.table.digest} {self.network} {self.hyperparameters} {self.seed} {epoch}"
+        """What all processes of a run must have in common: the table, how it is trained, and from where."""
+        epoch, shape = 0 if start is None else start.resume[1], dict(self.mesh.shape)
+        return f"{self.table.digest} {self.network} {self.hyperparameters} {self.seed} {epoch} {shape}"
 
     def train(self, resume: ResumePoint | None) -> Iterator[Progress]:
         """The snapshots of training. Raises click.UsageError if it cannot be done."""
@@ -113,3 +115,38 @@ class TrainingJob:
         """Write the checkpoint of a result."""
         checkpoint = make_checkpoint(result, self.table, table_name=self.table_name, seed=self.seed)
         return save(self.out, checkpoint)
+
+
+def recorded_batch_size(path: Path) -> int | None:
+    """The rows in a step of the run that a checkpoint comes from.
+
+    Args:
+        path: the checkpoint's file, which may be missing.
+
+    Returns:
+        The number; None if there is no such file, or if every step took all rows.
+
+    Raises:
+        CheckpointError: if it is no checkpoint.
+    """
+    return load(path).training.batch_size if os.path.lexists(path) else None
+
+
+def chosen_batch(
+    hyperparameters: Hyperparameters, network: Network, rows: int, mesh: Mesh, before: int | None
+) -> Hyperparameters:
+    """The hyperparameters with the rows in a step, if none are named.
+
+    Args:
+        hyperparameters: the defaults.
+        network: the description of the network.
+        rows: how many the table has.
+        mesh: the devices.
+        before: the rows in a step of the run that goes on; None if there is none.
+
+    Returns:
+        The same with the number of the earlier run, or one that pays on this mesh.
+    """
+    if before is not None and hyperparameters.batch_size is not None:
+        return replace(hyperparameters, batch_size=before)
+    return batch_of_shared_rows(hyperparameters, network, rows) if mesh.shape[DATA] > 1 else hyperparameters

@@ -85,9 +85,16 @@ class Watch:
             threading.Thread(target=loop, daemon=True).start()
 
     def finish(self, words: str = "") -> None:
-        """Tell the others that this process has ended, and why if it failed; then watch no more."""
+        """Tell the others that this process has ended, and why if it failed; then watch no more.
+
+        Args:
+            words: why it failed; empty if it did not.
+        """
         self._stopped.set()
-        self._tell(Sign(ENDED, 0, self._place, words.replace("\n", " ")))
+        last = Sign(ENDED, 0, self._place, words.replace("\n", " "))
+        telling = threading.Thread(target=self._tell, args=(last,), daemon=True)
+        telling.start()
+        telling.join(3 * INTERVAL)  # the service may hang too
 
     def check_same(self, words: str) -> None:
         """Check that all processes were started alike.
@@ -98,7 +105,7 @@ class Watch:
         Raises:
             click.UsageError: if those of process 0 are others.
         """
-        digest = hashlib.sha256(words.encode()).hexdigest()
+        digest = hashlib.sha256(f"{words} {self.processes}".encode()).hexdigest()
         if self.process == 0:
             self.client.key_value_set(f"{PLACE[:-1]}-digest", digest)
         elif self.client.blocking_key_value_get(f"{PLACE[:-1]}-digest", LONGEST_WAIT) != digest:

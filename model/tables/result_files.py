@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from model.atomic_write import atomic_write
 from model.messages import RefusalError, describe_error, refusal_sentence
 
-# Under this name the file says from what its rows came.
-ORIGIN = "nudge_origin"
+# Under these names the file says from what its rows came, and their digest.
+ORIGIN, DIGEST = "nudge_origin", "nudge_digest"
+SUFFIX = ".parquet"
 
 
 class ResultsError(RefusalError):
@@ -39,7 +44,7 @@ def write_results(path: str | os.PathLike[str], rows: Sequence[dict[str, Any]], 
 
     frame = pl.DataFrame(rows, infer_schema_length=None)
     with atomic_write(path, "name another", ResultsError) as (file, finish):
-        frame.write_parquet(file, metadata={ORIGIN: origin})
+        frame.write_parquet(file, metadata={ORIGIN: origin, DIGEST: _digest(frame.to_dicts())})
         finish()
 
 
@@ -59,28 +64,39 @@ def read_results(path: str | os.PathLike[str]) -> tuple[list[dict[str, Any]], st
 
     try:
         with open(path, "rb") as file:
-            origin = pl.read_parquet_metadata(file).get(ORIGIN)
+            metadata = pl.read_parquet_metadata(file)
             file.seek(0)
             rows = pl.read_parquet(file).to_dicts()
-    except (OSError, pl.exceptions.PolarsError) as error:
-        found = describe_error(error) if isinstance(error, OSError) else "another file"
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        found = describe_error(error) if isinstance(error, OSError) else "another file, or one that is damaged"
         raise ResultsError(_sentence(path, found)) from None
-    if origin is None:
+    if ORIGIN not in metadata:
         raise ResultsError(_sentence(path, "another Parquet file"))
-    return rows, origin
+    if metadata.get(DIGEST) != _digest(rows):
+        raise ResultsError(_sentence(path, "some whose bytes were changed"))
+    return rows, metadata[ORIGIN]
 
 
-def check_results_path(path: str | os.PathLike[str]) -> None:
+def _digest(rows: Sequence[dict[str, Any]]) -> str:
+    return hashlib.sha256(msgspec.json.encode(rows)).hexdigest()
+
+
+def check_results_path(path: str | os.PathLike[str], others: Sequence[str | os.PathLike[str]] = ()) -> None:
     """Check, before training, that `write_results` can write a file.
 
     Args:
         path: the file.
+        others: files that it must not be.
 
     Raises:
         ResultsError: if it could not.
     """
     if os.path.isdir(path):
         raise ResultsError(refusal_sentence(path, "a file", "a directory", "name another"))
+    if Path(path).suffix != SUFFIX:
+        raise ResultsError(refusal_sentence(path, f"a name that ends in {SUFFIX}", Path(path).name, "name another"))
+    if os.path.realpath(path) in map(os.path.realpath, others):
+        raise ResultsError(refusal_sentence(path, "a file of its own", "the table", "name another with --results"))
     with atomic_write(path, "name another", ResultsError):
         pass
 

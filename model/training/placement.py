@@ -13,7 +13,7 @@ from jax.sharding import Mesh, NamedSharding
 
 from model.arrays import Array
 from model.training.mesh import BY_RESTART, DATA, EVERYWHERE, RESTART, place, with_zeros
-from model.training.processes import meet
+from model.training.processes import agree, meet
 
 
 class Lane(NamedTuple):
@@ -153,8 +153,9 @@ def place_chunks(mesh: Mesh, chunks: int) -> Placement:
     """
     local = mesh.local_devices
     is_one_processor = len(local) == 1 and local[0].platform == "cpu" and mesh.shape[DATA] == 1
-    chunks_of_group = -(-chunks // len(mesh.devices))
-    return Placement(mesh, min(_core_count(), chunks_of_group) if is_one_processor else 1, chunks)
+    threads = min(_core_count(), -(-chunks // len(mesh.devices))) if is_one_processor else 1
+    # All processes must know alike where each chunk is, also on machines that differ.
+    return Placement(mesh, agree(threads) if mesh.is_multi_process else threads, chunks)
 
 
 def _core_count() -> int:

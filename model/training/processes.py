@@ -14,6 +14,8 @@ from jax._src import distributed
 
 # Waiting has no limit of its own here: `model.commands.watchdog` ends a process that waits for one that is gone.
 LONGEST_WAIT = 2**31 - 1  # milliseconds
+# So many of the last answers are kept. Processes wait for each other more often.
+KEPT = 1000
 # Every process asks in the same order, so the number of a question names it.
 _numbers = itertools.count()
 
@@ -46,9 +48,11 @@ def agree(value: int) -> int:
     """
     if jax.process_count() == 1:
         return value
-    key = f"nudge/agreed/{next(_numbers)}"
+    number = next(_numbers)
+    key = f"nudge/agreed/{number}"
     if is_first():
         client().key_value_set(key, str(int(value)))
+        client().key_value_delete(f"nudge/agreed/{number - KEPT}")  # which all have read long ago
         return value
     return int(client().blocking_key_value_get(key, LONGEST_WAIT))
 

@@ -6,14 +6,17 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 
 from model import load
+from model.commands import connection
 from model.commands.watchdog import ALIVE, DEFAULT_TIMEOUT, ENDED, INTERRUPTED, Sign, Watch
 from model.tables.result_files import read_results
 from tests.conftest import Nudge
@@ -96,6 +99,21 @@ def test_a_file_is_learned_from_by_two_processes_as_by_one(start: Start, nudge: 
     assert (tmp_path / "together.safetensors").read_bytes() == (tmp_path / "alone.safetensors").read_bytes()
 
 
+def test_a_table_in_a_file_is_learned_from_by_two_processes_as_by_one(
+    start: Start, nudge: Nudge, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    rows = [f"{a:.3f},{b:.3f},{'yes' if a * b > 0 else 'no'}" for a, b in rng.normal(size=(3000, 2))]
+    (tmp_path / "table.csv").write_text("a,b,c\n" + "\n".join(rows) + "\n")
+    # Epochs that take longer than a stretch.
+    windows = ("--window", "64", "--batch-size", "4", "--folds", "1", "--restarts", "5", "--ensemble", "2")
+    arguments = ("table.csv", "--target", "c", *windows, "--epochs", "2")
+    assert nudge("train", *arguments, "--out", "alone.safetensors").returncode == 0
+    found = ends(start(2, *arguments, "--out", "together.safetensors"))
+    assert [status for status, _, _ in found] == [0, 0], found
+    assert (tmp_path / "together.safetensors").read_bytes() == (tmp_path / "alone.safetensors").read_bytes()
+
+
 def test_two_processes_share_the_rows_of_a_step(start: Start, nudge: Nudge, tmp_path: Path) -> None:
     arguments = ("xor", "--epochs", "10", "--restarts", "5", "--log-every", "1", "--learning-rate", "0.5")
     assert nudge("train", *arguments, "--out", "alone.safetensors").returncode == 0
@@ -142,7 +160,7 @@ def test_a_process_that_is_asked_to_stop_stops_all_and_the_checkpoint_is_saved(
     wait_for(checkpoint, processes)
     os.kill(processes[victim].pid, how)
     (status, _, errors), (other_status, _, other_errors) = ends(processes)
-    assert (status, other_status) == (130, 1)
+    assert (status, other_status) == (130, 130)
     words = rf"stopped after epoch {load(checkpoint).training.epoch:,} of 4,000,000, loss .*; .* keeps it\."
     assert re.fullmatch(rf"nudge: {words}\n", errors)
     assert re.fullmatch(rf"nudge: process 0 of 2 \(.*\) has ended: {words}\n", other_errors)
@@ -172,8 +190,9 @@ def wait_for(file: Path, processes: Sequence[subprocess.Popen[str]]) -> None:
             raise AssertionError(process.communicate())
 
 
-def test_processes_that_are_started_with_other_options_are_refused(start: Start) -> None:
-    found = ends(start(2, "xor", "--epochs", "10", unlike=("--seed", "7")))
+@pytest.mark.parametrize("unlike", [("--seed", "7"), ("--save-every", "3"), ("--mesh", "data=2")])
+def test_processes_that_are_started_with_other_options_are_refused(start: Start, unlike: tuple[str, ...]) -> None:
+    found = ends(start(2, "xor", "--epochs", "10", unlike=unlike))
     words = "process 1 has another table, checkpoint or options than process 0; start all with the same command, "
     assert found[1][0] == 2
     assert found[1][2].startswith(f"nudge: {words}")
@@ -277,3 +296,35 @@ def test_rows_that_are_shared_come_in_steps_as_long_as_a_sum(nudge: Nudge, tmp_p
         assert run.returncode == 0, run.stderr
         sizes[mesh] = load(tmp_path / f"{mesh}.safetensors").training.batch_size
     assert sizes == {"restart=2": 64, "data=2": 250}
+
+
+def test_a_process_says_that_the_first_one_never_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "START_TIMEOUT", 1)
+    with pytest.raises(click.UsageError, match=r"^process 0 cannot be reached at 127\.0\.0\.1:\d+ for 1 seconds: .*"):
+        connection._wait_for_first(f"127.0.0.1:{free_port()}")
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.create_server(("", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(click.UsageError, match=rf"^process 0 cannot listen at port {port}: .*; name another"):
+            connection._wait_until_free(port, 1)
+
+
+def test_a_watch_that_ends_does_not_wait_for_a_service_that_hangs() -> None:
+    class Hanging(Service):
+        def key_value_set(self, key: str, value: str, allow_overwrite: bool = False) -> None:
+            threading.Event().wait()
+
+    Watch(Hanging(), 0, 2, 20, watch_of().end).finish("stopped")
+
+
+def test_the_rows_of_a_step_are_those_of_the_run_that_goes_on(nudge: Nudge, tmp_path: Path) -> None:
+    rows = [f"{a},{a % 7},{(a * a) % 5}" for a in range(2000)]
+    (tmp_path / "table.csv").write_text("a,b,c\n" + "\n".join(rows) + "\n")
+    arguments = ("table.csv", "--target", "c", "--task", "regression", "--fast", "--hidden", "2", "--restarts", "2")
+    first = nudge("train", *arguments, "--epochs", "1", "--mesh", "data=2", JAX_NUM_CPU_DEVICES="2")
+    assert first.returncode == 0, first.stderr
+    then = nudge("train", *arguments, "--epochs", "2", "--resume")
+    assert then.returncode == 0, then.stderr
+    assert load(tmp_path / "checkpoints" / "table.safetensors").training.batch_size == 100

@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from polars.testing import assert_frame_equal
 from model import load
 from model.commands.grid import NAMES, parse_grid, value_text
 from model.commands.sweep_results import summarize
+from model.tables.result_files import ResultsError, read_results, write_results
 from tests.commands.examples import QUICK_TRAINING, write_animals
 from tests.conftest import Nudge
 from tests.examples import same_bits
@@ -145,7 +147,9 @@ def test_a_sweep_is_resumed_only_with_the_same_settings(nudge_here: Nudge, tmp_p
     (tmp_path / "b.parquet").write_text("no results")
     wrong = nudge_here(*XOR_SWEEP, "--results", "b.parquet", "--resume")
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
-    assert wrong.stderr.startswith("nudge: b.parquet: expected the results of a sweep, found another file; ")
+    assert wrong.stderr.startswith(
+        "nudge: b.parquet: expected the results of a sweep, found another file, or one that is damaged; "
+    )
 
 
 def test_a_sweep_in_which_every_run_diverges_says_so(nudge_here: Nudge, tmp_path: Path) -> None:
@@ -267,3 +271,57 @@ def test_combinations_are_in_the_order_of_their_means(scores: dict[tuple[int, in
         assert each.rows[0]["loss"] == (None if min(losses) == np.inf else min(losses))
         is_spread = len(losses) > 1 and np.isfinite(losses).all()
         assert each.spread == pytest.approx(np.std(losses, ddof=1) if is_spread else np.nan, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("results", "message"),
+    [
+        (
+            "animals.parquet",
+            "animals.parquet: expected a file of its own, found the table; name another with --results",
+        ),
+        ("./animals.parquet", "animals.parquet: expected a file of its own, found the table"),
+        ("checkpoints/animals.safetensors", "expected a name that ends in .parquet, found animals.safetensors"),
+    ],
+)
+def test_results_are_written_over_nothing_else(nudge_here: Nudge, directory: Path, results: str, message: str) -> None:
+    pl.read_csv(directory / "animals.csv").write_parquet(directory / "animals.parquet")
+    before = (directory / "animals.parquet").read_bytes()
+    run = nudge_here("sweep", "animals.parquet", *SWEEP[2:], "--results", results)
+    assert run.returncode == 2
+    assert message in run.stderr
+    assert (directory / "animals.parquet").read_bytes() == before
+
+
+def test_a_sweep_removes_no_checkpoint_of_somebody_else(nudge_here: Nudge, tmp_path: Path) -> None:
+    own = tmp_path / "checkpoints" / "xor.sweep.best" / "precious.safetensors"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"mine")
+    assert nudge_here(*XOR_SWEEP).returncode == 0
+    assert [each.name for each in own.parent.iterdir()] == ["precious.safetensors"]
+
+
+def test_a_checkpoint_that_was_written_over_since_is_not_called_the_best_run(nudge_here: Nudge, tmp_path: Path) -> None:
+    out = tmp_path / "checkpoints" / "xor.safetensors"
+    assert nudge_here(*XOR_SWEEP).returncode == 0
+    best = out.read_bytes()
+    assert nudge_here("train", "xor", "--epochs", "10").returncode == 0
+    assert out.read_bytes() != best
+    assert nudge_here(*XOR_SWEEP, "--resume").returncode == 0
+    assert out.read_bytes() == best
+
+
+@given(place=st.integers(0, 10**9), bit=st.integers(0, 7))
+def test_results_with_a_changed_bit_are_refused_or_the_same(place: int, bit: int) -> None:
+    rows = [{"seed": seed, "loss": 0.25 * seed, "name": "a"} for seed in range(3)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "results.parquet")
+        write_results(path, rows, "here")
+        data = bytearray(path.read_bytes())
+        data[place % len(data)] ^= 1 << bit
+        path.write_bytes(data)
+        try:
+            found = read_results(path)
+        except ResultsError:
+            return
+        assert found[0] == rows
