@@ -9,6 +9,7 @@ from bench import cost_tables, scaling
 from bench.cost_model import Links, Rows, Starts
 from bench.cost_tables import LARGE_SUM, PARAMETERS, Costs, Run, Sizes, Times
 from bench.scaling import BEGIN, END, report, write_between_marks
+from model.training.state import chunk_count
 
 SIZES = Sizes(starts=128, file_starts=4, rows=1000, batches=(100, 1000), epochs=((10, 90), (2, 6), (5, 25)), turns=1)
 TRUE = Costs(Starts(3.0, 1e-3), Starts(4.0, 0.25), Rows(4.0, 1e-3, 1e-5, 4 * PARAMETERS))
@@ -21,7 +22,8 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def measure(run: Run, devices: int, turns: int) -> Times:
         if run.name == "starts of XOR":
-            return Times(TRUE.xor.unit * (2 if devices == 1 else 1), TRUE.xor.start)
+            chunks = chunk_count(SIZES.starts, uses_minibatches=False)
+            return Times(TRUE.xor.unit * -(-chunks // devices), TRUE.xor.start)
         if run.name == "starts of a file":
             return Times(TRUE.file.unit * max(1, 4 // devices), TRUE.file.start)
         batch = int(re.sub(r"\D", "", run.name))

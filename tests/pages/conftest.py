@@ -114,7 +114,7 @@ def open_page(browser: Any) -> Iterator[OpenPage]:
         def open_page(address: str, path: str = "/", route: Any = None, **options: Any) -> Visit:
             context = browser.new_context(**{"viewport": WIDE, "reduced_motion": "reduce"} | options)
             stack.callback(context.close)
-            context.set_default_timeout(10_000)
+            context.set_default_timeout(60_000)  # it waits for what is there at once on an idle machine
             visit = Visit(context.new_page(), address)
             visits.append(visit)
             if route:  # what answers requests in the place of the service

@@ -75,12 +75,21 @@ def log_of(process: subprocess.Popen[str]) -> str:
     return log
 
 
+def remove(directory: Path) -> None:
+    """Remove a directory in which the service may write meanwhile."""
+    while True:
+        try:
+            return shutil.rmtree(directory)
+        except OSError:  # a file came into it
+            assert directory.exists()
+
+
 def test_a_cleaned_directory_and_killed_workers_end_nothing(two_workers: Service, temporary: Path) -> None:
     """All that the service has in the temporary directory goes, and so does that itself."""
     process, port = two_workers
     for is_all in (False, True, True):
         before = runtime_of(temporary)
-        shutil.rmtree(temporary if is_all else before)
+        remove(temporary if is_all else before)
         kill_a_worker(process)
         kill_a_worker(process)
         assert get(port, QUERY)[1]["label"] == 1
@@ -98,7 +107,7 @@ def test_a_worker_that_starts_when_everything_is_gone_waits_for_its_models(
     with serving(environment | settings, temporary) as (process, port):
         assert get(port, QUERY)[0] == 200
         models.rename(models.with_name("elsewhere"))
-        shutil.rmtree(temporary)
+        remove(temporary)
         (worker,) = child_processes(process.pid)
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda: child_processes(process.pid) not in ([], [worker]))
