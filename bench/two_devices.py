@@ -19,7 +19,7 @@ from typing import Any
 from model.messages import align_columns
 
 TURNS, RESTARTS, ROWS, COLUMNS, BAR = 5, 64, 1000, 8, 1.8
-EPOCHS = {"XOR": 200_000, "a table": 20}
+EPOCHS = {"XOR": 4_000_000, "a table": 100}
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def answer(devices: int) -> None:
     assert jax.device_count() == devices
     jobs: dict[str, tuple[Network, Any, dict[str, Any]]] = {
         "XOR": (Network((2, 2, 1)), truth_table("xor"), {}),
-        "a table": (Network((COLUMNS, 64, 64, 1)), table_from(columns(), target="y"), {"encodings": "numbers"}),
+        "a table": (Network((COLUMNS, 64, 64, 1)), table_from(columns(), target="y"), {"encodings": "numbers", "patience": 100}),
     }
     for line in sys.stdin:
         network, table, options = jobs[name := line.strip()]
