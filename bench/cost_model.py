@@ -32,7 +32,7 @@ class Starts:
     """What independent starts cost on one device. They need no collective.
 
     start: seconds of what every process does once: imports, the table, compiling, the end.
-    unit: seconds of an epoch of one unit: a chunk of 16 starts of a truth table, or one start of a file.
+    unit: seconds of an epoch of one unit: a chunk of 32 starts of a truth table, or one start of a file.
     """
 
     start: float

@@ -152,7 +152,7 @@ def parameter_table(costs: Costs, sums: Sums) -> str:
             "imports, the table, compiling, the end: XOR; the file",
             f"{costs.xor.start:.1f} s; {costs.rows.start:.1f} s",
         ],
-        ["`unit`, XOR", "an epoch of a chunk of 16 starts", time_text(costs.xor.unit)],
+        ["`unit`, XOR", "an epoch of a chunk of 32 starts", time_text(costs.xor.unit)],
         ["`unit`, the file", "an epoch of one start", time_text(costs.file.unit)],
         ["`step`", "a step, without its rows", time_text(costs.rows.step)],
         ["`row`", "one row of a step", time_text(costs.rows.row)],

@@ -17,7 +17,7 @@ from model.training.compilation import jit_quickly
 from model.training.initial_params import init_params
 
 # Restarts in a chunk: its parameters, gradients and updates fit the first-level cache.
-CHUNK_RESTARTS = 16
+CHUNK_RESTARTS = 32
 # Losses that one call of a training program can record.
 RECORD_CAPACITY = 1024
 
@@ -80,7 +80,7 @@ def chunk_count(restarts: int, uses_minibatches: bool) -> int:
 
     Example:
         >>> chunk_count(64, True), chunk_count(64, False)
-        (64, 4)
+        (64, 2)
     """
     return restarts if uses_minibatches else -(-restarts // CHUNK_RESTARTS)
 
