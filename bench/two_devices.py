@@ -71,14 +71,15 @@ def answer(devices: int) -> None:
 
     configure_jax()
     assert jax.device_count() == devices
+    table, options = table_from(columns(), target="y"), {"encodings": "numbers", "patience": 100}
     jobs: dict[str, tuple[Network, Any, dict[str, Any]]] = {
         "XOR": (Network((2, 2, 1)), truth_table("xor"), {}),
-        "a table": (Network((COLUMNS, 64, 64, 1)), table_from(columns(), target="y"), {"encodings": "numbers", "patience": 100}),
+        "a table": (Network((COLUMNS, 64, 64, 1)), table, options),
     }
     for line in sys.stdin:
-        network, table, options = jobs[name := line.strip()]
+        network, data, settings = jobs[name := line.strip()]
         started = time.perf_counter()
-        fit(network, table, key=jax.random.key(0), epochs=EPOCHS[name], restarts=RESTARTS, **options)
+        fit(network, data, key=jax.random.key(0), epochs=EPOCHS[name], restarts=RESTARTS, **settings)
         print(json.dumps(time.perf_counter() - started), flush=True)
 
 
