@@ -143,9 +143,9 @@ def connect(options: ProcessOptions, service: Service) -> None:
     def make_collectives(distributed_client: Any, **others: Any) -> Any:
         return originals[1](distributed_client, hostname=_own_address(distributed_client), **others)
 
-    _jax.get_distributed_runtime_service, _jax.make_gloo_tcp_collectives = service.start, make_collectives
     if options.coordinator is not None and options.process_id != 0:
         _wait_for_first(options.coordinator)
+    _jax.get_distributed_runtime_service, _jax.make_gloo_tcp_collectives = service.start, make_collectives
     where = "" if options.coordinator is None else f" at {options.coordinator}"
     missing = f"not all processes of this run have come{where} within {START_TIMEOUT} seconds; start all of them again"
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -17,6 +16,7 @@ from model.network import Network
 from model.tables.bins import make_bins
 from model.tables.table import Table
 from model.training.mesh import DATA
+from model.training.placement import map_side_by_side
 from model.training.run import Advanced, FullBatchRun, MinibatchRun, Share, Stretch, TrainingRun
 from model.training.state import State
 from model.training.validation_split import Fold
@@ -85,8 +85,7 @@ class EnsembleRun:
 
     def start(self) -> States:
         """The state before the first epoch."""
-        with ThreadPoolExecutor(self._side_by_side) as pool:
-            return tuple(pool.map(lambda part: part.start(), self.parts))
+        return tuple(map_side_by_side(lambda part: part.start(), self.parts, threads=self._side_by_side))
 
     def restore(self, leaves: list[Any]) -> States:
         """The state that has these leaves. Raises ValueError if they are not those of such a run."""
@@ -103,12 +102,11 @@ class EnsembleRun:
 
         Returns the states, and [records, restarts] training losses and validation losses, as `Advanced` has them.
         """
-        with ThreadPoolExecutor(self._side_by_side) as pool:
-            futures = [
-                pool.submit(part.advance, state, epochs_done, stretch)
-                for part, state in zip(self.parts, states, strict=True)
-            ]
-            advanced: list[Advanced] = [future.result() for future in futures]
+
+        def advance(part: TrainingRun, state: State) -> Advanced:
+            return part.advance(state, epochs_done, stretch)
+
+        advanced: list[Advanced] = map_side_by_side(advance, self.parts, states, threads=self._side_by_side)
         training = np.concatenate([each.training for each in advanced], axis=1)
         validation = np.concatenate([each.validation for each in advanced], axis=1)
         return tuple(each.state for each in advanced), training, validation

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from functools import cache
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import jax
@@ -30,7 +32,8 @@ class Lane(NamedTuple):
     size: int
 
 
-class Placement(NamedTuple):
+@dataclass(frozen=True)
+class Placement:
     """Which chunks of restarts are trained where: each group of devices has lanes, and each lane as many chunks.
 
     Every lane runs the same program, which is compiled for its own devices alone. So the result of a chunk has the same
@@ -65,21 +68,17 @@ class Placement(NamedTuple):
         """
         return max(self.depth, min(2, self.chunks))
 
-    @property
+    @cached_property
     def lanes(self) -> tuple[Lane, ...]:
         """The lanes of this process that have chunks; at least one, so that every process compiles."""
-        meshes = [mesh for mesh in self.meshes for _ in range(self.threads)]
+        groups = [Mesh(devices[None], (RESTART, DATA)) for devices in self.mesh.devices]
+        meshes = [mesh for mesh in groups for _ in range(self.threads)]
         lanes = [
             Lane(mesh, number * self.depth, min(max(self.chunks - number * self.depth, 0), self.depth))
             for number, mesh in enumerate(meshes)
             if jax.process_index() in {device.process_index for device in mesh.devices.flat}
         ]
         return tuple(lane for lane in lanes if lane.size) or tuple(lanes[:1])
-
-    @property
-    def meshes(self) -> tuple[Mesh, ...]:
-        """The devices of each group, as a mesh of their own."""
-        return tuple(Mesh(devices[None], (RESTART, DATA)) for devices in self.mesh.devices)
 
     def share(self, tree: Any, lane: Lane) -> Any:
         """The chunks of a lane, on its devices.
@@ -134,6 +133,28 @@ class Placement(NamedTuple):
         padded = jax.tree.map(lambda leaf: with_zeros(np.asarray(leaf), size - self.chunks), tree)
         everywhere = _everywhere(self.mesh)(place(padded, self.mesh, BY_RESTART))
         return jax.tree.map(lambda leaf: np.asarray(leaf.addressable_data(0))[: self.chunks], everywhere)
+
+
+def map_side_by_side(function: Callable[..., Any], *arguments: Sequence[Any], threads: int | None = None) -> list[Any]:
+    """Call a function several times at once.
+
+    Args:
+        function: what is called.
+        arguments: for each parameter its values, at least one.
+        threads: how many calls run at once; by default all. With one, they run in the thread of the caller.
+
+    Returns:
+        The results.
+
+    Example:
+        >>> map_side_by_side(pow, [2, 3], [3, 2])
+        [8, 9]
+    """
+    threads = threads or len(arguments[0])
+    if threads == 1:
+        return list(map(function, *arguments))
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(function, *arguments))
 
 
 def place_chunks(mesh: Mesh, chunks: int) -> Placement:

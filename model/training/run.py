@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from itertools import repeat
 from typing import Any, NamedTuple
 
 import jax
@@ -29,7 +28,7 @@ from model.training.minibatch import (
     train_minibatches_of_few_rows,
 )
 from model.training.padding import padded_width
-from model.training.placement import Lane, place_chunks
+from model.training.placement import Lane, map_side_by_side, place_chunks
 from model.training.state import State, chunk_count, initial_state, state_shapes
 from model.training.validation_split import Fold, place_rows, row_weights, split_folds
 
@@ -164,11 +163,13 @@ class StretchRun(TrainingRun):
     def _train(self, state: State, epochs_done: int, stretch: Stretch) -> tuple[State, np.ndarray]:
         """Take all chunks through a stretch, the lanes side by side."""
         own, lanes = self.placement, self.placement.lanes
-        with ThreadPoolExecutor(len(lanes)) as pool:
-            states = [own.share(state, lane) for lane in lanes]
-            trained = list(pool.map(self._train_lane, states, lanes, repeat(epochs_done), repeat(stretch)))
-        state, losses = own.join(trained)
-        return state, own.gather(losses)
+
+        def train(lane: Lane) -> tuple[State, Array]:
+            return self._train_lane(own.share(state, lane), lane, epochs_done, stretch)
+
+        trained = map_side_by_side(train, lanes)
+        after, losses = own.join(trained)
+        return after, own.gather(losses)
 
     def _compile(self, state: State) -> None:
         """Compile the training program for states of these shapes."""

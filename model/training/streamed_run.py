@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat
 from typing import Any, NamedTuple
 
 import jax
@@ -24,7 +23,7 @@ from model.training.ensemble_run import EnsembleRun, States, make_shares
 from model.training.masking import make_masking
 from model.training.mesh import EVERYWHERE, place
 from model.training.minibatch import describe_restarts
-from model.training.placement import Lane
+from model.training.placement import Lane, map_side_by_side
 from model.training.processes import agree
 from model.training.run import (
     MAX_COUNTED_EPOCHS,
@@ -104,12 +103,9 @@ class WindowRun(TrainingRun):
 
     def train(self, state: State, window: Window) -> tuple[State, np.ndarray | None]:
         """Take all restarts through a window. Returns their state, and their losses if it ends an epoch."""
-        own, lanes = self.placement, self.placement.lanes
-        with ThreadPoolExecutor(len(lanes)) as pool:
-            states = [own.share(state, lane) for lane in lanes]
-            trained = list(pool.map(self.train_lane, states, lanes, repeat(window)))
-        state, losses = self.join(trained)
-        return state, losses
+        lanes = self.placement.lanes
+        shares = [self.placement.share(state, lane) for lane in lanes]
+        return self.join(map_side_by_side(self.train_lane, shares, lanes, [window] * len(lanes)))
 
     def join(self, trained: list[tuple[State, Array | None]]) -> tuple[State, np.ndarray | None]:
         """The states and the losses of all lanes as one."""

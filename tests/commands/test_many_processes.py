@@ -316,7 +316,11 @@ def test_a_watch_that_ends_does_not_wait_for_a_service_that_hangs() -> None:
         def key_value_set(self, key: str, value: str, allow_overwrite: bool = False) -> None:
             threading.Event().wait()
 
-    Watch(Hanging(), 0, 2, 20, watch_of().end).finish("stopped")
+    watch = Watch(Hanging(), 0, 2, 20, watch_of().end)
+    ending = threading.Thread(target=watch.finish, args=("stopped",), daemon=True)
+    ending.start()
+    ending.join(60)
+    assert not ending.is_alive()
 
 
 def test_the_rows_of_a_step_are_those_of_the_run_that_goes_on(nudge: Nudge, tmp_path: Path) -> None:
