@@ -21,7 +21,15 @@ from model.commands.interrupts import interrupts
 from model.commands.jax_setup import check_platform
 from model.commands.many_processes import joined, process_options
 from model.commands.shared import DIRECTORY, notes_text
-from model.commands.sweep_output import ShowStanding, Standing, best_text, json_of_sweep, shown_standing, sweep_text
+from model.commands.sweep_output import (
+    ShowStanding,
+    Standing,
+    SweepEnd,
+    best_text,
+    json_of_sweep,
+    shown_standing,
+    sweep_text,
+)
 from model.commands.sweep_results import Row, Summary, row_of, score_name, score_of, summarize
 from model.commands.table_options import TableOptions, read_named_table, reading_options
 from model.commands.training_options import COUNT, chosen_settings, training_options
@@ -279,8 +287,8 @@ class SweepJob:
         with interrupts.lock:
             checkpoint, summaries = self.finish()
             interrupts.release(f"all runs have ended; {self.out} keeps the best.")
-        shown = (summaries, self.combinations, self.score, checkpoint, self.out, self.results)
-        click.echo(json_of_sweep(*shown, self.table.notes) if as_json else sweep_text(*shown))
+        end = SweepEnd(summaries, self.combinations, self.score, checkpoint, self.out, self.results, self.table.notes)
+        click.echo(json_of_sweep(end) if as_json else sweep_text(end))
 
     def finish(self) -> tuple[Checkpoint, list[Summary]]:
         """Write the best run's checkpoint. Returns it, and the combinations, the best first."""

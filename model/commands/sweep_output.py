@@ -115,27 +115,38 @@ def best_text(summaries: Sequence[Summary], combinations: Sequence[Combination],
     return f"best {score} {summaries[0].mean:.4f}" + (f" with {named}" if named else "")
 
 
-def sweep_text(
-    summaries: Sequence[Summary],
-    combinations: Sequence[Combination],
-    score: str,
-    checkpoint: Checkpoint,
-    out: Path,
-    results: Path,
-) -> str:
-    """The end of a sweep for people.
+class SweepEnd(NamedTuple):
+    """What a sweep has led to.
 
-    Args:
-        summaries: the best first.
-        combinations: all.
+    Attributes:
+        summaries: of the combinations, the best first.
+        combinations: all, in the order of the grid.
         score: by which they are compared.
         checkpoint: of the best run.
         out: where it was written.
         results: where the results of all runs were written.
+        notes: how the table was read.
+    """
+
+    summaries: Sequence[Summary]
+    combinations: Sequence[Combination]
+    score: str
+    checkpoint: Checkpoint
+    out: Path
+    results: Path
+    notes: Sequence[str]
+
+
+def sweep_text(end: SweepEnd) -> str:
+    """The end of a sweep for people.
+
+    Args:
+        end: what it has led to.
 
     Returns:
         A line for each combination, the best first, and where things are.
     """
+    summaries, combinations, score, checkpoint, out, results, _ = end
     shown = summaries[:MAX_LISTED_COMBINATIONS]
     others = [name for name in ("AUC", "accuracy", "R²", "solved") if any(name in row for row in summaries[0].rows)]
     names = list(combinations[0].values)
@@ -187,29 +198,16 @@ def _number_text(value: float) -> str:
     return f"{value:.4f}" if math.isfinite(value) else ""
 
 
-def json_of_sweep(
-    summaries: Sequence[Summary],
-    combinations: Sequence[Combination],
-    score: str,
-    checkpoint: Checkpoint,
-    out: Path,
-    results: Path,
-    notes: Sequence[str],
-) -> str:
+def json_of_sweep(end: SweepEnd) -> str:
     """The end of a sweep as one JSON object.
 
     Args:
-        summaries: the best first.
-        combinations: all.
-        score: by which they are compared.
-        checkpoint: of the best run.
-        out: where it was written.
-        results: where the results of all runs were written.
-        notes: how the table was read.
+        end: what it has led to.
 
     Returns:
         A line of JSON.
     """
+    summaries, combinations, score, checkpoint, out, results, notes = end
 
     def finite(value: float) -> float | None:
         return value if math.isfinite(value) else None

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import pty
 import random
 import subprocess
 import sys
@@ -53,3 +54,24 @@ def run_main(*arguments: str) -> tuple[int, str]:
     """Run the command line in this process. Returns its exit status and what it wrote to standard error."""
     run = run_here(*arguments)
     return run.returncode, run.stderr
+
+
+def run_in_terminal(*arguments: str, environment: dict[str, str], directory: Path) -> str:
+    """Run the command line in a process whose output is a terminal. Returns all that it shows."""
+    controller, terminal = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "model", *arguments],
+        stdout=terminal,
+        stderr=terminal,
+        cwd=directory,
+        env=environment | {"TERM": "xterm", "COLUMNS": "100"},
+    ):
+        os.close(terminal)
+        output = b""
+        while True:
+            try:
+                output += os.read(controller, 65536)
+            except OSError:  # the other end is closed
+                break
+    os.close(controller)
+    return output.decode()

@@ -1,8 +1,6 @@
 """`nudge sweep`: the grid, the results, the best run's checkpoint, and going on after being killed."""
 
 import json
-import os
-import pty
 import signal
 import subprocess
 import sys
@@ -22,7 +20,7 @@ from model import load
 from model.commands.grid import NAMES, parse_grid, value_text
 from model.commands.sweep_results import summarize
 from model.tables.result_files import ResultsError, read_results, write_results
-from tests.commands.examples import QUICK_TRAINING, write_animals
+from tests.commands.examples import QUICK_TRAINING, run_in_terminal, write_animals
 from tests.conftest import Nudge
 from tests.examples import same_bits
 
@@ -164,23 +162,7 @@ def test_a_sweep_in_which_every_run_diverges_says_so(nudge_here: Nudge, tmp_path
 
 
 def test_a_terminal_shows_a_bar_with_the_time_left(environment: dict[str, str], tmp_path: Path) -> None:
-    controller, terminal = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "model", *XOR_SWEEP],
-        stdout=terminal,
-        stderr=terminal,
-        cwd=tmp_path,
-        env=environment | {"TERM": "xterm", "COLUMNS": "100"},
-    ):
-        os.close(terminal)
-        output = b""
-        while True:
-            try:
-                output += os.read(controller, 65536)
-            except OSError:  # the other end is closed
-                break
-    os.close(controller)
-    text = output.decode()
+    text = run_in_terminal(*XOR_SWEEP, environment=environment, directory=tmp_path)
     assert "6 of 6 runs" in text
     assert "━" in text
     assert "best loss" in text

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import pytest
 from model import load, truth_table
 from model.training.defaults import FILE_DEFAULTS, TRUTH_TABLE_DEFAULTS
 from serve import create_app
-from tests.commands.examples import QUICK_TRAINING, run_main
+from tests.commands.examples import QUICK_TRAINING, run_in_terminal, run_main
 from tests.conftest import Nudge
 
 FEWER_EPOCHS = ("--epochs", "20000")
@@ -141,23 +140,7 @@ def test_a_run_that_diverges_keeps_the_old_checkpoint(nudge_here: Nudge, tmp_pat
 
 
 def test_a_terminal_shows_a_progress_bar(environment: dict[str, str], tmp_path: Path) -> None:
-    controller, terminal = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "model", "train", *FEWER_EPOCHS],
-        stdout=terminal,
-        stderr=terminal,
-        cwd=tmp_path,
-        env=environment | {"TERM": "xterm", "COLUMNS": "100"},
-    ):
-        os.close(terminal)
-        output = b""
-        while True:
-            try:
-                output += os.read(controller, 65536)
-            except OSError:  # the other end is closed
-                break
-    os.close(controller)
-    text = output.decode()
+    text = run_in_terminal("train", *FEWER_EPOCHS, environment=environment, directory=tmp_path)
     assert "20000/20000" in text
     assert "━" in text
     assert "Epoch 100," not in text
