@@ -39,10 +39,9 @@ def make_mesh(restart: int | None = None, data: int = 1) -> Mesh:
     restart = max(1, len(devices) // data) if restart is None else restart
     asked = restart * data
     if asked > len(devices) or (jax.process_count() > 1 and asked < len(devices)):
-        bound = "" if jax.process_count() > 1 else "at most "
-        raise ValueError(
-            f"the mesh must have {bound}{len(devices)} devices, as there are, not restart={restart} × data={data}"
-        )
+        bound = "exactly" if jax.process_count() > 1 else "at most"
+        shape = f"restart={restart} × data={data}"
+        raise ValueError(f"the mesh must have {bound} as many devices as there are, {len(devices)}, not {shape}")
     return Mesh(np.array(devices[:asked]).reshape(restart, data), (RESTART, DATA))
 
 

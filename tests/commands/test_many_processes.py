@@ -273,7 +273,7 @@ def test_one_process_that_is_interrupted_is_enough() -> None:
         (["--mesh", "restart=2,restart=2"], "is not a shape such as restart=2,data=4"),
         (
             ["--mesh", "restart=3,data=2"],
-            "at most 1 devices, as there are, not restart=3 × data=2; JAX_NUM",
+            "at most as many devices as there are, 1, not restart=3 × data=2; JAX",
         ),
         (["--distributed"], "the processes of this run did not find each other"),
     ],

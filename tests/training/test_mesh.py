@@ -60,7 +60,7 @@ def test_threads_are_no_more_than_chunks() -> None:
 
 @pytest.mark.parametrize(("restart", "data"), [(2, 1), (1, 2), (None, 2)])
 def test_a_mesh_with_more_devices_than_there_are_is_refused(restart: int | None, data: int) -> None:
-    message = rf"^the mesh must have at most 1 devices, as there are, not restart={restart or 1} × data={data}$"
+    message = rf"^the mesh must have at most as many devices as there are, 1, not restart={restart or 1} × data={data}$"
     with pytest.raises(ValueError, match=message):
         make_mesh(restart, data)
 
