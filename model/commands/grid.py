@@ -8,11 +8,15 @@ from typing import Any
 import click
 
 from model.commands.option_types import LayerSizes, NameList, NumberList
-from model.commands.training_options import TRAINING_PARAMETERS
+from model.commands.training_options import TRAINING_PARAMETERS, chosen_settings
 from model.messages import quote
+from model.tables.table import Table
+from model.training.preparation import check_table
+from model.training.sweep_plan import Combination, combine
 
 # A grid cannot name these: they change no training, or choose all other defaults.
 NOT_IN_GRIDS = {"fast", "threshold", "log_every"}
+MAX_RUNS = 10_000
 # A network without a hidden layer.
 NO_PARTS = "none"
 NAMES = tuple(name for name in TRAINING_PARAMETERS if name not in NOT_IN_GRIDS)
@@ -112,3 +116,36 @@ def combination_text(values: dict[str, Any]) -> str:
         'hidden 8x8, learning_rate 0.1'
     """
     return ", ".join(f"{name} {value_text(value)}" for name, value in values.items())
+
+
+def combine_grid(
+    data: Table, grid: dict[str, tuple[Any, ...]], seeds: int, options: dict[str, Any]
+) -> list[Combination]:
+    """Every combination of the values of a grid.
+
+    Args:
+        data: what is learned from.
+        grid: some values for each name.
+        seeds: with how many each is trained.
+        options: all options of training, by their names.
+
+    Returns:
+        The combinations, in the order of the grid.
+
+    Raises:
+        click.UsageError: if one cannot be trained, or if there are too many.
+    """
+    chosen = combine(grid)
+    if len(chosen) * seeds > MAX_RUNS:
+        raise click.UsageError(f"--grid and --seeds ask for {len(chosen) * seeds:,} runs; ask for at most {MAX_RUNS:,}")
+    combinations = []
+    for values in chosen:
+        named = options | values
+        fast, hidden, activation = (named.pop(name) for name in ("fast", "hidden", "activation"))
+        network, hyperparameters = chosen_settings(data, fast, hidden, activation, named)
+        try:
+            check_table(network, data, hyperparameters)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+        combinations.append(Combination(values, network, hyperparameters))
+    return combinations

@@ -13,10 +13,10 @@ import click
 import msgspec
 from click.core import ParameterSource
 
-from model.checkpoint import SUFFIX, Checkpoint, check_path, load, remove_checkpoints, save
+from model.checkpoint import SUFFIX, check_path, load, remove_checkpoints, save
 from model.commands.column_table import MAX_LISTED_COLUMNS, table_text
 from model.commands.connection import ProcessOptions
-from model.commands.grid import parse_grid
+from model.commands.grid import combine_grid, parse_grid
 from model.commands.interrupts import interrupts
 from model.commands.jax_setup import check_platform
 from model.commands.many_processes import joined, process_options
@@ -32,20 +32,18 @@ from model.commands.sweep_output import (
 )
 from model.commands.sweep_results import Row, Summary, row_of, score_name, score_of, summarize
 from model.commands.table_options import TableOptions, read_named_table, reading_options
-from model.commands.training_options import COUNT, chosen_settings, training_options
+from model.commands.training_options import COUNT, training_options
 from model.commands.watchdog import Watch
 from model.tables.file_patterns import describe_paths, is_pattern, stem_of_paths
 from model.tables.result_files import ResultsError, check_results_path, read_results, write_results
 from model.tables.table import Table
-from model.training.preparation import check_table
 from model.training.processes import agree, is_first
 from model.training.result import make_checkpoint
 from model.training.sweep import FinishedRun, train_group
-from model.training.sweep_plan import Combination, Run, combine, plan_groups, work_of
+from model.training.sweep_plan import Combination, Run, plan_groups, work_of
 
 FAILED = 1
 RESULTS_SUFFIX = ".sweep.parquet"
-MAX_RUNS = 10_000
 
 
 @click.command()
@@ -109,7 +107,7 @@ def sweep(
         if not data.complete and shows:
             click.echo(table_text(data, MAX_LISTED_COLUMNS))
             click.echo(f"{notes_text(data.notes)}\n" if data.notes else "")
-        combinations = _combinations(data, grid, seeds, options)
+        combinations = combine_grid(data, grid, seeds, options)
         name = describe_paths([Path(each).name for each in tables])
         job = SweepJob(name, data, combinations, seeds, out, results, watch)
         interrupts.hold()
@@ -120,26 +118,6 @@ def sweep(
             job.train(show)
         if is_first():
             job.show_end(as_json)
-
-
-def _combinations(
-    data: Table, grid: dict[str, tuple[Any, ...]], seeds: int, options: dict[str, Any]
-) -> list[Combination]:
-    """Every combination. Raises click.UsageError if one cannot be trained."""
-    chosen = combine(grid)
-    if len(chosen) * seeds > MAX_RUNS:
-        raise click.UsageError(f"--grid and --seeds ask for {len(chosen) * seeds:,} runs; ask for at most {MAX_RUNS:,}")
-    combinations = []
-    for values in chosen:
-        named = options | values
-        fast, hidden, activation = (named.pop(name) for name in ("fast", "hidden", "activation"))
-        network, hyperparameters = chosen_settings(data, fast, hidden, activation, named)
-        try:
-            check_table(network, data, hyperparameters)
-        except ValueError as error:
-            raise click.UsageError(str(error)) from None
-        combinations.append(Combination(values, network, hyperparameters))
-    return combinations
 
 
 @dataclass
@@ -203,11 +181,9 @@ class SweepJob:
         best = summarize(rows, self.score)[0]
         if not self.out.exists() or score_of(best.rows[0], self.score) == math.inf:
             return False
-        found, combination = load(self.out).training, self.combinations[best.combination]
-        expected = msgspec.structs.asdict(combination.hyperparameters) | {
-            "seed": best.rows[0]["seed"],
-            "table_digest": "" if self.table.complete else self.table.digest,
-        }
+        expected = msgspec.structs.asdict(self.combinations[best.combination].hyperparameters)
+        expected |= {"seed": best.rows[0]["seed"], "table_digest": "" if self.table.complete else self.table.digest}
+        found = load(self.out).training
         return all(getattr(found, name) == value for name, value in expected.items())
 
     def _has_best(self, summary: Summary) -> bool:
@@ -285,14 +261,13 @@ class SweepJob:
     def show_end(self, as_json: bool) -> None:
         """Write the best run's checkpoint, and show how good the combinations are."""
         with interrupts.lock:
-            checkpoint, summaries = self.finish()
+            end = self.finish()
             interrupts.release(f"all runs have ended; {self.out} keeps the best.")
-        end = SweepEnd(summaries, self.combinations, self.score, checkpoint, self.out, self.results, self.table.notes)
         click.echo(json_of_sweep(end) if as_json else sweep_text(end))
 
-    def finish(self) -> tuple[Checkpoint, list[Summary]]:
-        """Write the best run's checkpoint. Returns it, and the combinations, the best first."""
-        summaries = summarize(list(self.rows.values()), self.score)
+    def finish(self) -> SweepEnd:
+        """Write the best run's checkpoint."""
+        summaries = self._summaries()
         best = summaries[0]
         if score_of(best.rows[0], self.score) == math.inf:
             click.echo(f"nudge: every run diverged; {self.results} says when; try smaller learning rates", err=True)
@@ -301,4 +276,5 @@ class SweepJob:
         # A sweep that is resumed after its end has only the checkpoint that it wrote then.
         checkpoint = save(self.out, load(candidate if candidate.exists() else self.out))
         remove_checkpoints(self.best_directory)
-        return checkpoint, summaries
+        places = (self.out, self.results)
+        return SweepEnd(summaries, self.combinations, self.score, checkpoint, *places, self.table.notes)

@@ -146,12 +146,12 @@ def sweep_text(end: SweepEnd) -> str:
     Returns:
         A line for each combination, the best first, and where things are.
     """
-    summaries, combinations, score, checkpoint, out, results, _ = end
+    summaries, score = end.summaries, end.score
     shown = summaries[:MAX_LISTED_COMBINATIONS]
     others = [name for name in ("AUC", "accuracy", "R²", "solved") if any(name in row for row in summaries[0].rows)]
-    names = list(combinations[0].values)
+    names = list(end.combinations[0].values)
     table = [[*names, score, "spread", *others, "epochs", "parameters", "seconds", ""]]
-    table += [_cells(each, combinations, others) for each in shown]
+    table += [_cells(each, end.combinations, others) for each in shown]
     more = len(summaries) - len(shown)
     best = summaries[0].rows[0]
     count = len(summaries[0].rows)
@@ -159,12 +159,12 @@ def sweep_text(end: SweepEnd) -> str:
         align_columns(
             [list(row) for row in zip(*(_align(column) for column in zip(*table, strict=True)), strict=True)]
         ),
-        *([f"{count_text(more, 'more combination')} in {results}."] if more else []),
+        *([f"{count_text(more, 'more combination')} in {end.results}."] if more else []),
         "",
         f"Means over {count_text(count, 'seed')}, and the standard deviation of the {score} as its spread.",
         f"Kept: the best run of the best combination, seed {best['seed']}, {score} {best[score]:.4f}.",
-        f"Written: {out} (version {checkpoint.version})",
-        f"Results: {results}",
+        f"Written: {end.out} (version {end.checkpoint.version})",
+        f"Results: {end.results}",
     ]
     return "\n".join(lines)
 
@@ -207,25 +207,24 @@ def json_of_sweep(end: SweepEnd) -> str:
     Returns:
         A line of JSON.
     """
-    summaries, combinations, score, checkpoint, out, results, notes = end
 
     def finite(value: float) -> float | None:
         return value if math.isfinite(value) else None
 
     described: list[dict[str, Any]] = [
-        {"values": combinations[each.combination].values, "mean": finite(each.mean), "spread": finite(each.spread)}
+        {"values": end.combinations[each.combination].values, "mean": finite(each.mean), "spread": finite(each.spread)}
         | {"runs": len(each.rows), "best_seed": each.rows[0]["seed"]}
-        for each in summaries
+        for each in end.summaries
     ]
     return json.dumps(
         {
-            "score": score,
-            "best": summaries[0].rows[0],
+            "score": end.score,
+            "best": end.summaries[0].rows[0],
             "combinations": described,
-            "runs": sum(len(each.rows) for each in summaries),
-            "out": str(out),
-            "results": str(results),
-            "version": checkpoint.version,
-            "notes": list(notes),
+            "runs": sum(len(each.rows) for each in end.summaries),
+            "out": str(end.out),
+            "results": str(end.results),
+            "version": end.checkpoint.version,
+            "notes": list(end.notes),
         }
     )
