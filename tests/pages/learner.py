@@ -53,7 +53,7 @@ class Learner:
 
     def settle(self) -> None:
         """Wait until the page has asked everything, and has drawn the answers."""
-        self.page.wait_for_selector("#learn[data-settled=true]", timeout=PATIENCE)
+        self.page.wait_for_selector("#learn[data-settled=true]:not(:has([aria-busy=true]))", timeout=PATIENCE)
 
     def go(self, address: str) -> None:
         """Open another address in the same tab."""

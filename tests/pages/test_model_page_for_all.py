@@ -81,6 +81,24 @@ def test_nothing_is_cut_off_at_320_pixels(open_page: OpenPage, address: str, tas
     bar.wait_for(state="detached")
 
 
+def test_a_column_is_chosen_although_an_answer_moves_it_under_the_mouse(open_page: OpenPage, address: str) -> None:
+    page = open_model(open_page, address, "regression").page
+    waiting: list[Any] = []
+    page.route("**/predict", lambda route: waiting.append(route), times=1)
+    change(page, "price", None)
+    while not waiting:
+        page.wait_for_timeout(10)
+    button = page.get_by_role("button", name="colour")
+    button.hover()
+    place = button.bounding_box()
+    page.mouse.down()
+    waiting[0].continue_()
+    settle(page)
+    assert button.bounding_box() != place
+    page.mouse.up()
+    page.wait_for_selector("[data-name='detail'][data-column='colour']")
+
+
 @pytest.mark.parametrize(
     ("task", "scheme"), [("binary", "light"), ("binary", "dark"), ("multiclass", "dark"), ("regression", "light")]
 )

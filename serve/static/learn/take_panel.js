@@ -81,7 +81,7 @@ function Checkpoint({ state, act, attempt }) {
 
 /** @param {any} props */
 function Python({ state, attempt }) {
-  const [script, setScript] = useState("");
+  const [found, setFound] = useState({ question: "", script: "" });
   const { setting } = state;
   const start = { seed: setting.seed, index: setting.start, init: setting.init };
   const flat = setting.params;
@@ -90,11 +90,20 @@ function Python({ state, attempt }) {
     ...(flat ? { params: unflatten(flat, networkOf(state)) } : { start }),
   });
   useEffect(() => {
-    if (state.running) return;
-    void attempt(async () => setScript(await (await send("/learn/python", { method: "POST", headers: JSON_HEADERS, body: question })).text()));
+    if (state.running) return undefined;
+    let isAsked = true; // a late answer to an earlier question is not shown
+    void attempt(async () => {
+      const script = await (await send("/learn/python", { method: "POST", headers: JSON_HEADERS, body: question })).text();
+      if (isAsked) setFound({ question, script });
+    });
+    return () => {
+      isAsked = false;
+    };
   }, [question, state.running]);
+  const isCurrent = found.question === question;
+  const script = isCurrent ? found.script : "";
   const copy = () => attempt(() => navigator.clipboard.writeText(script));
-  return html`<section aria-labelledby="python-title">
+  return html`<section aria-labelledby="python-title" aria-busy=${isCurrent ? "false" : "true"}>
     <h3 id="python-title">The same in Python</h3>
     <p>This script gives the very numbers of this page.</p>
     <div class="buttons"><button type="button" disabled=${!script} onClick=${copy}>Copy the script</button><button type="button" disabled=${!script} onClick=${() => save(new Blob([script], { type: "text/x-python" }), "nudge_network.py")}>Save it</button></div>

@@ -88,8 +88,13 @@ function Rank({ model, effect, effects, prediction, curve, choose }) {
   const [lowText, highText] = [predictionText(model, low), predictionText(model, high)];
   const text = lowText === highText ? `always ${lowText}` : `${lowText} to ${highText}`;
   const size = { left: `${place(low)}%`, width: `${place(high) - place(low)}%` };
+  // A mouse chooses as it is pressed: there is no click if an answer moves the columns before it is released.
+  const press = (/** @type {PointerEvent} */ event) => {
+    if (event.pointerType === "mouse" && event.button === 0) choose(column.name);
+  };
+  const [pressed, click] = [isChosen ? "true" : "false", () => choose(column.name)];
   return html`<li>
-    <button type="button" class="rank printed" aria-pressed=${isChosen ? "true" : "false"} onClick=${() => choose(column.name)}>
+    <button type="button" class="rank printed" aria-pressed=${pressed} onPointerDown=${press} onClick=${click}>
       <span class="rank-name">${column.name}</span>
       <span class="rank-text number" data-name=${`effect ${column.name}`} data-value=${high - low} data-low=${low} data-high=${high}>${text}</span>
       <span class="rank-track" aria-hidden="true">
