@@ -1,4 +1,4 @@
-"""Right and wrong gradients judged by this check and by others, and what the check costs.
+"""Right and wrong gradients judged by this check and by others.
 
     python -m bench.checking [SEED ...]
 
@@ -21,7 +21,7 @@ import jax
 import jax.test_util
 import numpy as np
 
-from model import Network, chain_rule, check_gradients, init_params, loss, truth_table
+from model import Network, check_gradients, init_params, loss, truth_table
 from model.checking.epsilon_errors import measure_epsilon_errors
 from model.checking.epsilon_plot import draw_epsilon_errors
 from model.commands.shared import save_figure
@@ -170,34 +170,6 @@ def judgement(name: str, judge: Judge, cases: list[Case]) -> list[str]:
     return [name, *map(str, cells), str(skipped), f"{seconds:.0f}"]
 
 
-def print_costs() -> None:
-    """The seconds for a small network, and for a large one next to one loss and gradient."""
-    network, table = Network((2, 2, 1)), truth_table("xor")
-    params = init_params(network, key=jax.random.key(0))
-    start = time.perf_counter()
-    check_gradients(loss, params, table.x, table.y, network, by_hand=chain_rule)
-    print(f"2-2-1, compiled for the first time: {time.perf_counter() - start:.2f} s (bar 0.2 s)")
-
-    network = Network((784, 1024, 192, 10))
-    params = init_params(network, key=jax.random.key(0))
-    params = jax.tree.map(lambda leaf: leaf / np.sqrt(leaf.shape[0]), params)
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(256, 784)).astype(np.float32), rng.integers(0, 2, (256, 10)).astype(np.float32)
-    gradient = jax.jit(jax.value_and_grad(loss))
-    jax.block_until_ready(gradient(params, x, y, network))
-    start = time.perf_counter()
-    for _ in range(10):
-        jax.block_until_ready(gradient(params, x, y, network))
-    gradient_seconds = (time.perf_counter() - start) / 10
-    start = time.perf_counter()
-    report = check_gradients(loss, params, x, y, network, by_hand=chain_rule)
-    seconds = time.perf_counter() - start
-    size = sum(leaf.size for leaf in jax.tree.leaves(params))
-    ratio = seconds / gradient_seconds
-    print(f"{size:,} parameters, 256 rows: {seconds:.1f} s, {ratio:.0f} × one loss and gradient (bar 200)")
-    print(report.summary())
-
-
 def draw_picture() -> None:
     network, table = Network((2, 2, 1), "tanh"), truth_table("xor")
     params = init_params(network, key=jax.random.key(0))
@@ -206,6 +178,5 @@ def draw_picture() -> None:
 
 
 if __name__ == "__main__":
-    print_costs()
     draw_picture()
     print_judgements([int(seed) for seed in sys.argv[1:]] or [0])

@@ -17,7 +17,9 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from bench.epochs import nudge_epochs, random_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 CPU, ACCELERATOR = "CPU", "accelerator"
@@ -141,15 +143,6 @@ def parameters(layers: tuple[int, ...]) -> int:
     return sum(inputs * outputs + outputs for inputs, outputs in pairwise(layers))
 
 
-def arrays(rows: int, columns: int, classes: int) -> tuple[Any, Any]:
-    """Normally distributed x [rows, columns], and y [rows], the classes that random sums of them give."""
-    import numpy as np
-
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(rows, columns)).astype(np.float32)
-    return x, (x @ rng.normal(size=(columns, classes)) + rng.normal(size=(rows, classes))).argmax(axis=1)
-
-
 def measure_jax(device: str, sizes: Sizes) -> Iterator[tuple[str, float]]:
     """The seconds of Nudge."""
     import jax
@@ -183,29 +176,8 @@ def jax_xor(sizes: Sizes) -> float:
 
 def jax_epoch(rows: int, layers: tuple[int, ...], batch: int) -> float:
     """The seconds of an epoch, after one in which the program is compiled."""
-    import jax
-
-    from model import Network, train
-    from model.tables.table import table_from_arrays
-
-    classes = max(layers[-1], 2)
-    x, y = arrays(rows, layers[0], classes)
-    table = table_from_arrays(x, y, [str(each) for each in range(classes)])
-    options: dict[str, Any] = {
-        "restarts": 1,
-        "ensemble": 1,
-        "encodings": ("numbers",),
-        "validation": 0.0,
-        "folds": 1,
-        "batch_size": batch,
-        "epochs": EPOCHS,
-        "log_every": EPOCHS,
-    }
-    network = Network(layers, task=table.task)
-    ends = []
-    for _ in train(network, table, key=jax.random.key(0), stretch_seconds=1e-9, **options):  # a stretch is an epoch
-        ends.append(time.perf_counter())
-    return min(after - before for before, after in pairwise(ends))
+    epoch = nudge_epochs(rows, layers, batch)
+    return min(epoch() for _ in range(EPOCHS))
 
 
 def jax_check(sizes: Sizes) -> float:
@@ -217,7 +189,7 @@ def jax_check(sizes: Sizes) -> float:
 
     network = Network(sizes.checked, task="multiclass")
     params = init_params(network, key=jax.random.key(0), init="he")
-    x, y = arrays(sizes.checked_rows, sizes.checked[0], sizes.checked[-1])
+    x, y = random_rows(sizes.checked_rows, sizes.checked[0], sizes.checked[-1])
     y = np.asarray(y, np.int32)
 
     def check() -> None:
@@ -240,10 +212,10 @@ def measure_torch(device: str, sizes: Sizes) -> Iterator[tuple[str, float]]:
     on = "cpu" if device == CPU else "cuda"
     xor, classes, *many, check = names(sizes)
     yield xor, 1000 * xor_seconds(on, sizes.restarts, sizes.torch_epochs)
-    yield classes, epoch_seconds(on, arrays(sizes.rows, CLASS_LAYERS[0], CLASSES), CLASS_LAYERS, CLASS_BATCH)
+    yield classes, epoch_seconds(on, random_rows(sizes.rows, CLASS_LAYERS[0], CLASSES), CLASS_LAYERS, CLASS_BATCH)
     for name, batch in zip(many, sizes.batches, strict=True):
-        yield name, epoch_seconds(on, arrays(sizes.many_rows, COLUMNS, 2), (COLUMNS, *HIDDEN, 2), batch)
-    yield check, check_seconds(on, arrays(sizes.checked_rows, sizes.checked[0], sizes.checked[-1]), sizes.checked)
+        yield name, epoch_seconds(on, random_rows(sizes.many_rows, COLUMNS, 2), (COLUMNS, *HIDDEN, 2), batch)
+    yield check, check_seconds(on, random_rows(sizes.checked_rows, sizes.checked[0], sizes.checked[-1]), sizes.checked)
 
 
 WORKERS: dict[str, Callable[[str, Sizes], Iterator[tuple[str, float]]]] = {"JAX": measure_jax, "PyTorch": measure_torch}

@@ -40,6 +40,13 @@ def xor_seconds(device: str, restarts: int, epochs: int) -> float:
 
 def epoch_seconds(device: str, data: Rows, layers: tuple[int, ...], batch: int) -> float:
     """The seconds of an epoch, the best after the first. All rows are on the device."""
+    epoch = timed_epochs(device, data, layers, batch)
+    epoch()
+    return min(epoch() for _ in range(TIMED_EPOCHS))
+
+
+def timed_epochs(device: str, data: Rows, layers: tuple[int, ...], batch: int) -> Callable[[], float]:
+    """A function that trains for a further epoch, and returns its seconds."""
     import torch
 
     x, y = (torch.from_numpy(each).to(device) for each in data)
@@ -54,8 +61,7 @@ def epoch_seconds(device: str, data: Rows, layers: tuple[int, ...], batch: int) 
             loss_function(network(x[chosen]), y[chosen]).backward()
             optimizer.step()
 
-    seconds_of(device, train)
-    return min(seconds_of(device, train) for _ in range(TIMED_EPOCHS))
+    return lambda: seconds_of(device, train)
 
 
 def check_seconds(device: str, data: Rows, layers: tuple[int, ...]) -> float:

@@ -1,6 +1,6 @@
-"""One epoch of a million rows from a CSV file, compared to PyTorch and scikit-learn.
+"""A million rows from a CSV file to the end of an epoch: Nudge beside PyTorch and scikit-learn.
 
-    python -m bench.million [--torch-python PYTHON] [--rows 1000000] [--turns 3]
+    python -m bench.million [--torch-python PYTHON] [--turns 3]
 
 Each library trains a 64-64 network with Adam on shuffled rows, in batches of 1,024 and of 256 rows. Each run has its
 own process, and the libraries take turns. The time is measured from the opening of the file to the end of the epoch.
@@ -9,55 +9,67 @@ It includes compiling, but not the imports.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from bench.comparisons import Comparison, LeftOut, Part
+from bench.contestants import ROOT, clean_environment
+from bench.part import Options, run_part
+
 COLUMNS, TARGET, HIDDEN = 30, "target", (64, 64)
-BATCH_SIZES = (1024, 256)
+ROWS, BATCH_SIZES = 1_000_000, (1024, 256)
+NUDGE, TORCH, SKLEARN = "Nudge", "PyTorch with polars", "scikit-learn with pandas"
 # The memory that is taken after the imports is less than so many times the table in float32.
 MEMORY_BAR = 3.0
-# Variables that the processes do not inherit: a cache would hide the compiling, and polars sets the other one to tell
-# its allocator how to treat this process.
-DROPPED_VARIABLES = ("JAX_COMPILATION_CACHE_DIR", "_RJEM_MALLOC_CONF")
 
 # What a run measures, by name: seconds, megabytes, and the loss.
 Measurements = dict[str, float]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--torch-python", default=sys.executable, help="an interpreter with torch, polars and numpy")
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--worker", nargs=3, metavar=("NAME", "FILE", "BATCH_SIZE"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.worker:
-        name, path, batch_size = options.worker
-        print(json.dumps(WORKERS[name](path, int(batch_size))))
-        return
-    pythons = {"nudge": sys.executable, "PyTorch": options.torch_python, "scikit-learn": sys.executable}
+def measure(options: Options) -> Part:
+    """The seconds and the memory of each library, in turns."""
+    rows = 2_000 if options.tiny else ROWS
+    pythons = dict.fromkeys(WORKERS, sys.executable) | {TORCH: options.torch_python}
+    left_out = [] if options.torch_python else [LeftOut(TORCH, "it is not installed here")]
+    runs: dict[tuple[int, str], list[Measurements]] = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "million.csv")
-        write_table(path, options.rows)
-        print(f"{options.rows:,} rows, {COLUMNS} columns, {path.stat().st_size / 1e6:.0f} MB of CSV.")
+        write_table(path, rows)
         path.read_bytes()  # into the page cache, for every library
-        runs: dict[tuple[int, str], list[Measurements]] = {}
         for _ in range(options.turns):
             for batch_size in BATCH_SIZES:
                 for name, python in pythons.items():
-                    runs.setdefault((batch_size, name), []).append(run_worker(python, name, path, batch_size))
-    show(runs, options.rows)
+                    if python:
+                        runs.setdefault((batch_size, name), []).append(run_worker(python, name, path, batch_size))
+        megabytes = path.stat().st_size / 1e6
+    comparisons = [each for batch_size in BATCH_SIZES for each in compare(runs, rows, batch_size)]
+    note = f"The file has {COLUMNS} columns and {megabytes:,.0f} MB. Compiling counts, the imports do not."
+    return Part(comparisons, left_out=left_out, notes=[note])
+
+
+def compare(runs: dict[tuple[int, str], list[Measurements]], rows: int, batch_size: int) -> Iterator[Comparison]:
+    """Nudge beside each other library, and beside the table in float32."""
+    what = f"{rows:,} rows from a CSV file to the end of an epoch, {batch_size:,} a step"
+    memory = f"{what}: memory beyond the imports"
+    ours = runs[batch_size, NUDGE]
+    for name in WORKERS:
+        others = runs.get((batch_size, name), ())
+        if others and name != NUDGE:
+            yield Comparison(what, name, "s", [*map(training_time, ours)], [*map(training_time, others)], 1.0)
+            yield Comparison(memory, name, "MB", grown(ours), grown(others), 1.0)
+    table_megabytes = rows * COLUMNS * 4 / 1e6
+    yield Comparison(memory, "the table in float32", "MB", grown(ours), [table_megabytes] * len(ours), MEMORY_BAR)
+
+
+def grown(measured: Sequence[Measurements]) -> list[float]:
+    return [each["growth"] for each in measured]
 
 
 def write_table(path: Path, rows: int) -> None:
@@ -75,9 +87,8 @@ def write_table(path: Path, rows: int) -> None:
 
 def run_worker(python: str, name: str, path: Path, batch_size: int) -> Measurements:
     """Run one library in its own process."""
-    environment = {name: value for name, value in os.environ.items() if name not in DROPPED_VARIABLES}
     command = [python, "-m", "bench.million", "--worker", name, str(path), str(batch_size)]
-    process = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    process = subprocess.run(command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, text=True, check=True)
     measurements: Measurements = json.loads(process.stdout.splitlines()[-1])
     return measurements
 
@@ -171,15 +182,15 @@ def train_torch(path: str, batch_size: int) -> Measurements:
 def train_sklearn(path: str, batch_size: int) -> Measurements:
     import warnings
 
-    import polars as pl
+    import pandas as pd
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
     from sklearn.preprocessing import StandardScaler
 
     warnings.simplefilter("ignore", ConvergenceWarning)
     stopwatch = Stopwatch()
-    frame = pl.read_csv(path)
-    x, y = StandardScaler().fit_transform(frame.drop(TARGET).to_numpy()), frame[TARGET].to_numpy()
+    frame = pd.read_csv(path)
+    x, y = StandardScaler().fit_transform(frame.drop(columns=TARGET).to_numpy()), frame[TARGET].to_numpy()
     stopwatch.end_part("read")
     network = MLPClassifier(hidden_layer_sizes=HIDDEN, max_iter=1, batch_size=batch_size, random_state=0).fit(x, y)
     stopwatch.end_part("epoch")
@@ -187,42 +198,10 @@ def train_sklearn(path: str, batch_size: int) -> Measurements:
 
 
 WORKERS: dict[str, Callable[[str, int], Measurements]] = {
-    "nudge": train_nudge,
-    "PyTorch": train_torch,
-    "scikit-learn": train_sklearn,
+    NUDGE: train_nudge,
+    TORCH: train_torch,
+    SKLEARN: train_sklearn,
 }
-
-
-def show(runs: dict[tuple[int, str], list[Measurements]], rows: int) -> None:
-    """Print the medians as a table, and then which bars are met."""
-    medians = {
-        key: {name: statistics.median(each[name] for each in measured) for name in measured[0]}
-        for key, measured in runs.items()
-    }
-    print(
-        "\n| rows in a batch | | reading, s | the epoch, s | together, s | after the imports, MB | in all, MB | loss |"
-    )
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for (batch_size, name), median in medians.items():
-        cells = [f"{batch_size:,}", name, f"{median['read']:.2f}", f"{median['epoch']:.2f}"]
-        cells += [f"{training_time(median):.2f}", f"{median['growth']:.0f}", f"{median['peak']:.0f}"]
-        print(f"| {' | '.join([*cells, format(median['loss'], '.4f')])} |")
-    print()
-    for batch_size in dict.fromkeys(batch_size for batch_size, _ in medians):
-        show_bars(batch_size, {name: medians[batch_size, name] for name in WORKERS}, rows)
-    print(f"\nMedians of {len(next(iter(runs.values())))} runs in turns.")
-
-
-def show_bars(batch_size: int, medians: dict[str, Measurements], rows: int) -> None:
-    """Print which bars are met with batches of one size."""
-    nudge, start = medians["nudge"], f"Batches of {batch_size:,}:"
-    for other in ("PyTorch", "scikit-learn"):
-        ratio = training_time(nudge) / training_time(medians[other])
-        print(f"{start} {ratio:.2f} of the time of {other}, bar below 1{met_or_missed(ratio < 1)}.")
-    table_megabytes = rows * COLUMNS * 4 / 1e6
-    share = nudge["growth"] / table_megabytes
-    print(f"{start} memory {share:.2f} × the float32 table, bar {MEMORY_BAR:g}{met_or_missed(share < MEMORY_BAR)}.")
-    print(f"{start} the metrics of all rows take {nudge['metrics']:.2f} s more, which are not in these times.")
 
 
 def training_time(measurements: Measurements) -> float:
@@ -230,9 +209,9 @@ def training_time(measurements: Measurements) -> float:
     return measurements["read"] + measurements["epoch"]
 
 
-def met_or_missed(is_met: bool) -> str:
-    return ", met" if is_met else ", MISSED"
-
-
 if __name__ == "__main__":
-    main()
+    if "--worker" in sys.argv:
+        _, _, library, file, size = sys.argv
+        print(json.dumps(WORKERS[library](file, int(size))))
+    else:
+        run_part(measure, __doc__)

@@ -1,6 +1,6 @@
 """Five small tables, read from CSV and cross-validated: Nudge's default settings, compared to those of scikit-learn.
 
-    python -m bench.small_tables [--states 4] [--repeats 5]
+    python -m bench.small_tables [--states 4]
     python -m bench.small_tables --members
 
 The first command compares the scores with those of MLPClassifier and MLPRegressor behind a scaler, of a linear model,
@@ -11,10 +11,6 @@ ensemble.
 from __future__ import annotations
 
 import argparse
-import os
-import statistics
-import subprocess
-import sys
 import tempfile
 import time
 import warnings
@@ -78,18 +74,14 @@ class Scores(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--states", type=int, default=4, help="how often the rows are shuffled into folds")
-    parser.add_argument("--repeats", type=int, default=5, help="how often the fits of digits are timed")
     parser.add_argument("--members", action="store_true", help="compare restarts and ensembles instead")
-    parser.add_argument("--worker", choices=("nudge", "MLP"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)  # MLP stops after its 200 epochs
     tables = {name: through_csv(load) for name, load in TABLES.items()}
-    if options.worker:
-        print(seconds_of_fits(tables["digits"], options.worker))
-    elif options.members:
+    if options.members:
         compare_ensembles(tables, options.states)
     else:
-        compare_models(tables, options.states, options.repeats)
+        compare_models(tables, options.states)
 
 
 def through_csv(load: Callable[[], Any]) -> Data:
@@ -141,25 +133,7 @@ def cross_validate(data: Data, name: str, states: int, **options: Any) -> Scores
     return Scores(np.array(scores), np.array(log_losses), np.array(seconds))
 
 
-def seconds_of_fits(data: Data, name: str) -> float:
-    """The seconds of five fits, with the time to compile, in a process that has done nothing else."""
-    seconds = 0.0
-    for learn, _ in data.folds(0):
-        started = time.perf_counter()
-        make_model(name, data.is_regression).fit(data.x[learn], data.y[learn])
-        seconds += time.perf_counter() - started
-    return seconds
-
-
-def seconds_in_new_process(name: str) -> float:
-    """The seconds of five fits of digits in a new process, without a cache of programs."""
-    environment = {key: value for key, value in os.environ.items() if key != "JAX_COMPILATION_CACHE_DIR"}
-    command = [sys.executable, "-m", "bench.small_tables", "--worker", name]
-    process = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return float(process.stdout.splitlines()[-1])
-
-
-def compare_models(tables: dict[str, Data], states: int, repeats: int) -> None:
+def compare_models(tables: dict[str, Data], states: int) -> None:
     """Print the scores of every model on every table, and which bars are met."""
     results = {table: {name: cross_validate(data, name, states) for name in MODELS} for table, data in tables.items()}
     print("| table | | nudge | MLP | nudge − MLP | linear | boosting |\n| --- | --- | --- | --- | --- | --- | --- |")
@@ -175,7 +149,6 @@ def compare_models(tables: dict[str, Data], states: int, repeats: int) -> None:
         "± one standard error of the fold differences.\n"
     )
     show_score_bars(results, [table for table, data in tables.items() if not data.is_regression])
-    show_time_bar(repeats)
 
 
 def show_score_bars(results: dict[str, dict[str, Scores]], classifications: list[str]) -> None:
@@ -194,20 +167,6 @@ def show_score_bars(results: dict[str, dict[str, Scores]], classifications: list
     for table in classifications:
         nudge, mlp = (float(results[table][name].log_loss.mean()) for name in ("nudge", "MLP"))
         show_bar(f"{table}: smaller log loss, {nudge:.4f} and {mlp:.4f}", nudge < mlp)
-
-
-def show_time_bar(repeats: int) -> None:
-    """Print whether the fits of nudge take less time than those of MLP, measured in turns."""
-    times: dict[str, list[float]] = {"nudge": [], "MLP": []}
-    for _ in range(repeats):
-        for name, seconds in times.items():
-            seconds.append(seconds_in_new_process(name))
-    nudge, mlp = (statistics.median(seconds) for seconds in times.values())
-    nudge_range, mlp_range = (f"{min(seconds):.2f} to {max(seconds):.2f}" for seconds in times.values())
-    text = f"five fits of digits take {nudge:.2f} s ({nudge_range}) and those of MLP {mlp:.2f} s ({mlp_range})"
-    show_bar(f"{text}, {nudge / mlp:.2f} of its time", nudge < mlp)
-    best = min(times["nudge"]) / min(times["MLP"])
-    print(f"  (the best of each: {best:.2f} of its time; if the two ratios differ much, the machine was busy)")
 
 
 def table_row(table: str, metric: str, by_model: list[np.ndarray]) -> str:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -25,7 +24,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.million import DROPPED_VARIABLES, ROOT, TARGET, Measurements, met_or_missed, process_memory
+from bench.contestants import ROOT, clean_environment
+from bench.million import TARGET, Measurements, process_memory
 
 if TYPE_CHECKING:
     from model.tables.streamed_table import StreamedTable
@@ -81,9 +81,8 @@ def write_table(folder: Path, rows: int, columns: int) -> dict[str, Path]:
 
 def run_worker(name: str, path: Path, epochs: int) -> Measurements:
     """Measure one thing in its own process."""
-    environment = {name: value for name, value in os.environ.items() if name not in DROPPED_VARIABLES}
     command = [sys.executable, "-m", "bench.streaming", "--epochs", str(epochs), "--worker", name, str(path)]
-    process = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    process = subprocess.run(command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, text=True, check=True)
     measured: Measurements = json.loads(process.stdout.splitlines()[-1])
     return measured
 
@@ -168,6 +167,10 @@ def show(memory: Measurements, speed: Measurements, rows: int, columns: int) -> 
         ratio = speed[name] / speed["file"]
         print(f"The speed is {ratio:.0%} of that {RUNS[name]}, bar {SPEED_BAR:.0%}{met_or_missed(ratio >= SPEED_BAR)}.")
     print(f"The losses are those in memory with the same windows, to the bit{met_or_missed(bool(speed['is_same']))}.")
+
+
+def met_or_missed(is_met: bool) -> str:
+    return ", met" if is_met else ", MISSED"
 
 
 if __name__ == "__main__":

@@ -1,17 +1,15 @@
-"""Training, compared to C for one network, to C with SIMD for 1,024 networks, and to nudges in NumPy.
+"""Training XOR: Nudge beside C for one network, beside C with SIMD for 1,024 networks, and beside nudges in NumPy.
 
-    python -m bench.training
+    python -m bench.training [--turns 3]
 
 All programs run in turns on one processor core, from the same parameters. First they are checked to compute the same.
-It needs a C compiler (`cc`, or $CC).
+Without a C compiler (`cc`, or $CC), C is left out.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shlex
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,10 +25,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bench.c_compiler import compile_program, missing
+from bench.comparisons import Comparison, LeftOut, Part
+from bench.part import Options, run_part
 from model import Network, Result, fit, truth_table
 from model.commands.jax_setup import configure_jax
 from model.hyperparameters import Hyperparameters
-from model.messages import align_columns
 from model.training.defaults import TRUTH_TABLE_DEFAULTS
 from model.training.full_batch import FullBatchSettings, train_full_batch
 from model.training.optimizers import make_optimizer
@@ -39,82 +39,114 @@ from model.training.state import RECORD_CAPACITY, State, chunk_count, initial_st
 NETWORK, TABLE = Network((2, 2, 1)), truth_table("xor")
 LEARNING_RATE, LOG_EVERY = TRUTH_TABLE_DEFAULTS.learning_rate, TRUTH_TABLE_DEFAULTS.log_every
 
-# Single networks are trained from so many starts, because C branches at a ReLU: its time depends on the parameters.
-STARTS = 16
 MANY_RESTARTS = 1024
-SINGLE_EPOCHS, MANY_EPOCHS, NUMPY_EPOCHS, COMPARED_EPOCHS = 100_000, 2_000, 1_000, 300
+NUMPY_EPOCHS, COMPARED_EPOCHS = 1_000, 300
 # How many networks the C program with SIMD computes at a time. The fastest number counts.
 BLOCK_SIZES = (8, 16, 32, 64)
-# Turns from each start, and runs of each program in its turn.
-TURNS, RUNS = 5, 3
+# Runs of each program in its turn.
+RUNS = 3
 
-# At most 1.2 × C, at least 1,000 × NumPy, at most 1.6 × C with SIMD.
-C_BAR, NUMPY_BAR, SIMD_BAR = 1.2, 1_000, 1.6
+# The largest times accepted: on the device, of the whole fit, beside C with SIMD, and beside nudges in NumPy.
+C_BAR, FIT_BAR, SIMD_BAR, NUMPY_BAR = 1.1, 1.3, 1.6, 0.001
 # The largest differences after COMPARED_EPOCHS.
 C_TOLERANCE, NUDGE_TOLERANCE = 1e-5, 1e-2
 
+
+class Work(NamedTuple):
+    """How much is trained.
+
+    starts: of single networks. C branches at a ReLU, so that its time depends on the parameters.
+    """
+
+    starts: int = 16
+    single_epochs: int = 100_000
+    many_epochs: int = 2_000
+
+
+FULL, TINY = Work(), Work(2, 1_000, 200)
 COMPILER_FLAGS = ("-O3", "-march=native", "-ffast-math", "-fopenmp-simd")
 
 
-def main() -> None:
+def measure(options: Options) -> Part:
+    """The seconds of an epoch of one network, of Nudge beside C and beside nudges in NumPy."""
     configure_jax()
     jax.config.update("jax_enable_compilation_cache", False)
-    single, many = [JaxTraining(1, seed) for seed in range(STARTS)], JaxTraining(MANY_RESTARTS, 0)
-    with tempfile.TemporaryDirectory() as folder:
-        programs = {block_size: compile_c(Path(folder), block_size) for block_size in BLOCK_SIZES}
-        block_size = min(programs, key=lambda size: min(run_c(programs[size], many.start, MANY_EPOCHS, RUNS).seconds))
-        program = programs[block_size]
-        differences = [
-            max(compare_with_c(program, one) for one in single),
-            compare_with_c(program, many),
-            max(map(compare_with_nudges, single)),
-        ]
-        single_seconds = [measure_single(program, one) for one in single]
-        many_seconds = run_in_turns(
-            c=lambda: run_c(program, many.start, MANY_EPOCHS, RUNS).seconds,
-            jax=lambda: measure(lambda: many.train(MANY_EPOCHS)),
+    work = TINY if options.tiny else FULL
+    single, many = [JaxTraining(1, seed) for seed in range(work.starts)], JaxTraining(MANY_RESTARTS, 0)
+    nudged = JaxTraining(1, 0)
+    differences = {"nudges in NumPy": max(map(compare_with_nudges, single))}
+    nudges = run_in_turns(
+        options.turns,
+        jax=lambda: time_runs(lambda: nudged.train(work.single_epochs)),
+        numpy=lambda: time_runs(lambda: train_with_nudges(nudged.start[0], NUMPY_EPOCHS)),
+    )
+    comparisons = [
+        Comparison(
+            "an epoch of one 2-2-1 network, on the device",
+            "nudges in NumPy",
+            "s",
+            per_epoch(nudges["jax"], work.single_epochs),
+            per_epoch(nudges["numpy"], NUMPY_EPOCHS),
+            NUMPY_BAR,
         )
-    nudge_seconds = measure(lambda: train_with_nudges(single[0].start[0], NUMPY_EPOCHS))
-    show_times(single_seconds, many_seconds, nudge_seconds, block_size)
-    print(
-        f"\nNanoseconds an epoch of one network, on one core, {TURNS * RUNS} runs in turns; the ratio is of the best.\n"
-        f"One network: the mean over {STARTS} starts. Python {sys.version.split()[0]}, JAX {jax.__version__}, "
-        f"cc {' '.join(COMPILER_FLAGS)}.\n"
-        f"After {COMPARED_EPOCHS} epochs from the same parameters JAX agrees with C to {differences[0]:.0e} "
-        f"(one network)\nand {differences[1]:.0e} (1,024 restarts), and with NumPy's forward differences to "
-        f"{differences[2]:.0e}."
+    ]
+    if missing():
+        return Part(comparisons, left_out=[LeftOut("C", missing())])
+    with tempfile.TemporaryDirectory() as folder:
+        beside_c, differences_from_c = compare_with_c(Path(folder), single, many, work, options.turns)
+    return Part([*beside_c, *comparisons], notes=[difference_text(differences_from_c | differences)])
+
+
+def compare_with_c(
+    folder: Path, single: list[JaxTraining], many: JaxTraining, work: Work, turns: int
+) -> tuple[list[Comparison], dict[str, float]]:
+    """Nudge beside C and beside C with SIMD; and the largest differences of what they compute."""
+    programs = {block_size: compile_c(folder, block_size) for block_size in BLOCK_SIZES}
+    block_size = min(programs, key=lambda size: min(run_c(programs[size], many.start, work.many_epochs, RUNS).seconds))
+    program = programs[block_size]
+    differences = {
+        "C": max(difference_from_c(program, one) for one in single),
+        "C with SIMD": difference_from_c(program, many),
+    }
+    by_start = [measure_single(program, one, work, turns) for one in single]
+    means = {name: np.mean([seconds[name] for seconds in by_start], axis=0).tolist() for name in by_start[0]}
+    c, on_device, fit_call = (per_epoch(means[name], work.single_epochs) for name in ("c", "jax", "fit"))
+    seconds = run_in_turns(
+        turns,
+        c=lambda: run_c(program, many.start, work.many_epochs, RUNS).seconds,
+        jax=lambda: time_runs(lambda: many.train(work.many_epochs)),
+    )
+    simd, many_on_device = (per_epoch(seconds[name], work.many_epochs * MANY_RESTARTS) for name in ("c", "jax"))
+    whole = f"the same, the whole `fit` of {work.single_epochs:,} epochs"
+    restarts = f"an epoch of one of {MANY_RESTARTS:,} restarts, on the device"
+    return [
+        Comparison("an epoch of one 2-2-1 network, on the device", "C", "s", on_device, c, C_BAR),
+        Comparison(whole, "C", "s", fit_call, c, FIT_BAR),
+        Comparison(restarts, f"C, SIMD over {block_size}", "s", many_on_device, simd, SIMD_BAR),
+    ], differences
+
+
+def difference_text(differences: dict[str, float]) -> str:
+    """What the programs compute, in a sentence."""
+    found = ", ".join(f"from {name} by {difference:.0e}" for name, difference in differences.items())
+    return (
+        f"On one core; one network: the mean over several starts, because the time of C depends on the start. After "
+        f"{COMPARED_EPOCHS} epochs from the same parameters, Nudge differs {found} at most."
     )
 
 
-def measure_single(program: Path, training: JaxTraining) -> dict[str, list[float]]:
+def measure_single(program: Path, training: JaxTraining, work: Work, turns: int) -> dict[str, list[float]]:
     """The seconds of every run of one network, by C, by JAX on the device, and by the whole call of `fit`."""
     return run_in_turns(
-        c=lambda: run_c(program, training.start, SINGLE_EPOCHS, RUNS).seconds,
-        jax=lambda: measure(lambda: training.train(SINGLE_EPOCHS)),
-        fit=lambda: measure(lambda: training.fit(SINGLE_EPOCHS)),
+        turns,
+        c=lambda: run_c(program, training.start, work.single_epochs, RUNS).seconds,
+        jax=lambda: time_runs(lambda: training.train(work.single_epochs)),
+        fit=lambda: time_runs(lambda: training.fit(work.single_epochs)),
     )
 
 
-def show_times(
-    single: list[dict[str, list[float]]], many: dict[str, list[float]], nudges: list[float], block_size: int
-) -> None:
-    """Print the times and the bars as a table."""
-    c, on_device, fit_call = (
-        time_per_epoch([seconds[name] for seconds in single], SINGLE_EPOCHS) for name in single[0]
-    )
-    simd, many_on_device = (time_per_epoch([seconds], MANY_EPOCHS * MANY_RESTARTS) for seconds in many.values())
-    numpy = time_per_epoch([nudges], NUMPY_EPOCHS)
-    rows = [
-        ["one network, 100,000 epochs", "best", "median", "ratio", "bar"],
-        ["  C", *c.texts(), "", ""],
-        ["  JAX, on the device", *on_device.texts(), *at_most(on_device.best / c.best, C_BAR)],
-        ["  JAX, the whole call (fit)", *fit_call.texts(), f"{fit_call.best / c.best:.2f} × C", ""],
-        ["  NumPy, nudges", *numpy.texts(), *at_least(numpy.best / on_device.best, NUMPY_BAR)],
-        ["1,024 restarts, 2,000 epochs", "", "", "", ""],
-        [f"  C, SIMD over blocks of {block_size}", *simd.texts(), "", ""],
-        ["  JAX, on the device", *many_on_device.texts(), *at_most(many_on_device.best / simd.best, SIMD_BAR)],
-    ]
-    print(align_columns(rows))
+def per_epoch(seconds: list[float], epochs: int) -> list[float]:
+    return [each / epochs for each in seconds]
 
 
 class JaxTraining:
@@ -165,10 +197,7 @@ class CTraining(NamedTuple):
 def compile_c(folder: Path, block_size: int) -> Path:
     """Compile limit.c, and return the path of the program."""
     source, program = Path(__file__).with_name("limit.c"), folder / f"limit{block_size}"
-    compiler = shlex.split(os.environ.get("CC", "cc"))
-    command = [*compiler, *COMPILER_FLAGS, f"-DBLOCK={block_size}", "-o", program, source, "-lm"]
-    subprocess.run(command, check=True)
-    return program
+    return compile_program(source, program, [*COMPILER_FLAGS, f"-DBLOCK={block_size}"], ["-lm"])
 
 
 def run_c(program: Path, start: np.ndarray, epochs: int, runs: int) -> CTraining:
@@ -202,7 +231,7 @@ def numpy_loss(p: np.ndarray) -> float:
     return -np.mean(TABLE.y * np.log(prediction) + (1 - TABLE.y) * np.log(1 - prediction))
 
 
-def compare_with_c(program: Path, training: JaxTraining) -> float:
+def difference_from_c(program: Path, training: JaxTraining) -> float:
     by_c = run_c(program, training.start, COMPARED_EPOCHS, 1).trained
     return checked_difference(training.trained(COMPARED_EPOCHS), by_c, C_TOLERANCE)
 
@@ -221,7 +250,7 @@ def checked_difference(found: np.ndarray, expected: np.ndarray, tolerance: float
     return largest
 
 
-def measure(function: Callable[[], object]) -> list[float]:
+def time_runs(function: Callable[[], object]) -> list[float]:
     """The seconds of RUNS calls."""
     seconds = []
     for _ in range(RUNS):
@@ -231,46 +260,18 @@ def measure(function: Callable[[], object]) -> list[float]:
     return seconds
 
 
-def run_in_turns(**programs: Callable[[], list[float]]) -> dict[str, list[float]]:
+def run_in_turns(turns: int, **programs: Callable[[], list[float]]) -> dict[str, list[float]]:
     """The seconds of every run of every program. They take turns, so that a busy machine slows them alike.
 
     The first turn only warms up.
     """
     seconds: dict[str, list[float]] = {name: [] for name in programs}
-    for turn in range(1 + TURNS):
+    for turn in range(1 + turns):
         for name, program in programs.items():
             runs = program()
             seconds[name] += runs if turn else []
     return seconds
 
 
-class Nanoseconds(NamedTuple):
-    """The time of an epoch of one network."""
-
-    best: float
-    median: float
-
-    def texts(self) -> list[str]:
-        """The times as cells of the table."""
-        digits = 0 if self.best >= 1000 else 1
-        return [f"{value:,.{digits}f}" for value in self]
-
-
-def time_per_epoch(seconds: list[list[float]], epochs: int) -> Nanoseconds:
-    """The mean over the starts of the best and of the median time. seconds: [starts][runs], each of so many epochs."""
-    best, median = (statistics.mean(map(summarize, seconds)) for summarize in (min, statistics.median))
-    return Nanoseconds(best / epochs * 1e9, median / epochs * 1e9)
-
-
-def at_most(ratio: float, bar: float) -> list[str]:
-    """A ratio to C and its bar, as cells of the table."""
-    return [f"{ratio:.2f} × C", f"at most {bar}{'' if ratio <= bar else '  MISSED'}"]
-
-
-def at_least(ratio: float, bar: float) -> list[str]:
-    """A ratio to JAX and its bar, as cells of the table."""
-    return [f"{ratio:,.0f} × JAX", f"at least {bar:,}{'' if ratio >= bar else '  MISSED'}"]
-
-
 if __name__ == "__main__":
-    main()
+    run_part(measure, __doc__)

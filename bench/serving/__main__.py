@@ -11,13 +11,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,10 +22,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from safetensors.numpy import load_file
 
+from bench.c_compiler import compile_program, missing
+from bench.comparisons import Comparison, LeftOut, Part
+from bench.part import add_options
 from bench.serving.forward import Forward
 from bench.serving.questions import BINARY_ROWS, JSON_ROWS, ONE_ROW, RANDOM_ROWS, Question, questions
 from bench.serving.servers import CONSTANT, PEERS, ROOT, TOLERANCE, Server, WrongAnswer
-from model.messages import align_columns
 
 # The smallest ratios of Nudge's rate to those of others. Computing nothing has two: for one row, and for 1,000.
 CONSTANT_BARS, PEER_BAR, JSON_BAR = {ONE_ROW: 1.5, BINARY_ROWS: 0.9}, 1.0, 1.3
@@ -40,56 +39,73 @@ COMPILER_FLAGS = ("-O2",)
 
 
 def main() -> None:
-    arguments = parse()
+    options = parse()
     # So that SIGTERM stops the servers too.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    part = measure(options)
+    print(part.text())
+    if options.json:
+        options.json.write_text(json.dumps(part.to_json()), encoding="utf-8")
+
+
+def measure(options: argparse.Namespace) -> Part:
+    """The rates of Nudge and of all other servers, in turns."""
+    left_out = [LeftOut(name, f"there is no --peers {name}=PYTHON") for name in PEERS if name not in options.peers]
+    if missing():
+        return Part(left_out=[LeftOut("the service", missing())])
+    seconds = 0.2 if options.tiny else options.seconds
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        load = compile_load(folder)
-        forward = write_network(folder)
-        pythons = dict.fromkeys(("nudge", *CONSTANT), sys.executable) | arguments.peers
-        for name in PEERS:
-            if name not in pythons:
-                print(f"{name} is left out: there is no --peers {name}=PYTHON.")
-        servers: dict[str, Server] = {}
-        asked: list[Question] = []
-        for name, python in pythons.items():
-            server = Server(name, python, folder)
-            stack.callback(server.stop)
-            server_questions = [question for question in questions() if question.server == name]
-            try:
-                server.wait(server_questions[0], forward)
-            except WrongAnswer as error:
-                print(f"{name} is left out: {error}")
-                continue
-            servers[name] = server
-            asked += [question for question in server_questions if answers_rightly(server, question, forward)]
-        client = Client(load, folder, arguments.connections)
+        client = Client(compile_load(folder), folder, options.connections)
+        servers, asked = start_servers(stack, options.peers, folder, left_out)
         for question in asked:
             client.ask(servers[question.server], question, WARM_UP_SECONDS)
         rates: dict[tuple[str, str], list[Rate]] = {key(question): [] for question in asked}
-        for _ in range(arguments.turns):
+        for _ in range(options.turns):
             for question in asked:
-                rates[key(question)].append(client.ask(servers[question.server], question, arguments.seconds))
-    print(align_columns(table(rates)))
+                rates[key(question)].append(client.ask(servers[question.server], question, seconds))
     all_rates = [rate for question_rates in rates.values() for rate in question_rates]
     errors, busy = sum(rate.errors for rate in all_rates), max(rate.busy for rate in all_rates)
-    print(
-        f"\nRequests per second over {arguments.connections} connections: the median and the best of "
-        f"{arguments.turns} turns of {arguments.seconds:g} s.\n"
-        "A ratio is the rate in the first line of the section, divided by that of the other server: the median of the "
-        "turns.\n"
-        f"All answers were right within {TOLERANCE:g} before the measurement. Errors: {errors}. "
-        f"The client was busy for at most {busy:.0%} of a core."
+    note = (
+        f"Requests per second over {options.connections} connections to one worker. All answers were right within "
+        f"{TOLERANCE:g} before. Errors: {errors}. The client was busy for at most {busy:.0%} of a core."
     )
+    return Part(comparisons(rates), left_out=left_out, notes=[note])
+
+
+def start_servers(
+    stack: ExitStack, peers: dict[str, str], folder: Path, left_out: list[LeftOut]
+) -> tuple[dict[str, Server], list[Question]]:
+    """The servers that answer rightly, and what each is asked. Who is left out is added to the list."""
+    forward = write_network(folder)
+    servers: dict[str, Server] = {}
+    asked: list[Question] = []
+    for name, python in (dict.fromkeys(("nudge", *CONSTANT), sys.executable) | peers).items():
+        server = Server(name, python, folder)
+        stack.callback(server.stop)
+        own = [question for question in questions() if question.server == name]
+        try:
+            server.wait(own[0], forward)
+        except WrongAnswer as error:
+            left_out.append(LeftOut(name, str(error)))
+            continue
+        servers[name] = server
+        for question in own:
+            try:
+                server.check(question, forward)
+                asked.append(question)
+            except (WrongAnswer, OSError) as error:
+                left_out.append(LeftOut(f"{question.title} ({question.section})", str(error)))
+    return servers, asked
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.serving", description=(__doc__ or "").splitlines()[0])
+    add_options(parser)
     parser.add_argument("--peers", type=peers, default={}, help="name=PYTHON,… of their environments")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of each measurement (5)")
-    parser.add_argument("--turns", type=int, default=3, help="measurements of each question (3)")
     parser.add_argument("--connections", type=int, default=8, help="connections that ask at the same time (8)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results to this file too")
     return parser.parse_args()
 
 
@@ -106,10 +122,7 @@ def peers(text: str) -> dict[str, str]:
 
 def compile_load(folder: Path) -> Path:
     """Compile load.c, and return the path of the program."""
-    source, load = Path(__file__).with_name("load.c"), folder / "load"
-    compiler = shlex.split(os.environ.get("CC", "cc"))
-    subprocess.run([*compiler, *COMPILER_FLAGS, "-o", load, source], check=True)
-    return load
+    return compile_program(Path(__file__).with_name("load.c"), folder / "load", COMPILER_FLAGS)
 
 
 def write_network(folder: Path) -> Forward:
@@ -127,16 +140,6 @@ def write_network(folder: Path) -> Forward:
     )
     np.save(folder / "rows.npy", RANDOM_ROWS)
     return Forward(parameters)
-
-
-def answers_rightly(server: Server, question: Question, forward: Forward) -> bool:
-    """Whether a server gives the right answer. If not, print why it is left out."""
-    try:
-        server.check(question, forward)
-    except (WrongAnswer, OSError) as error:
-        print(f"{question.title} ({question.section}) is left out: {error}")
-        return False
-    return True
 
 
 class Rate(NamedTuple):
@@ -179,21 +182,20 @@ def key(question: Question) -> tuple[str, str]:
     return question.section, question.title
 
 
-def table(rates: dict[tuple[str, str], list[Rate]]) -> list[list[str]]:
-    """The lines of the table, by section."""
+def comparisons(rates: dict[tuple[str, str], list[Rate]]) -> list[Comparison]:
+    """The reference of each section beside all others of it."""
     measured = {question: [rate.per_second for rate in question_rates] for question, question_rates in rates.items()}
-    rows: list[list[str]] = []
+    found = []
     for section, reference in REFERENCES.items():
-        rows.append([section, "median", "best", "ratio", "bar"] if not rows else [section, "", "", "", ""])
         ours = measured.get((section, reference))
         if ours is None:
-            rows.append([f"  {reference}", "not measured", "", "", ""])
-        titles = [title for its_section, title in measured if its_section == section]
-        for title in sorted(titles, key=lambda title: not title.startswith("Nudge")):
-            theirs = measured[section, title]
-            compared = compare(ours, theirs, bar(section, title)) if title != reference else ["", ""]
-            rows.append([f"  {title}", f"{statistics.median(theirs):,.0f}", f"{max(theirs):,.0f}", *compared])
-    return rows
+            continue
+        others = {title: runs for (its_section, title), runs in measured.items() if its_section == section}
+        for title in sorted(others, key=lambda title: not title.startswith("Nudge")):
+            if title != reference:
+                what = f"{section}: {reference}"
+                found.append(Comparison(what, title, "1/s", ours, others[title], bar(section, title)))
+    return found
 
 
 def bar(section: str, title: str) -> float | None:
@@ -203,15 +205,6 @@ def bar(section: str, title: str) -> float | None:
     if section == ONE_ROW and not title.startswith("Nudge"):
         return PEER_BAR
     return JSON_BAR if section == JSON_ROWS and title.startswith("MLServer") else None
-
-
-def compare(ours: Sequence[float] | None, theirs: Sequence[float], bar: float | None) -> list[str]:
-    """The ratio, and the bar with whether it is missed."""
-    if ours is None:
-        return ["", "" if bar is None else f"at least {bar:g}  not measured"]
-    ratio = statistics.median(a / b if b else np.inf for a, b in zip(ours, theirs, strict=True))
-    verdict = "" if bar is None else f"at least {bar:g}{'' if ratio >= bar else '  MISSED'}"
-    return [f"{ratio:.2f}", verdict]
 
 
 if __name__ == "__main__":
