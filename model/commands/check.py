@@ -32,6 +32,8 @@ from model.tasks import TASKS
 
 # Random rows on which the gradients are compared if the network was trained on a file.
 RANDOM_ROWS = 32
+# How many parameters are tried one by one after training, so that it does not take longer than to train.
+BUDGET_AFTER_TRAINING = 100
 
 
 def loss_arguments(checkpoint: Checkpoint) -> tuple[Any, ...]:
@@ -60,15 +62,15 @@ def loss_arguments(checkpoint: Checkpoint) -> tuple[Any, ...]:
 
 
 def check_checkpoint(checkpoint: Checkpoint) -> Report:
-    """The report on the four gradients of a checkpoint.
+    """The report on the four gradients of a checkpoint that was just trained.
 
     Args:
         checkpoint: of a network or of an ensemble, whose first member counts.
 
     Returns:
-        The report of `check_gradients`.
+        The report of `check_gradients`, on a sample of a large network's parameters. `nudge check` tries more.
     """
-    return check_gradients(loss, *loss_arguments(checkpoint), by_hand=chain_rule)
+    return check_gradients(loss, *loss_arguments(checkpoint), by_hand=chain_rule, budget=BUDGET_AFTER_TRAINING)
 
 
 @click.command()

@@ -6,7 +6,6 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linprog
 
 from model.diagnosing.activity import SOLVED_SHARE
 from model.diagnosing.findings import Suspicion
@@ -92,6 +91,8 @@ def _shared_weights(first: np.ndarray, second: np.ndarray) -> np.ndarray | None:
     """The weights of two groups of rows, each of sum 1, with which both have the same mean; None if there are none."""
     if not len(first) or not len(second):
         return None
+    from scipy.optimize import linprog  # which takes half a second to import
+
     sums = np.repeat(np.eye(2), [len(first), len(second)], axis=1)
     equal = np.vstack([np.hstack([first.T, -second.T]), sums])
     goal = np.r_[np.zeros(first.shape[1]), 1.0, 1.0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, wraps
+from threading import Lock
 from typing import Any
 
 import jax
@@ -14,6 +15,9 @@ _QUICK_OPTIONS: dict[str, bool | str] = {
     "xla_cpu_parallel_codegen_split_count": "1",
     "xla_cpu_use_fusion_emitters": False,
 }
+
+# Threads that compile side by side ask for the options once.
+_asking = Lock()
 
 
 def jit_quickly(function: Callable[..., Any], *static_names: str) -> Callable[..., Any]:
@@ -33,7 +37,9 @@ def jit_quickly(function: Callable[..., Any], *static_names: str) -> Callable[..
 
     @cache
     def compiled() -> Any:
-        return jax.jit(function, static_argnames=static_names, compiler_options=quick_options())
+        with _asking:
+            options = quick_options()
+        return jax.jit(function, static_argnames=static_names, compiler_options=options)
 
     @wraps(function)
     def call(*arguments: Any, **named: Any) -> Any:

@@ -32,6 +32,7 @@ from model.training.stretches import (
     advance_windows,
     after_stretch,
     epochs_until_lost,
+    expected_seconds,
     has_diverged,
     next_stretch,
 )
@@ -152,7 +153,7 @@ def _error_of(run: EnsembleRun) -> float:
 
 
 def _stretches(progress: Progress, stretch_seconds: float) -> Iterator[Progress]:
-    seconds_per_epoch = stretch_seconds
+    seconds_per_epoch = expected_seconds(progress.run)
     while progress.epoch < progress.epochs and progress.ended < progress.restarts:
         if isinstance(progress.run, StreamedRun):
             progress = advance_windows(progress, progress.run, stretch_seconds)

@@ -57,6 +57,8 @@ def place(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:
         The tree with arrays of all processes.
     """
     sharding = NamedSharding(mesh, spec)
+    if all(isinstance(leaf, jax.Array) and leaf.sharding == sharding for leaf in jax.tree.leaves(tree)):
+        return tree
     if sharding.is_fully_addressable:
         return jax.device_put(tree, sharding)
     return jax.tree.map(lambda leaf: _of_all_processes(leaf, sharding), tree)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float, Int
 
+from model.network import parameter_count
 from model.training.ensemble_run import EnsembleRun, States
 from model.training.result import DivergedError, History, Progress
 from model.training.run import Stretch
@@ -16,6 +17,22 @@ from model.training.streamed_run import StreamedRun
 
 # The least time that a stretch is taken to last, so that the next one does not grow without bound.
 SHORTEST_SECONDS = 1e-5
+
+# A device does more, but for the smallest networks: so that the first stretch is rather too short than too long.
+PRODUCTS_PER_SECOND = 1e8
+
+
+def expected_seconds(run: EnsembleRun) -> float:
+    """How long an epoch may take, before one has been measured.
+
+    Args:
+        run: what is trained.
+
+    Returns:
+        A number above 0: one product for each row, restart and parameter.
+    """
+    products = sum(len(run.table.y) * part.share.size * parameter_count(part.share.network) for part in run.parts)
+    return products / PRODUCTS_PER_SECOND
 
 
 def next_stretch(progress: Progress, affordable: int) -> Stretch:
