@@ -29,7 +29,7 @@ def assert_derivations_agree(network: Network, rows: int, seed: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     sizes=st.sampled_from([(3, 1), (9, 2), (2, 5, 1), (4, 3, 6, 2), (9, 4, 5, 3, 1)]),
     activation=st.sampled_from(list(ACTIVATIONS)),

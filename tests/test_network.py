@@ -42,7 +42,7 @@ def numpy_loss(z: np.ndarray, y: np.ndarray) -> float:
 
 
 @pytest.mark.slow
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(
     sizes=st.lists(st.sampled_from([1, 2, 3, 8, 9, 12]), min_size=2, max_size=5),
     activation=st.sampled_from(list(ACTIVATIONS)),

@@ -16,7 +16,7 @@ from tests.training.examples import EARLY_STOPPING, KEY, NOISY_TABLE, TANH_NETWO
 
 DEVICES = 8
 # The shapes of meshes, [restart, data].
-BY_RESTARTS, BY_ROWS = [(2, 1), (4, 1), (8, 1)], [(1, 2), (1, 4), (2, 4), (1, 8), (3, 2)]
+BY_RESTARTS, BY_ROWS = [(2, 1), (4, 1), (8, 1)], [(1, 2), (2, 4), (1, 8)]
 # 66 restarts are three chunks; 7 are seven, of which some end early; one is a chunk by itself.
 RUNS: dict[str, tuple[Network, Any, dict[str, Any]]] = {
     "sgd": (Network((2, 2, 1)), XOR, {"epochs": 300, "restarts": 66, "log_every": 30}),
