@@ -13,7 +13,7 @@ python  := "$(VENV)/bin/python"
 # come in the order of tests/conftest.py.
 pytest  := $(python) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install train check ask serve learn test core lint
+.PHONY: help install train check ask serve learn test core lint bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,9 @@ lint: $(dev) ## check style and types
 	@$(python) -m ruff check
 	@$(python) -m ruff format --check
 	@$(python) -m mypy
+
+bench: $(dev) ## measure how far this is from the limit, and what one would use instead (a quarter of an hour)
+	@$(python) -m bench $(ARGS)
 
 $(runtime): pyproject.toml constraints.txt $(VENV)/bin/python
 	@exec sh .ci/install "$(PYTHON)" "$(VENV)"

@@ -3,7 +3,7 @@
     python -m bench [--only PART …] [--turns 3] [--torch-python PYTHON]
 
 Every part runs in a process of its own. The results are kept in bench/results.json, and docs/performance.md with its
-pictures is made from them. With --only, the other parts keep what was measured before.
+pictures is made from them. With --only, the other parts keep what was measured before, if it was on such a machine.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bench.comparisons import Measured, Part
+from bench.comparisons import LeftOut, Measured, Part
 from bench.contestants import ROOT, clean_environment
 from bench.part import add_options, options_of
 from bench.performance_page import TITLES, write_page
@@ -36,7 +36,8 @@ MODULES = {
     "service": "bench.serving",
     "growth": "bench.growth",
 }
-VERSIONS = ("jax", "optax", "numpy", "polars", "scikit-learn")
+VERSIONS = ("jax", "optax", "numpy", "polars", "pandas", "scikit-learn")
+RESULTS, DOCS = ROOT / "bench" / "results.json", ROOT / "docs"
 
 
 def main() -> None:
@@ -45,46 +46,71 @@ def main() -> None:
     )
     add_options(parser)
     parser.add_argument("--only", nargs="+", choices=MODULES, default=list(MODULES), help="measure only these parts")
-    parser.add_argument("--out", type=Path, default=ROOT / "bench" / "results.json", help="the file for the results")
-    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="the folder of the page and of its pictures")
+    parser.add_argument("--peers", default="", help="for the service: name=PYTHON,… of other servers' environments")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="the file for the results")
+    parser.add_argument("--docs", type=Path, default=DOCS, help="the folder of the page and of its pictures")
     parsed = parser.parse_args()
-    options, parts, start = options_of(parsed), {}, time.monotonic()
-    before = Measured.read(parsed.out).parts if parsed.out.exists() else {}
+    if parsed.tiny and (parsed.out == RESULTS or parsed.docs == DOCS):
+        parser.error("--tiny measures nothing that anybody should read; give another --out and --docs")
+    start, machine = time.monotonic(), this_machine()
+    parts = kept_parts(parsed.out, machine)
     for name in parsed.only:
         print(f"\n{TITLES[name]}\n", flush=True)
-        arguments = ["--turns", str(options.turns), *(["--tiny"] if options.tiny else [])]
-        arguments += ["--torch-python", options.torch_python] if options.torch_python else []
-        parts[name] = run(MODULES[name], arguments)
-    kept = {name: parts.get(name, before.get(name)) for name in MODULES}
-    measured = Measured(this_machine(), {name: part for name, part in kept.items() if part is not None})
-    measured.write(parsed.out)
+        parts[name] = run(name, arguments_of(name, parsed))
+        measured = Measured(machine, {each: parts[each] for each in MODULES if each in parts})
+        measured.write(parsed.out)
     write_page(measured, parsed.docs)
     print(
         f"\n{(time.monotonic() - start) / 60:.0f} minutes. Written: {parsed.out} and {parsed.docs / 'performance.md'}"
     )
 
 
-def run(module: str, arguments: list[str]) -> Part:
-    """What a part finds. It prints its table itself."""
+def kept_parts(path: Path, machine: dict[str, str]) -> dict[str, Part]:
+    """What was measured before on such a machine, with the same versions."""
+    if not path.exists():
+        return {}
+    before = Measured.read(path)
+    return before.parts if before.machine == machine else {}
+
+
+def arguments_of(name: str, parsed: argparse.Namespace) -> list[str]:
+    """The command line of a part."""
+    options = options_of(parsed)
+    arguments = ["--turns", str(options.turns), *(["--tiny"] if options.tiny else [])]
+    arguments += ["--torch-python", options.torch_python] if options.torch_python else []
+    return arguments + (["--peers", parsed.peers] if name == "service" and parsed.peers else [])
+
+
+def run(name: str, arguments: list[str]) -> Part:
+    """What a part finds. It prints its table itself, and its error if it fails."""
+    when = f"Measured on {datetime.date.today().isoformat()}, at commit {commit()}."
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "part.json")
-        command = [sys.executable, "-m", module, "--json", str(path), *arguments]
-        subprocess.run(command, cwd=ROOT, env=clean_environment(), check=True)
-        return Part.from_json(json.loads(path.read_text(encoding="utf-8")))
+        command = [sys.executable, "-m", MODULES[name], "--json", str(path), *arguments]
+        if subprocess.run(command, cwd=ROOT, env=clean_environment(), check=False).returncode:
+            return Part(left_out=[LeftOut("All of it", "it ended with an error")], notes=[when])
+        part = Part.from_json(json.loads(path.read_text(encoding="utf-8")))
+        return part._replace(notes=[*part.notes, when])
 
 
 def this_machine() -> dict[str, str]:
     """What the times depend on: the processor, the memory, the system and the versions."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
-        "date": datetime.date.today().isoformat(),
-        "commit": commit(),
         "processor": processor(),
         "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
         "memory": f"{memory:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-    } | {name: version(name) for name in VERSIONS}
+    } | {name: version_of(name) for name in VERSIONS}
+
+
+def version_of(name: str) -> str:
+    """The version of a package."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def processor() -> str:

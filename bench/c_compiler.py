@@ -12,7 +12,7 @@ from pathlib import Path
 
 def compiler() -> list[str]:
     """The command."""
-    return shlex.split(os.environ.get("CC", "cc"))
+    return shlex.split(os.environ.get("CC") or "cc")
 
 
 def missing() -> str:

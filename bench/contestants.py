@@ -12,14 +12,18 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-# A cache would hide the compiling, and polars sets the other one to tell its allocator how to treat this process.
-DROPPED_VARIABLES = ("JAX_COMPILATION_CACHE_DIR", "_RJEM_MALLOC_CONF")
+# A cache would hide the compiling, flags may change the programs, and polars sets the last one to tell its allocator
+# how to treat this process.
+DROPPED_VARIABLES = ("JAX_COMPILATION_CACHE_DIR", "XLA_FLAGS", "_RJEM_MALLOC_CONF")
 
 
 def clean_environment(**variables: str) -> dict[str, str]:
-    """The environment, without what would change a measurement, and with these variables."""
+    """The environment, without what would change a measurement, and with these variables.
+
+    Everything runs on the processor; `bench.gpu` is for the others.
+    """
     kept = {name: value for name, value in os.environ.items() if name not in DROPPED_VARIABLES}
-    return kept | {"PYTHONPATH": str(ROOT)} | variables
+    return kept | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""} | variables
 
 
 class Contestant:

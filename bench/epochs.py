@@ -19,12 +19,16 @@ def random_rows(rows: int, columns: int, classes: int) -> Rows:
     return x, (x @ rng.normal(size=(columns, classes)) + rng.normal(size=(rows, classes))).argmax(axis=1)
 
 
-def nudge_epochs(rows: int, layers: tuple[int, ...], batch: int | None, restarts: int = 1) -> Callable[[], float]:
+def nudge_epochs(rows: int, layers: tuple[int, ...], batch: int) -> Callable[[], float]:
     """A function that trains a stretch further, and returns the seconds of one of its epochs. Now it compiles.
 
-    batch: the rows of a step; None for all.
+    batch: the rows of a step.
     """
-    epochs = epochs_done(rows, layers, batch, restarts)
+    return timed(epochs_done(rows, layers, batch))
+
+
+def timed(epochs: Iterator[int]) -> Callable[[], float]:
+    """A function that goes one step further, and returns the seconds of an epoch. Two steps are done now."""
     next(epochs)
     before = next(epochs)
 
@@ -38,7 +42,7 @@ def nudge_epochs(rows: int, layers: tuple[int, ...], batch: int | None, restarts
     return epoch
 
 
-def epochs_done(rows: int, layers: tuple[int, ...], batch: int | None, restarts: int) -> Iterator[int]:
+def epochs_done(rows: int, layers: tuple[int, ...], batch: int) -> Iterator[int]:
     """Train, and yield the number of epochs after each stretch. A stretch takes a tenth of a second, or one epoch."""
     import jax
 
@@ -49,7 +53,7 @@ def epochs_done(rows: int, layers: tuple[int, ...], batch: int | None, restarts:
     x, y = random_rows(rows, layers[0], classes)
     table = table_from_arrays(x, y, [str(each) for each in range(classes)])
     options: dict[str, Any] = {
-        "restarts": restarts,
+        "restarts": 1,
         "ensemble": 1,
         "encodings": ("numbers",),
         "validation": 0.0,
@@ -61,3 +65,17 @@ def epochs_done(rows: int, layers: tuple[int, ...], batch: int | None, restarts:
     network = Network(layers, task=table.task)
     for progress in train(network, table, key=jax.random.key(0), **options):
         yield progress.epoch
+
+
+def restart_epochs(restarts: int) -> Callable[[], float]:
+    """A function that trains so many restarts of XOR a stretch further, and returns the seconds of an epoch of all."""
+    import jax
+
+    from model import Network, train, truth_table
+
+    def epochs() -> Iterator[int]:
+        options = {"restarts": restarts, "epochs": MANY_EPOCHS, "log_every": LOG_EVERY}
+        for progress in train(Network((2, 2, 1)), truth_table("xor"), key=jax.random.key(0), **options):
+            yield progress.epoch
+
+    return timed(epochs())

@@ -22,7 +22,7 @@ TITLES = {
 }
 INTRODUCTION = """# How fast it is
 
-This page is made by `make bench`, on one machine, in one run. Times differ between machines, so compare the *ratios*:
+This page is made by `make bench`, on the machine below. Times differ between machines, so compare the *ratios*:
 the number of Nudge divided by that of what it is compared with. Of a time or of memory less is better, and of a rate
 more is. Nudge and the others take turns. A ratio is the median of the turns, and beside it are the smallest and the
 largest. A *bar* is a target for a ratio, and the table says if it is missed. The numbers of every turn are in

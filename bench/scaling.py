@@ -19,11 +19,13 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from bench.cost_model import fitted_links
-from bench.cost_tables import COLUMNS, DEVICES, HIDDEN, LARGE_SUM, Run, Sizes, Times, tables_text
+from bench.cost_tables import COLUMNS, DEVICES, HIDDEN, LARGE_SUM, Run, Sizes, Times, cores, tables_text
 
 ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "bench" / "scaling.json"
 BEGIN, END = "<!-- measured: python -m bench.scaling --write docs/scaling.md -->", "<!-- end -->"
 
 
@@ -41,24 +43,41 @@ def main() -> None:
     has_mesh = options.only is None and mesh_is_there()
     if options.only is None and not has_mesh:
         print("This `nudge train` has no --mesh, so only one device is measured.")
-    text = report(Sizes(turns=options.turns), DEVICES if has_mesh else (1,))
+    if options.write and options.only:
+        parser.error("--write needs everything to be measured; leave --only out")
+    sizes = Sizes(turns=options.turns)
+    found = measure_all(sizes, DEVICES if has_mesh else (1,))
+    text = tables_of(found, sizes)
     print(text)
     if options.write:
+        RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         write_between_marks(options.write, text)
 
 
-def report(sizes: Sizes, devices: Sequence[int]) -> str:
-    """All tables as Markdown."""
+def measure_all(sizes: Sizes, devices: Sequence[int]) -> dict[str, Any]:
+    """The times of all runs and of all sums, as JSON."""
     load = os.getloadavg()[0]
     sums = {f"{count} devices of one process": (count, sums_of_devices(count)) for count in DEVICES[1:]}
     sums |= {f"{count} processes, Gloo": (count, sums_of_processes(count)) for count in DEVICES[1:3]}
-    links = {name: fitted_links(count, *found, 4 * LARGE_SUM) for name, (count, found) in sums.items()}
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder, "rows.parquet")
         write_table(table, sizes.rows)
-        runs = runs_of(table, sizes)
-        measured = {run.name: {count: measure(run, count, sizes.turns) for count in devices} for run in runs}
-    return tables_text(runs, measured, sums, links, sizes, load)
+        measured = {
+            run.name: {str(count): measure(run, count, sizes.turns) for count in devices}
+            for run in runs_of(table, sizes)
+        }
+    return {"cores": cores(), "turns": sizes.turns, "load": load, "sums": sums, "measured": measured}
+
+
+def tables_of(found: dict[str, Any], sizes: Sizes) -> str:
+    """All tables as Markdown, from what `measure_all` found."""
+    sums = {name: (count, (small, large)) for name, (count, (small, large)) in found["sums"].items()}
+    links = {name: fitted_links(count, *times, 4 * LARGE_SUM) for name, (count, times) in sums.items()}
+    measured = {
+        name: {int(count): Times(*times) for count, times in by_count.items()}
+        for name, by_count in found["measured"].items()
+    }
+    return tables_text(runs_of(Path("rows"), sizes), measured, sums, links, sizes, found["load"])
 
 
 def write_between_marks(page: Path, text: str) -> None:

@@ -69,7 +69,7 @@ def measure(options: Options) -> Part:
                 "table warm": table,
             }
             for name, command in commands.items():
-                taken = seconds_of(command, cache)
+                taken = seconds_of(command, f"{cache}-{name.split()[0]}")
                 seconds.setdefault(name, []).extend([taken] if turn else [])
     return Part(list(compare(seconds)))
 

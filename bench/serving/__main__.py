@@ -51,8 +51,8 @@ def main() -> None:
 def measure(options: argparse.Namespace) -> Part:
     """The rates of Nudge and of all other servers, in turns."""
     left_out = [LeftOut(name, f"there is no --peers {name}=PYTHON") for name in PEERS if name not in options.peers]
-    if missing():
-        return Part(left_out=[LeftOut("the service", missing())])
+    if missing() or sys.platform != "linux":
+        return Part(left_out=[LeftOut("The service", missing() or "its client needs Linux")])
     seconds = 0.2 if options.tiny else options.seconds
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

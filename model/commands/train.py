@@ -129,13 +129,12 @@ def _until_interrupted(
     job: TrainingJob, start: ResumePoint | None, show: ShowProgress, save_every: int | None, watch: Watch | None
 ) -> Result:
     """Train to the end, or to the end of the stretch in which Ctrl-C is pressed in one of the processes."""
-    saved: int | None = None
+    saved = 0 if start is None else start.resume[1]
     for progress in job.train(start):
         show(progress)
         if agree(interrupts.pressed if watch is None else watch.any_interrupted()):
             interrupts.press()  # in every process
             break
-        saved = progress.epoch if saved is None else saved
         if save_every is not None and progress.epoch - saved >= save_every:
             result = progress.result()
             if is_first():

@@ -130,7 +130,8 @@ def train(
         target_scaling = _choose_scaling(network, table, hyperparameters, key, mesh)
     run = prepare_run(network, table, hyperparameters, key, target_scaling, optimizer, mesh)
     state = run.start() if leaves is None else run.restore(jax.tree.leaves(leaves))
-    return _stretches(Progress(run, state, epoch), stretch_seconds)
+    first_epoch = expected_seconds(run) if optimizer is None else math.inf
+    return _stretches(Progress(run, state, epoch), stretch_seconds, first_epoch)
 
 
 def _choose_scaling(
@@ -152,8 +153,8 @@ def _error_of(run: EnsembleRun) -> float:
         return math.inf
 
 
-def _stretches(progress: Progress, stretch_seconds: float) -> Iterator[Progress]:
-    seconds_per_epoch = expected_seconds(progress.run)
+def _stretches(progress: Progress, stretch_seconds: float, seconds_per_epoch: float = math.inf) -> Iterator[Progress]:
+    """Train in stretches. seconds_per_epoch: what is known of it before the first; infinity if nothing is."""
     while progress.epoch < progress.epochs and progress.ended < progress.restarts:
         if isinstance(progress.run, StreamedRun):
             progress = advance_windows(progress, progress.run, stretch_seconds)

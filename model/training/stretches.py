@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from jaxtyping import Float, Int
 
 from model.network import parameter_count
 from model.training.ensemble_run import EnsembleRun, States
+from model.training.mesh import DATA
 from model.training.result import DivergedError, History, Progress
 from model.training.run import Stretch
 from model.training.state import RECORD_CAPACITY
@@ -18,21 +20,25 @@ from model.training.streamed_run import StreamedRun
 # The least time that a stretch is taken to last, so that the next one does not grow without bound.
 SHORTEST_SECONDS = 1e-5
 
-# A device does more, but for the smallest networks: so that the first stretch is rather too short than too long.
-PRODUCTS_PER_SECOND = 1e8
+# What a processor does at least, and what a step of all rows takes at least: the first stretch is rather too short.
+PRODUCTS_PER_SECOND, STEP_SECONDS = 1e8, 1e-6
 
 
 def expected_seconds(run: EnsembleRun) -> float:
     """How long an epoch may take, before one has been measured.
 
     Args:
-        run: what is trained.
+        run: what is trained, with one of the optimizers that have names.
 
     Returns:
-        A number above 0: one product for each row, restart and parameter.
+        A number above 0; infinity if nobody can say before: in minibatches, and where devices wait for each other or
+        are no processors.
     """
-    products = sum(len(run.table.y) * part.share.size * parameter_count(part.share.network) for part in run.parts)
-    return products / PRODUCTS_PER_SECOND
+    part, rows = run.parts[0], len(run.table.y)
+    mesh = part.placement.mesh
+    if run.hyperparameters.uses_minibatches or mesh.shape[DATA] > 1 or mesh.devices.flat[0].platform != "cpu":
+        return math.inf
+    return max(STEP_SECONDS, rows * part.share.size * parameter_count(part.share.network) / PRODUCTS_PER_SECOND)
 
 
 def next_stretch(progress: Progress, affordable: int) -> Stretch:

@@ -8,7 +8,7 @@ import pytest
 from bench import cost_tables, scaling
 from bench.cost_model import Links, Rows, Starts
 from bench.cost_tables import LARGE_SUM, PARAMETERS, Costs, Run, Sizes, Times
-from bench.scaling import BEGIN, END, report, write_between_marks
+from bench.scaling import BEGIN, END, measure_all, tables_of, write_between_marks
 from model.training.state import chunk_count
 
 SIZES = Sizes(starts=128, file_starts=4, rows=1000, batches=(100, 1000), epochs=((10, 90), (2, 6), (5, 25)), turns=1)
@@ -47,14 +47,14 @@ def comparisons(text: str) -> list[list[str]]:
 
 @pytest.mark.usefixtures("made_up")
 def test_the_prediction_is_right_where_the_model_is() -> None:
-    compared = comparisons(report(SIZES, (1, 2, 4, 8)))
+    compared = comparisons(tables_of(measure_all(SIZES, (1, 2, 4, 8)), SIZES))
     assert len(compared) == 16
     assert {ratio for *_, ratio in compared} == {"1.00"}
 
 
 @pytest.mark.usefixtures("made_up")
 def test_without_a_mesh_only_one_device_is_measured() -> None:
-    assert [row[-1] for row in comparisons(report(SIZES, (1,)))] == ["1.00", "–", "–", "–"] * 4
+    assert [row[-1] for row in comparisons(tables_of(measure_all(SIZES, (1,)), SIZES))] == ["1.00", "–", "–", "–"] * 4
 
 
 def test_the_tables_come_between_the_marks(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def check(case: Case) -> Report:
 
 @pytest.fixture(scope="module")
 def of_right() -> dict[str, tuple[Case, Report]]:
-    """The reports on every second right case, to spare time; `python -m bench.checking` checks all, for ten seeds."""
+    """The reports on every second right case, to spare time; `python -m bench.checking` checks all."""
     return {case.name: (case, check(case)) for case in islice(corpus.right_cases(0), 0, None, 2)}
 
 

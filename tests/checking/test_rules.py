@@ -20,7 +20,7 @@ from tests.checking.rule_corpus import MIN_CASES, rule
 
 @pytest.mark.parametrize("kind", rule_corpus.KINDS, ids=lambda kind: kind.__name__)
 def test_right_rules_pass_and_wrong_ones_do_not(kind: Callable[[np.random.Generator], Any]) -> None:
-    """Every second function, to spare time; `python -m bench.checking` checks all of them, for ten seeds."""
+    """Every second function, to spare time; `python -m bench.checking` checks all, also of other seeds."""
     cases: list[Case] = list(kind(np.random.default_rng(0)))
     right = [case for case in cases if case.mistake is None]
     wrong = [case for case in cases if case.mistake is not None]

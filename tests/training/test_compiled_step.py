@@ -71,7 +71,7 @@ def waits_for_the_host(text: str) -> bool:
 
 
 @pytest.mark.parametrize("restarts", [1, 64])
-def test_a_step_of_xor_has_seven_kernels(monkeypatch: pytest.MonkeyPatch, restarts: int) -> None:
+def test_a_step_of_xor_has_seven_kernels_and_two_copies(monkeypatch: pytest.MonkeyPatch, restarts: int) -> None:
     options = {"epochs": 100, "restarts": restarts}
     (text,) = compiled_programs(monkeypatch, "train_full_batch", Network((2, 2, 1)), truth_table("xor"), **options)
     assert kernels(step_of(text)) <= 7 + 2

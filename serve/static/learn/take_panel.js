@@ -93,20 +93,24 @@ function Python({ state, attempt }) {
     if (state.running) return undefined;
     let isAsked = true; // a late answer to an earlier question is not shown
     void attempt(async () => {
-      const script = await (await send("/learn/python", { method: "POST", headers: JSON_HEADERS, body: question })).text();
-      if (isAsked) setFound({ question, script });
+      let script = "";
+      try {
+        script = await (await send("/learn/python", { method: "POST", headers: JSON_HEADERS, body: question })).text();
+      } finally {
+        if (isAsked) setFound({ question, script });
+      }
     });
     return () => {
       isAsked = false;
     };
   }, [question, state.running]);
   const isCurrent = found.question === question;
-  const script = isCurrent ? found.script : "";
+  const { script } = found;
   const copy = () => attempt(() => navigator.clipboard.writeText(script));
   return html`<section aria-labelledby="python-title" aria-busy=${isCurrent ? "false" : "true"}>
     <h3 id="python-title">The same in Python</h3>
     <p>This script gives the very numbers of this page.</p>
-    <div class="buttons"><button type="button" disabled=${!script} onClick=${copy}>Copy the script</button><button type="button" disabled=${!script} onClick=${() => save(new Blob([script], { type: "text/x-python" }), "nudge_network.py")}>Save it</button></div>
+    <div class="buttons"><button type="button" disabled=${!script || !isCurrent} onClick=${copy}>Copy the script</button><button type="button" disabled=${!script || !isCurrent} onClick=${() => save(new Blob([script], { type: "text/x-python" }), "nudge_network.py")}>Save it</button></div>
     <pre tabindex="0" aria-label="The script" role="region" data-name="python"><code>${script}</code></pre>
   </section>`;
 }
