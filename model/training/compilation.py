@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, wraps
+from itertools import pairwise
 from threading import Lock
 from typing import Any
 
 import jax
 
+from model.network import Network
+
 # A table of at most so many rows is trained in less time than a slower compilation would save.
 QUICK_ROWS = 10_000
+# Layers with at least so many weights are faster with the quick options: 256-256 and 784-512 were, 128-128 was not.
+WIDE_WEIGHTS = 2**15
 _QUICK_OPTIONS: dict[str, bool | str] = {
     "xla_cpu_parallel_codegen_split_count": "1",
     "xla_cpu_use_fusion_emitters": False,
@@ -18,6 +23,23 @@ _QUICK_OPTIONS: dict[str, bool | str] = {
 
 # Threads that compile side by side ask for the options once.
 _asking = Lock()
+
+
+def compiles_quickly(network: Network, rows: int) -> bool:
+    """Whether the quick options are as good for training as all others.
+
+    Args:
+        network: the description of the network.
+        rows: of the table.
+
+    Returns:
+        True for few rows and for wide layers.
+
+    Example:
+        >>> [compiles_quickly(Network((30, width, width, 1)), 100_000) for width in (64, 256)]
+        [False, True]
+    """
+    return rows <= QUICK_ROWS or max(a * b for a, b in pairwise(network.sizes)) >= WIDE_WEIGHTS
 
 
 def jit_quickly(function: Callable[..., Any], *static_names: str) -> Callable[..., Any]:

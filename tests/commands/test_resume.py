@@ -10,7 +10,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from model import load
+from model import Checkpoint, Result, load
+from model.commands.cli import cli
+from model.commands.training_job import TrainingJob
 from tests.conftest import Nudge
 from tests.examples import same_bits
 
@@ -55,6 +57,31 @@ def test_a_run_in_minibatches_that_is_killed_and_resumed_has_the_same_bits(
     assert last.returncode == 0, last.stderr
     assert load(out).training.epoch == 9000
     assert_same_training(tmp_path / "whole.safetensors", out)
+
+
+def test_the_first_stretch_counts_for_when_to_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One restart of XOR has so many epochs in its first stretch that few are left for the second."""
+    saved: list[int] = []
+    original = TrainingJob.save
+
+    def save(job: TrainingJob, result: Result) -> Checkpoint:
+        saved.append(result.epoch)
+        return original(job, result)
+
+    monkeypatch.setattr(TrainingJob, "save", save)
+    options = [
+        "--restarts",
+        "1",
+        "--epochs",
+        "120000",
+        "--save-every",
+        "50000",
+        "--out",
+        str(tmp_path / "xor.safetensors"),
+    ]
+    cli.main(["train", "xor", *options], standalone_mode=False)
+    assert saved[0] < 120_000
+    assert saved[-1] == 120_000
 
 
 @pytest.fixture
