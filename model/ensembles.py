@@ -67,11 +67,12 @@ class Members(NamedTuple):
         return int(self.params[0].bias.shape[0]) if self.are_several else 1
 
     def member(self, index: int) -> Params:
-        """The params of one of the networks, counted from 0: of several, in arrays of NumPy."""
+        """The params of one of the networks, counted from 0."""
         if not self.are_several:
             return self.params
         params = jax.device_get(self.params)  # an index on the device would be a program for each shape
-        return [Layer(layer.weight[index], layer.bias[index]) for layer in params]
+        member: Params = jax.device_put([Layer(layer.weight[index], layer.bias[index]) for layer in params])
+        return member
 
 
 Ensemble = tuple[Members, ...]
