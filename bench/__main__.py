@@ -59,7 +59,8 @@ def main() -> None:
         parts[name] = run(name, arguments_of(name, parsed))
         measured = Measured(machine, {each: parts[each] for each in MODULES if each in parts})
         measured.write(parsed.out)
-    write_page(measured, parsed.docs)
+    if not write_page(measured, parsed.docs):
+        print("\nThe pictures are left out: matplotlib is not installed; the extra bench has it.")
     print(
         f"\n{(time.monotonic() - start) / 60:.0f} minutes. Written: {parsed.out} and {parsed.docs / 'performance.md'}"
     )

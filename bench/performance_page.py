@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,17 @@ largest. A *bar* is a target for a ratio, and the table says if it is missed. Th
 """
 
 
-def write_page(measured: Measured, docs: Path) -> None:
-    """Write the page and its pictures into a folder."""
+def write_page(measured: Measured, docs: Path) -> bool:
+    """Write the page and its pictures into a folder. Returns False if there are no pictures, without matplotlib."""
     (docs / "performance.md").write_text(page(measured), encoding="utf-8")
+    if find_spec("matplotlib") is None:
+        return False
     parts = measured.parts.values()
     save_figure(draw_ratios([each for part in parts for each in part.comparisons]), docs / "performance.svg")
     growths = [each for part in parts for each in part.growths]
     if growths:
         save_figure(draw_growths(growths), docs / "growth.svg")
+    return True
 
 
 def page(measured: Measured) -> str:
