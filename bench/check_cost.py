@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 from bench.comparisons import Comparison, Part
-from bench.contestants import ROOT, clean_environment
+from bench.contestants import ask_once
 from bench.epochs import random_rows
 from bench.part import Options, run_part
 
@@ -30,11 +29,12 @@ def measure(options: Options) -> Part:
     """The seconds of the checks, and of what they are compared with, in turns."""
     small: dict[str, list[float]] = {"check_gradients": [], "check_grads": []}
     large: list[dict[str, float]] = []
+    tiny = ["--tiny"] if options.tiny else []
     for turn in range(1 + options.turns):  # the first reads everything from the disk, and does not count
         for name, seconds in small.items():
-            found = run_worker(name, options.tiny)["seconds"]
+            found = ask_once("bench.check_cost", "--worker", name, *tiny)["seconds"]
             seconds.extend([found] if turn else [])
-        large.extend([run_worker("large", options.tiny)] if turn else [])
+        large.extend([ask_once("bench.check_cost", "--worker", "large", *tiny)] if turn else [])
     (layers, rows), parameters = TINY if options.tiny else LARGE, large[0]["parameters"]
     what = f"the check of {'-'.join(map(str, layers))} ({parameters:,.0f} parameters), {rows} rows"
     checks, gradients = ([each[name] for each in large] for name in ("seconds", "gradient"))
@@ -44,14 +44,6 @@ def measure(options: Options) -> Part:
             Comparison(what, "one loss and gradient", "s", checks, gradients, LARGE_BAR),
         ]
     )
-
-
-def run_worker(name: str, tiny: bool) -> dict[str, float]:
-    """Check in a process of its own."""
-    command = [sys.executable, "-m", "bench.check_cost", "--worker", name, *(["--tiny"] if tiny else [])]
-    process = subprocess.run(command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, float] = json.loads(process.stdout)
-    return found
 
 
 def check_small(name: str) -> dict[str, float]:

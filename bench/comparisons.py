@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from model.messages import align_columns
 
 # A ratio is shown with the extremes of the turns.
-HEADINGS = ("what is measured", "Nudge", "compared with", "its", "ratio", "in the turns", "bar")
+HEADINGS = ("what is measured", "Nudge", "compared with", "the other", "ratio", "smallest–largest", "bar")
 GROWTH_HEADINGS = ("what costs", "size", "time", "exponent")
 UNITS = {"s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")), "MB": ((1.0, "MB"),), "1/s": ((1.0, "/s"),)}
 

@@ -26,6 +26,13 @@ def clean_environment(**variables: str) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""} | variables
 
 
+def ask_once(module: str, *arguments: str, python: str = sys.executable) -> Any:
+    """What a module prints as JSON in a process of its own, which does nothing else."""
+    command = [python, "-m", module, *arguments]
+    process = subprocess.run(command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(process.stdout.splitlines()[-1])
+
+
 class Contestant:
     """A process that measures what it is asked for, again and again, so that its programs stay compiled.
 

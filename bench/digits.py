@@ -8,14 +8,13 @@ The five fits are those of a cross-validation, in a process that has done nothin
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 import warnings
 from typing import Any
 
 from bench.comparisons import Comparison, Part
-from bench.contestants import ROOT, clean_environment
+from bench.contestants import ask_once
 from bench.part import Options, run_part
 
 FOLDS = 5
@@ -28,11 +27,8 @@ def measure(options: Options) -> Part:
     runs: dict[str, list[dict[str, list[float]]]] = {NUDGE: [], MLP: []}
     for turn in range(1 + options.turns):  # the first reads everything from the disk, and does not count
         for name, found in runs.items():
-            command = [sys.executable, "-m", "bench.digits", "--worker", name, str(folds)]
-            process = subprocess.run(
-                command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, text=True, check=True
-            )
-            found.extend([json.loads(process.stdout)] if turn else [])
+            fits = ask_once("bench.digits", "--worker", name, str(folds))
+            found.extend([fits] if turn else [])
 
     def compare(what: str, of: Any, bar: float | None = None) -> Comparison:
         ours, others = ([of(run) for run in runs[name]] for name in (NUDGE, MLP))

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.comparisons import Comparison, LeftOut, Part
-from bench.contestants import ROOT, clean_environment
+from bench.contestants import ask_once
 from bench.part import Options, run_part
 
 COLUMNS, TARGET, HIDDEN = 30, "target", (64, 64)
@@ -46,8 +45,10 @@ def measure(options: Options) -> Part:
         for turn in range(1 + options.turns):  # the first reads everything from the disk, and does not count
             for batch_size in BATCH_SIZES if turn else BATCH_SIZES[:1]:
                 for name, python in pythons.items():
-                    found = [run_worker(python, name, path, batch_size)] if python else []
-                    runs.setdefault((batch_size, name), []).extend(found if turn else [])
+                    if python:
+                        arguments = ("--worker", name, str(path), str(batch_size))
+                        found = ask_once("bench.million", *arguments, python=python)
+                        runs.setdefault((batch_size, name), []).extend([found] if turn else [])
         megabytes = path.stat().st_size / 1e6
     comparisons = [each for batch_size in BATCH_SIZES for each in compare(runs, rows, batch_size)]
     note = f"The file has {COLUMNS} columns and {megabytes:,.0f} MB. Compiling counts, the imports do not."
@@ -83,14 +84,6 @@ def write_table(path: Path, rows: int) -> None:
     frame = pl.DataFrame({f"x{index}": x[:, index] for index in range(COLUMNS)})
     target = (score + 0.5 * rng.normal(size=rows) > 0).astype(np.int64)
     frame.with_columns(pl.Series(TARGET, target)).write_csv(path)
-
-
-def run_worker(python: str, name: str, path: Path, batch_size: int) -> Measurements:
-    """Run one library in its own process."""
-    command = [python, "-m", "bench.million", "--worker", name, str(path), str(batch_size)]
-    process = subprocess.run(command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, text=True, check=True)
-    measurements: Measurements = json.loads(process.stdout.splitlines()[-1])
-    return measurements
 
 
 class Stopwatch:

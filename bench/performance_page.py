@@ -26,7 +26,7 @@ INTRODUCTION = """# How fast it is
 This page is made by `make bench`, on the machine below. Times differ between machines, so compare the *ratios*:
 the number of Nudge divided by that of what it is compared with. Of a time or of memory less is better, and of a rate
 more is. Nudge and the others take turns. A ratio is the median of the turns, and beside it are the smallest and the
-largest. A *bar* is a target for a ratio, and the table says if it is missed. The numbers of every turn are in
+largest. A *bar* is a target for a ratio, and the tables say if it is missed. The numbers of every turn are in
 [bench/results.json](../bench/results.json).
 
 ![The ratio of each comparison](performance.svg)
@@ -81,7 +81,8 @@ def draw_ratios(comparisons: Sequence[Comparison]) -> Any:
         if each.bar is not None:
             axes.plot(each.bar, place, "|", color="black", markersize=11)
     axes.set_yticks(range(len(comparisons)), [f"{each.what} : {each.other}" for each in comparisons], fontsize=7)
-    axes.set(xscale="log", xlabel="ratio to what it is compared with; the stroke is the bar")
+    axes.set(xscale="log")
+    figure.supxlabel("ratio to what stands after the colon; black stroke: bar; green: met, red: missed", fontsize=8)
     axes.axvline(1, color="gray", linewidth=0.8)
     axes.grid(axis="x", alpha=0.3)
     axes.invert_yaxis()

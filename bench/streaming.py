@@ -15,8 +15,6 @@ import argparse
 import dataclasses
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -24,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.contestants import ROOT, clean_environment
+from bench.contestants import ask_once
 from bench.million import TARGET, Measurements, process_memory
 
 if TYPE_CHECKING:
@@ -81,9 +79,7 @@ def write_table(folder: Path, rows: int, columns: int) -> dict[str, Path]:
 
 def run_worker(name: str, path: Path, epochs: int) -> Measurements:
     """Measure one thing in its own process."""
-    command = [sys.executable, "-m", "bench.streaming", "--epochs", str(epochs), "--worker", name, str(path)]
-    process = subprocess.run(command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, text=True, check=True)
-    measured: Measurements = json.loads(process.stdout.splitlines()[-1])
+    measured: Measurements = ask_once("bench.streaming", "--epochs", str(epochs), "--worker", name, str(path))
     return measured
 
 

@@ -117,7 +117,7 @@ def compare_with_c(
         jax=lambda: time_runs(lambda: many.train(work.many_epochs)),
     )
     simd, many_on_device = (per_epoch(seconds[name], work.many_epochs * MANY_RESTARTS) for name in ("c", "jax"))
-    whole = f"the same, the whole `fit` of {work.single_epochs:,} epochs"
+    whole = f"an epoch of one 2-2-1 network, of a whole `fit` of {work.single_epochs:,}"
     restarts = f"an epoch of one of {MANY_RESTARTS:,} restarts, on the device"
     return [
         Comparison("an epoch of one 2-2-1 network, on the device", "C", "s", on_device, c, C_BAR),

@@ -25,8 +25,8 @@ _QUICK_OPTIONS: dict[str, bool | str] = {
 _asking = Lock()
 
 
-def compiles_quickly(network: Network, rows: int) -> bool:
-    """Whether the quick options are as good for training as all others.
+def suits_quick_options(network: Network, rows: int) -> bool:
+    """Whether training with the quick options is as fast, or so short that compiling counts more.
 
     Args:
         network: the description of the network.
@@ -36,7 +36,7 @@ def compiles_quickly(network: Network, rows: int) -> bool:
         True for few rows and for wide layers.
 
     Example:
-        >>> [compiles_quickly(Network((30, width, width, 1)), 100_000) for width in (64, 256)]
+        >>> [suits_quick_options(Network((30, width, width, 1)), 100_000) for width in (64, 256)]
         [False, True]
     """
     return rows <= QUICK_ROWS or max(a * b for a, b in pairwise(network.sizes)) >= WIDE_WEIGHTS

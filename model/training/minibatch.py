@@ -146,10 +146,10 @@ def _train_share(
     return trained
 
 
-# The same, compiled: with XLA's fusion emitters, which make the loops of narrow layers a tenth faster; and without
-# them, so that compiling takes half the time and memory, and wide layers are up to a quarter faster.
+# The same, compiled: with XLA's fusion emitters, which make narrow layers a tenth faster; and with the quick options,
+# with which compiling takes half the time and memory, and wide layers are up to a quarter faster.
 train_minibatches = jax.jit(train_in_minibatches, static_argnames="settings")
-train_minibatches_without_emitters = jit_quickly(train_in_minibatches, "settings")
+train_minibatches_compiled_quickly = jit_quickly(train_in_minibatches, "settings")
 
 
 def _epoch(

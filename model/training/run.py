@@ -18,14 +18,14 @@ from model.hyperparameters import Hyperparameters
 from model.network import Network, Params
 from model.tables.table import Table
 from model.training.batch_steps import MinibatchSettings
-from model.training.compilation import compiles_quickly
+from model.training.compilation import suits_quick_options
 from model.training.full_batch import FullBatchSettings, train_full_batch
 from model.training.mesh import EVERYWHERE, place, share_rows
 from model.training.minibatch import (
     EpochCounts,
     describe_restarts,
     train_minibatches,
-    train_minibatches_without_emitters,
+    train_minibatches_compiled_quickly,
 )
 from model.training.padding import padded_width
 from model.training.placement import Lane, map_side_by_side, place_chunks
@@ -250,8 +250,8 @@ class MinibatchRun(StretchRun):
         restarts = own.share(self._restarts, lane)
         progress = EpochCounts(epochs_done, min(h.epochs, MAX_COUNTED_EPOCHS), min(h.patience, MAX_COUNTED_EPOCHS))
         rows, keys = self._rows[lane.mesh]
-        is_quick = compiles_quickly(self._settings.network, len(rows.y))
-        trained: tuple[State, Array] = (train_minibatches_without_emitters if is_quick else train_minibatches)(
+        is_quick = suits_quick_options(self._settings.network, len(rows.y))
+        trained: tuple[State, Array] = (train_minibatches_compiled_quickly if is_quick else train_minibatches)(
             state,
             restarts,
             lane.size,

@@ -20,25 +20,26 @@ from model.training.streamed_run import StreamedRun
 # The least time that a stretch is taken to last, so that the next one does not grow without bound.
 SHORTEST_SECONDS = 1e-5
 
-# What a processor does at least, and what a step of all rows takes at least: the first stretch is rather too short.
+# Products that a processor computes in a second at least, and the least time of a step. They are on the safe side: the
+# first stretch may be too short, and not too long.
 PRODUCTS_PER_SECOND, STEP_SECONDS = 1e8, 1e-6
 
 
 def expected_seconds(run: EnsembleRun) -> float:
-    """How long an epoch may take, before one has been measured.
+    """How long an epoch will take at most, before one has been measured.
 
     Args:
         run: what is trained, with one of the optimizers that have names.
 
     Returns:
-        A number above 0; infinity if nobody can say before: in minibatches, and where devices wait for each other or
-        are no processors.
+        Seconds, above 0; infinity if that cannot be known: with minibatches, with rows that devices share, and on other
+        devices than processors.
     """
-    part, rows = run.parts[0], len(run.table.y)
-    mesh = part.placement.mesh
+    mesh, rows = run.parts[0].placement.mesh, len(run.table.y)
     if run.hyperparameters.uses_minibatches or mesh.shape[DATA] > 1 or mesh.devices.flat[0].platform != "cpu":
         return math.inf
-    return max(STEP_SECONDS, rows * part.share.size * parameter_count(part.share.network) / PRODUCTS_PER_SECOND)
+    parameters = sum(part.share.size * parameter_count(part.share.network) for part in run.parts)
+    return max(STEP_SECONDS, rows * parameters / PRODUCTS_PER_SECOND)
 
 
 def next_stretch(progress: Progress, affordable: int) -> Stretch:
