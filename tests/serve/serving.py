@@ -29,10 +29,12 @@ Service = tuple[subprocess.Popen[str], int]
 def serving(
     environment: dict[str, str], cwd: Path, *options: str, application: str = "serve:create_app()"
 ) -> Iterator[Service]:
-    """Run gunicorn on a free port, which it gets as an open socket. Connections wait there while the service loads."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(64)
+    """Run gunicorn on a free port, which it gets as an open socket. Connections wait there while the service loads.
+
+    Only gunicorn keeps the socket: when it ends, so do the connections that still wait.
+    """
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        port: int = listener.getsockname()[1]
         command = [sys.executable, "-m", "gunicorn", *CONFIGURATION, "-b", f"fd://{listener.fileno()}", *options]
         with subprocess.Popen(
             [*command, application],
@@ -43,8 +45,9 @@ def serving(
             stdout=subprocess.PIPE,
             text=True,
         ) as process:
+            listener.close()
             try:
-                yield process, listener.getsockname()[1]
+                yield process, port
             finally:
                 process.kill()
 

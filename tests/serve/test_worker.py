@@ -14,6 +14,7 @@ import serve.calls
 import serve.clients
 import serve.http_request
 import serve.worker
+from tests.serve.serving import wait_until
 from tests.serve.worker_in_process import MAX_BODY_BYTES, RunningWorker, running_worker
 
 HEALTH = b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -324,7 +325,7 @@ def test_a_worker_that_ends_waits_only_a_little_for_another_request(running: Run
     client = running.connect(post("/slow", b"x"))
     running.turn_until(lambda: running.worker.calls.pending == 1)
     running.application.go.set()
-    running.turn_until(lambda: bool(running.worker.calls.finished))
+    wait_until(lambda: bool(running.worker.calls.finished))  # without a turn, which would take it from there
     running.worker.alive = False
     running.worker.listeners.stop()
     running.worker.clients.stop()
