@@ -32,6 +32,7 @@ class CommandGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of a name."""
         if cmd_name in COMMANDS:
+            _import_jax()
             command: click.Command = getattr(import_module(f"model.commands.{cmd_name}"), cmd_name)
             return command
         for entry in entry_points(group=ENTRY_POINTS, name=cmd_name):
@@ -98,6 +99,14 @@ def ending_of(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, JaxRuntimeError):
         return f"JAX cannot compute this: {str(error).splitlines()[0]}; ask for less", FAILED
     return None
+
+
+def _import_jax() -> None:
+    """Import JAX, which reads its variables then, and names the one that it does not understand."""
+    try:
+        import jax  # noqa: F401
+    except ValueError as error:
+        raise click.UsageError(f"JAX expects another value of a variable: {error}; correct or unset it") from None
 
 
 def _exit(message: str, status: int) -> NoReturn:

@@ -25,12 +25,14 @@ def check_platform() -> None:
     """Start JAX's devices.
 
     Raises:
-        click.UsageError: if this machine does not have the platform that JAX_PLATFORMS names.
+        click.UsageError: if there are none of those that JAX_PLATFORMS and JAX_NUM_CPU_DEVICES ask for.
     """
     try:
         jax.devices()
     except (RuntimeError, AssertionError):
-        platform = os.environ.get("JAX_PLATFORMS")
-        raise click.UsageError(
-            f"JAX_PLATFORMS is {platform}, and JAX cannot compute on it here; set it to cpu"
-        ) from None
+        platform, count = os.environ.get("JAX_PLATFORMS"), os.environ.get("JAX_NUM_CPU_DEVICES")
+        if platform:
+            words = f"JAX_PLATFORMS is {platform}, and JAX cannot compute on it here; set it to cpu"
+        else:
+            words = f"JAX finds no device to compute on, and JAX_NUM_CPU_DEVICES is {count}; set it to 1 or unset it"
+        raise click.UsageError(words) from None

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Nudge
 
 TRAIN = ("train", "--epochs", "100")
@@ -28,3 +30,21 @@ def test_an_unknown_platform_is_one_sentence_and_status_2(nudge: Nudge, checkpoi
     run = nudge("show", str(checkpoints / "xor.safetensors"), JAX_PLATFORMS="nonsense")
     assert run.returncode == 2
     assert run.stderr == "nudge: JAX_PLATFORMS is nonsense, and JAX cannot compute on it here; set it to cpu\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"JAX_NUM_CPU_DEVICES": "many"}, '"many" for JAX flag jax_num_cpu_devices; correct or unset it'),
+        ({"JAX_ENABLE_X64": "perhaps"}, "'perhaps' for environment 'JAX_ENABLE_X64'; correct or unset it"),
+        ({"JAX_NUM_CPU_DEVICES": "0"}, "and JAX_NUM_CPU_DEVICES is 0; set it to 1 or unset it"),
+    ],
+)
+def test_a_variable_that_jax_does_not_understand_is_one_sentence(
+    nudge: Nudge, variables: dict[str, str], words: str
+) -> None:
+    run = nudge(*TRAIN, **variables)
+    assert run.returncode == 2
+    assert run.stderr.startswith("nudge: JAX ")
+    assert run.stderr.endswith(f"{words}\n")
+    assert run.stderr.count("\n") == 1
