@@ -77,10 +77,8 @@ class EnsembleRun:
     def gather(self, states: States) -> States:
         """The states of all restarts, from the processes that have trained them; all must call this at the same point.
 
-        With a single process it is the same states.
+        Leaves of NumPy.
         """
-        if not self.parts[0].placement.mesh.is_multi_process:
-            return states
         return tuple(part.placement.gather(state) for part, state in zip(self.parts, states, strict=True))
 
     def start(self) -> States:

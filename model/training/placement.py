@@ -92,7 +92,9 @@ class Placement:
         """
         return place(jax.tree.map(lambda leaf: self._padded(leaf, lane), tree), lane.mesh, EVERYWHERE)
 
-    def _padded(self, leaf: Array, lane: Lane) -> Array:
+    def _padded(self, leaf: Array | ArrayInLanes, lane: Lane) -> Array:
+        if isinstance(leaf, ArrayInLanes):
+            return leaf.parts[self.lanes.index(lane)]
         if self.padded_depth == self.chunks == lane.size:
             return leaf
         own = np.asarray(leaf)[lane.first : lane.first + lane.size]
@@ -105,17 +107,11 @@ class Placement:
             parts: for each lane a tree like that of `share`.
 
         Returns:
-            The tree with all chunks; zeros for those of other processes.
+            The tree with all chunks, which stay where they are.
         """
         if self.padded_depth == self.lanes[0].size == self.chunks:
             return parts[0]
-        return jax.tree.map(lambda *leaves: self._joined(leaves), *parts)
-
-    def _joined(self, leaves: Sequence[jax.Array]) -> np.ndarray:
-        joined = np.zeros((self.chunks, *leaves[0].shape[1:]), leaves[0].dtype)
-        for lane, leaf in zip(self.lanes, leaves, strict=True):
-            joined[lane.first : lane.first + lane.size] = np.asarray(leaf.addressable_data(0))[: lane.size]
-        return joined
+        return jax.tree.map(lambda *leaves: ArrayInLanes(self, leaves), *parts)
 
     def gather(self, tree: Any) -> Any:
         """All chunks from the processes that have trained them, in every process.
@@ -133,6 +129,42 @@ class Placement:
         padded = jax.tree.map(lambda leaf: with_zeros(np.asarray(leaf), size - self.chunks), tree)
         everywhere = _everywhere(self.mesh)(place(padded, self.mesh, BY_RESTART))
         return jax.tree.map(lambda leaf: np.asarray(leaf.addressable_data(0))[: self.chunks], everywhere)
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayInLanes:
+    """An array whose first axis is the chunks, which stay on the devices of their lanes from one stretch to the next.
+
+    NumPy takes it for an array. To JAX it is a leaf of a tree.
+
+    Attributes:
+        placement: of the chunks.
+        parts: what each lane of this process holds, as `Placement.share` returns it.
+    """
+
+    placement: Placement
+    parts: tuple[jax.Array, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the whole."""
+        return self.placement.chunks, *self.parts[0].shape[1:]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of every part."""
+        return self.parts[0].dtype
+
+    def __getitem__(self, index: Any) -> Any:
+        """A part of the whole."""
+        return np.asarray(self)[index]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """All chunks; zeros for those of other processes."""
+        whole = np.zeros(self.shape, self.dtype if dtype is None else dtype)
+        for lane, part in zip(self.placement.lanes, self.parts, strict=True):
+            whole[lane.first : lane.first + lane.size] = np.asarray(part.addressable_data(0))[: lane.size]
+        return whole
 
 
 def map_side_by_side(function: Callable[..., Any], *arguments: Sequence[Any], threads: int | None = None) -> list[Any]:

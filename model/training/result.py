@@ -130,7 +130,7 @@ class Progress:
 
     Attributes:
         run: what is trained, on what, and how.
-        state: of every restart.
+        state: of every restart. NumPy takes its leaves for arrays, wherever they are.
         epoch: how many epochs are done.
         ended: how many restarts have ended before the last epoch.
         losses: [restarts], by which the best ones are chosen: the training loss, or the smallest validation loss.

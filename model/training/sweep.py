@@ -195,11 +195,11 @@ def _advance(
 ) -> tuple[States, dict[int, Progress]]:
     """Take all runs through a stretch. standing: those that have not ended, after so many epochs."""
     after, training, validation = joined.advance(states, epoch, stretch)
-    after = jax.device_get(joined.gather(after))
+    whole = joined.gather(after)
     places = {run: joined.restarts_of(run) for run in standing}
     advanced = {
         run: after_stretch(
-            progress, stretch, joined.states_of(run, after), training[:, places[run]], validation[:, places[run]]
+            progress, stretch, joined.states_of(run, whole), training[:, places[run]], validation[:, places[run]]
         )
         for run, progress in standing.items()
     }

@@ -53,6 +53,14 @@ def test_every_chunk_is_trained_once(chunks: int, threads: int) -> None:
     assert all(map(np.array_equal, jax.tree.leaves(tree), jax.tree.leaves(joined)))
 
 
+def test_chunks_stay_where_they_are_trained_from_one_stretch_to_the_next() -> None:
+    placement = Placement(make_mesh(1), 2, 5)
+    trained = [placement.share(np.arange(5.0), lane) for lane in placement.lanes]
+    joined = placement.join(trained)
+    assert [placement.share(joined, lane) for lane in placement.lanes] == trained
+    assert (joined.shape, joined.dtype, joined[3]) == ((5,), np.float32, 3.0)
+
+
 def test_threads_are_no_more_than_chunks() -> None:
     assert place_chunks(make_mesh(1), 1).threads == 1
     assert 1 <= place_chunks(make_mesh(1), 3).threads <= 3
