@@ -13,7 +13,7 @@ python  := "$(VENV)/bin/python"
 # come in the order of tests/conftest.py.
 pytest  := $(python) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install train check ask serve learn test core lint bench
+.PHONY: help install train check ask serve learn test thorough core lint bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -40,8 +40,11 @@ serve: $(runtime) ## serve the checkpoints and the page for learners over HTTP, 
 learn: ## serve the page on which you watch a network learn: http://127.0.0.1:8000/learn
 	@exec $(MAKE) --no-print-directory serve NUDGE_LEARN=1 HOST=127.0.0.1
 
-test: lint ## run lint, then all tests
+test: lint ## run lint, then the tests
 	@$(pytest) $(ARGS)
+
+thorough: export NUDGE_THOROUGH = 1
+thorough: test ## run lint, then all tests with every case and example (three quarters of an hour)
 
 core: $(dev) ## run only the tests that every supported Python must pass
 	@$(pytest) -m 'core and not slow' $(ARGS)

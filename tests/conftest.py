@@ -1,5 +1,6 @@
 """Settings and fixtures of all tests. The shapes and types of arguments are checked at every call."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -14,7 +15,13 @@ import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
+from tests.extent import THOROUGH, extent, quick_compilation_flags
 from tests.shape_checks import check_calls
+
+# Before JAX starts a device. The commands that the tests run inherit it.
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {quick_compilation_flags()}".strip()
+# Compiled programs are many objects that live long, and each full collection visits all of them.
+gc.set_threshold(50_000, 20, 100)
 
 jaxtyping.jaxtyped = lambda *, typechecker: check_calls  # which the hook puts around each function
 with install_import_hook("model", "beartype.beartype"):
@@ -24,7 +31,7 @@ with install_import_hook("model", "beartype.beartype"):
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # The same examples in every run, and no deadline, because the first example compiles.
-settings.register_profile("nudge", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("nudge", deadline=None, derandomize=True, print_blob=True, max_examples=extent(100, 25))
 settings.load_profile("nudge")
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +44,15 @@ LONGEST_FILES = (
 Nudge = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_xdist_auto_num_workers() -> int:
+    """Two processes more than there are cores, because many tests wait for other processes."""
+    return (os.cpu_count() or 1) + 2
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    left_out = [] if THOROUGH else [item for item in items if item.get_closest_marker("thorough")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
     places = {ROOT / "tests" / name: place for place, name in enumerate(LONGEST_FILES)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
 

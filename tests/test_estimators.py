@@ -31,6 +31,7 @@ from model.estimators import AUTO, NudgeClassifier, NudgeRegressor
 from model.training.defaults import file_hyperparameters
 from tests.conftest import ROOT
 from tests.examples import same_bits
+from tests.extent import quick_compilation_flags
 from tests.tables.carriers import CARRIERS
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -52,10 +53,10 @@ QUICK: dict[str, Any] = {"hidden": (8,), "epochs": 3, "restarts": 1, "ensemble":
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["NudgeClassifier", "NudgeRegressor"])
+@pytest.mark.parametrize("name", ["NudgeClassifier", pytest.param("NudgeRegressor", marks=pytest.mark.thorough)])
 def test_the_checks_of_scikit_learn_pass(name: str) -> None:
     """They compile a program for each shape of data, so they run in a process that spends less time on compiling."""
-    environment = os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
+    environment = os.environ | {"XLA_FLAGS": f"{quick_compilation_flags()} --xla_backend_optimization_level=0"}
     run = subprocess.run(
         [sys.executable, "-c", CHECKS, name], capture_output=True, text=True, cwd=ROOT, env=environment
     )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from model import Network, chain_rule, check_gradients, init_params, jvp, loss, nudge, truth_table
 from model.activations import ACTIVATIONS
 from model.checking.verdicts import Verdict
+from tests.extent import extent
 
 pytestmark = pytest.mark.core
 
@@ -29,7 +30,7 @@ def assert_derivations_agree(network: Network, rows: int, seed: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=30)
+@settings(max_examples=extent(30, 12))
 @given(
     sizes=st.sampled_from([(3, 1), (9, 2), (2, 5, 1), (4, 3, 6, 2), (9, 4, 5, 3, 1)]),
     activation=st.sampled_from(list(ACTIVATIONS)),
@@ -40,7 +41,7 @@ def test_the_four_derivations_agree(sizes: tuple[int, ...], activation: str, see
     assert_derivations_agree(Network(sizes, activation), rows=6, seed=seed)
 
 
-@settings(max_examples=12)
+@settings(max_examples=extent(12, 6))
 @given(
     hidden=st.lists(st.integers(1, 7), max_size=3),
     activation=st.sampled_from(list(ACTIVATIONS)),

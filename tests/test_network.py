@@ -16,6 +16,7 @@ from model.activations import ACTIVATIONS
 from model.network import as_layers, parameter_count, preactivations
 from model.tasks import cross_entropy
 from tests.examples import same_bits
+from tests.extent import extent
 
 pytestmark = pytest.mark.core
 
@@ -42,7 +43,7 @@ def numpy_loss(z: np.ndarray, y: np.ndarray) -> float:
 
 
 @pytest.mark.slow
-@settings(max_examples=12)
+@settings(max_examples=extent(12, 6))
 @given(
     sizes=st.lists(st.sampled_from([1, 2, 3, 8, 9, 12]), min_size=2, max_size=5),
     activation=st.sampled_from(list(ACTIVATIONS)),

@@ -31,6 +31,9 @@ from model import (
 from model.checking.verdicts import Verdict
 from tests.checking import corpus
 from tests.checking.corpus import Case
+from tests.extent import extent
+
+STEP = extent(1, 6)
 
 
 def check(case: Case) -> Report:
@@ -41,23 +44,23 @@ def check(case: Case) -> Report:
 
 @pytest.fixture(scope="module")
 def of_right() -> dict[str, tuple[Case, Report]]:
-    """The reports on every second right case, to spare time; `python -m bench.checking` checks all."""
-    return {case.name: (case, check(case)) for case in islice(corpus.right_cases(0), 0, None, 2)}
+    """The reports on the right cases; on every sixth, unless all is tried."""
+    return {case.name: (case, check(case)) for case in islice(corpus.right_cases(0), 0, None, STEP)}
 
 
 @pytest.fixture(scope="module")
 def of_wrong() -> dict[str, tuple[Case, Report]]:
-    """The reports on every second wrong case."""
-    return {case.name: (case, check(case)) for case in islice(corpus.wrong_cases(0), 1, None, 2)}
+    """The reports on the wrong cases, likewise."""
+    return {case.name: (case, check(case)) for case in islice(corpus.wrong_cases(0), 0, None, STEP)}
 
 
 def test_no_right_gradient_is_called_wrong(of_right: dict[str, tuple[Case, Report]]) -> None:
-    assert len(of_right) >= 75
+    assert len(of_right) >= 150 // STEP
     assert {name: str(report) for name, (_, report) in of_right.items() if not report.ok} == {}
 
 
 def test_no_wrong_gradient_passes(of_wrong: dict[str, tuple[Case, Report]]) -> None:
-    assert len(of_wrong) >= 75
+    assert len(of_wrong) >= 150 // STEP
     assert {name: str(report) for name, (_, report) in of_wrong.items() if report.ok} == {}
 
 
@@ -65,7 +68,7 @@ def test_what_can_be_named_is_named_and_nothing_else(of_wrong: dict[str, tuple[C
     nameable = {name: pair for name, pair in of_wrong.items() if pair[0].mistake not in ("any", "off")}
     found = {name: {each.kind for each in report.diagnoses} - {"origin"} for name, (_, report) in nameable.items()}
     named = [name for name, kinds in found.items() if kinds == {nameable[name][0].mistake}]
-    assert len(nameable) >= 40
+    assert len(nameable) >= 80 // STEP
     assert len(named) >= 0.95 * len(nameable), set(found) - set(named)
     misnamed = {name: kinds for name, kinds in found.items() if kinds - {nameable[name][0].mistake, "off"}}
     assert misnamed == {}
@@ -80,7 +83,7 @@ def test_stated_errors_hold_in_99_of_100_entries(of_right: dict[str, tuple[Case,
         for row in report.parameters:
             if case.has_exact_grad and row.grad is not None and row.verdict in (Verdict.AGREES, Verdict.NOISY):
                 within[abs(row.nudge - row.grad) <= row.error] += 1
-    assert within.total() > 500
+    assert within.total() > 1000 // STEP
     assert within[False] <= 0.01 * within.total()
 
 
@@ -115,14 +118,14 @@ WRONG = (
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=extent(30, 8))
 @given(family=st.sampled_from(RIGHT), seed=st.integers(1, 2**31), place=st.integers(0, 199))
 def test_right_ones_drawn_at_random(family: Any, seed: int, place: int) -> None:
     report = check(drawn(family, seed, place))
     assert report.ok, str(report)
 
 
-@settings(max_examples=30)
+@settings(max_examples=extent(30, 8))
 @given(family=st.sampled_from(WRONG), seed=st.integers(1, 2**31), place=st.integers(0, 199))
 def test_wrong_ones_drawn_at_random(family: Any, seed: int, place: int) -> None:
     report = check(drawn(family, seed, place))

@@ -19,6 +19,7 @@ from model import CategoricalColumn, Checkpoint, Layer, Network, NumericColumn, 
 from model.inference import BATCH_SIZES
 from serve.open_inference_messages import JSON_LENGTH
 from tests.examples import checkpoint_of, values_of, with_params
+from tests.extent import extent
 from tests.serve.examples import application
 
 pytestmark = pytest.mark.core
@@ -348,7 +349,7 @@ heads = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=1500, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=extent(1500, 300), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(head=heads, raw=st.binary(max_size=40), length=st.sampled_from([None, None, None, 0, 3, -1, "x", 10**9, 10**20]))
 def test_no_body_with_raw_tensors_causes_a_500(client: FlaskClient, head: Any, raw: bytes, length: Any) -> None:
     status, answer, _ = post_binary(client, head, raw, length)
@@ -357,7 +358,7 @@ def test_no_body_with_raw_tensors_causes_a_500(client: FlaskClient, head: Any, r
         assert list(answer) == ["error"]
 
 
-@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=extent(500, 100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     start=st.integers(0, 200),
     cut=st.integers(0, 200),

@@ -16,6 +16,7 @@ from model.tables.columns import ColumnSpec, count_inputs
 from model.tables.date_columns import DateColumn
 from model.tables.spelling import NumberSpelling
 from tests.examples import RECORD, ensemble_of
+from tests.extent import extent
 from tests.serve.examples import application
 
 schemathesis = pytest.importorskip("schemathesis")
@@ -248,7 +249,7 @@ def run_schemathesis(
     config = {
         "seed": 1,
         "continue-on-failure": True,
-        "generation": {"deterministic": True, "max-examples": 150},
+        "generation": {"deterministic": True, "max-examples": extent(150, 40)},
         # The service keeps no state between requests.
         "phases": {"stateful": {"enabled": False}},
         # ignored_auth fails with an application in this process (TypeError: max_redirects). The last test asks without

@@ -16,6 +16,7 @@ from model.ensembles import Members
 from model.messages import escape_unprintable
 from tests.commands.examples import run_here
 from tests.examples import RECORD, ensemble_of
+from tests.extent import extent
 from tests.serve.examples import application
 from tests.tables.people import Case
 from tests.tables.people_commands import asked_rows, header_flag, query_of, reading_flags
@@ -36,7 +37,7 @@ def one_in(count: int) -> list[str]:
     return [name for name in KNOWN if name in reported or zlib.crc32(name.encode()) % count == 0]
 
 
-SHOWN = one_in(8)
+SHOWN = one_in(extent(8, 24))
 
 
 def read_or_refusal(case: Case, path: Path) -> Table | str:
@@ -59,7 +60,7 @@ def test_inspect_shows_what_python_reads(tmp_path: Path, name: str) -> None:
         assert all(f"\n{escape_unprintable(column)} " in shown.stdout for column in (*table.columns, table.target))
 
 
-@pytest.mark.parametrize("name", SHOWN[::3])
+@pytest.mark.parametrize("name", SHOWN[:: extent(3, 5)])
 def test_training_learns_what_python_reads(tmp_path: Path, name: str) -> None:
     path, out = write_case(CASES[name], tmp_path), tmp_path / "table.safetensors"
     done = run_here("train", str(path), *reading_flags(CASES[name]), *QUICK_TRAINING, "--out", str(out))
