@@ -6,7 +6,8 @@ import csv
 import io
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 # The name to install.
 DISTRIBUTION = "nudge-jax"
@@ -20,6 +21,28 @@ class RefusalError(ValueError):
 
     The command line prints it as it is.
     """
+
+
+@contextmanager
+def refusing_variables_of_jax() -> Iterator[None]:
+    """Refuse a variable that JAX does not understand. JAX reads its variables when it is imported.
+
+    Returns:
+        The context in which it is imported.
+
+    Raises:
+        RefusalError: if it is imported in the block, and one of them has a wrong value.
+
+    Example:
+        >>> with refusing_variables_of_jax():
+        ...     import jax
+    """
+    try:
+        yield
+    except ValueError as error:
+        if isinstance(error, RefusalError) or "jax_" not in str(error).lower():
+            raise
+        raise RefusalError(f"JAX expects another value of a variable: {error}; correct or unset it") from None
 
 
 def align_columns(rows: Sequence[Sequence[str]]) -> str:

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from flask import Flask
 
+from model.messages import refusing_variables_of_jax
 from serve.routes import HEALTH_PREFIX, LEARN_PREFIX, Routes
 
 if TYPE_CHECKING:
@@ -120,13 +121,15 @@ def create_app(config: Mapping[str, Any] | None = None) -> Service:
     Raises:
         model.CheckpointError: if there is nothing to serve, or if the default checkpoint cannot be used.
         serve.settings.SettingError: if a setting is wrong.
+        model.messages.RefusalError: if a variable of JAX is wrong.
 
     Example:
         >>> app = create_app({"NUDGE_CHECKPOINTS": "/nowhere"})
         Traceback (most recent call last):
         model.checkpoint.CheckpointError: /nowhere: expected a checkpoint in it, found none; write one with ...
     """
-    from model.inference import keep_programs
+    with refusing_variables_of_jax():
+        from model.inference import keep_programs
     from serve import errors, metrics, middleware, settings
     from serve.registry import Registry
     from serve.statistics import Statistics

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from model.messages import DISTRIBUTION, RefusalError, describe_error, escape_unprintable
+from model.messages import DISTRIBUTION, RefusalError, describe_error, escape_unprintable, refusing_variables_of_jax
 
 # Each is a module of this package, imported when the command is run.
 COMMANDS = ("ask", "check", "explain", "importance", "inspect", "predict", "report", "show", "sweep", "train")
@@ -32,8 +32,8 @@ class CommandGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of a name."""
         if cmd_name in COMMANDS:
-            _import_jax()
-            command: click.Command = getattr(import_module(f"model.commands.{cmd_name}"), cmd_name)
+            with refusing_variables_of_jax():
+                command: click.Command = getattr(import_module(f"model.commands.{cmd_name}"), cmd_name)
             return command
         for entry in entry_points(group=ENTRY_POINTS, name=cmd_name):
             added: click.Command = entry.load()
@@ -99,14 +99,6 @@ def ending_of(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, JaxRuntimeError):
         return f"JAX cannot compute this: {str(error).splitlines()[0]}; ask for less", FAILED
     return None
-
-
-def _import_jax() -> None:
-    """Import JAX, which reads its variables then, and names the one that it does not understand."""
-    try:
-        import jax  # noqa: F401
-    except ValueError as error:
-        raise click.UsageError(f"JAX expects another value of a variable: {error}; correct or unset it") from None
 
 
 def _exit(message: str, status: int) -> NoReturn:

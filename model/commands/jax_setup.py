@@ -30,9 +30,9 @@ def check_platform() -> None:
     try:
         jax.devices()
     except (RuntimeError, AssertionError):
-        platform, count = os.environ.get("JAX_PLATFORMS"), os.environ.get("JAX_NUM_CPU_DEVICES")
-        if platform:
-            words = f"JAX_PLATFORMS is {platform}, and JAX cannot compute on it here; set it to cpu"
+        if (count := os.environ.get("JAX_NUM_CPU_DEVICES", "1")) == "0":
+            words = f"JAX_NUM_CPU_DEVICES must be at least 1, not {count}; set it to 1 or unset it"
         else:
-            words = f"JAX finds no device to compute on, and JAX_NUM_CPU_DEVICES is {count}; set it to 1 or unset it"
+            platform = os.environ.get("JAX_PLATFORMS")
+            words = f"JAX_PLATFORMS is {platform}, and JAX cannot compute on it here; set it to cpu"
         raise click.UsageError(words) from None

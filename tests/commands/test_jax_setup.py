@@ -37,14 +37,16 @@ def test_an_unknown_platform_is_one_sentence_and_status_2(nudge: Nudge, checkpoi
     [
         ({"JAX_NUM_CPU_DEVICES": "many"}, '"many" for JAX flag jax_num_cpu_devices; correct or unset it'),
         ({"JAX_ENABLE_X64": "perhaps"}, "'perhaps' for environment 'JAX_ENABLE_X64'; correct or unset it"),
-        ({"JAX_NUM_CPU_DEVICES": "0"}, "and JAX_NUM_CPU_DEVICES is 0; set it to 1 or unset it"),
+        ({"JAX_NUM_CPU_DEVICES": "0"}, "must be at least 1, not 0; set it to 1 or unset it"),
+        ({"JAX_NUM_CPU_DEVICES": "0", "JAX_PLATFORMS": "cpu"}, "must be at least 1, not 0; set it to 1 or unset it"),
     ],
 )
+@pytest.mark.parametrize("command", [TRAIN, ("show", "checkpoints/xor.safetensors")], ids=["train", "show"])
 def test_a_variable_that_jax_does_not_understand_is_one_sentence(
-    nudge: Nudge, variables: dict[str, str], words: str
+    nudge: Nudge, command: tuple[str, ...], variables: dict[str, str], words: str
 ) -> None:
-    run = nudge(*TRAIN, **variables)
+    run = nudge(*command, **variables)
     assert run.returncode == 2
-    assert run.stderr.startswith("nudge: JAX ")
+    assert run.stderr.startswith("nudge: JAX")
     assert run.stderr.endswith(f"{words}\n")
     assert run.stderr.count("\n") == 1

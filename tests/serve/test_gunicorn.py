@@ -195,9 +195,9 @@ def wait_until_reading(pid: int) -> None:
     def has_connection() -> bool:
         lines = Path(f"/proc/{worker}/net/tcp").read_text().splitlines()[1:]
         established = {f"socket:[{line.split()[9]}]" for line in lines if line.split()[3] == "01"}
-        return any(
-            os.readlink(path) in established for path in Path(f"/proc/{worker}/fd").iterdir() if path.is_symlink()
-        )
+        with contextlib.suppress(FileNotFoundError):  # a file may be closed meanwhile
+            return any(os.readlink(path) in established for path in Path(f"/proc/{worker}/fd").iterdir())
+        return False
 
     wait_until(has_connection)
 
@@ -215,6 +215,17 @@ def test_without_a_model_the_service_ends_at_once_and_says_why(
     assert "CheckpointError: checkpoints" in errors
     assert "Traceback" not in errors
     assert errors.count("CheckpointError") == 1
+
+
+def test_a_variable_that_jax_does_not_understand_ends_the_service_with_a_sentence(
+    environment: dict[str, str], checkpoints: Path, tmp_path: Path
+) -> None:
+    settings = {"NUDGE_CHECKPOINTS": str(checkpoints), "JAX_NUM_CPU_DEVICES": "many"}
+    with serving(environment | settings, tmp_path) as (process, _):
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert 'Invalid value "many" for JAX flag jax_num_cpu_devices; correct or unset it\n' in errors
+    assert "Traceback" not in errors
 
 
 def test_workers_come_from_the_environment_and_are_forked_before_jax_is_loaded(
