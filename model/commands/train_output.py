@@ -63,7 +63,7 @@ def shown_progress(as_json: bool) -> Iterator[ShowProgress]:
 
 def _losses_text(progress: Progress) -> str:
     smallest = np.nan if progress.losses is None else np.nanmin(progress.losses)
-    if progress.state[0].best is None:
+    if progress.placed[0].best is None:
         return f"loss {smallest:.4f}"
     recorded = [record.losses[-1] for record in progress.records if len(record.losses)]
     training = np.nanmin(recorded[-1]) if recorded and not np.isnan(recorded[-1]).all() else np.nan
@@ -74,7 +74,7 @@ def _windows_text(progress: Progress) -> str:
     """How far the epoch is, if it takes the rows in windows."""
     if not isinstance(progress.run, StreamedRun):
         return ""
-    return f", window {windows_done(progress.state[0]):,} of {progress.run.reader.plan.windows:,}"
+    return f", window {windows_done(progress.placed[0]):,} of {progress.run.reader.plan.windows:,}"
 
 
 def _print_records(progress: Progress) -> None:

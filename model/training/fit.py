@@ -169,9 +169,9 @@ def _stretches(progress: Progress, stretch_seconds: float, seconds_per_epoch: fl
 
 def _advance(progress: Progress, stretch: Stretch) -> Progress:
     """The progress after a stretch. Raises DivergedError if no restart has a finite loss after it."""
-    after = after_stretch(progress, stretch, *progress.run.advance(progress.state, progress.epoch, stretch))
+    after = after_stretch(progress, stretch, *progress.run.advance(progress.placed, progress.epoch, stretch))
     if has_diverged(after):
         everyone = [np.arange(progress.restarts)]
-        (epochs,) = epochs_until_lost(progress.run, progress.state, progress.epoch, stretch.epochs, everyone)
+        (epochs,) = epochs_until_lost(progress.run, progress.placed, progress.epoch, stretch.epochs, everyone)
         raise DivergedError(progress.epoch + epochs)
     return after

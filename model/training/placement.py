@@ -94,7 +94,9 @@ class Placement:
 
     def _padded(self, leaf: Array | ArrayInLanes, lane: Lane) -> Array:
         if isinstance(leaf, ArrayInLanes):
-            return leaf.parts[self.lanes.index(lane)]
+            if leaf.placement == self:
+                return leaf.parts[self.lanes.index(lane)]
+            leaf = np.asarray(leaf)
         if self.padded_depth == self.chunks == lane.size:
             return leaf
         own = np.asarray(leaf)[lane.first : lane.first + lane.size]
@@ -135,7 +137,7 @@ class Placement:
 class ArrayInLanes:
     """An array whose first axis is the chunks, which stay on the devices of their lanes from one stretch to the next.
 
-    NumPy takes it for an array. To JAX it is a leaf of a tree.
+    To JAX it is a leaf of a tree and no array; `as_arrays` makes one of it.
 
     Attributes:
         placement: of the chunks.
@@ -145,26 +147,31 @@ class ArrayInLanes:
     placement: Placement
     parts: tuple[jax.Array, ...]
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the whole."""
-        return self.placement.chunks, *self.parts[0].shape[1:]
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The dtype of every part."""
-        return self.parts[0].dtype
-
-    def __getitem__(self, index: Any) -> Any:
-        """A part of the whole."""
-        return np.asarray(self)[index]
-
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """All chunks; zeros for those of other processes."""
-        whole = np.zeros(self.shape, self.dtype if dtype is None else dtype)
+        if copy is False:
+            raise ValueError("an array in lanes must be copied to be one array")
+        shape = self.placement.chunks, *self.parts[0].shape[1:]
+        whole = np.zeros(shape, self.parts[0].dtype if dtype is None else dtype)
         for lane, part in zip(self.placement.lanes, self.parts, strict=True):
             whole[lane.first : lane.first + lane.size] = np.asarray(part.addressable_data(0))[: lane.size]
         return whole
+
+
+def as_arrays(tree: Any) -> Any:
+    """A tree without arrays in lanes.
+
+    Args:
+        tree: any.
+
+    Returns:
+        The tree with an array of NumPy for each `ArrayInLanes`; all other leaves are the same.
+
+    Example:
+        >>> as_arrays({"weight": 1.0})
+        {'weight': 1.0}
+    """
+    return jax.tree.map(lambda leaf: np.asarray(leaf) if isinstance(leaf, ArrayInLanes) else leaf, tree)
 
 
 def map_side_by_side(function: Callable[..., Any], *arguments: Sequence[Any], threads: int | None = None) -> list[Any]:

@@ -24,6 +24,7 @@ from model.tables.table import Table
 from model.tables.target_scaling import Residuals
 from model.training.ensemble_run import EnsembleRun, States
 from model.training.measuring import baseline_of, evaluate_selection, residuals_of
+from model.training.placement import as_arrays
 from model.training.selection import select
 from model.training.split_text import describe_split
 
@@ -130,7 +131,7 @@ class Progress:
 
     Attributes:
         run: what is trained, on what, and how.
-        state: of every restart. NumPy takes its leaves for arrays, wherever they are.
+        placed: the state of every restart, on the devices where it is trained.
         epoch: how many epochs are done.
         ended: how many restarts have ended before the last epoch.
         losses: [restarts], by which the best ones are chosen: the training loss, or the smallest validation loss.
@@ -138,11 +139,17 @@ class Progress:
     """
 
     run: EnsembleRun
-    state: States
+    placed: States
     epoch: int = 0
     ended: int = 0
     losses: Float[np.ndarray, " restarts"] | None = None
     records: tuple[History, ...] = ()
+
+    @property
+    def state(self) -> States:
+        """The state of every restart, to resume from; zeros for the restarts of other processes."""
+        arrays: States = as_arrays(self.placed)
+        return arrays
 
     @property
     def epochs(self) -> int:
@@ -164,7 +171,7 @@ class Progress:
 
         All processes must ask for it at the same point.
         """
-        run, table, state = self.run, self.run.table, self.run.gather(self.state)
+        run, table, state = self.run, self.run.table, self.run.gather(self.placed)
         losses = np.full(self.restarts, np.nan, np.float32) if self.losses is None else self.losses
         selection = select(run, state, losses)
         ensemble = jax.device_put(selection.ensemble)

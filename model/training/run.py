@@ -133,7 +133,7 @@ class TrainingRun(ABC):
     def restore(self, state: State) -> State:
         """A state with the same leaves on the device, for which the training program is compiled."""
         self._compile(_zeros(self.state_shapes()))
-        placed: State = jax.device_put(jax.device_get(state))
+        placed: State = jax.device_put(state)
         return placed
 
     def trained_params(self, state: State) -> Params:

@@ -88,7 +88,7 @@ def after_stretch(
     record = History(epochs_done[is_logged], training[is_logged], validation[is_logged])
     return replace(
         progress,
-        state=state,
+        placed=state,
         epoch=epoch,
         ended=_count_ended(run, state, epoch),
         losses=training[-1] if smallest is None else smallest,
@@ -110,7 +110,7 @@ def advance_windows(progress: Progress, run: StreamedRun, seconds: float) -> Pro
     Raises:
         DivergedError: if no restart has a finite loss after an epoch.
     """
-    state, losses = run.advance_windows(progress.state, progress.epoch, seconds)
+    state, losses = run.advance_windows(progress.placed, progress.epoch, seconds)
     if losses is not None:
         training, validation = losses.T[:, None]
         after = after_stretch(progress, Stretch(1, 1), state, training, validation)
@@ -121,7 +121,7 @@ def advance_windows(progress: Progress, run: StreamedRun, seconds: float) -> Pro
             so_far = means if smallest is None else np.where(np.isfinite(smallest), smallest, means)
         nothing = np.zeros((0, progress.restarts), np.float32)
         record = History(np.zeros(0, int), nothing, nothing)
-        after = replace(progress, state=state, losses=so_far, records=(*progress.records, record))
+        after = replace(progress, placed=state, losses=so_far, records=(*progress.records, record))
     if has_diverged(after):
         raise DivergedError(progress.epoch + 1)
     return after

@@ -1,6 +1,7 @@
 """Training on a mesh of eight virtual devices, against one device."""
 
 import json
+import pickle
 import subprocess
 import sys
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model import Network, train, truth_table
 from model.training.mesh import make_mesh
-from model.training.placement import Placement, place_chunks
+from model.training.placement import ArrayInLanes, Placement, place_chunks
 from tests.conftest import ROOT
+from tests.examples import same_bits
 from tests.training.meshes import BY_RESTARTS, BY_ROWS, DEVICES, FIRST_EPOCHS, RUNS
 
 
@@ -57,8 +60,21 @@ def test_chunks_stay_where_they_are_trained_from_one_stretch_to_the_next() -> No
     placement = Placement(make_mesh(1), 2, 5)
     trained = [placement.share(np.arange(5.0), lane) for lane in placement.lanes]
     joined = placement.join(trained)
-    assert [placement.share(joined, lane) for lane in placement.lanes] == trained
-    assert (joined.shape, joined.dtype, joined[3]) == ((5,), np.float32, 3.0)
+    assert all(placement.share(joined, lane) is part for lane, part in zip(placement.lanes, trained, strict=True))
+    assert np.asarray(joined).tolist() == [0, 1, 2, 3, 4]
+    others = Placement(make_mesh(1), 3, 5)
+    cut_anew = [np.asarray(others.share(joined, lane))[: lane.size].tolist() for lane in others.lanes]
+    assert cut_anew == [[0, 1], [2, 3], [4]]
+
+
+def test_a_state_is_arrays_wherever_it_was_trained() -> None:
+    *_, progress = train(Network((2, 2, 1)), truth_table("xor"), key=jax.random.key(0), epochs=200, restarts=70)
+    is_in_lanes = [isinstance(leaf, ArrayInLanes) for leaf in jax.tree.leaves(progress.placed)]
+    assert all(is_in_lanes) == (progress.run.parts[0].placement.threads > 1)
+    copy = pickle.loads(pickle.dumps(progress.state))
+    assert same_bits(copy, progress.state)
+    assert same_bits(jax.jit(lambda state: state)(progress.state), progress.result().state)
+    assert all(isinstance(leaf, np.ndarray | jax.Array) for leaf in jax.tree.leaves(progress.state))
 
 
 def test_threads_are_no_more_than_chunks() -> None:
