@@ -9,9 +9,9 @@ ARGS   ?=
 runtime := $(VENV)/.nudge-installed
 dev     := $(VENV)/.nudge-installed-dev
 python  := "$(VENV)/bin/python"
-# A process for each core, up to four; the tests of a file stay together, as they share what is slow to make. The files
-# come in the order of tests/conftest.py.
-pytest  := $(python) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# The tests of a file stay together, as they share what is slow to make. How many processes there are, and the order of
+# the files, tests/conftest.py says.
+pytest  := $(python) -m pytest -n auto --maxprocesses 4 --max-worker-restart 1 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help install train check ask serve learn test thorough core lint bench
 
@@ -44,7 +44,7 @@ test: lint ## run lint, then the tests
 	@$(pytest) $(ARGS)
 
 thorough: export NUDGE_THOROUGH = 1
-thorough: test ## run lint, then all tests with every case and example (three quarters of an hour)
+thorough: test ## run lint, then all tests with every case and example
 
 core: $(dev) ## run only the tests that every supported Python must pass
 	@$(pytest) -m 'core and not slow' $(ARGS)

@@ -44,6 +44,7 @@ LONGEST_FILES = (
 Nudge = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Two processes more than there are cores, because many tests wait for other processes."""
     return (os.cpu_count() or 1) + 2

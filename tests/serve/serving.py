@@ -1,6 +1,7 @@
 """Run the service as a process, and ask it."""
 
 import contextlib
+import inspect
 import json
 import os
 import re
@@ -21,6 +22,9 @@ from tests.conftest import ROOT
 CONFIGURATION = ("-c", str(ROOT / "serve" / "gunicorn_conf.py"))
 # The script `nudge` starts Python like this: the current directory is not on sys.path.
 NUDGE_SERVE = ("-P", "-m", "model", "serve")
+
+# Seconds after which what a test waits for will not come any more.
+LONGEST_WAIT = 120
 
 Service = tuple[subprocess.Popen[str], int]
 
@@ -66,7 +70,9 @@ class RunningCommand:
 
     def wait_for_output(self, pattern: str) -> re.Match[str]:
         """The first match in the output. Fails if the command ends without one."""
+        end = time.monotonic() + LONGEST_WAIT
         while True:
+            assert time.monotonic() < end, f"{pattern!r} was expected in: {self.output}"
             has_ended = self.process.poll() is not None
             match = re.search(pattern, self.output)
             if match:
@@ -134,6 +140,8 @@ def has_loaded_jax(pid: int) -> bool:
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
-    """Ask again and again until it is so."""
+    """Ask again and again until it is so, for two minutes at most."""
+    end = time.monotonic() + LONGEST_WAIT
     while not is_so():
+        assert time.monotonic() < end, f"this never came: {inspect.getsource(is_so)}"
         time.sleep(0.02)

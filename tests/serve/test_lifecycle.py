@@ -342,9 +342,11 @@ def load_balancer(backends: list[int]) -> Iterator[tuple[int, dict[int, int]]]:
 
         thread = threading.Thread(target=accept)
         thread.start()
-        yield listener.getsockname()[1], open_connections
-        listener.shutdown(socket.SHUT_RDWR)
-    thread.join()
+        try:
+            yield listener.getsockname()[1], open_connections
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 def test_two_hundred_slow_clients_do_not_delay_others(

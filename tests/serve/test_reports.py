@@ -82,10 +82,12 @@ def test_a_reader_counts_every_worker_once_while_the_master_merges(tmp_path: Pat
     is_merging.set()
     thread = threading.Thread(target=read)
     thread.start()
-    for pid in range(1, workers + 1):
-        master.end(pid)
-    is_merging.clear()
-    thread.join()
+    try:
+        for pid in range(1, workers + 1):
+            master.end(pid)
+    finally:
+        is_merging.clear()
+        thread.join()
     assert {*sums} == {workers}
 
 

@@ -1,10 +1,12 @@
 """Run gunicorn's worker in the process of a test, turn by turn."""
 
 import contextlib
+import inspect
 import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +15,7 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
 from serve.worker import Worker
+from tests.serve.serving import LONGEST_WAIT
 
 MAX_BODY_BYTES = 1_000_000
 
@@ -97,8 +100,9 @@ class RunningWorker:
 
     def turn_until(self, is_so: Callable[[], bool]) -> int:
         """Let the loop take turns until it is so, and return how many it took."""
-        turns = 0
+        turns, end = 0, time.monotonic() + LONGEST_WAIT
         while not is_so():
+            assert time.monotonic() < end, f"this never came: {inspect.getsource(is_so)}"
             self.turn()
             turns += 1
         return turns

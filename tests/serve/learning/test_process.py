@@ -165,10 +165,10 @@ def test_a_process_that_breaks_off_is_a_503(checkpoints: Path, tmp_path: Path) -
                 connection.recv(1000)
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
 
-        thread = threading.Thread(target=break_off)
+        thread = threading.Thread(target=break_off, daemon=True)
         thread.start()
         reply = application(checkpoints, LEARN="1", LEARNING_SOCKET=path).test_client().get("/learn/presets")
-        thread.join()
+        thread.join(60)
     assert reply.status_code == 503
 
 
