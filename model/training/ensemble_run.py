@@ -75,9 +75,9 @@ class EnsembleRun:
         return 1 if mesh.is_multi_process or mesh.shape[DATA] > 1 else len(self.parts)
 
     def gather(self, states: States) -> States:
-        """The states of all restarts, from the processes that have trained them; all must call this at the same point.
+        """The states of all restarts as arrays of NumPy, from the processes that have trained them.
 
-        Leaves of NumPy.
+        All processes must call this at the same point.
         """
         return tuple(part.placement.gather(state) for part, state in zip(self.parts, states, strict=True))
 
